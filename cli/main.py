@@ -1,0 +1,78 @@
+"""Entry point: finds the command asked for without importing any other, and turns every error into one line."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from ngs import __version__
+
+# command -> (module, function, one-line help shown by `ngs --help`)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "hits": ("ngs.cli.hits", "hits", "Make a folder of procedural drum hits to train on."),
+    "train": ("ngs.cli.train", "train", "Train a model on a folder of sounds."),
+    "export": ("ngs.cli.export", "export", "Turn a trained run into an ONNX bundle."),
+    "render": ("ngs.cli.render", "render", "Render sound from a bundle to a WAV or FLAC file."),
+    "info": ("ngs.cli.bundle", "info", "Say what a bundle holds."),
+    "validate": ("ngs.cli.bundle", "validate", "Check a bundle: hashes, signatures, golden vectors."),
+    "spectrogram": ("ngs.cli.spectrogram", "spectrogram", "Draw spectrograms of sounds side by side."),
+}
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ngs")
+def cli() -> None:
+    """Neural granular sound synthesis: sounds in, an instrument out.
+
+    \b
+    Example:
+      ngs hits drums --count 20
+      ngs train drums --out runs/drums --minutes 1
+      ngs export runs/drums -o drums.ngs
+      ngs render drums.ngs loop -o loop.wav
+    """
+
+
+def main() -> None:
+    """Run the command line; a known error is one line on stderr and exit status 1, Ctrl-C is 130."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except ImportError as error:
+        click.echo(f"Error: {error}. Training and export need the extra: pip install 'ngs[train]'", err=True)
+        sys.exit(1)
+    except (ValueError, OSError) as error:
+        if os.environ.get("NGS_DEBUG"):
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,71 @@
+"""`ngs train`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Train a model on a folder of sounds.")
+@click.argument("data", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", "-o", required=True, type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
+@click.option("--preset", default="fast", show_default=True, help="fast, fast-44k, paper-16k or paper-22k.")
+@click.option("--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one value of the preset.")
+@click.option("--minutes", metavar="M", help="Minutes a stage: 5, or grain=5,embedding=3,joint=1.")
+@click.option("--steps", metavar="N", help="Steps a stage instead of minutes: 2000, or grain=2000,joint=100.")
+@click.option("--labels", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="CSV with more conditions (default: DATA/labels.csv where there is one).")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out where it was stopped.")
+@click.option("--seed", type=int, help="Seed of everything random.  [default: the preset's, 0]")
+@click.option("--devices", default="auto", show_default=True, help="How many devices, or which: as Lightning takes it.")
+@click.option("--nodes", default=1, show_default=True, type=click.IntRange(1), help="How many machines.")
+@click.option("--accelerator", default="auto", show_default=True, help="cpu, gpu or auto.")
+@click.option("--precision", default="32-true", show_default=True, help="As Lightning takes it: 32-true, bf16-mixed.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes that prepare batches.")
+@click.option("--cache", type=click.Path(file_okay=False, path_type=Path),
+              help="Where decoded sounds are kept.  [default: ~/.cache/ngs]")
+def train(
+    data: Path | None, out: Path, preset: str, assignments: tuple[str, ...], minutes: str | None, steps: str | None,
+    labels: Path | None, resume: bool, seed: int | None, devices: str, nodes: int, accelerator: str, precision: str,
+    workers: int, cache: Path | None,
+) -> None:  # fmt: skip
+    """Train a model on DATA: a folder of sounds, or one with a folder for each class.
+
+    All stages run in turn: grains, the embedding of their paths, both together. Stop with Ctrl-C and go on later
+    with --resume; nothing is lost. `tensorboard --logdir RUN/logs` shows curves, spectrograms and sound.
+
+    \b
+    Example:
+      ngs hits drums --count 20
+      ngs train drums --out runs/drums --minutes 1
+      ngs train --out runs/drums --resume
+    """
+    from ngs.training.config import ConfigError, load_preset, override
+    from ngs.training.run import Machine
+    from ngs.training.session import budget
+    from ngs.training.session import train as run_training
+
+    if resume and (minutes or steps or assignments or seed is not None):
+        raise ConfigError("--resume goes on as the run was started: leave out --minutes, --steps, --set and --seed")
+    config = load_preset(preset)
+    if minutes:
+        config = budget(config, "minutes", minutes)
+    if steps:
+        config = budget(config, "steps", steps)
+    config = override(config, [*assignments, *([f"seed={seed}"] if seed is not None else [])])
+
+    def decoding(done: int, total: int) -> None:
+        if sys.stderr.isatty() and total:
+            end = "\n" if done == total else ""
+            click.echo(f"\rDecoding sounds: {done} of {total}{end}", err=True, nl=False)
+
+    machine = Machine(accelerator, devices, nodes, precision, workers)
+    finished = run_training(
+        data, labels, out, config, resume, machine, cache, lambda line: click.echo(line, err=True), decoding
+    )
+    if not finished:
+        click.echo(f"Stopped; everything is kept. Go on with: ngs train --out {out} --resume", err=True)
+        sys.exit(130)
+    click.echo(f"Trained: {out}. Next: ngs export {out} -o {out.name}.ngs")

@@ -1,0 +1,65 @@
+"""Real DFTs as matrix products, for graphs of standard operators (ONNX's own DFT operator is slow on CPUs).
+
+A transform of length L = P * Q is split in two (four-step) and written so that the twiddle factors vanish into the
+second matrix. With n = Q p + q and k = k1 + P k2:
+
+    X[k1 + P k2] = sum_q e^(-2 pi j q (k1 + P k2) / L)  sum_p e^(-2 pi j p k1 / P) x[Q p + q]
+
+A real signal needs only k1 = 0 .. P/2. Bins come out in the order of (k1, k2), which costs nothing: the layers before
+and after have their rows put in that order (`bins`). Costs per grain of 2048 samples: 0.27 million multiplications
+each way, where a full DFT matrix takes 4.2 million.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class RealDFT(nn.Module):
+    """DFT and inverse DFT of real signals of length L, a power of two.
+
+    Spectra have the shape [K, B, 2Q], K = P/2 + 1: for each k1, Q real parts and then Q imaginary parts.
+    """
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        p_size = 2 ** round(np.log2(2 * length) / 2)
+        q_size = length // p_size
+        self.length, self.p_size, self.q_size, self.k_size = length, p_size, q_size, p_size // 2 + 1
+        p, q, k1, k2 = np.arange(p_size), np.arange(q_size), np.arange(self.k_size), np.arange(q_size)
+        order = k1[:, None] + p_size * k2[None]
+        folded = np.minimum(order, length - order).reshape(-1)
+        first = np.unique(folded, return_index=True)[1]
+        self.bins = torch.from_numpy(folded)  # the bin 0 .. L/2 at each place of the order, [K * Q]
+        self.is_first = torch.zeros(len(folded), dtype=torch.bool)  # bins of k1 = 0 and P/2 come twice
+        self.is_first[torch.from_numpy(first)] = True
+
+        inner = np.exp(-2j * np.pi * np.outer(k1, p) / p_size)
+        outer = np.exp(-2j * np.pi * q[None, :, None] * order[:, None, :] / length)
+        self._constant("forward_inner", np.stack([inner.real, inner.imag], 1).reshape(2 * self.k_size, p_size))
+        self._constant("forward_outer", _complex_blocks(outer))
+        self._constant("inverse_outer", _complex_blocks(outer.conj().transpose(0, 2, 1) / length))
+        weight = np.where((k1 == 0) | (k1 == p_size // 2), 1.0, 2.0)  # the conjugate bins that are left out
+        inverse = inner.conj().T * weight
+        self._constant("inverse_inner", np.stack([inverse.real, -inverse.imag], 2).reshape(p_size, 2 * self.k_size))
+
+    def _constant(self, name: str, value: np.ndarray) -> None:
+        self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(value, dtype=np.float32)))
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Signals [B, L] -> spectra [K, B, 2Q]."""
+        inner = self.forward_inner @ signal.reshape(-1, self.p_size, self.q_size)
+        return inner.reshape(-1, self.k_size, 2 * self.q_size).transpose(0, 1) @ self.forward_outer
+
+    def inverse(self, spectrum: Tensor) -> Tensor:
+        """Spectra [K, B, 2Q] -> signals [B, L]."""
+        inner = (spectrum @ self.inverse_outer).transpose(0, 1).reshape(-1, 2 * self.k_size, self.q_size)
+        return (self.inverse_inner @ inner).reshape(-1, self.length)
+
+
+def _complex_blocks(matrices: np.ndarray) -> np.ndarray:
+    """Complex [K, Q, Q] to real [K, 2Q, 2Q] that multiply rows of (real parts, imaginary parts)."""
+    top = np.concatenate([matrices.real, matrices.imag], 2)
+    return np.concatenate([top, np.concatenate([-matrices.imag, matrices.real], 2)], 1)

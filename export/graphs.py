@@ -1,0 +1,145 @@
+"""The graphs of a bundle as torch modules of standard operators, each with its named inputs and outputs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ngs.export.dft import RealDFT
+from ngs.training.decoders import FilterDecoder
+from ngs.training.encoders import LOG_VARIANCE_RANGE, SpectralEncoder
+from ngs.training.model import NeuralGranularModel
+from ngs.training.synthesis import PostProcessing, soft_sign
+
+
+@dataclass(frozen=True)
+class Graph:
+    module: nn.Module
+    inputs: dict[str, tuple[int, ...]]  # shapes without the batch dimension
+    outputs: tuple[str, ...]
+
+
+def bundle_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+    """All graphs of a bundle by name. The model is in evaluation mode."""
+    audio, grain, level2 = model.config.audio, model.config.grain, model.config.embedding
+    length, latent, embedding = audio.grain_length, grain.latent_size, level2.embedding_size
+    conditions = model.decoder.network[0].in_features - latent
+    path = (audio.path_length, latent)
+    encoder = SpectralEncoderGraph(model.encoder) if isinstance(model.encoder, SpectralEncoder) else model.encoder
+    return {
+        "encoder": Graph(encoder, {"grain": (length,)}, ("mean", "log_variance")),
+        "decoder": Graph(
+            DecoderGraph(model.decoder),
+            {"latent": (latent,), "condition": (conditions,), "noise": (length,)},
+            ("grain",),
+        ),
+        "postprocessing": Graph(
+            PostProcessingGraph(model.postprocessing),
+            {"signal": (model.postprocessing.history + audio.hop_length,)},
+            ("audio",),
+        ),
+        "embedding_encoder": Graph(
+            EmbeddingEncoderGraph(model), {"path": path, "condition": (conditions,)}, ("mean", "log_variance")
+        ),
+        "embedding_decoder": Graph(
+            EmbeddingDecoderGraph(model), {"embedding": (embedding,), "condition": (conditions,)}, ("path",)
+        ),
+    }
+
+
+class SpectralEncoderGraph(nn.Module):
+    """SpectralEncoder with its DFT as matrix products and its first layers in the order of that DFT's bins."""
+
+    def __init__(self, encoder: SpectralEncoder) -> None:
+        super().__init__()
+        self.dft = RealDFT(2 * (len(encoder.center) - 1))
+        self.floor = encoder.floor
+        self.register_buffer("center", encoder.center[self.dft.bins])
+        first = encoder.network[0]
+        assert isinstance(first, nn.Linear)
+        self.linear = self._reordered(encoder.linear, 1.0)
+        self.first = self._reordered(first, 0.3)  # the scale of the features before the network
+        self.rest = encoder.network[1:]
+
+    def _reordered(self, layer: nn.Linear, scale: float) -> nn.Linear:
+        result = nn.Linear(len(self.dft.bins), layer.out_features)
+        with torch.no_grad():
+            result.weight.copy_(scale * layer.weight[:, self.dft.bins] * self.dft.is_first)
+            result.bias.copy_(layer.bias)
+        return result
+
+    def forward(self, grain: Tensor) -> tuple[Tensor, Tensor]:
+        real, imaginary = self.dft(grain).split(self.dft.q_size, -1)
+        power = (real * real + imaginary * imaginary).transpose(0, 1).reshape(-1, len(self.dft.bins))
+        features = torch.log(self.floor + power) - self.center
+        correction, log_variance = self.rest(self.first(features)).chunk(2, -1)
+        return self.linear(features) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
+
+
+class DecoderGraph(nn.Module):
+    """FilterDecoder with both DFTs as matrix products and its output layers fused into one, in the order of the bins."""
+
+    def __init__(self, decoder: FilterDecoder) -> None:
+        super().__init__()
+        self.dft = RealDFT(decoder.grain_length)
+        self.head, self.excitation, self.floor = decoder.head, decoder.excitation, decoder.floor
+        self.network = decoder.network
+        weight, bias = decoder.output.weight, decoder.output.bias
+        if self.head == "log_power":
+            weight, bias = torch.cat((weight, decoder.linear.weight), 1), bias + decoder.linear.bias
+        self.output = nn.Linear(weight.shape[1], len(self.dft.bins))
+        with torch.no_grad():
+            self.output.weight.copy_(weight[self.dft.bins])
+            self.output.bias.copy_(bias[self.dft.bins])
+        self.register_buffer("gain", decoder.gain[self.dft.bins].reshape(self.dft.k_size, 1, self.dft.q_size))
+
+    def forward(self, latent: Tensor, condition: Tensor, noise: Tensor) -> Tensor:
+        hidden = self.network(torch.cat((latent, condition), -1))
+        if self.head == "log_power":
+            hidden = torch.cat((hidden, latent), -1)
+        coefficients = self.output(hidden).reshape(-1, self.dft.k_size, self.dft.q_size).transpose(0, 1)
+        real, imaginary = self.dft(noise).split(self.dft.q_size, -1)
+        # numerator and the square of the denominator of the filter: one square root levels the noise too
+        if self.head == "log_power":
+            numerator = torch.relu(torch.exp(coefficients.clamp_max(25.0)) - self.floor)
+            squared = numerator + 0.05 * self.floor
+        else:
+            numerator = 2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7
+            squared = torch.ones_like(numerator)
+        if self.excitation == "flat":
+            squared = squared * (real * real + imaginary * imaginary + 1e-18)
+        magnitude = self.gain * numerator / torch.sqrt(squared)
+        return self.dft.inverse(torch.cat((real * magnitude, imaginary * magnitude), -1))
+
+
+class PostProcessingGraph(nn.Module):
+    """The filters, summed to one, and the soft sign, on blocks that carry their history."""
+
+    def __init__(self, postprocessing: PostProcessing) -> None:
+        super().__init__()
+        self.knee = postprocessing.knee
+        self.register_buffer("kernel", postprocessing.impulse_response().detach().flip(0)[None, None])
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return soft_sign(nn.functional.conv1d(signal[:, None], self.kernel)[:, 0], self.knee)
+
+
+class EmbeddingEncoderGraph(nn.Module):
+    def __init__(self, model: NeuralGranularModel) -> None:
+        super().__init__()
+        self.embedding = model.embedding
+
+    def forward(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        return self.embedding.encode(path, condition)
+
+
+class EmbeddingDecoderGraph(nn.Module):
+    def __init__(self, model: NeuralGranularModel) -> None:
+        super().__init__()
+        self.embedding, self.length = model.embedding, model.config.audio.path_length
+
+    def forward(self, embedding: Tensor, condition: Tensor) -> Tensor:
+        return self.embedding.decode(embedding, condition, self.length)

@@ -1,0 +1,229 @@
+"""Configuration: one frozen dataclass a component, presets as TOML, `section.key=value` overrides.
+
+A checkpoint and a bundle carry their configuration, so nothing has to be remembered to load them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import resources
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A preset, section, key or value that does not exist or is out of range."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True)
+class AudioConfig:
+    sample_rate: int = 22050  # Hz
+    grain_length: int = 2048  # samples, a power of two; the hop is a quarter of it
+    path_length: int = 64  # grains of the paths that the embedding learns
+
+    def __post_init__(self) -> None:
+        _require(1000 <= self.sample_rate <= 384000, f"audio.sample_rate is {self.sample_rate}: choose 1000 to 384000 Hz")
+        power_of_two = self.grain_length >= 64 and self.grain_length & (self.grain_length - 1) == 0
+        _require(power_of_two, f"audio.grain_length is {self.grain_length}: choose a power of two from 64")
+        _require(self.path_length >= 4, f"audio.path_length is {self.path_length}: choose at least 4 grains")
+
+    @property
+    def hop_length(self) -> int:
+        return self.grain_length // 4
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    normalize: bool = True  # every sound to a peak of 0.9
+    validation_share: float = 0.1  # of each class, by file
+    balance: float = 0.5  # a class is drawn in proportion to its number of files to this power: 0 = all alike
+    gain_db: float = 12.0  # augmentation: quieter by up to this much
+    pitch_semitones: float = 0.5  # augmentation: up or down by up to this much
+    low_pass_share: float = 0.25  # augmentation of spectra: this share is band-limited at a random frequency
+
+    def __post_init__(self) -> None:
+        _require(0 < self.validation_share < 1, "data.validation_share lies between 0 and 1")
+        _require(0 <= self.pitch_semitones <= 12, "data.pitch_semitones lies between 0 and 12")
+        _require(0 <= self.gain_db <= 96, "data.gain_db lies between 0 and 96")
+        _require(0 <= self.low_pass_share <= 1, "data.low_pass_share lies between 0 and 1")
+
+
+@dataclass(frozen=True)
+class GrainConfig:
+    """Level 1, the grain VAE (paper, sections 3.1 to 3.3)."""
+
+    encoder: str = "spectral"  # "spectral": log power spectrum; "convolution": strided residual convolutions (the paper)
+    decoder: str = "log_power"  # "log_power": above a floor, PCA path; "sigmoid": 2 sigmoid(h)^ln 10 (the paper)
+    excitation: str = "flat"  # "flat": noise with its magnitudes levelled; "noise": as it comes (the paper)
+    latent_size: int = 256
+    hidden_size: int = 512  # width of the linear layers
+    blocks: int = 2  # residual blocks of each
+    channels: int = 128  # convolution encoder: channels
+    stride: int = 4  # convolution encoder: stride of each stage
+    stages: int = 4  # convolution encoder: stages
+    floor: float = 5e-3  # power under which a bin counts as silent, |DFT|^2 of a windowed grain
+    condition_dropout: float = 0.15  # share of training sounds whose conditions are hidden
+    postprocessing_channels: int = 4  # parallel FIR filters
+    postprocessing_taps: int = 65  # their length in samples
+    soft_sign_knee: float = 0.8  # level up to which the soft sign is linear; 0 = x / (1 + |x|) (the paper)
+
+    def __post_init__(self) -> None:
+        _require(self.encoder in ("spectral", "convolution"), "grain.encoder is 'spectral' or 'convolution'")
+        _require(self.decoder in ("log_power", "sigmoid"), "grain.decoder is 'log_power' or 'sigmoid'")
+        _require(self.excitation in ("flat", "noise"), "grain.excitation is 'flat' or 'noise'")
+        _require(2 <= self.latent_size <= 4096, "grain.latent_size lies between 2 and 4096")
+        _require(0 <= self.soft_sign_knee < 1, "grain.soft_sign_knee lies in [0, 1)")
+        _require(self.postprocessing_taps >= 1, "grain.postprocessing_taps is at least 1")
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig:
+    """Level 2, the recurrent VAE over latent paths (paper, section 3.4)."""
+
+    embedding_size: int = 256
+    hidden_size: int = 256  # of the GRUs
+    condition_dropout: float = 0.05
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.embedding_size <= 4096, "embedding.embedding_size lies between 1 and 4096")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Multi-scale spectral distance (paper, eq. 9)."""
+
+    windows: tuple[int, ...] = (128, 256, 512, 1024, 2048)  # samples, 75 % overlap
+    floor: float = 5e-3  # of log(floor + |S|^2)
+    log_frequency: float = 1.0  # weight of the log-frequency terms beside the linear ones
+
+    def __post_init__(self) -> None:
+        _require(len(self.windows) > 0 and min(self.windows) >= 16, "loss.windows are at least 16 samples")
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """How long and how one stage trains; `minutes` holds unless `steps` is above 0."""
+
+    minutes: float = 5.0
+    steps: int = 0
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 0.02  # as a share of learning_rate, reached by a cosine
+    batch_size: int = 16  # sequences; the spectral phase takes 16 grains for each
+    beta: float = 1e-4  # weight of the KL divergence in nats
+    warm_up: float = 0.2  # share of the stage over which beta rises linearly from 0
+    spectral_share: float = 0.0  # share of the stage that compares spectra of grains before the waveform loss
+
+    def __post_init__(self) -> None:
+        _require(self.minutes > 0 or self.steps > 0, "a stage needs minutes or steps above 0")
+        _require(self.batch_size >= 1, "batch_size is at least 1")
+        _require(0 <= self.spectral_share <= 1, "spectral_share lies between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Config:
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    grain: GrainConfig = field(default_factory=GrainConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    grain_stage: StageConfig = field(default_factory=StageConfig)
+    embedding_stage: StageConfig = field(default_factory=StageConfig)
+    joint_stage: StageConfig = field(default_factory=StageConfig)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        spectral = self.grain.encoder == "spectral" and self.grain.decoder == "log_power"
+        _require(
+            spectral or self.grain_stage.spectral_share == 0,
+            "grain_stage.spectral_share above 0 needs grain.encoder 'spectral' and grain.decoder 'log_power'",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Config:
+        """Build from nested mappings; unknown sections and keys raise ConfigError."""
+        config = cls()
+        for section, entries in values.items():
+            if section == "seed":
+                config = replace(config, seed=_convert("seed", entries, 0))
+            elif isinstance(entries, Mapping):
+                config = _with_section(config, section, entries)
+            else:
+                raise ConfigError(f"{section!r} is not a section; " + _choices(section, _sections()))
+        return config
+
+
+def presets() -> list[str]:
+    """Names of the presets that come with ngs."""
+    folder = resources.files(__package__) / "presets"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_preset(name: str) -> Config:
+    if name not in presets():
+        raise ConfigError(f"There is no preset {name!r}; " + _choices(name, presets()))
+    text = (resources.files(__package__) / "presets" / f"{name}.toml").read_text()
+    return Config.from_dict(tomllib.loads(text))
+
+
+def override(config: Config, assignments: Iterable[str]) -> Config:
+    """Apply `section.key=value` (or `seed=value`) strings; the value is read as TOML, else as text."""
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        section, _, key = path.strip().partition(".")
+        _require(bool(equals), f"{assignment!r} is not of the form section.key=value")
+        try:
+            value = tomllib.loads(f"value = {text.strip()}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text.strip()
+        config = (
+            replace(config, seed=_convert("seed", value, 0))
+            if section == "seed" and not key
+            else _with_section(config, section, {key: value})
+        )
+    return config
+
+
+def _sections() -> list[str]:
+    return [entry.name for entry in fields(Config) if entry.name != "seed"]
+
+
+def _with_section(config: Config, section: str, entries: Mapping[str, Any]) -> Config:
+    if section not in _sections():
+        raise ConfigError(f"There is no section {section!r}; " + _choices(section, _sections()))
+    current = getattr(config, section)
+    keys = [entry.name for entry in fields(current)]
+    changes = {}
+    for key, value in entries.items():
+        if key not in keys:
+            raise ConfigError(f"Section {section!r} has no key {key!r}; " + _choices(key, keys))
+        changes[key] = _convert(f"{section}.{key}", value, getattr(current, key))
+    return replace(config, **{section: replace(current, **changes)})
+
+
+def _convert(name: str, value: Any, current: Any) -> Any:
+    """Return value with the type of the current one, or raise ConfigError."""
+    if isinstance(current, tuple) and isinstance(value, list | tuple) and all(type(v) is int for v in value):
+        return tuple(value)
+    if isinstance(current, float) and type(value) in (int, float):
+        return float(value)
+    if type(value) is type(current) and not isinstance(current, tuple):
+        return value
+    expected = "a list of whole numbers" if isinstance(current, tuple) else type(current).__name__
+    raise ConfigError(f"{name} is {value!r}: expected {expected}, such as {current!r}")
+
+
+def _choices(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}known: {', '.join(known)}"

@@ -1,0 +1,72 @@
+"""Grain decoder p(x|z) (paper, section 3.2): latent and conditions to a filter, applied to noise."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ngs.training.config import AudioConfig, GrainConfig
+from ngs.training.encoders import ResidualBlock, zero_linear
+
+HANN_ENERGY = 0.375  # mean square of a periodic Hann window
+# Levelled slices of one noise stream add up to a little less than the stream itself: 0.9 dB, measured
+# on white noise, the same for every grain length.
+FLAT_OVERLAP_GAIN = 1.107
+
+
+class FilterDecoder(nn.Module):
+    """Residual linear layers to L/2+1 filter magnitudes H; grain = iDFT(H * DFT(noise)) (eq. 6 to 8).
+
+    "sigmoid" is the paper's H = 2 sigmoid(h)^ln 10 + 1e-7. "log_power" predicts y = log(floor + |DFT|^2) of the
+    windowed grain along a linear path that starts as a PCA; what lies at the floor is exactly silent.
+    """
+
+    def __init__(self, audio: AudioConfig, grain: GrainConfig, condition_size: int) -> None:
+        super().__init__()
+        bins = audio.grain_length // 2 + 1
+        self.head, self.excitation, self.floor = grain.decoder, grain.excitation, grain.floor
+        self.grain_length = audio.grain_length
+        in_size = grain.latent_size + condition_size
+        self.network = nn.Sequential(
+            nn.Linear(in_size, grain.hidden_size),
+            *(ResidualBlock(grain.hidden_size) for _ in range(grain.blocks)),
+            nn.SiLU(),
+        )
+        if self.head == "log_power":
+            self.linear = nn.Linear(grain.latent_size, bins)
+            self.output = zero_linear(grain.hidden_size, bins)
+        else:
+            self.output = nn.Linear(grain.hidden_size, bins)
+        gain = torch.full((bins,), self._gain())
+        gain[0] = 0.0  # no DC
+        self.register_buffer("gain", gain, persistent=False)
+
+    def _gain(self) -> float:
+        """Magnitude of the filter that gives a windowed grain of power 1 in each bin."""
+        if self.head == "sigmoid":
+            return 1.0
+        if self.excitation == "flat":
+            return FLAT_OVERLAP_GAIN / math.sqrt(HANN_ENERGY)
+        return 1 / math.sqrt(HANN_ENERGY * self.grain_length / 3)  # a uniform noise's |DFT|^2 is L/3
+
+    def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Latents [N, Z] and conditions [N, C] -> log power y or pre-sigmoid h [N, L/2+1]."""
+        hidden: Tensor = self.output(self.network(torch.cat((latent, condition), -1)))
+        return hidden + self.linear(latent) if self.head == "log_power" else hidden
+
+    def magnitudes(self, coefficients: Tensor) -> Tensor:
+        """Coefficients [..., K] -> filter magnitudes H [..., K] for noise of unit magnitude (flat) or in [-1, 1]."""
+        if self.head == "sigmoid":
+            return self.gain * (2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7)
+        power = torch.relu(torch.exp(coefficients.clamp_max(25.0)) - self.floor)
+        # sqrt(power), but with a bounded slope at 0: bins just above the floor would get huge gradients
+        return self.gain * power / torch.sqrt(power + 0.05 * self.floor)
+
+    def forward(self, latent: Tensor, condition: Tensor, noise: Tensor) -> Tensor:
+        """Latents [N, Z], conditions [N, C], noise [N, L] in [-1, 1] -> grains [N, L], not windowed."""
+        spectrum = torch.fft.rfft(noise)
+        if self.excitation == "flat":
+            spectrum = spectrum / (spectrum.abs() + 1e-9)
+        return torch.fft.irfft(self.magnitudes(self.coefficients(latent, condition)) * spectrum, n=self.grain_length)

@@ -1,0 +1,123 @@
+"""Grain encoders q(z|x) (paper, section 3.1): windowed grain in, mean and log-variance out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ngs.training.config import AudioConfig, GrainConfig
+
+LOG_VARIANCE_RANGE = (-12.0, 4.0)
+
+
+class ResidualBlock(nn.Module):
+    """x + linear(silu(norm(x))), width unchanged."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(size)
+        self.linear = nn.Linear(size, size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.linear(nn.functional.silu(self.norm(x)))
+        return out
+
+
+def zero_linear(in_size: int, out_size: int) -> nn.Linear:
+    layer = nn.Linear(in_size, out_size)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class SpectralEncoder(nn.Module):
+    """Log power spectrum, a linear path that starts as a PCA, and a residual network that starts at zero.
+
+    Beyond the paper: about 1 MMAC a grain where the convolutions take 190, and useful from the first step.
+    """
+
+    def __init__(self, audio: AudioConfig, grain: GrainConfig) -> None:
+        super().__init__()
+        bins = audio.grain_length // 2 + 1
+        self.floor = grain.floor
+        self.register_buffer("center", torch.zeros(bins))
+        self.linear = nn.Linear(bins, grain.latent_size)
+        self.network = nn.Sequential(
+            nn.Linear(bins, grain.hidden_size),
+            *(ResidualBlock(grain.hidden_size) for _ in range(grain.blocks)),
+            nn.SiLU(),
+            zero_linear(grain.hidden_size, 2 * grain.latent_size),
+        )
+        with torch.no_grad():
+            self.network[-1].bias[grain.latent_size :] = -4.0
+
+    def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
+        """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
+        return self.encode_power(power_spectrum(grains))
+
+    def encode_power(self, power: Tensor) -> tuple[Tensor, Tensor]:
+        """Power spectra |DFT|^2 [N, L/2+1] -> mean, log-variance [N, Z]."""
+        features = torch.log(self.floor + power) - self.center
+        correction, log_variance = self.network(features * 0.3).chunk(2, -1)
+        return self.linear(features) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
+
+
+def power_spectrum(grains: Tensor) -> Tensor:
+    """|DFT|^2 of real grains [..., L]: [..., L/2+1]."""
+    spectrum = torch.fft.rfft(grains)
+    return spectrum.real.square() + spectrum.imag.square()
+
+
+class ConvolutionEncoder(nn.Module):
+    """Strided convolutions, each followed by dilated residual ones, then linear layers: the paper's encoder."""
+
+    def __init__(self, audio: AudioConfig, grain: GrainConfig) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for stage in range(grain.stages):
+            layers.append(_StridedConvolution(1 if stage == 0 else grain.channels, grain.channels, grain.stride))
+            layers.extend(_DilatedResidual(grain.channels, 3**power) for power in range(3))
+        self.convolutions = nn.Sequential(*layers)
+        flat = grain.channels * (audio.grain_length // grain.stride**grain.stages)
+        self.linears = nn.Sequential(
+            _linear_block(flat, grain.hidden_size), _linear_block(grain.hidden_size, grain.latent_size)
+        )
+        self.mean = nn.Linear(grain.latent_size, grain.latent_size)
+        self.log_variance = nn.Linear(grain.latent_size, grain.latent_size)
+
+    def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
+        """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
+        hidden = self.linears(self.convolutions(grains[:, None]).flatten(1))
+        return self.mean(hidden), self.log_variance(hidden).clamp(*LOG_VARIANCE_RANGE)
+
+
+def _linear_block(in_size: int, out_size: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(in_size, out_size), nn.BatchNorm1d(out_size), nn.LeakyReLU(0.2))
+
+
+class _StridedConvolution(nn.Sequential):
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        kernel = 2 * stride + 1
+        super().__init__(
+            nn.Conv1d(in_channels, out_channels, kernel, stride, padding=kernel // 2),
+            nn.BatchNorm1d(out_channels),
+            nn.LeakyReLU(0.2),
+        )
+
+
+class _DilatedResidual(nn.Module):
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(
+            nn.LeakyReLU(0.2),
+            nn.Conv1d(channels, channels, 3, dilation=dilation, padding=dilation),
+            nn.BatchNorm1d(channels),
+            nn.LeakyReLU(0.2),
+            nn.Conv1d(channels, channels, 1),
+            nn.BatchNorm1d(channels),
+        )
+        self.shortcut = nn.Sequential(nn.Conv1d(channels, channels, 1), nn.BatchNorm1d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.shortcut(x) + self.block(x)
+        return out

@@ -1,0 +1,66 @@
+"""Distances and divergences (paper, eq. 1, 2 and 9)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ngs.training.config import LossConfig
+
+
+def sample_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Draw from N(mean, exp(log_variance)) with a gradient (reparametrization)."""
+    return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_variance)) || N(0, 1)) in nats, summed over the last axis, averaged over the others."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean()
+
+
+def power_stft(signal: Tensor, window_length: int) -> Tensor:
+    """|STFT|^2 of signals [B, n], 75 % overlap: [B, window_length / 2 + 1, frames]."""
+    window = torch.hann_window(window_length, device=signal.device)
+    spectrum = torch.stft(
+        signal, window_length, window_length // 4, window=window, pad_mode="constant", return_complex=True
+    )
+    return spectrum.real.square() + spectrum.imag.square()
+
+
+def log_spectral_distance(x: Tensor, y: Tensor, window_length: int, floor: float = 5e-3) -> Tensor:
+    """LSD of signals [B, n]: root mean square over bins of log(floor + |S|^2), mean over frames: [B], in nepers of power."""
+    difference = torch.log(floor + power_stft(x, window_length)) - torch.log(floor + power_stft(y, window_length))
+    return difference.square().mean(1).sqrt().mean(-1)
+
+
+def multi_scale_distance(x: Tensor, y: Tensor, loss: LossConfig) -> Tensor:
+    """L1 between log(floor + |S|^2) of signals [B, n] over all windows, on linear and log frequency (eq. 9): scalar.
+
+    Both signals share one transform a scale. The log-frequency terms compare bins averaged in third-octave bands
+    of a twelfth's spacing, so that low bins weigh as much as high ones.
+    """
+    both = torch.cat((x, y))
+    total = x.new_zeros(())
+    for window_length in loss.windows:
+        power = power_stft(both, window_length)
+        ours, target = torch.log(loss.floor + power).chunk(2)
+        total = total + (ours - target).abs().mean()
+        if loss.log_frequency > 0:
+            bands = _log_bands(window_length, x.device)
+            ours, target = torch.log(loss.floor + bands @ power).chunk(2)
+            total = total + loss.log_frequency * (ours - target).abs().mean()
+    return total / (len(loss.windows) * (1 + loss.log_frequency))
+
+
+@cache
+def _log_bands(window_length: int, device: torch.device) -> Tensor:
+    """Triangular averages of neighbouring bins, centres equally spaced in log frequency: [bands, window_length/2+1]."""
+    bins = window_length // 2 + 1
+    centers = torch.logspace(0, torch.log10(torch.tensor(float(bins - 1))).item(), 6 * (window_length.bit_length() - 2))
+    centers = centers[torch.cat((torch.ones(1, dtype=torch.bool), centers.diff() > 0.2))]
+    widths = (centers * 0.12).clamp_min(1.0)
+    distance = (torch.arange(bins)[None] - centers[:, None]).abs()
+    weights = (1 - distance / widths[:, None]).clamp_min(0.0)
+    return (weights / weights.sum(1, keepdim=True)).to(device)

@@ -1,0 +1,76 @@
+"""The two-level model: a grain VAE and a recurrent VAE over its latent paths (paper, section 3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ngs.training.config import Config
+from ngs.training.decoders import FilterDecoder
+from ngs.training.embedding import EmbeddingVAE
+from ngs.training.encoders import ConvolutionEncoder, SpectralEncoder, power_spectrum
+from ngs.training.synthesis import PostProcessing, analysis_windows, noise_grains, overlap_add, slice_grains
+
+
+class NeuralGranularModel(nn.Module):
+    """Encoder, decoder and post-processing of grains, and the embedding of their paths.
+
+    Shapes: B signals, G grains each, N = B * G grains, L grain length, Z latent size, C condition size (the one-hot
+    attributes concatenated; zeros where an attribute is left open), T path length, E embedding size.
+    """
+
+    def __init__(self, config: Config, condition_size: int) -> None:
+        super().__init__()
+        self.config = config
+        grain = config.grain
+        self.encoder: SpectralEncoder | ConvolutionEncoder = (
+            SpectralEncoder(config.audio, grain)
+            if grain.encoder == "spectral"
+            else ConvolutionEncoder(config.audio, grain)
+        )
+        self.decoder = FilterDecoder(config.audio, grain, condition_size)
+        self.postprocessing = PostProcessing(
+            grain.postprocessing_channels, grain.postprocessing_taps, grain.soft_sign_knee
+        )
+        self.embedding = EmbeddingVAE(grain.latent_size, condition_size, config.embedding)
+
+    def encode(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+        """Signals [B, n] -> latent mean, log-variance [B, G, Z]."""
+        length = self.config.audio.grain_length
+        grains = slice_grains(signal, length)
+        windowed = (grains * analysis_windows(length, grains.shape[1], signal.device)).flatten(0, 1)
+        mean, log_variance = self.encoder(windowed)
+        return mean.unflatten(0, grains.shape[:2]), log_variance.unflatten(0, grains.shape[:2])
+
+    def decode(self, path: Tensor, condition: Tensor) -> Tensor:
+        """Paths [B, G, Z] and conditions [B, C] -> audio [B, G * hop], with fresh noise from torch's generator."""
+        batch, grains, _ = path.shape
+        length = self.config.audio.grain_length
+        noise = noise_grains(batch, grains, length, path.device)
+        repeated = condition[:, None].expand(-1, grains, -1)
+        decoded = self.decoder(path.flatten(0, 1), repeated.flatten(0, 1), noise.flatten(0, 1))
+        audio: Tensor = self.postprocessing(overlap_add(decoded.unflatten(0, (batch, grains))))
+        return audio
+
+    @torch.no_grad()
+    def start_from_pca(self, grains: Tensor) -> float:
+        """Set the linear paths of encoder and decoder to a whitened PCA of windowed grains [N, L].
+
+        Returns the share of the variance that the latent dimensions keep. Only for the spectral encoder with the
+        log-power decoder.
+        """
+        assert isinstance(self.encoder, SpectralEncoder)
+        features = torch.log(self.encoder.floor + power_spectrum(grains))
+        center = features.mean(0)
+        covariance = torch.cov((features - center).T.double())
+        variances, directions = (part.flip(-1).float() for part in torch.linalg.eigh(covariance))
+        size = min(self.config.grain.latent_size, len(variances), len(features) - 1)
+        kept = variances[:size].clamp_min(1e-6)
+        self.encoder.center.copy_(center)
+        self.encoder.linear.weight.zero_()
+        self.encoder.linear.bias.zero_()
+        self.encoder.linear.weight[:size] = directions[:, :size].T / kept.sqrt()[:, None]
+        self.decoder.linear.weight.zero_()
+        self.decoder.linear.weight[:, :size] = directions[:, :size] * kept.sqrt()
+        self.decoder.linear.bias.copy_(center)
+        return float(kept.sum() / variances.clamp_min(0).sum())

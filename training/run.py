@@ -1,0 +1,247 @@
+"""A run folder and the phases that fill it: `ngs train` from sounds to a trained model.
+
+    RUN/run.json             configuration, attributes and where the sounds are: all that is needed to go on
+    RUN/excerpts.npz         starts of some sounds: latent map and golden vectors need no library at export
+    RUN/history.jsonl        one line a validation
+    RUN/checkpoints/NAME.ckpt        a finished phase
+    RUN/checkpoints/NAME.last.ckpt   the phase under way, written beside and renamed
+    RUN/logs/                TensorBoard
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ngs.training.batches import GrainBatches, SequenceBatches, loader, validation_signals
+from ngs.training.cache import Corpus
+from ngs.training.config import Config, StageConfig
+from ngs.training.encoders import SpectralEncoder
+from ngs.training.model import NeuralGranularModel
+from ngs.training.stages import EmbeddingPhase, GrainsPhase, JointPhase, Phase, SpectraPhase
+from ngs.training.synthesis import analysis_windows
+
+EXCERPTS = 256
+RUN_FORMAT = 1
+
+
+class RunError(ValueError):
+    """A folder that is not a run, or a run in a state that does not allow what was asked."""
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What run.json holds."""
+
+    config: Config
+    attributes: tuple[tuple[str, tuple[str, ...]], ...]  # (name, classes)
+    data: str
+    labels: str | None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(len(classes) for _, classes in self.attributes)
+
+    def write(self, run: Path) -> None:
+        document = {
+            "format": RUN_FORMAT,
+            "data": self.data,
+            "labels": self.labels,
+            "attributes": [[name, list(classes)] for name, classes in self.attributes],
+            "config": self.config.to_dict(),
+        }
+        beside = run / "run.json.part"
+        beside.write_text(json.dumps(document, indent=2) + "\n")
+        os.replace(beside, run / "run.json")
+
+    @classmethod
+    def read(cls, run: Path) -> RunInfo:
+        path = run / "run.json"
+        if not path.is_file():
+            raise RunError(f"{run} is not a run folder: it has no run.json. `ngs train DATA --out {run}` makes one")
+        try:
+            document = json.loads(path.read_text())
+            if document["format"] != RUN_FORMAT:
+                raise RunError(f"{path} has format {document['format']}; this version of ngs reads {RUN_FORMAT}")
+            attributes = tuple((str(name), tuple(map(str, classes))) for name, classes in document["attributes"])
+            return cls(Config.from_dict(document["config"]), attributes, document["data"], document["labels"])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise RunError(f"{path} is damaged ({error}): restore it or train anew") from error
+
+
+@dataclass(frozen=True)
+class PlannedPhase:
+    phase: type[Phase]
+    stage: StageConfig
+    title: str  # for the progress display
+
+
+def plan(config: Config) -> list[PlannedPhase]:
+    """The phases in turn, with the grain stage's budget divided between spectra and sound."""
+    grain, share = config.grain_stage, config.grain_stage.spectral_share
+    phases = [
+        PlannedPhase(SpectraPhase, _part(grain, share), "grains (spectra)"),
+        PlannedPhase(GrainsPhase, _part(grain, 1 - share), "grains (sound)"),
+        PlannedPhase(EmbeddingPhase, config.embedding_stage, "embedding"),
+        PlannedPhase(JointPhase, config.joint_stage, "joint"),
+    ]
+    dropped = {SpectraPhase: share == 0, GrainsPhase: share == 1}
+    return [planned for planned in phases if not dropped.get(planned.phase, False)]
+
+
+def _part(stage: StageConfig, share: float) -> StageConfig:
+    steps = max(round(stage.steps * share), 1) if stage.steps else 0
+    return replace(stage, minutes=max(stage.minutes * share, 1e-3), steps=steps)
+
+
+def phase_checkpoints(run: Path, name: str) -> tuple[Path, Path]:
+    """(finished, under way) checkpoint of a phase."""
+    folder = run / "checkpoints"
+    return folder / f"{name}.ckpt", folder / f"{name}.last.ckpt"
+
+
+def load_model(run: Path) -> tuple[NeuralGranularModel, RunInfo, str]:
+    """The furthest trained model of a run, with its description and the phase that it reached.
+
+    Raises RunError when nothing was saved yet.
+    """
+    info = RunInfo.read(run)
+    model = NeuralGranularModel(info.config, sum(info.sizes))
+    for planned in reversed(plan(info.config)):
+        for path in phase_checkpoints(run, planned.phase.name):
+            if path.is_file():
+                _load_weights(model, path)
+                return model.eval(), info, planned.phase.name
+    raise RunError(f"{run} holds no checkpoint yet: go on with `ngs train --out {run} --resume`")
+
+
+def _load_weights(model: NeuralGranularModel, path: Path) -> None:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
+    except (RuntimeError, KeyError, EOFError, ValueError, OSError) as error:
+        detail = str(error).splitlines()[0]
+        raise RunError(f"{path} cannot be read as a checkpoint of this run ({detail})") from error
+
+
+def write_excerpts(run: Path, corpus: Corpus, sounds: np.ndarray, config: Config) -> None:
+    audio, labels = validation_signals(corpus, sounds, config, EXCERPTS)
+    beside = run / "excerpts.npz.part"
+    with open(beside, "wb") as file:
+        np.savez_compressed(file, audio=(audio.numpy() * 32767).round().astype(np.int16), labels=labels.numpy())
+    os.replace(beside, run / "excerpts.npz")
+
+
+def read_excerpts(run: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """Audio [B, T * hop] and labels [B, A] of some of the sounds that the run was trained on."""
+    try:
+        with np.load(run / "excerpts.npz", allow_pickle=False) as archive:
+            return torch.from_numpy(archive["audio"].astype(np.float32) / 32767), torch.from_numpy(archive["labels"])
+    except (OSError, KeyError, ValueError) as error:
+        raise RunError(f"{run / 'excerpts.npz'} is missing or damaged: `ngs train --resume` writes it anew") from error
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the training runs: handed to Lightning as it is."""
+
+    accelerator: str = "auto"
+    devices: str = "auto"
+    nodes: int = 1
+    precision: str = "32-true"
+    workers: int = 1  # processes that draw batches
+
+
+def train_phases(
+    run: Path,
+    info: RunInfo,
+    corpus: Corpus,
+    training: np.ndarray,
+    validation: np.ndarray,
+    machine: Machine,
+    callbacks: Callable[[PlannedPhase, int, int], list[Any]],
+) -> bool:
+    """Run all phases that are not finished yet; returns False when it was stopped before the end.
+
+    `callbacks(planned, index, total)` gives the Lightning callbacks of a phase: checkpoints, display, validation.
+    """
+    model = NeuralGranularModel(info.config, sum(info.sizes))
+    phases = plan(info.config)
+    for index, planned in enumerate(phases):
+        finished, under_way = phase_checkpoints(run, planned.phase.name)
+        if finished.is_file():
+            _load_weights(model, finished)
+            continue
+        if not under_way.is_file():
+            _prepare(model, planned, corpus, training, info.config)
+        module = planned.phase(model, planned.stage, info.sizes, info.config.seed)
+        trainer = make_trainer(run, planned, machine, callbacks(planned, index, len(phases)))
+        start = _saved_step(under_way)
+        batches = SequenceBatches if planned.phase is not SpectraPhase else GrainBatches
+        data = batches(corpus, training, info.config, planned.stage.batch_size, trainer.global_rank)
+        trainer.fit(
+            module, loader(data, start, machine.workers), ckpt_path=str(under_way) if under_way.is_file() else None
+        )
+        if module.progress < 1:
+            return False
+        trainer.save_checkpoint(finished.with_suffix(".part"))
+        if trainer.is_global_zero:
+            os.replace(finished.with_suffix(".part"), finished)
+            under_way.unlink(missing_ok=True)
+        trainer.strategy.barrier()
+    return True
+
+
+def make_trainer(run: Path, planned: PlannedPhase, machine: Machine, callbacks: list[Any]) -> Any:
+    import lightning
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    several = machine.nodes > 1 or machine.devices not in ("auto", "1")
+    return lightning.Trainer(
+        accelerator=machine.accelerator,
+        devices=machine.devices if machine.devices != "auto" or machine.accelerator != "cpu" else 1,
+        num_nodes=machine.nodes,
+        strategy="ddp_find_unused_parameters_true" if several else "auto",
+        precision=machine.precision,  # type: ignore[arg-type]
+        max_steps=planned.stage.steps or -1,
+        max_epochs=-1,
+        logger=TensorBoardLogger(run / "logs", name="", version=planned.phase.name),
+        log_every_n_steps=20,
+        callbacks=callbacks,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def _saved_step(checkpoint: Path) -> int:
+    if not checkpoint.is_file():
+        return 0
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)["global_step"])
+
+
+def _prepare(
+    model: NeuralGranularModel, planned: PlannedPhase, corpus: Corpus, sounds: np.ndarray, config: Config
+) -> None:
+    """What a phase needs before its first step, computed from training sounds alike on every process."""
+    if planned.phase is SpectraPhase:
+        assert isinstance(model.encoder, SpectralEncoder)
+        grains = max(6 * config.audio.grain_length, 8000)
+        batch = GrainBatches(corpus, sounds, config, -(-grains // 16), rank=0)[2**39]
+        windows = analysis_windows(config.audio.grain_length, 2)
+        model.start_from_pca(batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1]))
+    elif planned.phase is EmbeddingPhase:
+        batch = SequenceBatches(corpus, sounds, config, 128, rank=0)[2**39]
+        model.eval()
+        with torch.no_grad():
+            path, _ = model.encode(batch["audio"])
+        model.embedding.path_mean.copy_(path.flatten(0, 1).mean(0))
+        model.embedding.path_scale.copy_(path.flatten(0, 1).std(0).clamp_min(1e-3))

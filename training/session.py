@@ -1,0 +1,131 @@
+"""`ngs train`: sounds, run folder and phases put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ngs.training.batches import validation_signals
+from ngs.training.cache import Corpus, build_cache, split
+from ngs.training.callbacks import Display, Keeper, StopSignal, Validation
+from ngs.training.config import Config, ConfigError, StageConfig
+from ngs.training.run import Machine, PlannedPhase, RunError, RunInfo, train_phases, write_excerpts
+from ngs.training.sounds import find_sounds
+
+Report = Callable[[str], None]
+STAGES = ("grain", "embedding", "joint")
+
+
+def budget(config: Config, option: str, text: str) -> Config:
+    """Apply `--minutes` or `--steps`: one number for every stage, or `grain=8,embedding=4`."""
+    entries = {}
+    for part in text.split(","):
+        stage, equals, number = part.rpartition("=")
+        if equals and stage.strip() not in STAGES:
+            raise ConfigError(f"--{option}: there is no stage {stage.strip()!r}; known: {', '.join(STAGES)}")
+        try:
+            value = float(number) if option == "minutes" else int(number)
+        except ValueError as error:
+            raise ConfigError(f"--{option}: {number!r} is not a number") from error
+        if not value > 0:
+            raise ConfigError(f"--{option}: {number} is not above 0")
+        for name in [stage.strip()] if equals else STAGES:
+            entries[name] = value
+    for name, value in entries.items():
+        stage_config: StageConfig = getattr(config, f"{name}_stage")
+        changed = (
+            replace(stage_config, minutes=float(value), steps=0)
+            if option == "minutes"
+            else replace(stage_config, steps=int(value))
+        )
+        config = replace(config, **{f"{name}_stage": changed})
+    return config
+
+
+def open_run(out: Path, resume: bool, fresh: Callable[[], RunInfo]) -> RunInfo:
+    """Read the run at `out` to go on with, or start one there; raises RunError where the two are mixed up."""
+    if resume:
+        return RunInfo.read(out)
+    if (out / "run.json").exists() and "LOCAL_RANK" not in os.environ:
+        raise RunError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
+    info = fresh()
+    (out / "checkpoints").mkdir(parents=True, exist_ok=True)
+    return info
+
+
+def train(
+    data: Path | None,
+    labels: Path | None,
+    out: Path,
+    config: Config,
+    resume: bool,
+    machine: Machine,
+    cache: Path | None,
+    say: Report,
+    decoding: Callable[[int, int], None],
+) -> bool:
+    """Train all stages into the run folder `out`; True when finished, False when stopped on the way.
+
+    Raises ValueError or OSError with one line for everything that the user can mend.
+    """
+    _quiet()
+    if resume:
+        info = RunInfo.read(out)
+        data, labels = data or Path(info.data), labels or (Path(info.labels) if info.labels else None)
+        config = info.config
+    if data is None:
+        raise RunError("Which sounds? Give the folder: `ngs train DATA --out RUN`")
+    sounds = find_sounds(data, labels)
+    corpus = build_cache(
+        sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, report=decoding
+    )
+    for line in corpus.notes:
+        say(line)
+
+    def fresh() -> RunInfo:
+        attributes = tuple((attribute.name, attribute.classes) for attribute in corpus.attributes)
+        return RunInfo(config, attributes, str(data.resolve()), str(labels.resolve()) if labels else None)
+
+    info = open_run(out, resume, fresh)
+    if tuple((attribute.name, attribute.classes) for attribute in corpus.attributes) != info.attributes:
+        raise RunError(f"The classes in {data} are not those that {out} was trained on; train anew into another --out")
+    training, validation, notes = split(corpus, config.data.validation_share, config.seed)
+    for line in notes:
+        say(line)
+    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+        info.write(out)
+        write_excerpts(out, corpus, training, config)
+    say(_summary(corpus, len(training), len(validation), info))
+    signals = validation_signals(corpus, validation, config, limit=32)
+    with StopSignal() as stop:
+
+        def callbacks(planned: PlannedPhase, index: int, total: int) -> list[object]:
+            measured = Validation(out, planned, *signals)
+            return [measured, Keeper(out, planned, stop), Display(planned, index, total, measured)]
+
+        return train_phases(out, info, corpus, training, validation, machine, callbacks)
+
+
+def _summary(corpus: Corpus, training: int, validation: int, info: RunInfo) -> str:
+    minutes = corpus.lengths.sum() / corpus.sample_rate / 60
+    conditions = ", ".join(f"{len(classes)} x {name}" for name, classes in info.attributes)
+    return (
+        f"{len(corpus.names)} sounds, {minutes:.1f} minutes, {conditions}; "
+        f"{training} to train on, {validation} to validate on"
+    )
+
+
+def _quiet() -> None:
+    """Lightning's banners and hints are not for musicians; what matters is said by the display."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", module="torch")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    torch.set_float32_matmul_precision("high")

@@ -1,0 +1,227 @@
+"""What each phase of training minimises, as Lightning modules that share one model.
+
+spectra    the grain VAE on power spectra of single grains (beyond the paper: minutes instead of hours)
+grains     the grain VAE on sound, multi-scale spectral distance (paper, section 3.3, eq. 9)
+embedding  the recurrent VAE on the latent paths of the frozen grain VAE (section 3.4)
+joint      both levels together, through all losses (section 3.4, last paragraph)
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from ngs.training.augmentation import augment_power
+from ngs.training.batches import Batch, one_hot
+from ngs.training.config import StageConfig
+from ngs.training.encoders import SpectralEncoder, power_spectrum
+from ngs.training.losses import kl_divergence, multi_scale_distance, sample_normal
+from ngs.training.model import NeuralGranularModel
+from ngs.training.synthesis import analysis_windows
+
+PATH_WEIGHT = 0.1  # of the squared error of latents beside the distance of the spectra they decode to
+ONSET_GRAINS = 4  # first grains of a path, always among those whose spectra are compared
+
+
+class Phase(lightning.LightningModule):
+    """Schedule, seeding and logging that the phases share; a subclass gives `losses` and the parts it trains."""
+
+    name = ""
+    through_embedding = False  # whether validation sounds pass the embedding too
+
+    def __init__(self, model: NeuralGranularModel, stage: StageConfig, sizes: tuple[int, ...], seed: int) -> None:
+        super().__init__()
+        self.model, self.stage, self.sizes, self.seed = model, stage, sizes, seed
+        self.elapsed = 0.0  # seconds of training so far, interruptions left out
+        self._started: float | None = None
+
+    def trained(self) -> list[nn.Module]:
+        raise NotImplementedError
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The parts of the loss by name; those called kl... are weighted by beta, the others by 1."""
+        raise NotImplementedError
+
+    @property
+    def progress(self) -> float:
+        """Share of the phase that is done, 0 to 1."""
+        if self.stage.steps > 0:
+            return min(self.global_step / self.stage.steps, 1.0)
+        return min(self.seconds / (60 * self.stage.minutes), 1.0)
+
+    @property
+    def seconds(self) -> float:
+        return self.elapsed + (time.monotonic() - self._started if self._started else 0.0)
+
+    def conditions(self, labels: Tensor, dropout: float) -> Tensor:
+        """One-hot conditions [B, C]; a share of the rows hides them all, so that sounds of no class decode too."""
+        kept = torch.rand(len(labels), 1, device=labels.device) >= dropout
+        return one_hot(labels, self.sizes) * kept
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(False)
+        parameters = [parameter for module in self.trained() for parameter in module.parameters()]
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        return torch.optim.AdamW(parameters, lr=self.stage.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+
+    def on_fit_start(self) -> None:
+        self.model.eval()
+        for module in self.trained():
+            module.train()
+        self._started = time.monotonic()
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        # every step draws from its own seed: a resumed run goes on as it would have
+        torch.manual_seed((self.seed << 48) ^ (self.global_rank << 40) ^ self.global_step)
+        final = self.stage.final_learning_rate
+        cosine = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * self.progress))
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, torch.optim.Optimizer | lightning.pytorch.core.optimizer.LightningOptimizer)
+        for group in optimizer.param_groups:
+            group["lr"] = self.stage.learning_rate * cosine * min(1.0, (self.global_step + 1) / 50)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        warm_up = min(1.0, self.progress / self.stage.warm_up) if self.stage.warm_up > 0 else 1.0
+        beta = self.stage.beta * warm_up
+        parts = self.losses(batch)
+        total = sum((beta * part if name.startswith("kl") else part for name, part in parts.items()), torch.zeros(()))
+        if not torch.isfinite(total):
+            raise ValueError(f"The loss became {total.item()} in step {self.global_step}; try a lower learning_rate")
+        self.log_dict({f"{self.name}/{name}": part.detach() for name, part in parts.items()})
+        return total
+
+    def configure_gradient_clipping(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
+        self.clip_gradients(optimizer, gradient_clip_val=1.0, gradient_clip_algorithm="norm")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["elapsed"] = self.seconds
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.elapsed = checkpoint["elapsed"]
+
+    @torch.no_grad()
+    def reconstruct(self, audio: Tensor, labels: Tensor) -> Tensor:
+        """Audio [B, T * hop] through the means of the levels trained so far, with the same noise each time."""
+        training = [module for module in self.model.modules() if module.training]
+        self.model.eval()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            condition = one_hot(labels, self.sizes)
+            path, _ = self.model.encode(audio)
+            if self.through_embedding:
+                embedding, _ = self.model.embedding.encode(path, condition)
+                path = self.model.embedding.decode(embedding, condition, path.shape[1])
+            sound = self.model.decode(path, condition)
+        for module in training:
+            module.training = True
+        return sound
+
+
+class SpectraPhase(Phase):
+    name = "spectra"
+
+    def trained(self) -> list[nn.Module]:
+        return [self.model.encoder, self.model.decoder]
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        model, config = self.model, self.model.config
+        assert isinstance(model.encoder, SpectralEncoder)
+        windows = analysis_windows(config.audio.grain_length, 2, self.device)
+        grains = batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1])
+        with torch.no_grad():
+            power = augment_power(power_spectrum(grains), config.data)
+        mean, log_variance = model.encoder.encode_power(power)
+        condition = self.conditions(batch["label"], config.grain.condition_dropout)
+        log_power = model.decoder.coefficients(sample_normal(mean, log_variance), condition)
+        return {
+            "distance": _log_power_distance(log_power, torch.log(config.grain.floor + power), config.grain.floor),
+            "kl": kl_divergence(mean, log_variance),
+        }
+
+
+class GrainsPhase(Phase):
+    name = "grains"
+
+    def trained(self) -> list[nn.Module]:
+        return [self.model.encoder, self.model.decoder, self.model.postprocessing]
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        model, config = self.model, self.model.config
+        condition = self.conditions(batch["label"], config.grain.condition_dropout)
+        mean, log_variance = model.encode(batch["audio"])
+        sound = model.decode(sample_normal(mean, log_variance), condition)
+        return {
+            "distance": multi_scale_distance(sound, batch["audio"], config.loss),
+            "kl": kl_divergence(mean, log_variance),
+        }
+
+
+class EmbeddingPhase(Phase):
+    name = "embedding"
+    through_embedding = True
+
+    def trained(self) -> list[nn.Module]:
+        return [self.model.embedding]
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        model, config = self.model, self.model.config
+        condition = self.conditions(batch["label"], config.embedding.condition_dropout)
+        with torch.no_grad():
+            path, _ = model.encode(batch["audio"])
+        mean, log_variance = model.embedding.encode(path, condition)
+        decoded = model.embedding.decode(sample_normal(mean, log_variance), condition, path.shape[1])
+        scaled_error = (decoded - path) / model.embedding.path_scale
+        # spectra of the first grains and of some others: what is heard, where latents weigh all dimensions alike
+        chosen = torch.randperm(path.shape[1] - ONSET_GRAINS, device=path.device)[:12] + ONSET_GRAINS
+        chosen = torch.cat((torch.arange(ONSET_GRAINS, device=path.device), chosen))
+        repeated = condition[:, None].expand(-1, len(chosen), -1)
+        target = model.decoder.coefficients(path[:, chosen], repeated)
+        ours = model.decoder.coefficients(decoded[:, chosen], repeated)
+        if config.grain.decoder == "log_power":
+            distance = _log_power_distance(ours, target, config.grain.floor)
+        else:
+            distance = (ours - target).abs().mean()
+        return {
+            "distance": distance,
+            "path": PATH_WEIGHT * scaled_error.square().mean(),
+            "kl": kl_divergence(mean, log_variance),
+        }
+
+
+class JointPhase(Phase):
+    name = "joint"
+    through_embedding = True
+
+    def trained(self) -> list[nn.Module]:
+        return [self.model]
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        model, config, audio = self.model, self.model.config, batch["audio"]
+        condition = self.conditions(batch["label"], config.grain.condition_dropout)
+        mean, log_variance = model.encode(audio)
+        path = sample_normal(mean, log_variance)
+        embedding_mean, embedding_log_variance = model.embedding.encode(path, condition)
+        embedding = sample_normal(embedding_mean, embedding_log_variance)
+        decoded = model.embedding.decode(embedding, condition, path.shape[1])
+        sound = model.decode(torch.cat((path, decoded)), condition.repeat(2, 1))
+        # the grain level's own divergence keeps the weight it was trained with
+        grain_beta = config.grain_stage.beta * kl_divergence(mean, log_variance)
+        return {
+            "distance": 2 * multi_scale_distance(sound, audio.repeat(2, 1), config.loss),
+            "path": PATH_WEIGHT * ((decoded - path.detach()) / model.embedding.path_scale).square().mean(),
+            "grain_divergence": grain_beta,
+            "kl": kl_divergence(embedding_mean, embedding_log_variance),
+        }
+
+
+def _log_power_distance(ours: Tensor, target: Tensor, floor: float) -> Tensor:
+    """L1 between log powers; below the floor nothing sounds, so nothing counts there."""
+    lowest = math.log(floor)
+    return (ours.clamp_min(lowest) - target.clamp_min(lowest)).abs().mean()

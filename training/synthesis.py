@@ -1,0 +1,95 @@
+"""From grains to sound in torch: windows, slicing, overlap-add, post-processing.
+
+The same laws as `ngs.runtime.grains`, differentiable and batched; tests hold the two together.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def event_windows(grain_length: int, grains: int, device: torch.device | None = None) -> Tensor:
+    """Synthesis windows [grains, grain_length]: periodic Hann; the first half of the first one is 1 (attacks survive)."""
+    windows = torch.hann_window(grain_length, device=device).repeat(grains, 1)
+    windows[0, : grain_length // 2] = 1.0
+    return windows
+
+
+def analysis_windows(grain_length: int, grains: int, device: torch.device | None = None) -> Tensor:
+    """Windows [grains, grain_length] before the encoder: the synthesis ones, all with the energy of a Hann window."""
+    windows = event_windows(grain_length, grains, device)
+    energy = windows.square().sum(1, keepdim=True)
+    return windows * (torch.hann_window(grain_length, device=device).square().sum() / energy).sqrt()
+
+
+def slice_grains(signal: Tensor, grain_length: int) -> Tensor:
+    """Cut signals [B, n] into grains [B, ceil(n / hop), grain_length], a quarter apart, zeros past the end."""
+    hop = grain_length // 4
+    grains = -(-signal.shape[1] // hop)
+    padded = nn.functional.pad(signal, (0, (grains - 1) * hop + grain_length - signal.shape[1]))
+    return padded.unfold(1, grain_length, hop)
+
+
+def overlap_add(grains: Tensor) -> Tensor:
+    """Assemble grains [B, G, L] to signals [B, G * hop], divided by the sum of the windows that overlap (section 3.3)."""
+    batch, count, grain_length = grains.shape
+    windows = event_windows(grain_length, count, grains.device)
+    return _shifted_sum(grains * windows, batch) / _shifted_sum(windows[None], 1)
+
+
+def _shifted_sum(grains: Tensor, batch: int) -> Tensor:
+    """Add quarters [B, G, 4, hop] of grains where they fall; the three hops after the last grain are dropped."""
+    _, count, grain_length = grains.shape
+    quarters = grains.reshape(batch, count, 4, grain_length // 4)
+    total = quarters[:, :, 0]
+    for shift in range(1, 4):
+        total = total + nn.functional.pad(quarters[:, :, shift], (0, 0, shift, 0))[:, :count]
+    return total.reshape(batch, -1)
+
+
+def noise_grains(batch: int, grains: int, grain_length: int, device: torch.device | None = None) -> Tensor:
+    """Uniform noise in [-1, 1], one stream a signal that overlapping grains share: [B, G, L]."""
+    hop = grain_length // 4
+    stream = torch.rand(batch, (grains - 1) * hop + grain_length, device=device) * 2 - 1
+    return stream.unfold(1, grain_length, hop)
+
+
+class PostProcessing(nn.Module):
+    """Parallel FIR filters, summed, then a soft sign (section 3.3, after eq. 8).
+
+    The filters are causal and start as the identity: the signal keeps its place and a latency of 0. Filters that
+    are summed are one filter to whoever plays them, so `impulse_response` is what export writes. Up to
+    `knee` the soft sign is linear: a knee of 0 is the paper's x / (1 + |x|).
+    """
+
+    def __init__(self, channels: int, taps: int, knee: float) -> None:
+        super().__init__()
+        filters = torch.zeros(channels, taps)
+        filters[:, 0] = 1.0 / channels
+        self.filters = nn.Parameter(filters)
+        self.knee = knee
+
+    @property
+    def history(self) -> int:
+        """Samples of the past that one output sample needs."""
+        return self.filters.shape[1] - 1
+
+    def impulse_response(self) -> Tensor:
+        return self.filters.sum(0)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Signals [B, n] to audio [B, n] in (-1, 1)."""
+        return self.filter_block(nn.functional.pad(signal, (self.history, 0)))
+
+    def filter_block(self, signal: Tensor) -> Tensor:
+        """Signals [B, history + n], whose start is the past, to audio [B, n]."""
+        filtered = nn.functional.conv1d(signal[:, None], self.impulse_response().flip(0)[None, None])[:, 0]
+        return soft_sign(filtered, self.knee)
+
+
+def soft_sign(x: Tensor, knee: float) -> Tensor:
+    """Linear up to `knee`, then bent towards 1 with a continuous slope; |result| < 1."""
+    magnitude = x.abs()
+    over = (magnitude - knee).clamp_min(0.0) / (1.0 - knee)
+    return x.sign() * (magnitude.clamp_max(knee) + (1.0 - knee) * over / (1.0 + over))
