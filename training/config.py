@@ -89,10 +89,12 @@ class EmbeddingConfig:
 
     embedding_size: int = 256
     hidden_size: int = 256  # of the GRUs
+    grains_per_step: int = 4  # of the recurrence; 1 in the paper
     condition_dropout: float = 0.05
 
     def __post_init__(self) -> None:
         _require(1 <= self.embedding_size <= 4096, "embedding.embedding_size lies between 1 and 4096")
+        _require(self.grains_per_step >= 1, "embedding.grains_per_step is at least 1")
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,11 @@ class Config:
         _require(
             spectral or self.grain_stage.spectral_share == 0,
             "grain_stage.spectral_share above 0 needs grain.encoder 'spectral' and grain.decoder 'log_power'",
+        )
+
+        _require(
+            self.audio.path_length % self.embedding.grains_per_step == 0,
+            f"audio.path_length ({self.audio.path_length}) is not a multiple of embedding.grains_per_step",
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,23 +16,24 @@ class NeuralGranularModel(nn.Module):
     """Encoder, decoder and post-processing of grains, and the embedding of their paths.
 
     Shapes: B signals, G grains each, N = B * G grains, L grain length, Z latent size, C condition size (the one-hot
-    attributes concatenated; zeros where an attribute is left open), T path length, E embedding size.
+    attributes concatenated; zeros where an attribute is left open), T path length, E embedding size. `sizes` are the
+    numbers of classes of the attributes.
     """
 
-    def __init__(self, config: Config, condition_size: int) -> None:
+    def __init__(self, config: Config, sizes: tuple[int, ...]) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.sizes = config, sizes
         grain = config.grain
         self.encoder: SpectralEncoder | ConvolutionEncoder = (
             SpectralEncoder(config.audio, grain)
             if grain.encoder == "spectral"
             else ConvolutionEncoder(config.audio, grain)
         )
-        self.decoder = FilterDecoder(config.audio, grain, condition_size)
+        self.decoder = FilterDecoder(config.audio, grain, sum(sizes))
         self.postprocessing = PostProcessing(
             grain.postprocessing_channels, grain.postprocessing_taps, grain.soft_sign_knee
         )
-        self.embedding = EmbeddingVAE(grain.latent_size, condition_size, config.embedding)
+        self.embedding = EmbeddingVAE(grain.latent_size, sizes, config.embedding)
 
     def encode(self, signal: Tensor) -> tuple[Tensor, Tensor]:
         """Signals [B, n] -> latent mean, log-variance [B, G, Z]."""
@@ -74,3 +75,22 @@ class NeuralGranularModel(nn.Module):
         self.decoder.linear.weight[:, :size] = directions[:, :size] * kept.sqrt()
         self.decoder.linear.bias.copy_(center)
         return float(kept.sum() / variances.clamp_min(0).sum())
+
+    @torch.no_grad()
+    def scale_paths(self, path: Tensor) -> None:
+        """Set the scale of paths from examples [B, T, Z], and the weight of each latent dimension.
+
+        The weight is the mean square change of the decoder's coefficients for a change of one standard deviation.
+        """
+        flat = path.flatten(0, 1)
+        level2 = self.embedding
+        level2.path_mean.copy_(flat.mean(0))
+        level2.path_scale.copy_(flat.std(0).clamp_min(1e-3))
+        some = flat[torch.linspace(0, len(flat) - 1, 64).long()]
+        condition = flat.new_zeros(len(some), sum(self.sizes))
+        base = self.decoder.coefficients(some, condition)
+        for dimension in range(flat.shape[1]):
+            moved = some.clone()
+            moved[:, dimension] += 0.1 * level2.path_scale[dimension]
+            change = (self.decoder.coefficients(moved, condition) - base) / 0.1
+            level2.path_weight[dimension] = change.square().mean()

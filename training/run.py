@@ -28,7 +28,7 @@ from ngs.training.model import NeuralGranularModel
 from ngs.training.stages import EmbeddingPhase, GrainsPhase, JointPhase, Phase, SpectraPhase
 from ngs.training.synthesis import analysis_windows
 
-EXCERPTS = 256
+EXCERPTS = 512
 RUN_FORMAT = 1
 
 
@@ -86,9 +86,12 @@ class PlannedPhase:
 def plan(config: Config) -> list[PlannedPhase]:
     """The phases in turn, with the grain stage's budget divided between spectra and sound."""
     grain, share = config.grain_stage, config.grain_stage.spectral_share
+    sound = _part(grain, 1 - share)
+    if share > 0:  # after the spectra this is fine-tuning
+        sound = replace(sound, learning_rate=0.3 * grain.learning_rate, warm_up=0.0)
     phases = [
         PlannedPhase(SpectraPhase, _part(grain, share), "grains (spectra)"),
-        PlannedPhase(GrainsPhase, _part(grain, 1 - share), "grains (sound)"),
+        PlannedPhase(GrainsPhase, sound, "grains (sound)"),
         PlannedPhase(EmbeddingPhase, config.embedding_stage, "embedding"),
         PlannedPhase(JointPhase, config.joint_stage, "joint"),
     ]
@@ -113,7 +116,7 @@ def load_model(run: Path) -> tuple[NeuralGranularModel, RunInfo, str]:
     Raises RunError when nothing was saved yet.
     """
     info = RunInfo.read(run)
-    model = NeuralGranularModel(info.config, sum(info.sizes))
+    model = NeuralGranularModel(info.config, info.sizes)
     for planned in reversed(plan(info.config)):
         for path in phase_checkpoints(run, planned.phase.name):
             if path.is_file():
@@ -172,7 +175,7 @@ def train_phases(
 
     `callbacks(planned, index, total)` gives the Lightning callbacks of a phase: checkpoints, display, validation.
     """
-    model = NeuralGranularModel(info.config, sum(info.sizes))
+    model = NeuralGranularModel(info.config, info.sizes)
     phases = plan(info.config)
     for index, planned in enumerate(phases):
         finished, under_way = phase_checkpoints(run, planned.phase.name)
@@ -243,5 +246,4 @@ def _prepare(
         model.eval()
         with torch.no_grad():
             path, _ = model.encode(batch["audio"])
-        model.embedding.path_mean.copy_(path.flatten(0, 1).mean(0))
-        model.embedding.path_scale.copy_(path.flatten(0, 1).std(0).clamp_min(1e-3))
+        model.scale_paths(path)

@@ -1,133 +1,194 @@
-"""Finding sounds and their labels: a folder per class, and a labels.csv for more conditions."""
+"""Which sounds there are: a folder of audio, a class for each folder in it, more labels from a CSV file."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+CLASS = "class"
 UNNAMED_CLASS = "all"
-EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".mp3", ".oga", ".opus"}
-EXTENSIONS -= {".raw", ".txt"}  # headerless: nobody can say what they hold
-
-
-class SoundsError(ValueError):
-    """A folder without sounds, or labels that do not fit them."""
+LABELS_FILE = "labels.csv"
+# MAT files are arrays of anything and RAW files say neither rate nor width
+EXTENSIONS = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) - {".mat4", ".mat5", ".raw"} | {
+    ".aif", ".aifc", ".iff", ".mp2", ".mp3", ".oga", ".opus", ".snd", ".sph", ".wave",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """A named condition and its classes, sorted."""
+    """A condition: its name and its classes in order."""
 
     name: str
     classes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SoundFile:
+    path: Path  # where to read it
+    name: str  # relative to the data folder, with /, printable
+    labels: tuple[int, ...]  # class index per attribute, -1 where unknown
+
+
 @dataclass(frozen=True)
 class Sounds:
-    """Files in a fixed order, with labels [N, A] int32 into the attributes' classes (-1: unknown)."""
+    folder: Path
+    files: tuple[SoundFile, ...]  # sorted by name
+    attributes: tuple[Attribute, ...]  # the class first
+    notes: tuple[str, ...] = ()  # what was left out or is missing, a line each
 
-    root: Path
-    names: tuple[str, ...]  # relative to root, with forward slashes
-    attributes: tuple[Attribute, ...]
-    labels: np.ndarray
-    notes: tuple[str, ...]  # what the user should know
+    def keep(self, chosen: Sequence[bool]) -> Sounds:
+        """The chosen files only; classes and attributes that no sound is left of go, and are noted."""
+        files = [file for file, wanted in zip(self.files, chosen, strict=True) if wanted]
+        labels = np.array([file.labels for file in files], dtype=np.int64).reshape(len(files), len(self.attributes))
+        attributes, columns, notes = [], [], list(self.notes)
+        for attribute, column in zip(self.attributes, labels.T, strict=True):
+            used = np.unique(column[column >= 0])
+            if len(used) < len(attribute.classes):
+                gone = [name for i, name in enumerate(attribute.classes) if i not in used]
+                notes.append(f"No sound is left of the {attribute.name} {listing(gone)}")
+            if len(used) == 0:
+                continue
+            attributes.append(Attribute(attribute.name, tuple(attribute.classes[i] for i in used)))
+            columns.append(np.where(column >= 0, np.searchsorted(used, column), -1))
+        rows = np.stack(columns, 1).tolist() if columns else [[] for _ in files]
+        relabelled = tuple(replace(file, labels=tuple(row)) for file, row in zip(files, rows, strict=True))
+        return Sounds(self.folder, relabelled, tuple(attributes), tuple(notes))
 
 
-def find_sounds(root: Path, labels: Path | None = None) -> Sounds:
-    """List the sounds below `root` and label them.
+def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
+    """Find the audio files in the folder `data`, hidden ones aside, and their classes.
 
-    The first folder below `root` names the class; files only at the top are one unnamed class. `labels` (default:
-    root/labels.csv if there is one) has the columns file, attribute, attribute, ...; a column `class` replaces the
-    folders. Raises SoundsError when there is no sound or the table is malformed.
+    The class of a file is the folder of `data` that it lies in, at whatever depth; a folder with files only is one
+    class, "all". Files beside class folders are left out. A CSV file (`labels`, or labels.csv in `data`) with the
+    columns file, attribute, attribute, ... gives more attributes; a column "class" replaces the folders' classes.
+    Sounds without a row or value have the label -1 there. Raises ValueError without sounds or on a malformed CSV file.
     """
-    if not root.is_dir():
-        raise SoundsError(f"{root} is not a folder")
-    found, others = _list_files(root)
+    if not data.is_dir():
+        raise ValueError(f"{data} is not a folder")
+    if labels is None and (data / LABELS_FILE).is_file():
+        labels = data / LABELS_FILE
+    paths, others = _audio_files(data, labels)
     notes = []
     if others:
-        notes.append(f"{_files(others)} left out, not sounds by name: {_some(others)}")
-    nested = [name for name in found if "/" in name]
-    if nested and len(nested) < len(found):
-        loose = [name for name in found if "/" not in name]
-        notes.append(f"{_files(loose)} left out, beside the class folders and not in one: {_some(loose)}")
-        found = nested
-    if not found:
-        raise SoundsError(f"There are no sounds in {root}: put WAV, FLAC, AIFF, OGG or MP3 files there, a folder a class")
-    values = {name: {"class": name.partition("/")[0] if "/" in name else UNNAMED_CLASS} for name in found}
-    table = labels or (root / "labels.csv" if (root / "labels.csv").is_file() else None)
-    if table is not None:
-        notes.extend(_read_labels(table, values))
-    attributes, array = _index(found, values)
-    return Sounds(root, tuple(found), attributes, array, tuple(notes))
+        notes.append(f"{counted(len(others), 'file')} that are not sounds left out: {listing(others)}")
+    columns: dict[str, dict[str, str]] = {} if labels is None else _read_labels(labels)
+    if CLASS not in columns:
+        in_folders = {name: path for name, path in paths.items() if "/" in name}
+        beside = [name for name in paths if "/" not in name]
+        if in_folders and beside:
+            notes.append(f"{counted(len(beside), 'sound')} beside the class folders left out: {listing(beside)}")
+            paths = in_folders
+        folders = {name: name.split("/")[0] if "/" in name else UNNAMED_CLASS for name in paths}
+        columns = {CLASS: folders, **columns}
+    if not paths:
+        raise ValueError(f"There are no sounds in {data} (WAV, FLAC, AIFF, OGG, MP3, ...)")
+    columns = {CLASS: columns.pop(CLASS), **columns}
+    if labels is not None:
+        notes += _label_notes(labels, columns, paths)
+    attributes, indices = [], []
+    for attribute, values in columns.items():
+        classes = tuple(sorted({values[name] for name in paths if values.get(name)}))
+        index = {value: i for i, value in enumerate(classes)}
+        if not classes and attribute == CLASS:
+            raise ValueError(f"{labels}: the column class gives no sound in {data} a class")
+        if classes:
+            attributes.append(Attribute(attribute, classes))
+            indices.append([index.get(values.get(name, ""), -1) for name in paths])
+    rows = zip(*indices, strict=True)
+    files = (SoundFile(path, name, row) for (name, path), row in zip(paths.items(), rows, strict=True))
+    return Sounds(data, tuple(files), tuple(attributes), tuple(notes))
 
 
-def _list_files(root: Path) -> tuple[list[str], list[str]]:
-    """(sounds, other files) by relative name; hidden files and tables of labels are neither."""
-    sounds, others = [], []
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        if any(part.startswith(".") for part in relative.parts) or not path.is_file():
-            continue
-        if relative.as_posix() == "labels.csv":
-            continue
-        (sounds if path.suffix.lower() in EXTENSIONS else others).append(relative.as_posix())
-    return sounds, others
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _read_labels(table: Path, values: Mapping[str, dict[str, str]]) -> list[str]:
-    """Add the table's attributes to `values`; returns notes."""
+def listing(names: Sequence[str], limit: int = 8) -> str:
+    """The names in a line; of many the first ones and how many more."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def _audio_files(data: Path, labels: Path | None) -> tuple[dict[str, Path], list[str]]:
+    """Names to paths of the files with an extension of audio, and the names of the others; sorted, none hidden."""
+    audio, others = {}, []
+    skip = labels.resolve() if labels else None
+    for path in _walk(data, set()):
+        name = _printable(path.relative_to(data).as_posix())
+        if path.suffix.lower() in EXTENSIONS:
+            audio[name] = path
+        elif path.resolve() != skip:
+            others.append(name)
+    return dict(sorted(audio.items())), sorted(others)
+
+
+def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterable[Path]:
+    """All regular files below, through links too, each folder once (links may make circles)."""
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(folder) as entries:
+        listed = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    for entry in listed:
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), seen)
+        elif entry.is_file():  # not a pipe or a device
+            yield Path(entry.path)
+
+
+def _printable(name: str) -> str:
+    """Composed characters (macOS stores them decomposed), question marks for bytes that are not UTF-8."""
+    return unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _read_labels(path: Path) -> dict[str, dict[str, str]]:
+    """Attribute -> file name -> value, columns in the header's order; raises ValueError with the line number."""
     try:
-        with open(table, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SoundsError(f"{table} is not a CSV file in UTF-8 ({error})") from error
-    if not rows or len(rows[0]) < 2 or rows[0][0].strip() != "file":
-        raise SoundsError(f"{table}, line 1: expected the columns file,attribute,... such as file,pitch")
-    header = [column.strip() for column in rows[0]]
-    if len(set(header)) < len(header) or not all(header):
-        raise SoundsError(f"{table}, line 1: every column needs a name of its own")
-    unmatched, labelled = [], set()
-    for number, row in enumerate(rows[1:], start=2):
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise SoundsError(f"{table}, line {number}: {len(row)} columns, expected {len(header)}")
-        name = row[0].strip()
-        if name not in values:
-            unmatched.append(name)
-            continue
-        labelled.add(name)
-        values[name].update({column: cell.strip() for column, cell in zip(header[1:], row[1:], strict=True)})
-    if not labelled:
-        raise SoundsError(f"{table}: none of its {len(unmatched)} files is among the sounds, the first: {_some(unmatched)}")
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text") from error
+    head = text.split("\n", 1)[0]
+    delimiter = ";" if ";" in head and "," not in head else ","  # what spreadsheets write in half of Europe
+    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        if len(header) < 2 or header[0] != "file" or "" in header or len(set(header)) < len(header):
+            raise ValueError(f"{path}, line 1: expected a header such as file,pitch,style, found {head.strip()!r}")
+        columns: dict[str, dict[str, str]] = {name: {} for name in header[1:]}
+        rows: dict[str, list[str]] = {}
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise ValueError(f"{path}, line {reader.line_num}: expected {len(header)} fields, found {len(row)}")
+            name = unicodedata.normalize("NFC", row[0].strip().replace("\\", "/").removeprefix("./"))
+            values = [_printable(cell.strip()) for cell in row[1:]]
+            if rows.setdefault(name, values) != values:
+                raise ValueError(f"{path}, line {reader.line_num}: {name} was labelled otherwise in an earlier line")
+            for column, value in zip(columns.values(), values, strict=True):
+                column[name] = value
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+    return columns
+
+
+def _label_notes(path: Path, columns: dict[str, dict[str, str]], paths: dict[str, Path]) -> list[str]:
     notes = []
-    if unmatched:
-        notes.append(f"{table.name}: {len(unmatched)} rows name no sound here: {_some(unmatched)}")
-    bare = [name for name in values if name not in labelled]
-    if bare:
-        notes.append(f"{table.name}: {_files(bare)} without a row, trained without those conditions: {_some(bare)}")
+    rows = {name for attribute, values in columns.items() if attribute != CLASS for name in values}
+    rows |= set(columns[CLASS])
+    missing = sorted(rows - paths.keys())
+    if missing:
+        notes.append(f"{counted(len(missing), 'row')} of {path.name} without a sound: {listing(missing)}")
+    for attribute, values in columns.items():
+        unlabelled = [name for name in paths if not values.get(name)]
+        if unlabelled:
+            notes.append(f"{counted(len(unlabelled), 'sound')} without {attribute}: {listing(unlabelled)}")
     return notes
-
-
-def _index(names: list[str], values: Mapping[str, Mapping[str, str]]) -> tuple[tuple[Attribute, ...], np.ndarray]:
-    columns = list(dict.fromkeys(column for name in names for column in values[name]))
-    attributes, labels = [], np.full((len(names), len(columns)), -1, dtype=np.int32)
-    for index, column in enumerate(columns):
-        classes = sorted({values[name].get(column, "") for name in names} - {""})
-        places = {name: place for place, name in enumerate(classes)}
-        labels[:, index] = [places.get(values[name].get(column, ""), -1) for name in names]
-        attributes.append(Attribute(column, tuple(classes)))
-    return tuple(attributes), labels
-
-
-def _files(names: list[str]) -> str:
-    return "1 file" if len(names) == 1 else f"{len(names)} files"
-
-
-def _some(names: list[str], count: int = 3) -> str:
-    return ", ".join(names[:count]) + (", ..." if len(names) > count else "")

@@ -24,8 +24,7 @@ from ngs.training.losses import kl_divergence, multi_scale_distance, sample_norm
 from ngs.training.model import NeuralGranularModel
 from ngs.training.synthesis import analysis_windows
 
-PATH_WEIGHT = 0.1  # of the squared error of latents beside the distance of the spectra they decode to
-ONSET_GRAINS = 4  # first grains of a path, always among those whose spectra are compared
+PATH_WEIGHT = 0.5  # of the error of paths beside the distance of sounds, in the joint phase
 
 
 class Phase(lightning.LightningModule):
@@ -177,22 +176,7 @@ class EmbeddingPhase(Phase):
             path, _ = model.encode(batch["audio"])
         mean, log_variance = model.embedding.encode(path, condition)
         decoded = model.embedding.decode(sample_normal(mean, log_variance), condition, path.shape[1])
-        scaled_error = (decoded - path) / model.embedding.path_scale
-        # spectra of the first grains and of some others: what is heard, where latents weigh all dimensions alike
-        chosen = torch.randperm(path.shape[1] - ONSET_GRAINS, device=path.device)[:12] + ONSET_GRAINS
-        chosen = torch.cat((torch.arange(ONSET_GRAINS, device=path.device), chosen))
-        repeated = condition[:, None].expand(-1, len(chosen), -1)
-        target = model.decoder.coefficients(path[:, chosen], repeated)
-        ours = model.decoder.coefficients(decoded[:, chosen], repeated)
-        if config.grain.decoder == "log_power":
-            distance = _log_power_distance(ours, target, config.grain.floor)
-        else:
-            distance = (ours - target).abs().mean()
-        return {
-            "distance": distance,
-            "path": PATH_WEIGHT * scaled_error.square().mean(),
-            "kl": kl_divergence(mean, log_variance),
-        }
+        return {"path": model.embedding.path_error(decoded, path), "kl": kl_divergence(mean, log_variance)}
 
 
 class JointPhase(Phase):
@@ -215,7 +199,7 @@ class JointPhase(Phase):
         grain_beta = config.grain_stage.beta * kl_divergence(mean, log_variance)
         return {
             "distance": 2 * multi_scale_distance(sound, audio.repeat(2, 1), config.loss),
-            "path": PATH_WEIGHT * ((decoded - path.detach()) / model.embedding.path_scale).square().mean(),
+            "path": PATH_WEIGHT * model.embedding.path_error(decoded, path.detach()),
             "grain_divergence": grain_beta,
             "kl": kl_divergence(embedding_mean, embedding_log_variance),
         }

@@ -1,0 +1,85 @@
+"""`ngs info` and `ngs validate`: what a bundle holds, and whether this machine plays it as it was exported."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Say what a bundle holds.")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def info(bundle: Path, as_json: bool) -> None:
+    """Say what BUNDLE, a .ngs folder or file, holds: rate, sizes, classes, model card.
+
+    \b
+    Example:
+      ngs info drums.ngs
+    """
+    from ngs.runtime.bundle import Bundle
+
+    manifest = Bundle.open(bundle, provider="cpu").manifest
+    if as_json:
+        click.echo(json.dumps(manifest.to_dict(), indent=2))
+        return
+    seconds = manifest.path_length * manifest.hop_length / manifest.sample_rate
+    rows = {
+        "name": manifest.name,
+        "created": manifest.created,
+        "format": str(manifest.format_version),
+        "sample rate": f"{manifest.sample_rate} Hz",
+        "grain": f"{manifest.grain_length} samples, one every {manifest.hop_length}",
+        "latent": f"{manifest.latent_size} numbers a grain",
+        "embedding": f"{manifest.embedding_size} numbers a sound of {seconds:.2f} s",
+        **{condition.name: ", ".join(condition.classes) for condition in manifest.conditions},
+        "graphs": ", ".join(manifest.graphs),
+    }
+    card = {f"card: {name.replace('_', ' ')}": text for name, text in manifest.model_card.items()}
+    width = max(map(len, (*rows, *card))) + 2
+    for name, text in (*rows.items(), *card.items()):
+        click.echo(f"{name:<{width}}{text}")
+
+
+@click.command(short_help="Check a bundle: hashes, signatures, golden vectors.")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--provider", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def validate(bundle: Path, provider: str, as_json: bool) -> None:
+    """Check the hashes and signatures of BUNDLE and run every graph against what torch computed at export.
+
+    Exit status 1 where something is wrong.
+
+    \b
+    Example:
+      ngs validate drums.ngs
+    """
+    import onnxruntime
+
+    from ngs.runtime.bundle import TOLERANCE, Bundle
+
+    opened = Bundle.open(bundle, provider)
+    errors = opened.largest_errors()
+    _ = opened.latent_map  # checked when it is read
+    providers = {name: opened.session(name).get_providers() for name in errors}
+    used = list(dict.fromkeys(provider for names in providers.values() for provider in names))
+    failed = [name for name, error in errors.items() if not error <= TOLERANCE]
+    machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
+    if as_json:
+        click.echo(json.dumps({
+            "valid": not failed, "tolerance": TOLERANCE, "largest_errors": errors, "providers": providers,
+            "onnxruntime": onnxruntime.__version__, "python": platform.python_version(), "machine": machine,
+        }))  # fmt: skip
+    else:
+        width = max(map(len, errors)) + 2
+        for name, error in errors.items():
+            click.echo(f"{name:<{width}}largest error {error:.1e}  {'FAILED' if name in failed else 'ok'}")
+        click.echo(f"onnxruntime {onnxruntime.__version__} ({', '.join(used)}), {machine}")
+        if not failed:
+            click.echo(f"{bundle} is valid: hashes, signatures, golden vectors within {TOLERANCE:.0e}.")
+    if failed:
+        click.echo(f"Error: {bundle}: more than {TOLERANCE:.0e} from torch: {', '.join(failed)}", err=True)
+        sys.exit(1)

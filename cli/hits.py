@@ -1,0 +1,27 @@
+"""`ngs hits`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Make a folder of procedural drum hits to train on.")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--count", default=40, show_default=True, type=click.IntRange(1, 100_000), help="Hits of each class.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Another seed, other hits.")
+@click.option("--sample-rate", default=44100, show_default=True, type=click.IntRange(8000, 192_000), help="In Hz.")
+def hits(out: Path, count: int, seed: int, sample_rate: int) -> None:
+    """Make drum hits in the folder OUT: Kick, Snare, Clap, Hat, Tom, Cowbell, Crash and Ride, as 16-bit WAV.
+
+    The same options make the same files. A folder of earlier hits is replaced, any other is left alone.
+
+    \b
+    Example:
+      ngs hits drums --count 20
+    """
+    from ngs.training.hits import RECIPES, write_hits
+
+    number = write_hits(out, count, seed, sample_rate)
+    click.echo(f"Made {number} hits in {out}: {count} each of {', '.join(RECIPES)}.")

@@ -1,0 +1,186 @@
+"""`ngs export`: a trained run to a bundle."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+from ngs import __version__
+from ngs.export.graphs import Graph, bundle_graphs
+from ngs.runtime.manifest import Condition, Manifest
+from ngs.runtime.writer import write_bundle
+from ngs.training.batches import one_hot
+from ngs.training.losses import multi_scale_distance
+from ngs.training.model import NeuralGranularModel
+from ngs.training.run import RunError, RunInfo, load_model, read_excerpts
+
+OPSET = 20
+FORBIDDEN = {"If", "Loop", "Scan"}
+MAP_POINTS = 2000
+MAP_COMPONENTS = 8
+
+
+def export_run(run: Path, path: Path, name: str, zipped: bool) -> dict[str, float]:
+    """Export the furthest trained model of a run; returns the largest error of each graph against torch.
+
+    Raises RunError when there is nothing to export yet, BundleError when a graph disagrees with torch.
+    """
+    model, info, phase = load_model(run)
+    if phase in ("spectra", "grains"):
+        raise RunError(f"{run} has trained its grains only so far: go on with `ngs train --out {run} --resume`")
+    audio, labels = read_excerpts(run)
+    _fit_prior(model, audio, labels)
+    graphs = {key: export_graph(graph) for key, graph in bundle_graphs(model).items()}
+    golden = _golden_vectors(bundle_graphs(model), model, audio, labels, info.sizes)
+    config = info.config
+    manifest = Manifest(
+        name=name,
+        sample_rate=config.audio.sample_rate,
+        grain_length=config.audio.grain_length,
+        hop_length=config.audio.hop_length,
+        latent_size=config.grain.latent_size,
+        embedding_size=config.embedding.embedding_size,
+        path_length=config.audio.path_length,
+        conditions=tuple(Condition(attribute, classes) for attribute, classes in info.attributes),
+        graphs={},
+        files={},
+        created=datetime.date.today().isoformat(),
+        model_card=_model_card(model, info, phase, audio, labels),
+    )
+    return write_bundle(path, manifest, graphs, {"latent_map": _latent_map(model, audio, labels, info.sizes),
+                                                 "golden": golden}, zipped)  # fmt: skip
+
+
+def export_graph(graph: Graph) -> bytes:
+    """An ONNX model of standard operators with a dynamic batch, checked by onnx."""
+    example = tuple(torch.zeros(3, *shape) for shape in graph.inputs.values())
+    batch = torch.export.Dim("batch", min=1, max=1 << 20)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program: Any = torch.onnx.export(
+            graph.module.eval(),
+            example,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamo=True,
+            dynamic_shapes=tuple({0: batch} for _ in example),
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    model = program.model_proto
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.checker.check_model(model, full_check=True)
+    domains = {node.domain for node in model.graph.node} | {entry.domain for entry in model.opset_import}
+    operators = {node.op_type for node in model.graph.node}
+    if domains - {""} or operators & FORBIDDEN:
+        raise RuntimeError(f"a graph uses more than standard operators: {sorted(domains)} {sorted(operators)}")
+    content = io.BytesIO()
+    onnx.save_model(model, content)
+    return content.getvalue()
+
+
+@torch.no_grad()
+def _fit_prior(model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor) -> None:
+    condition = one_hot(labels, model.sizes)
+    pairs = zip(audio.split(16), condition.split(16), strict=True)
+    means = [model.embedding.encode(model.encode(sound)[0], chosen)[0] for sound, chosen in pairs]
+    model.embedding.prior.fit(torch.cat(means), condition)
+
+
+@torch.no_grad()
+def _golden_vectors(
+    graphs: dict[str, Graph], model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor, sizes: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    """Inputs and outputs of each graph from torch. Seeded; latents, embeddings and grains are those of real sounds."""
+    generator = torch.Generator().manual_seed(0)
+    batch = min(3, len(audio))
+    path, _ = model.encode(audio[:batch])
+    condition = one_hot(labels[:batch], sizes)
+    embedding, _ = model.embedding.encode(path, condition)
+    length = model.config.audio.grain_length
+    from ngs.training.synthesis import analysis_windows, slice_grains
+
+    grains = slice_grains(audio[:batch], length) * analysis_windows(length, path.shape[1])
+    real = {"grain": grains[:, 1], "latent": path[:, 1], "path": path, "condition": condition, "embedding": embedding}
+    vectors = {}
+    for name, graph in graphs.items():
+        inputs = []
+        for key, shape in graph.inputs.items():
+            noise = torch.rand(batch, *shape, generator=generator) * 2 - 1
+            inputs.append(real.get(key, noise).contiguous())
+            vectors[f"{name}/{key}"] = inputs[-1].numpy()
+        outputs = _reference(model, name)(*inputs)
+        for key, value in zip(graph.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True):
+            vectors[f"{name}/{key}"] = value.numpy()
+    return vectors
+
+
+def _reference(model: NeuralGranularModel, name: str) -> Any:
+    """The trained module itself, not the one rewritten for export: golden vectors prove both."""
+    return {
+        "encoder": model.encoder,
+        "decoder": model.decoder,
+        "postprocessing": model.postprocessing.filter_block,
+        "embedding_encoder": model.embedding.encode,
+        "embedding_decoder": lambda e, c: model.embedding.decode(e, c, model.config.audio.path_length),
+    }[name]
+
+
+@torch.no_grad()
+def _latent_map(
+    model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor, sizes: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    """PCA of the latents of sounding grains, a sample of them, and the embeddings, with labels."""
+    paths = torch.cat([model.encode(part)[0] for part in audio.split(16)])
+    embeddings = torch.cat(
+        [model.embedding.encode(p, one_hot(c, sizes))[0] for p, c in zip(paths.split(64), labels.split(64), strict=True)]
+    )
+    hop = model.config.audio.hop_length
+    sounding = audio.unfold(1, hop, hop).abs().amax(-1) > 1e-3
+    points, owners = paths[sounding].numpy(), labels[torch.nonzero(sounding)[:, 0]].numpy()
+    mean = points.mean(0)
+    _, singular, components = np.linalg.svd(points - mean, full_matrices=False)
+    count = min(MAP_COMPONENTS, len(components))
+    projected = (points - mean) @ components[:count].T
+    chosen = np.random.default_rng(0).permutation(len(points))[:MAP_POINTS]
+    return {
+        "mean": mean,
+        "components": components[:count],
+        "explained_variance": (singular[:count] ** 2 / max(len(points) - 1, 1)).astype(np.float32),
+        "low": np.percentile(projected, 2, axis=0).astype(np.float32),
+        "high": np.percentile(projected, 98, axis=0).astype(np.float32),
+        "points": points[chosen],
+        "labels": owners[chosen].astype(np.int32),
+        "embeddings": embeddings.numpy(),
+        "embedding_labels": labels.numpy().astype(np.int32),
+    }
+
+
+@torch.no_grad()
+def _model_card(
+    model: NeuralGranularModel, info: RunInfo, phase: str, audio: torch.Tensor, labels: torch.Tensor
+) -> dict[str, str]:
+    few = audio[:: max(len(audio) // 16, 1)]
+    torch.manual_seed(0)
+    condition = one_hot(labels[:: max(len(audio) // 16, 1)], info.sizes)
+    distance = float(multi_scale_distance(model.decode(model.encode(few)[0], condition), few, info.config.loss))
+    return {
+        "made_with": f"ngs {__version__}",
+        "data": Path(info.data).name,
+        "trained_up_to": phase,
+        "parameters": str(sum(parameter.numel() for parameter in model.parameters())),
+        "distance_of_training_sounds": f"{distance:.3f}",
+    }

@@ -1,0 +1,278 @@
+"""Bundles: a folder NAME.ngs/, or the same files zipped. Opened, checked, and run through onnxruntime."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, BundleError, GraphSpec, Manifest
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+Array = NDArray[np.float32]
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+TOLERANCE = 1e-4  # largest error of a graph against its golden vectors
+
+
+class Bundle:
+    """An opened bundle. Sessions are made when a graph is first run, after its hash and signature were checked.
+
+    Nothing in a bundle is trusted: names stay inside it, sizes are capped, archives hold no pickles.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, files: _Files, provider: str, threads: int) -> None:
+        self.path, self.manifest, self.provider, self.threads = path, manifest, provider, threads
+        self._files = files
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+
+    @classmethod
+    def open(cls, path: str | Path, provider: str = "auto", threads: int = 1) -> Bundle:
+        """Open a folder or a zipped bundle.
+
+        provider: "cpu", "cuda", or "auto" (CUDA where onnxruntime finds a device and its libraries, else the CPU).
+        threads: of one session; 1 is the steadiest beside live audio. Raises BundleError, ValueError.
+        """
+        if provider not in ("auto", *PROVIDERS):
+            raise ValueError(f"There is no provider {provider!r}; known: auto, cpu, cuda")
+        path = Path(path)
+        files = _Files(path)
+        try:
+            document = json.loads(files.read("manifest.json", MAX_MANIFEST_BYTES))
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            raise BundleError(f"{path}: manifest.json is not JSON ({error})") from error
+        try:
+            manifest = Manifest.from_dict(document)
+        except BundleError as error:
+            raise BundleError(f"{path}: {error}") from error
+        for spec in (*manifest.graphs.values(), *manifest.files.values()):
+            files.check(spec.file)
+        return cls(path, manifest, files, _choose_provider(provider), threads)
+
+    def run(self, graph: str, **inputs: Array) -> tuple[Array, ...]:
+        """Run a graph on float32 inputs by name; returns its outputs in the order of the manifest."""
+        session = self.session(graph)
+        return tuple(session.run(None, inputs))
+
+    def session(self, graph: str) -> onnxruntime.InferenceSession:
+        """The graph's onnxruntime session, made on first use."""
+        if graph not in self._sessions:
+            if graph not in self.manifest.graphs:
+                raise BundleError(f"{self.path}: there is no graph {graph!r}")
+            spec = self.manifest.graphs[graph]
+            session = make_session(self._verified(spec.file, spec.sha256), self.provider, self.threads, spec.file)
+            _check_signature(session, spec)
+            self._sessions[graph] = session
+        return self._sessions[graph]
+
+    def condition(self, choices: Mapping[str, str]) -> Array:
+        """One-hot condition, float32 [C], zeros for attributes that are not chosen.
+
+        Upper and lower case are alike. Raises ValueError for an attribute or class that the bundle does not have.
+        """
+        vector = np.zeros(self.manifest.condition_size, dtype=np.float32)
+        attributes = {condition.name: condition for condition in self.manifest.conditions}
+        offsets, total = {}, 0
+        for condition in self.manifest.conditions:
+            offsets[condition.name] = total
+            total += len(condition.classes)
+        for name, chosen in choices.items():
+            attribute = _look_up(name, attributes, "condition")
+            chosen_class = _look_up(chosen, attributes[attribute].classes, attribute)
+            vector[offsets[attribute] + attributes[attribute].classes.index(chosen_class)] = 1.0
+        return vector
+
+    @cached_property
+    def latent_map(self) -> dict[str, NDArray[Any]]:
+        """PCA of the grain latents and a sample of the corpus: mean [Z], components [K, Z], explained_variance [K],
+        low and high [K] (2nd and 98th percentiles), points [N, Z], labels [N, A], embeddings [M, E],
+        embedding_labels [M, A]."""
+        arrays = self._archive("latent_map")
+        z, e = self.manifest.latent_size, self.manifest.embedding_size
+        columns = len(self.manifest.conditions)
+        k, n, m = (len(arrays[name]) if name in arrays else -1 for name in ("components", "points", "embeddings"))
+        expected = {
+            "mean": (z,), "components": (k, z), "explained_variance": (k,), "low": (k,), "high": (k,),
+            "points": (n, z), "labels": (n, columns), "embeddings": (m, e), "embedding_labels": (m, columns),
+        }  # fmt: skip
+        for name, shape in expected.items():
+            if name not in arrays or arrays[name].shape != shape or min(k, n, m) < 1:
+                found = arrays[name].shape if name in arrays else "missing"
+                raise BundleError(f"{self.path}: latent_map {name} is {found}, expected {shape}")
+            if not np.isfinite(arrays[name]).all():
+                raise BundleError(f"{self.path}: latent_map {name} holds NaN or infinite values")
+        return arrays
+
+    def golden(self) -> dict[str, NDArray[Any]]:
+        """Inputs and outputs of every graph as torch computed them, by "graph/tensor"."""
+        return self._archive("golden")
+
+    def largest_errors(self) -> dict[str, float]:
+        """Run every graph on its golden inputs: the largest difference to the golden outputs, by graph."""
+        golden = self.golden()
+        errors = {}
+        for name, graph in self.manifest.graphs.items():
+            try:
+                inputs = {spec.name: golden[f"{name}/{spec.name}"] for spec in graph.inputs}
+                expected = [golden[f"{name}/{spec.name}"] for spec in graph.outputs]
+            except KeyError as error:
+                raise BundleError(f"{self.path}: the golden vectors lack {error}") from error
+            outputs = self.run(name, **inputs)
+            if any(ours.shape != theirs.shape for ours, theirs in zip(outputs, expected, strict=True)):
+                raise BundleError(f"{self.path}: golden vectors of {name} have other shapes than its outputs")
+            errors[name] = max(
+                float(np.abs(ours - theirs).max()) for ours, theirs in zip(outputs, expected, strict=True)
+            )
+        return errors
+
+    def _verified(self, file: str, sha256: str) -> bytes:
+        content = self._files.read(file, MAX_FILE_BYTES)
+        found = hashlib.sha256(content).hexdigest()
+        if found != sha256:
+            raise BundleError(
+                f"{self.path}: {file} is not the file that was exported (sha256 {found[:12]}..., "
+                f"expected {sha256[:12]}...): copy the bundle again or export it anew"
+            )
+        return content
+
+    def _archive(self, name: str) -> dict[str, NDArray[Any]]:
+        spec = self.manifest.files[name]
+        content = self._verified(spec.file, spec.sha256)
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
+                    raise BundleError(f"{self.path}: {spec.file} unpacks to more than {MAX_FILE_BYTES >> 20} MiB")
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in arrays.files}
+        except (ValueError, OSError, zipfile.BadZipFile, KeyError, EOFError) as error:
+            if isinstance(error, BundleError):
+                raise
+            raise BundleError(f"{self.path}: {spec.file} is not an archive of plain arrays ({error})") from error
+
+
+class _Files:
+    """Reads files by name out of a folder or an archive, never outside and never more than a cap."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.archive: zipfile.ZipFile | None = None
+        if path.is_dir():
+            return
+        if not path.exists():
+            raise BundleError(f"{path} does not exist")
+        try:
+            self.archive = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise BundleError(f"{path} is not a bundle: neither a folder nor a zip archive") from error
+
+    def check(self, name: str) -> None:
+        """Raise BundleError when there is no such plain file."""
+        self._size(name)
+
+    def read(self, name: str, most: int) -> bytes:
+        size = self._size(name)
+        if size > most:
+            raise BundleError(f"{self.path}: {name} has {size} bytes, more than the {most} that are allowed")
+        try:
+            if self.archive:
+                with self.archive.open(name) as file:
+                    content = file.read(most + 1)
+            else:
+                content = (self.path / name).read_bytes()
+        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+            raise BundleError(f"{self.path}: {name} cannot be read ({error})") from error
+        if len(content) != size:
+            raise BundleError(f"{self.path}: {name} has {len(content)} bytes, expected {size}")
+        return content
+
+    def _size(self, name: str) -> int:
+        if self.archive:
+            try:
+                return self.archive.getinfo(name).file_size
+            except KeyError as error:
+                raise BundleError(f"{self.path}: {name} is missing") from error
+        file = self.path / name
+        if not file.is_file() or file.is_symlink():
+            raise BundleError(f"{self.path}: {name} is missing" + (" (a link)" if file.is_symlink() else ""))
+        return file.stat().st_size
+
+
+def make_session(model: bytes, provider: str, threads: int, name: str) -> onnxruntime.InferenceSession:
+    """An onnxruntime session that does not spin and keeps quiet. Raises BundleError for a graph it cannot load."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # subnormal numbers make an audio thread stall
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    providers = [PROVIDERS["cuda"], PROVIDERS["cpu"]] if provider == "cuda" else [PROVIDERS["cpu"]]
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=providers)
+    except Exception as error:  # onnxruntime's own exceptions share no base class
+        raise BundleError(f"{name} is not a graph that onnxruntime can load ({str(error).splitlines()[0]})") from error
+
+
+def signature(values: Iterable[Any]) -> list[tuple[str, str, tuple[int | str, ...]]]:
+    """(name, dtype, shape) of a session's inputs or outputs; a dynamic dimension is "batch"."""
+    dtypes = {"tensor(float)": "float32"}
+    return [
+        (value.name, dtypes.get(value.type, value.type),
+         tuple(size if isinstance(size, int) else "batch" for size in value.shape))
+        for value in values
+    ]  # fmt: skip
+
+
+def _check_signature(session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
+    for kind, found, specs in (
+        ("inputs", signature(session.get_inputs()), spec.inputs),
+        ("outputs", signature(session.get_outputs()), spec.outputs),
+    ):
+        expected = [(tensor.name, tensor.dtype, tensor.shape) for tensor in specs]
+        if found != expected:
+            raise BundleError(f"{spec.file}: {kind} are {found}, the manifest says {expected}")
+
+
+def _choose_provider(wanted: str) -> str:
+    """Ask for CUDA only where it can work: onnxruntime prints errors otherwise."""
+    if wanted == "cpu":
+        return "cpu"
+    import ctypes
+
+    import onnxruntime
+
+    usable = PROVIDERS["cuda"] in onnxruntime.get_available_providers()
+    if usable:
+        try:
+            ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        except OSError:
+            usable = False
+    if usable and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+    if wanted == "cuda" and not usable:
+        raise ValueError("The provider cuda needs an NVIDIA GPU with its driver, and: pip install 'ngs[gpu]'")
+    return "cuda" if usable else "cpu"
+
+
+def _look_up(name: str, known: Iterable[str], kind: str) -> str:
+    known = list(known)
+    for candidate in known:
+        if candidate.lower() == name.lower():
+            return candidate
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    listed = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
+    raise ValueError(f"There is no {kind} {name!r} in this bundle; {hint}known: {listed}")

@@ -1,0 +1,68 @@
+"""Drum loops: a step pattern played with a fresh hit at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.audio import resample
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.patterns import STEPS, Track
+from ngs.runtime.render import decode_embeddings, sample_embeddings, seeded
+
+Array = NDArray[np.float32]
+STEPS_A_BEAT = 4
+HITS = 64  # hits decoded at a time
+FADE_SECONDS = 0.005  # at the end, where hits may still ring
+
+
+def step_sample(step: int, bpm: float, sample_rate: int) -> int:
+    """First sample of a step, counted from the start of the loop."""
+    return round(step * 60 / bpm / STEPS_A_BEAT * sample_rate)
+
+
+def render_loop(
+    bundle: Bundle, tracks: Sequence[Track], bpm: float, bars: int, seed: int, sample_rate: int,
+    temperature: float = 1.0, choices: Mapping[str, str] | None = None,
+) -> Array:  # fmt: skip
+    """A pattern for a number of bars at `sample_rate`: float32 [n], n exactly that many bars, |x| < 1.
+
+    The hit of a track at a step depends on the seed and its place alone, not on the rest of the pattern. `choices`
+    are classes of further attributes; the first attribute is the track's. Raises ValueError for an unknown class.
+    """
+    total = bars * STEPS
+    length = step_sample(total, bpm, sample_rate)
+    mix = np.zeros(length, dtype=np.float32)
+    attribute = bundle.manifest.conditions[0].name
+    conditions = [bundle.condition({**(choices or {}), attribute: track.class_name}) for track in tracks]
+    places = [
+        (step, number)
+        for step in range(total)
+        for number, track in enumerate(tracks)
+        if track.levels[step % STEPS] > 0
+    ]  # fmt: skip
+    embeddings = sample_embeddings(bundle, total * len(tracks), temperature, seed)
+    for start in range(0, len(places), HITS):
+        group = places[start : start + HITS]
+        indices = [step * len(tracks) + number for step, number in group]
+        hits = decode_embeddings(
+            bundle,
+            embeddings[indices],
+            np.stack([conditions[number] for _, number in group]),
+            [noise_seed(seed, index) for index in indices],
+        )
+        for (step, number), hit in zip(group, hits, strict=True):
+            at = step_sample(step, bpm, sample_rate)
+            sounding = resample(hit, bundle.manifest.sample_rate, sample_rate)[: length - at]
+            mix[at : at + len(sounding)] += np.float32(tracks[number].levels[step % STEPS]) * sounding
+    fade = min(int(FADE_SECONDS * sample_rate), length)
+    mix[length - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    peak = float(np.abs(mix).max(initial=0.0))
+    return mix * np.float32(0.95 / peak) if peak > 0.95 else mix
+
+
+def noise_seed(seed: int, index: int) -> int:
+    """Seed of the noise of sound number `index` of a series."""
+    return int(seeded(seed, index, 1).integers(1 << 63))

@@ -1,0 +1,270 @@
+"""The manifest of a bundle: its schema, read from and written to JSON, checked as the untrusted input it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+FORMAT_VERSION = 1
+MAX_MANIFEST_BYTES = 4 << 20
+MAX_FILE_BYTES = 1 << 30
+DTYPES = ("float32",)
+BATCH = "batch"
+REQUIRED_GRAPHS = ("encoder", "decoder", "postprocessing", "embedding_encoder", "embedding_decoder")
+REQUIRED_FILES = ("latent_map", "golden")
+HISTORY_SAMPLES = 65536  # the longest past a post-processing graph may ask for
+
+
+class BundleError(ValueError):
+    """A bundle that cannot be used: says which file or field, what was expected there and what was found."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A named tensor of a graph; the first size is "batch", the others are fixed."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """One ONNX file and its signature. `states` are tensors a streaming graph hands from one call to the next."""
+
+    file: str
+    sha256: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    states: tuple[TensorSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An attribute of a sound, such as its class or pitch, and the values it may have."""
+
+    name: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    name: str
+    sample_rate: int  # hertz
+    grain_length: int  # samples
+    hop_length: int  # samples, a quarter of a grain
+    latent_size: int
+    embedding_size: int
+    path_length: int  # grains of one embedded sound
+    conditions: tuple[Condition, ...]
+    graphs: dict[str, GraphSpec]
+    files: dict[str, FileSpec]
+    created: str  # ISO date
+    model_card: dict[str, str]
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def condition_size(self) -> int:
+        return sum(len(condition.classes) for condition in self.conditions)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: object) -> Manifest:
+        """Check every field; raises BundleError for the first that is missing or wrong."""
+        fields = _object(data, "content")
+        version = _member(fields, "format_version")
+        if version != FORMAT_VERSION or isinstance(version, bool):
+            raise _wrong("format_version", FORMAT_VERSION, version)
+        grain_length = _integer(_member(fields, "grain_length"), "grain_length", 64, 65536)
+        if grain_length & (grain_length - 1):
+            raise _wrong("grain_length", "a power of two", grain_length)
+        manifest = cls(
+            name=_text(_member(fields, "name"), "name"),
+            created=_text(_member(fields, "created"), "created"),
+            model_card={
+                _text(key, "model_card"): _text(value, f"model_card.{key}", 65536, lines=True)
+                for key, value in _object(_member(fields, "model_card"), "model_card").items()
+            },
+            sample_rate=_integer(_member(fields, "sample_rate"), "sample_rate", 1000, 384000),
+            grain_length=grain_length,
+            hop_length=_integer(_member(fields, "hop_length"), "hop_length", grain_length // 4, grain_length // 4),
+            latent_size=_integer(_member(fields, "latent_size"), "latent_size", 1, 4096),
+            embedding_size=_integer(_member(fields, "embedding_size"), "embedding_size", 1, 4096),
+            path_length=_integer(_member(fields, "path_length"), "path_length", 1, 65536),
+            conditions=_conditions(_member(fields, "conditions")),
+            graphs={
+                _text(name, "graphs"): _graph(value, f"graphs.{name}")
+                for name, value in _object(_member(fields, "graphs"), "graphs").items()
+            },
+            files={
+                _text(name, "files"): _file(value, f"files.{name}")
+                for name, value in _object(_member(fields, "files"), "files").items()
+            },
+        )
+        manifest._check_contents()
+        return manifest
+
+    def _check_contents(self) -> None:
+        for names, required, field in (
+            (self.graphs, REQUIRED_GRAPHS, "graphs"), (self.files, REQUIRED_FILES, "files")
+        ):  # fmt: skip
+            for name in required:
+                if name not in names:
+                    raise _wrong(f"{field}.{name}", "an entry", "none")
+        for name, (inputs, outputs) in self._signatures().items():
+            graph = self.graphs[name]
+            _compare(f"graphs.{name}.inputs", inputs, graph.inputs)
+            _compare(f"graphs.{name}.outputs", outputs, graph.outputs)
+
+    def _signatures(self) -> dict[str, tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]]:
+        """Inputs and outputs that the required graphs must have for this geometry."""
+
+        def tensor(name: str, *sizes: int) -> TensorSpec:
+            return TensorSpec(name, "float32", (BATCH, *sizes))
+
+        past = self.graphs["postprocessing"].inputs
+        shape = past[0].shape if past else ()
+        signal = shape[1] if len(shape) == 2 and isinstance(shape[1], int) else self.hop_length
+        if not self.hop_length <= signal <= self.hop_length + HISTORY_SAMPLES:
+            expected = f"{self.hop_length} to {self.hop_length + HISTORY_SAMPLES} samples"
+            raise _wrong("graphs.postprocessing.inputs[0].shape", expected, signal)
+        grain, path = (self.grain_length,), (self.path_length, self.latent_size)
+        condition = tensor("condition", self.condition_size)
+
+        def gaussian(size: int) -> tuple[TensorSpec, ...]:
+            return tensor("mean", size), tensor("log_variance", size)
+
+        return {
+            "encoder": ((tensor("grain", *grain),), gaussian(self.latent_size)),
+            "decoder": (
+                (tensor("latent", self.latent_size), condition, tensor("noise", *grain)), (tensor("grain", *grain),)
+            ),
+            "postprocessing": ((tensor("signal", signal),), (tensor("audio", self.hop_length),)),
+            "embedding_encoder": ((tensor("path", *path), condition), gaussian(self.embedding_size)),
+            "embedding_decoder": (
+                (tensor("embedding", self.embedding_size), condition), (tensor("path", *path),)
+            ),
+        }  # fmt: skip
+
+
+def _compare(field: str, expected: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...]) -> None:
+    if [tensor.name for tensor in found] != [tensor.name for tensor in expected]:
+        raise _wrong(field, _names(expected), _names(found))
+    for tensor, other in zip(expected, found, strict=True):
+        if (other.dtype, other.shape) != (tensor.dtype, tensor.shape):
+            raise _wrong(f"{field}.{tensor.name}", _described(tensor), _described(other))
+
+
+def _names(tensors: tuple[TensorSpec, ...]) -> str:
+    return ", ".join(tensor.name for tensor in tensors) or "none"
+
+
+def _described(tensor: TensorSpec) -> str:
+    return f"{tensor.dtype} [{', '.join(str(size) for size in tensor.shape)}]"
+
+
+def _wrong(field: str, expected: object, found: object) -> BundleError:
+    text = found if isinstance(found, str) and found.isprintable() else repr(found)
+    text = text if len(text) <= 160 else text[:157] + "..."
+    return BundleError(f"manifest.json: {field}: expected {expected}, found {text}")
+
+
+def _object(value: object, field: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong(field, "an object", value)
+    return value
+
+
+def _member(fields: dict[str, Any], key: str, parent: str = "") -> Any:
+    if key not in fields:
+        raise _wrong(f"{parent}{key}", "a value", "none")
+    return fields[key]
+
+
+def _integer(value: object, field: str, low: int, high: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise _wrong(field, low if low == high else f"a whole number from {low} to {high}", value)
+    return value
+
+
+def _list(value: object, field: str, most: int, least: int = 0) -> list[Any]:
+    if not isinstance(value, list | tuple) or not least <= len(value) <= most:
+        found = f"{len(value)} entries" if isinstance(value, list | tuple) else value
+        raise _wrong(field, f"a list of {least} to {most} entries", found)
+    return list(value)
+
+
+def _text(value: object, field: str, most: int = 256, lines: bool = False) -> str:
+    """Printable text, so that showing it cannot write to the terminal anything but text."""
+    if not isinstance(value, str) or not 0 < len(value) <= most:
+        raise _wrong(field, f"text of 1 to {most} characters", value)
+    if not (value.replace("\n", "").replace("\t", "") if lines else value).isprintable():
+        raise _wrong(field, "printable text", value)
+    return value
+
+
+def _file(value: object, field: str) -> FileSpec:
+    fields = _object(value, field)
+    name = _text(_member(fields, "file", f"{field}."), f"{field}.file")
+    if any(character in name for character in "/\\:") or name.startswith("."):
+        raise _wrong(f"{field}.file", "a plain file name in the bundle's folder", name)
+    digest = _text(_member(fields, "sha256", f"{field}."), f"{field}.sha256")
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise _wrong(f"{field}.sha256", "64 hexadecimal digits", digest)
+    return FileSpec(name, digest)
+
+
+def _graph(value: object, field: str) -> GraphSpec:
+    fields, file = _object(value, field), _file(value, field)
+    inputs, outputs, states = (
+        tuple(
+            _tensor(tensor, f"{field}.{key}[{index}]")
+            for index, tensor in enumerate(_list(_member(fields, key, f"{field}."), f"{field}.{key}", 64))
+        )
+        for key in ("inputs", "outputs", "states")
+    )
+    return GraphSpec(file.file, file.sha256, inputs, outputs, states)
+
+
+def _tensor(value: object, field: str) -> TensorSpec:
+    fields = _object(value, field)
+    dtype = _member(fields, "dtype", f"{field}.")
+    if dtype not in DTYPES:
+        raise _wrong(f"{field}.dtype", " or ".join(DTYPES), dtype)
+    shape: list[int | str] = []
+    for index, size in enumerate(_list(_member(fields, "shape", f"{field}."), f"{field}.shape", 8, 1)):
+        at = f"{field}.shape[{index}]"
+        if (size == BATCH) != (index == 0):
+            raise _wrong(at, BATCH if index == 0 else "a fixed size", size)
+        shape.append(BATCH if index == 0 else _integer(size, at, 1, 1 << 24))
+    if math.prod(size for size in shape if isinstance(size, int)) > MAX_FILE_BYTES // 4:
+        raise _wrong(f"{field}.shape", f"at most {MAX_FILE_BYTES >> 20} MiB", shape)
+    return TensorSpec(_text(_member(fields, "name", f"{field}."), f"{field}.name"), dtype, tuple(shape))
+
+
+def _conditions(value: object) -> tuple[Condition, ...]:
+    result = []
+    for index, item in enumerate(_list(value, "conditions", 64, 1)):
+        field = f"conditions[{index}]"
+        fields = _object(item, field)
+        classes = _list(_member(fields, "classes", f"{field}."), f"{field}.classes", 4096, 1)
+        names = tuple(_text(name, f"{field}.classes") for name in classes)
+        _distinct(names, f"{field}.classes")
+        result.append(Condition(_text(_member(fields, "name", f"{field}."), f"{field}.name"), names))
+    _distinct(tuple(condition.name for condition in result), "conditions")
+    return tuple(result)
+
+
+def _distinct(names: tuple[str, ...], field: str) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise _wrong(field, "distinct names", f"{name} twice")

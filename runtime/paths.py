@@ -1,0 +1,104 @@
+"""Latent paths as plain arrays [T, Z] (paper, section 5): lines, oscillations, circles, spirals, walks, morphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+KINDS = ("linear", "back-and-forth", "circle", "spiral", "walk")
+
+
+def linear(start: Array, end: Array, length: int) -> Array:
+    """Straight from `start` to `end`, both included: [length, Z]."""
+    return _along(start, end, np.linspace(0, 1, length))
+
+
+def back_and_forth(start: Array, end: Array, length: int, rng: np.random.Generator, step: float = 0.06) -> Array:
+    """Between `start` and `end` with steps of random size, up to twice `step` of the distance, turning at both."""
+    travelled = np.concatenate(([0.0], np.cumsum(rng.uniform(0, 2 * step, length - 1))))
+    return _along(start, end, 1 - np.abs(travelled % 2 - 1))
+
+
+def circle(center: Array, axis: Array, other: Array, length: int, turns: float = 1.0) -> Array:
+    """Around `center` in the plane of two axes [Z], whose lengths are the radii; ends a step short of its start."""
+    angle = 2 * np.pi * turns * np.arange(length) / length
+    return _around(center, axis, other, angle, np.ones(length))
+
+
+def spiral(center: Array, axis: Array, other: Array, length: int, turns: float = 4.0) -> Array:
+    """As circle, growing from the center outwards."""
+    share = np.linspace(0, 1, length)
+    return _around(center, axis, other, 2 * np.pi * turns * share, share)
+
+
+def walk(
+    start: Array, components: Array, low: Array, high: Array, length: int, rng: np.random.Generator, step: float = 0.08
+) -> Array:
+    """A random walk from `start` along K components [K, Z] that is reflected at the box low..high [K] around it."""
+    span = high - low
+    moves = rng.normal(0, step, (length, len(span))) * span
+    moves[0] = 0.0
+    place = low + _reflect((np.cumsum(moves, 0) - low) / span) * span
+    path: Array = (start + place @ components).astype(np.float32)
+    return path
+
+
+def free_path(
+    kind: str, length: int, seed: int, latent_map: Mapping[str, NDArray[Any]], label: int | None = None
+) -> Array:
+    """A path of a kind through the latents of a bundle's corpus: [length, Z].
+
+    Anchors are grains of the corpus, of class `label` of the first attribute where given; planes and boxes are those
+    of the map's first components. Raises ValueError for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"There is no kind of path {kind!r}; known: {', '.join(KINDS)}")
+    rng = np.random.Generator(np.random.Philox(key=seed))
+    points = latent_map["points"]
+    if label is not None and (latent_map["labels"][:, 0] == label).any():
+        points = points[latent_map["labels"][:, 0] == label]
+    start, end = _anchors(points, latent_map, rng)
+    if kind == "linear":
+        return linear(start, end, length)
+    if kind == "back-and-forth":
+        return back_and_forth(start, end, length, rng)
+    components = latent_map["components"]
+    spread = np.std((points - points.mean(0)) @ components.T, 0)
+    if kind == "walk":
+        return walk(start, components, -1.5 * spread, 1.5 * spread + 1e-9, length, rng)
+    plane = rng.permutation(min(3, len(components)))[:2]
+    first, second = plane[0], plane[-1]
+    shape = circle if kind == "circle" else spiral
+    axes = (1.2 * spread[first] * components[first], 1.2 * spread[second] * components[second])
+    turns = max(round(length / 80), 1)
+    return shape(start, *axes, length, turns)
+
+
+def _anchors(points: Array, latent_map: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> tuple[Array, Array]:
+    """Two corpus latents: of a few pairs drawn, the one that lies furthest apart on the map."""
+    pairs = points[rng.integers(len(points), size=(8, 2))]
+    distances = np.linalg.norm((pairs[:, 0] - pairs[:, 1]) @ latent_map["components"].T, axis=1)
+    start, end = pairs[int(np.argmax(distances))]
+    return start, end
+
+
+def _along(start: Array, end: Array, share: NDArray[np.float64]) -> Array:
+    path: Array = (start + share[:, None] * (end - start)).astype(np.float32)
+    return path
+
+
+def _around(
+    center: Array, axis: Array, other: Array, angle: NDArray[np.float64], radius: NDArray[np.float64]
+) -> Array:
+    turned = (radius * np.cos(angle))[:, None] * axis + (radius * np.sin(angle))[:, None] * other
+    path: Array = (center + turned).astype(np.float32)
+    return path
+
+
+def _reflect(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fold numbers into 0..1 as if between mirrors."""
+    return 1 - np.abs(share % 2 - 1)

@@ -1,0 +1,119 @@
+"""Offline rendering: reconstruct, resynthesise, sample, follow paths, morph (paper, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.grains import OVERLAP, analysis_grains, noise_grains, overlap_add
+
+Array = NDArray[np.float32]
+BATCH = 64  # grains a call: larger ones leave the processor's caches
+
+
+def seeded(seed: int, *stream: int) -> np.random.Generator:
+    """A counter-based generator for a seed and the numbers of a stream within it."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *stream])))
+
+
+def encode(bundle: Bundle, signal: Array) -> Array:
+    """Latent path of a signal at the bundle's rate, float32 [n] -> [G, Z]: the means of q(z|x)."""
+    grains = analysis_grains(signal, bundle.manifest.grain_length)
+    means = [bundle.run("encoder", grain=grains[at : at + BATCH])[0] for at in range(0, len(grains), BATCH)]
+    return np.concatenate(means) if means else np.zeros((0, bundle.manifest.latent_size), dtype=np.float32)
+
+
+def decode(bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool = True) -> Array:
+    """Sound of a latent path [G, Z] under a condition [C] (or one a grain, [G, C]): float32 [n], |x| < 1.
+
+    The seed decides the noise. With `tail` the last grains ring out: n = (G + 3) * hop, else G * hop.
+    """
+    manifest = bundle.manifest
+    count = len(path)
+    noise = noise_grains(seed, count, manifest.grain_length)
+    conditions = np.broadcast_to(condition, (count, manifest.condition_size))
+    grains = np.empty((count, manifest.grain_length), dtype=np.float32)
+    for at in range(0, count, BATCH):
+        part = slice(at, at + BATCH)
+        grains[part] = bundle.run(
+            "decoder",
+            latent=np.ascontiguousarray(path[part], dtype=np.float32),
+            condition=np.ascontiguousarray(conditions[part]),
+            noise=np.ascontiguousarray(noise[part]),
+        )[0]
+    return postprocess(bundle, overlap_add(grains, tail))
+
+
+def postprocess(bundle: Bundle, signal: Array) -> Array:
+    """Run the post-processing graph over an overlap-added signal [k * hop], block by block with its history."""
+    hop = bundle.manifest.hop_length
+    spec = bundle.manifest.graphs["postprocessing"].inputs[0]
+    width = int(spec.shape[1])
+    padded = np.concatenate((np.zeros(width - hop, dtype=np.float32), signal))
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop] if len(signal) else padded.reshape(0, width)
+    return bundle.run("postprocessing", signal=np.ascontiguousarray(blocks))[0].reshape(-1)
+
+
+def resynthesise(bundle: Bundle, signal: Array, condition: Array, seed: int) -> Array:
+    """A signal [n] at the bundle's rate through encoder and decoder: float32 [n], of any length."""
+    return decode(bundle, encode(bundle, signal), condition, seed, tail=False)[: len(signal)]
+
+
+def sample_embeddings(bundle: Bundle, count: int, temperature: float, seed: int) -> Array:
+    """Embeddings [count, E] from the prior N(0, temperature^2); number i is the same for every count."""
+    size = bundle.manifest.embedding_size
+    draws = [seeded(seed, index).standard_normal(size, dtype=np.float32) for index in range(count)]
+    return np.float32(temperature) * np.stack(draws)
+
+
+def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
+    """Embedding [E] of a signal at the bundle's rate: cropped, or followed by silence, to the path length."""
+    length = bundle.manifest.path_length * bundle.manifest.hop_length
+    fitted = np.zeros(length, dtype=np.float32)
+    fitted[: min(len(signal), length)] = signal[:length]
+    path = encode(bundle, fitted)
+    mean: Array = bundle.run("embedding_encoder", path=path[None], condition=condition[None])[0][0]
+    return mean
+
+
+def decode_embeddings(bundle: Bundle, embeddings: Array, conditions: Array, seeds: Sequence[int]) -> list[Array]:
+    """Sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed."""
+    paths = bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
+    return [
+        trim_tail(decode(bundle, path, condition, seed), bundle.manifest.hop_length)
+        for path, condition, seed in zip(paths, conditions, seeds, strict=True)
+    ]
+
+
+def trim_tail(signal: Array, hop: int, level: float = 1e-4) -> Array:
+    """Cut what stays below -80 dB at the end, after a short fade; at least one hop is left."""
+    loud = np.flatnonzero(np.abs(signal) > level)
+    end = min(len(signal), max(hop, int(loud[-1]) + hop if len(loud) else 0))
+    trimmed = signal[:end].copy()
+    fade = min(hop // 2, end)
+    trimmed[end - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return trimmed
+
+
+def interpolate(start: Array, end: Array, steps: int) -> Array:
+    """Embeddings [steps, E] from `start` to `end`: along the arc between them, so that none loses its spread.
+
+    Falls back on the straight line where the two point the same way.
+    """
+    share = np.linspace(0, 1, steps)[:, None]
+    norms = np.linalg.norm(start), np.linalg.norm(end)
+    cosine = float(start @ end / max(norms[0] * norms[1], 1e-12))
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    if angle < 1e-3 or np.pi - angle < 1e-3:
+        return (start + share * (end - start)).astype(np.float32)
+    weights = np.sin((1 - share) * angle) / np.sin(angle), np.sin(share * angle) / np.sin(angle)
+    return (weights[0] * start + weights[1] * end).astype(np.float32)
+
+
+def grains_for(seconds: float, bundle: Bundle) -> int:
+    """Path length in grains for a duration; the tail is part of it. At least one."""
+    hops = round(seconds * bundle.manifest.sample_rate / bundle.manifest.hop_length)
+    return max(hops - (OVERLAP - 1), 1)

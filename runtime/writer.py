@@ -1,0 +1,108 @@
+"""Writing bundles: beside the name they will have, checked by the classes that read them, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.bundle import TOLERANCE, Bundle, make_session, signature
+from ngs.runtime.manifest import BundleError, FileSpec, GraphSpec, Manifest, TensorSpec
+
+
+def write_bundle(
+    path: Path,
+    manifest: Manifest,
+    graphs: Mapping[str, bytes],
+    arrays: Mapping[str, Mapping[str, NDArray[Any]]],
+    zipped: bool = False,
+) -> dict[str, float]:
+    """Write a bundle and return the largest error of each graph against its golden vectors.
+
+    `manifest` comes without graphs and files; they are filled in from `graphs` (ONNX by name) and `arrays`
+    (latent_map and golden). The bundle gets its name only after it was opened and every graph agreed with its golden
+    vectors; one that was there before is replaced. Raises BundleError, OSError.
+    """
+    if path.exists() and not (path / "manifest.json").is_file() and not zipfile.is_zipfile(path):
+        raise BundleError(f"{path} exists and is not a bundle: choose another name")
+    contents = {f"{name}.onnx": model for name, model in graphs.items()}
+    contents |= {f"{name}.npz": _archive(members) for name, members in arrays.items()}
+    manifest = replace(
+        manifest,
+        graphs={name: _graph_spec(f"{name}.onnx", model) for name, model in graphs.items()},
+        files={name: FileSpec(f"{name}.npz", _sha256(contents[f"{name}.npz"])) for name in arrays},
+    )
+    contents["manifest.json"] = (json.dumps(manifest.to_dict(), indent=1) + "\n").encode()
+    beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=_writable(path.parent)))
+    try:
+        made = beside / path.name
+        if zipped:
+            with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, content in contents.items():
+                    archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+        else:
+            made.mkdir()
+            for name, content in contents.items():
+                (made / name).write_bytes(content)
+        errors = Bundle.open(made, provider="cpu").largest_errors()
+        for name, error in errors.items():
+            if not error < TOLERANCE:
+                raise BundleError(f"{name}.onnx differs from torch by {error:.2g}, more than {TOLERANCE:.0e}: not written")
+        _replace(made, path, beside / "old")
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return errors
+
+
+def _replace(made: Path, path: Path, old: Path) -> None:
+    """Rename over what is there; a folder has to be moved away first and is put back when that fails."""
+    if path.exists():
+        os.rename(path, old)
+    try:
+        os.rename(made, path)
+    except OSError:
+        if old.exists():
+            os.rename(old, path)
+        raise
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise OSError(f"{folder} cannot be written to")
+    return folder
+
+
+def _graph_spec(file: str, model: bytes) -> GraphSpec:
+    session = make_session(model, "cpu", 1, file)
+    inputs, outputs = (
+        tuple(TensorSpec(*values) for values in signature(side))
+        for side in (session.get_inputs(), session.get_outputs())
+    )
+    return GraphSpec(file, _sha256(model), inputs, outputs)
+
+
+def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,137 @@
+"""A small bundle that every test may read: real graphs of standard operators that react to each of their inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from ngs.runtime.bundle import make_session
+from ngs.runtime.manifest import Condition, Manifest
+from ngs.runtime.writer import write_bundle
+
+LENGTH, HOP, LATENT, EMBEDDING, PATH, HISTORY = 256, 64, 4, 4, 8, 16
+CLASSES = ("Kick", "Snare", "Hat")
+Shapes = dict[str, tuple[int, ...]]
+
+
+def make_graph(
+    inputs: Shapes, outputs: Shapes, nodes: list[onnx.NodeProto], constants: dict[str, NDArray[np.generic]]
+) -> bytes:
+    """An ONNX model whose tensors have a dynamic batch before the sizes given."""
+
+    def values(shapes: Shapes) -> list[onnx.ValueInfoProto]:
+        return [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]) for name, shape in shapes.items()
+        ]
+
+    initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "graph", values(inputs), values(outputs), initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def tiny_graphs() -> dict[str, bytes]:
+    rng = np.random.default_rng(0)
+
+    def weights(*shape: int) -> NDArray[np.float32]:
+        return (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
+
+    node, c = helper.make_node, len(CLASSES)
+    taps = np.zeros((HISTORY + HOP, HOP), np.float32)  # y[t] = x[t] + 0.25 x[t - HISTORY], as a matrix
+    taps[np.arange(HOP) + HISTORY, np.arange(HOP)] = 1.0
+    taps[np.arange(HOP), np.arange(HOP)] = 0.25
+    flat = np.array([-1, PATH * LATENT], np.int64)
+    gaussian = [node("MatMul", ["x", "a"], ["mean"]), node("MatMul", ["x", "b"], ["log_variance"])]
+    return {
+        "encoder": make_graph(
+            {"grain": (LENGTH,)}, {"mean": (LATENT,), "log_variance": (LATENT,)},
+            [node("Identity", ["grain"], ["x"]), *gaussian],
+            {"a": weights(LENGTH, LATENT), "b": weights(LENGTH, LATENT)},
+        ),
+        "decoder": make_graph(
+            {"latent": (LATENT,), "condition": (c,), "noise": (LENGTH,)}, {"grain": (LENGTH,)},
+            [
+                node("Concat", ["latent", "condition"], ["x"], axis=1),
+                node("MatMul", ["x", "a"], ["gain"]),
+                node("Mul", ["gain", "noise"], ["grain"]),
+            ],
+            {"a": weights(LATENT + c, LENGTH)},
+        ),
+        "postprocessing": make_graph(
+            {"signal": (HISTORY + HOP,)}, {"audio": (HOP,)},
+            [node("MatMul", ["signal", "a"], ["x"]), node("Softsign", ["x"], ["audio"])], {"a": taps},
+        ),
+        "embedding_encoder": make_graph(
+            {"path": (PATH, LATENT), "condition": (c,)}, {"mean": (EMBEDDING,), "log_variance": (EMBEDDING,)},
+            [node("Reshape", ["path", "flat"], ["p"]), node("Concat", ["p", "condition"], ["x"], axis=1), *gaussian],
+            {"flat": flat, "a": weights(PATH * LATENT + c, EMBEDDING), "b": weights(PATH * LATENT + c, EMBEDDING)},
+        ),
+        "embedding_decoder": make_graph(
+            {"embedding": (EMBEDDING,), "condition": (c,)}, {"path": (PATH, LATENT)},
+            [
+                node("Concat", ["embedding", "condition"], ["x"], axis=1),
+                node("MatMul", ["x", "a"], ["y"]),
+                node("Reshape", ["y", "shape"], ["path"]),
+            ],
+            {"a": weights(EMBEDDING + c, PATH * LATENT), "shape": np.array([-1, PATH, LATENT], np.int64)},
+        ),
+    }  # fmt: skip
+
+
+def tiny_manifest() -> Manifest:
+    """Without graphs and files, which `write_bundle` fills in."""
+    return Manifest(
+        name="tiny", sample_rate=8000, grain_length=LENGTH, hop_length=HOP, latent_size=LATENT,
+        embedding_size=EMBEDDING, path_length=PATH, conditions=(Condition("class", CLASSES),), graphs={}, files={},
+        created="2020-01-01", model_card={"made_with": "onnx.helper"},
+    )  # fmt: skip
+
+
+def tiny_arrays(graphs: dict[str, bytes]) -> dict[str, dict[str, NDArray[np.generic]]]:
+    """The latent map, and golden vectors as onnxruntime itself computes them."""
+    rng = np.random.default_rng(1)
+    golden: dict[str, NDArray[np.generic]] = {}
+    for name, model in graphs.items():
+        session = make_session(model, "cpu", 1, name)
+        inputs = {
+            tensor.name: rng.uniform(-1, 1, (2, *tensor.shape[1:])).astype(np.float32) for tensor in session.get_inputs()
+        }
+        outputs = dict(zip([tensor.name for tensor in session.get_outputs()], session.run(None, inputs), strict=True))
+        golden |= {f"{name}/{key}": value for key, value in {**inputs, **outputs}.items()}
+    points = rng.standard_normal((60, LATENT)).astype(np.float32)
+    mean = points.mean(0)
+    _, singular, components = np.linalg.svd(points - mean, full_matrices=False)
+    projected = (points - mean) @ components.T
+    latent_map = {
+        "mean": mean, "components": components, "explained_variance": (singular**2 / 59).astype(np.float32),
+        "low": np.percentile(projected, 2, 0).astype(np.float32),
+        "high": np.percentile(projected, 98, 0).astype(np.float32),
+        "points": points, "labels": (np.arange(60) % 3)[:, None].astype(np.int32),
+        "embeddings": rng.standard_normal((12, EMBEDDING)).astype(np.float32),
+        "embedding_labels": (np.arange(12) % 3)[:, None].astype(np.int32),
+    }  # fmt: skip
+    return {"latent_map": latent_map, "golden": golden}
+
+
+def write_tiny(path: Path, zipped: bool = False) -> Path:
+    graphs = tiny_graphs()
+    write_bundle(path, tiny_manifest(), graphs, tiny_arrays(graphs), zipped)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A valid bundle folder, to be read only: 8 kHz, grains of 256, classes Kick, Snare, Hat."""
+    return write_tiny(tmp_path_factory.mktemp("bundle") / "tiny.ngs")
+
+
+@pytest.fixture(scope="session")
+def tiny_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same bundle as one file."""
+    return write_tiny(tmp_path_factory.mktemp("bundle") / "tiny.ngs", zipped=True)

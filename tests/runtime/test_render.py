@@ -1,0 +1,107 @@
+"""Offline rendering: lengths, seeds, batches, and what silence gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ngs.runtime import render
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.grains import noise_grains, overlap_add
+
+HOP, LENGTH = 64, 256
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle, "cpu")
+
+
+def sound(samples: int) -> render.Array:
+    return np.random.default_rng(samples).uniform(-0.5, 0.5, samples).astype(np.float32)
+
+
+@pytest.mark.parametrize("samples", [1, HOP, 1000, 70 * LENGTH + 7])
+def test_resynthesis_has_the_length_of_its_input(bundle: Bundle, samples: int) -> None:
+    result = render.resynthesise(bundle, sound(samples), bundle.condition({}), 0)
+    assert result.shape == (samples,) and result.dtype == np.float32
+    assert np.isfinite(result).all() and np.abs(result).max() < 1
+
+
+@pytest.mark.parametrize("grains", [1, 5, render.BATCH, render.BATCH + 1, 3 * render.BATCH])
+def test_decoding_in_batches_is_decoding_at_once(bundle: Bundle, grains: int) -> None:
+    path = np.random.default_rng(0).standard_normal((grains, 4)).astype(np.float32)
+    condition = bundle.condition({"class": "Hat"})
+    whole = bundle.run(
+        "decoder", latent=path, condition=np.tile(condition, (grains, 1)),
+        noise=np.ascontiguousarray(noise_grains(5, grains, LENGTH)),
+    )[0]  # fmt: skip
+    signal = overlap_add(whole, tail=True)
+    delayed = np.concatenate((np.zeros(16, np.float32), signal))[: len(signal)]  # the fixture's filter
+    filtered = signal + 0.25 * delayed
+    expected = filtered / (1 + np.abs(filtered))
+    result = render.decode(bundle, path, condition, 5)
+    assert len(result) == (grains + 3) * HOP
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+    np.testing.assert_array_equal(render.decode(bundle, path, condition, 5, tail=False), result[: grains * HOP])
+
+
+def test_the_seed_decides(bundle: Bundle) -> None:
+    path, condition = np.ones((9, 4), np.float32), bundle.condition({})
+    first = render.decode(bundle, path, condition, 1)
+    np.testing.assert_array_equal(first, render.decode(bundle, path, condition, 1))
+    assert not np.allclose(first, render.decode(bundle, path, condition, 2))
+
+
+def test_the_condition_is_heard(bundle: Bundle) -> None:
+    path = np.ones((9, 4), np.float32)
+    kick, snare = (render.decode(bundle, path, bundle.condition({"class": name}), 1) for name in ("Kick", "Snare"))
+    assert not np.allclose(kick, snare)
+
+
+def test_silence_stays_silence(bundle: Bundle) -> None:
+    silence = np.zeros(1000, np.float32)
+    assert not render.resynthesise(bundle, silence, bundle.condition({}), 0).any()
+    assert render.trim_tail(silence, HOP).shape == (HOP,)
+
+
+def test_no_grains_are_no_samples(bundle: Bundle) -> None:
+    assert render.encode(bundle, np.zeros(0, np.float32)).shape == (0, 4)
+    assert render.decode(bundle, np.zeros((0, 4), np.float32), bundle.condition({}), 0).shape == (0,)
+
+
+def test_sampled_embeddings_do_not_depend_on_the_count(bundle: Bundle) -> None:
+    few, many = render.sample_embeddings(bundle, 2, 1.0, 3), render.sample_embeddings(bundle, 9, 1.0, 3)
+    np.testing.assert_array_equal(few, many[:2])
+    assert not np.allclose(many[0], many[1])
+    np.testing.assert_array_equal(render.sample_embeddings(bundle, 2, 0.0, 3), 0)
+
+
+def test_embedding_crops_and_pads(bundle: Bundle) -> None:
+    condition, whole = bundle.condition({}), sound(8 * HOP)
+    long = np.concatenate((whole, sound(999)))
+    np.testing.assert_array_equal(render.embed(bundle, long, condition), render.embed(bundle, whole, condition))
+    short = whole[: 3 * HOP]
+    padded = np.concatenate((short, np.zeros(5 * HOP, np.float32)))
+    np.testing.assert_array_equal(render.embed(bundle, short, condition), render.embed(bundle, padded, condition))
+
+
+@pytest.mark.parametrize("end", [[0, 2, 0], [1, 0, 0], [-1, 0, 0], [0, 0, 0]])
+def test_interpolation_has_both_ends(end: list[float]) -> None:
+    start, stop = np.array([1, 0, 0], np.float32), np.array(end, np.float32)
+    path = render.interpolate(start, stop, 5)
+    assert path.shape == (5, 3) and np.isfinite(path).all()
+    np.testing.assert_allclose(path[[0, -1]], [start, stop], atol=1e-6)
+
+
+def test_seeded_streams_are_independent() -> None:
+    draws = [render.seeded(*key).integers(1 << 62) for key in ((0,), (1,), (0, 1), (1, 1), (0, 1, 1), (0, 1, 2))]
+    assert len(set(draws)) == len(draws)
+    assert render.seeded(0, 1).integers(1 << 62) == draws[2]
+
+
+def test_a_duration_includes_its_tail(bundle: Bundle) -> None:
+    assert (render.grains_for(1.0, bundle) + 3) * HOP == 8000
+    assert render.grains_for(0.001, bundle) == 1

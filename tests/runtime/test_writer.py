@@ -1,0 +1,66 @@
+"""Bundles are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.manifest import BundleError
+from ngs.runtime.writer import write_bundle
+from tests.conftest import tiny_arrays, tiny_graphs, tiny_manifest, write_tiny
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_what_is_written_can_be_opened(tmp_path: Path, zipped: bool) -> None:
+    path = write_tiny(tmp_path / "a.ngs", zipped)
+    assert path.is_file() == zipped
+    assert os.listdir(tmp_path) == ["a.ngs"]
+    assert Bundle.open(path, "cpu").manifest.name == "tiny"
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_bundle_is_replaced(tmp_path: Path, before: bool, after: bool) -> None:
+    write_tiny(tmp_path / "a.ngs", before)
+    path = write_tiny(tmp_path / "a.ngs", after)
+    assert path.is_file() == after
+    assert os.listdir(tmp_path) == ["a.ngs"]
+    assert Bundle.open(path, "cpu").manifest.name == "tiny"
+
+
+def test_what_is_not_a_bundle_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "letter.txt").write_text("dear")
+    (tmp_path / "file").write_text("dear")
+    for name in ("folder", "file"):
+        with pytest.raises(BundleError, match=f"{name} exists and is not a bundle"):
+            write_tiny(tmp_path / name)
+    assert (tmp_path / "folder" / "letter.txt").read_text() == (tmp_path / "file").read_text() == "dear"
+
+
+def test_graphs_that_differ_from_torch_are_not_written(tmp_path: Path) -> None:
+    graphs = tiny_graphs()
+    arrays = tiny_arrays(graphs)
+    arrays["golden"]["decoder/grain"] = np.add(arrays["golden"]["decoder/grain"], 1e-3, dtype=np.float32)
+    with pytest.raises(BundleError, match="decoder.onnx differs from torch by 0.001"):
+        write_bundle(tmp_path / "a.ngs", tiny_manifest(), graphs, arrays)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_bundle_that_lacks_a_graph_is_not_written(tmp_path: Path) -> None:
+    graphs = tiny_graphs()
+    arrays = tiny_arrays(graphs)
+    del graphs["decoder"]
+    with pytest.raises(BundleError, match="graphs.decoder"):
+        write_bundle(tmp_path / "a.ngs", tiny_manifest(), graphs, arrays)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="cannot be"):
+        write_tiny(tmp_path / "file" / "a.ngs")

@@ -1,0 +1,141 @@
+"""One file to one clean mono sound: decoded, centred, trimmed, resampled, whatever its format and length."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+BLOCK = 1 << 18  # values that are in work at a time
+IN_MEMORY = 1 << 22  # samples of a sound that are held in memory; longer ones go through an unnamed file
+SILENCE_DB = -60.0  # a peak below this, of full scale, is silence
+ONSET_DB, ONSET_KEPT_SECONDS = -50.0, 0.001  # of the peak; what precedes the onset is cut but for this
+END_DB, END_KEPT_SECONDS = -60.0, 0.020
+FADE_SECONDS = 0.001  # at a cut end
+RATES_HZ = (1000, 768000)
+# libsndfile's log says so of WAV, AIFF, AU; streams that were never finished claim 2 GiB or more and are whole
+_LENGTH = re.compile(r"(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)")
+
+
+class SoundError(ValueError):
+    """This file gives no sound; the message is the reason, without the file's name."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    samples: np.ndarray  # float32 [n], mono, at the rate asked for; perhaps a memory map of an unnamed file
+    peak: float  # largest |sample|
+
+
+class _Samples:
+    """Collects float32 blocks: in memory at first, in an unnamed file in `scratch` once there are many."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch, self.blocks, self.length = scratch, list[np.ndarray](), 0
+        self.file: tempfile._TemporaryFileWrapper[bytes] | None = None
+
+    def append(self, block: np.ndarray) -> None:
+        self.blocks.append(block)
+        self.length += len(block)
+        if self.length > IN_MEMORY:
+            if self.file is None:
+                self.file = tempfile.TemporaryFile(dir=self.scratch)  # type: ignore[assignment]
+            assert self.file is not None
+            self.file.writelines(np.ascontiguousarray(part).data for part in self.blocks)
+            self.blocks.clear()
+
+    def array(self) -> np.ndarray:
+        if self.file is None:
+            return np.concatenate(self.blocks) if self.blocks else np.zeros(0, np.float32)
+        self.file.flush()
+        return np.memmap(self.file, np.float32, "r+").view(np.ndarray)
+
+
+def decode(path: Path, sample_rate: int, scratch: Path) -> Sound:
+    """Decode `path` to mono at `sample_rate` (Hz) without offset and without the silence around it.
+
+    Channels are averaged, the mean is removed. What precedes the onset by more than 1 ms is cut (before resampling,
+    whose filter would ring ahead of it), and what follows the last 20 ms above -60 dB of the peak; a cut end gets a
+    fade of 1 ms. Long sounds pass through unnamed files in `scratch`, so memory is bounded.
+
+    Raises SoundError: unreadable, truncated, empty, silent, or with samples that are not finite; OSError: `scratch`
+    cannot be written.
+    """
+    try:
+        samples, source_rate = _read(path, scratch)
+    except soundfile.LibsndfileError as error:
+        raise SoundError(error.error_string.strip().rstrip(".")) from error
+    if len(samples) == 0:
+        raise SoundError("holds no samples")
+    mean = sum(float(part.sum(dtype=np.float64)) for part in _parts(samples)) / len(samples)
+    for part in _parts(samples):
+        part -= np.float32(mean)
+    samples = _trim(samples, source_rate)
+    samples = _resample(samples, source_rate, sample_rate, scratch)
+    return Sound(samples, _audible_peak(samples))
+
+
+def _parts(samples: np.ndarray) -> list[np.ndarray]:
+    return [samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK)]
+
+
+def _read(path: Path, scratch: Path) -> tuple[np.ndarray, int]:
+    collected = _Samples(scratch)
+    with soundfile.SoundFile(path) as file:
+        if not RATES_HZ[0] <= file.samplerate <= RATES_HZ[1]:
+            raise SoundError(f"has a sample rate of {file.samplerate} Hz")
+        lengths = _LENGTH.search(file.extra_info)
+        if lengths and int(lengths[2]) + 8 < int(lengths[1]) < 2**31 - 256:
+            raise SoundError("is truncated")
+        frames = max(BLOCK // file.channels, 1)
+        while len(block := file.read(frames, dtype="float32", always_2d=True)):
+            if not np.isfinite(block).all():
+                raise SoundError("holds NaN or infinite samples")
+            collected.append(block[:, 0] if file.channels == 1 else block.mean(1, dtype=np.float32))
+        if collected.length < file.frames and file.format != "MP3":  # the length of an MP3 is an estimate
+            raise SoundError("is truncated")
+        return collected.array(), file.samplerate
+
+
+def _audible_peak(samples: np.ndarray) -> float:
+    peak = max((float(np.abs(part).max()) for part in _parts(samples)), default=0.0)
+    if not np.isfinite(peak):
+        raise SoundError("holds samples too large for any sound")
+    if peak < 10 ** (SILENCE_DB / 20):
+        raise SoundError("is silent")
+    return peak
+
+
+def _trim(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    peak = _audible_peak(samples)
+    onset = _first_above(samples, peak * 10 ** (ONSET_DB / 20))
+    end = len(samples) - _first_above(samples[::-1], peak * 10 ** (END_DB / 20))
+    start = max(onset - round(ONSET_KEPT_SECONDS * sample_rate), 0)
+    stop = min(end + round(END_KEPT_SECONDS * sample_rate), len(samples))
+    if stop < len(samples):
+        fade = min(round(FADE_SECONDS * sample_rate), stop - start)
+        samples[stop - fade : stop] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return samples[start:stop]
+
+
+def _first_above(samples: np.ndarray, threshold: float) -> int:
+    for index, part in enumerate(_parts(samples)):
+        above = np.abs(part) > threshold
+        if above.any():
+            return index * BLOCK + int(above.argmax())
+    raise AssertionError("the threshold lies below the peak")
+
+
+def _resample(samples: np.ndarray, source_rate: int, sample_rate: int, scratch: Path) -> np.ndarray:
+    if source_rate == sample_rate:
+        return samples
+    stream = soxr.ResampleStream(source_rate, sample_rate, 1, dtype="float32", quality="HQ")
+    collected, parts = _Samples(scratch), _parts(samples)
+    for index, part in enumerate(parts):
+        collected.append(stream.resample_chunk(part, last=index == len(parts) - 1))
+    return collected.array()
