@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import sys
 from pathlib import Path
@@ -69,8 +70,9 @@ def validate(bundle: Path, provider: str, as_json: bool) -> None:
     failed = [name for name, error in errors.items() if not error <= TOLERANCE]
     machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
     if as_json:
+        numbers = {name: error if math.isfinite(error) else None for name, error in errors.items()}  # JSON has no NaN
         click.echo(json.dumps({
-            "valid": not failed, "tolerance": TOLERANCE, "largest_errors": errors, "providers": providers,
+            "valid": not failed, "tolerance": TOLERANCE, "largest_errors": numbers, "providers": providers,
             "onnxruntime": onnxruntime.__version__, "python": platform.python_version(), "machine": machine,
         }))  # fmt: skip
     else:

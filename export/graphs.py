@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ngs.export.dft import RealDFT
-from ngs.training.decoders import FilterDecoder
-from ngs.training.encoders import LOG_VARIANCE_RANGE, SpectralEncoder
+from ngs.training.decoders import LOUDEST, FilterDecoder
+from ngs.training.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, SpectralEncoder
 from ngs.training.model import NeuralGranularModel
 from ngs.training.synthesis import PostProcessing, soft_sign
 
@@ -61,7 +61,7 @@ class SpectralEncoderGraph(nn.Module):
         first = encoder.network[0]
         assert isinstance(first, nn.Linear)
         self.linear = self._reordered(encoder.linear, 1.0)
-        self.first = self._reordered(first, 0.3)  # the scale of the features before the network
+        self.first = self._reordered(first, FEATURE_SCALE)
         self.rest = encoder.network[1:]
 
     def _reordered(self, layer: nn.Linear, scale: float) -> nn.Linear:
@@ -73,8 +73,8 @@ class SpectralEncoderGraph(nn.Module):
 
     def forward(self, grain: Tensor) -> tuple[Tensor, Tensor]:
         real, imaginary = self.dft(grain).split(self.dft.q_size, -1)
-        power = (real * real + imaginary * imaginary).transpose(0, 1).reshape(-1, len(self.dft.bins))
-        features = torch.log(self.floor + power) - self.center
+        magnitudes = torch.sqrt(real * real + imaginary * imaginary).transpose(0, 1).reshape(-1, len(self.dft.bins))
+        features = torch.log(self.floor + magnitudes) - self.center
         correction, log_variance = self.rest(self.first(features)).chunk(2, -1)
         return self.linear(features) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
@@ -88,7 +88,7 @@ class DecoderGraph(nn.Module):
         self.head, self.excitation, self.floor = decoder.head, decoder.excitation, decoder.floor
         self.network = decoder.network
         weight, bias = decoder.output.weight, decoder.output.bias
-        if self.head == "log_power":
+        if self.head == "log_magnitude":
             weight, bias = torch.cat((weight, decoder.linear.weight), 1), bias + decoder.linear.bias
         self.output = nn.Linear(weight.shape[1], len(self.dft.bins))
         with torch.no_grad():
@@ -98,33 +98,40 @@ class DecoderGraph(nn.Module):
 
     def forward(self, latent: Tensor, condition: Tensor, noise: Tensor) -> Tensor:
         hidden = self.network(torch.cat((latent, condition), -1))
-        if self.head == "log_power":
+        if self.head == "log_magnitude":
             hidden = torch.cat((hidden, latent), -1)
         coefficients = self.output(hidden).reshape(-1, self.dft.k_size, self.dft.q_size).transpose(0, 1)
         real, imaginary = self.dft(noise).split(self.dft.q_size, -1)
-        # numerator and the square of the denominator of the filter: one square root levels the noise too
-        if self.head == "log_power":
-            numerator = torch.relu(torch.exp(coefficients.clamp_max(25.0)) - self.floor)
-            squared = numerator + 0.05 * self.floor
+        if self.head == "log_magnitude":
+            magnitude = self.gain * torch.relu(torch.exp(coefficients.clamp_max(LOUDEST)) - self.floor)
         else:
-            numerator = 2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7
-            squared = torch.ones_like(numerator)
+            magnitude = self.gain * (2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7)
         if self.excitation == "flat":
-            squared = squared * (real * real + imaginary * imaginary + 1e-18)
-        magnitude = self.gain * numerator / torch.sqrt(squared)
+            magnitude = magnitude / torch.sqrt(real * real + imaginary * imaginary + 1e-18)
         return self.dft.inverse(torch.cat((real * magnitude, imaginary * magnitude), -1))
 
 
 class PostProcessingGraph(nn.Module):
-    """The filters, summed to one, and the soft sign, on blocks that carry their history."""
+    """The filters, summed to one, as a product with a small banded matrix, then the soft sign.
+
+    A block is cut into pieces as long as the filter's history: each needs itself and the piece before it.
+    (A convolution of one channel takes onnxruntime's CPU provider several times longer.)
+    """
 
     def __init__(self, postprocessing: PostProcessing) -> None:
         super().__init__()
-        self.knee = postprocessing.knee
-        self.register_buffer("kernel", postprocessing.impulse_response().detach().flip(0)[None, None])
+        self.knee, self.piece = postprocessing.knee, postprocessing.history
+        matrix = torch.zeros(2 * self.piece, self.piece)
+        for delay, value in enumerate(postprocessing.impulse_response().detach()):
+            place = torch.arange(self.piece)
+            matrix[place + self.piece - delay, place] = value
+        self.register_buffer("matrix", matrix)
 
     def forward(self, signal: Tensor) -> Tensor:
-        return soft_sign(nn.functional.conv1d(signal[:, None], self.kernel)[:, 0], self.knee)
+        before = signal[:, : -self.piece].reshape(-1, signal.shape[1] // self.piece - 1, self.piece)
+        pieces = signal[:, self.piece :].reshape(-1, signal.shape[1] // self.piece - 1, self.piece)
+        filtered = (torch.cat((before, pieces), -1) @ self.matrix).reshape(-1, signal.shape[1] - self.piece)
+        return soft_sign(filtered, self.knee)
 
 
 class EmbeddingEncoderGraph(nn.Module):

@@ -29,7 +29,10 @@ def read_audio(path: Path, sample_rate: int) -> Array:
         raise AudioError(f"{path} holds NaN or infinite samples")
     if len(signal) == 0:
         raise AudioError(f"{path} is empty")
-    return resample(signal.mean(axis=1, dtype=np.float32), rate, sample_rate)
+    mono = resample(signal.mean(axis=1, dtype=np.float32), rate, sample_rate)
+    if len(mono) == 0:
+        raise AudioError(f"{path} is too short: {len(signal)} samples at {rate} Hz are none at {sample_rate} Hz")
+    return mono
 
 
 def resample(signal: Array, from_hz: int, to_hz: int) -> Array:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+NO_FOLDER = "/nonexistent"
 TOLERANCE = 1e-4  # largest error of a graph against its golden vectors
 
 
@@ -56,14 +57,28 @@ class Bundle:
             manifest = Manifest.from_dict(document)
         except BundleError as error:
             raise BundleError(f"{path}: {error}") from error
-        for spec in (*manifest.graphs.values(), *manifest.files.values()):
-            files.check(spec.file)
+        for group in (manifest.graphs, manifest.files):
+            for spec in group.values():
+                files.check(spec.file)
         return cls(path, manifest, files, _choose_provider(provider), threads)
 
     def run(self, graph: str, **inputs: Array) -> tuple[Array, ...]:
-        """Run a graph on float32 inputs by name; returns its outputs in the order of the manifest."""
+        """Run a graph on float32 inputs by name; returns its outputs in the order of the manifest.
+
+        Raises BundleError where the graph fails or its outputs are not of the shapes it promised.
+        """
         session = self.session(graph)
-        return tuple(session.run(None, inputs))
+        try:
+            values: Any = session.run(None, inputs)
+        except Exception as error:  # onnxruntime's own exceptions share no base class
+            raise BundleError(f"{self.path}: {graph} cannot be run ({str(error).splitlines()[0]})") from error
+        outputs: tuple[Array, ...] = tuple(values)
+        for spec, output in zip(self.manifest.graphs[graph].outputs, outputs, strict=True):
+            if output.shape[1:] != spec.shape[1:]:
+                raise BundleError(
+                    f"{self.path}: {graph} gave {spec.name} {output.shape[1:]}, expected {spec.shape[1:]}"
+                )
+        return outputs
 
     def session(self, graph: str) -> onnxruntime.InferenceSession:
         """The graph's onnxruntime session, made on first use."""
@@ -90,7 +105,9 @@ class Bundle:
         for name, chosen in choices.items():
             attribute = _look_up(name, attributes, "condition")
             chosen_class = _look_up(chosen, attributes[attribute].classes, attribute)
-            vector[offsets[attribute] + attributes[attribute].classes.index(chosen_class)] = 1.0
+            classes, offset = attributes[attribute].classes, offsets[attribute]
+            vector[offset : offset + len(classes)] = 0.0  # "class" and "Class" are one attribute: the last one counts
+            vector[offset + classes.index(chosen_class)] = 1.0
         return vector
 
     @cached_property
@@ -110,6 +127,8 @@ class Bundle:
             if name not in arrays or arrays[name].shape != shape or min(k, n, m) < 1:
                 found = arrays[name].shape if name in arrays else "missing"
                 raise BundleError(f"{self.path}: latent_map {name} is {found}, expected {shape}")
+            if arrays[name].dtype.kind not in "fi":
+                raise BundleError(f"{self.path}: latent_map {name} holds {arrays[name].dtype}, expected numbers")
             if not np.isfinite(arrays[name]).all():
                 raise BundleError(f"{self.path}: latent_map {name} holds NaN or infinite values")
         return arrays
@@ -128,6 +147,8 @@ class Bundle:
                 expected = [golden[f"{name}/{spec.name}"] for spec in graph.outputs]
             except KeyError as error:
                 raise BundleError(f"{self.path}: the golden vectors lack {error}") from error
+            if not all(len(array) for array in (*inputs.values(), *expected)):
+                raise BundleError(f"{self.path}: the golden vectors of {name} are empty")
             outputs = self.run(name, **inputs)
             if any(ours.shape != theirs.shape for ours, theirs in zip(outputs, expected, strict=True)):
                 raise BundleError(f"{self.path}: golden vectors of {name} have other shapes than its outputs")
@@ -155,7 +176,7 @@ class Bundle:
                     raise BundleError(f"{self.path}: {spec.file} unpacks to more than {MAX_FILE_BYTES >> 20} MiB")
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return {key: arrays[key] for key in arrays.files}
-        except (ValueError, OSError, zipfile.BadZipFile, KeyError, EOFError) as error:
+        except (ValueError, OSError, zipfile.BadZipFile, KeyError, EOFError, MemoryError) as error:
             if isinstance(error, BundleError):
                 raise
             raise BundleError(f"{self.path}: {spec.file} is not an archive of plain arrays ({error})") from error
@@ -219,6 +240,8 @@ def make_session(model: bytes, provider: str, threads: int, name: str) -> onnxru
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # subnormal numbers make an audio thread stall
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    # weights are inside the graph: one that names files would have them looked for in the current folder
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
     providers = [PROVIDERS["cuda"], PROVIDERS["cpu"]] if provider == "cuda" else [PROVIDERS["cpu"]]
     try:
         return onnxruntime.InferenceSession(model, options, providers=providers)
@@ -230,7 +253,7 @@ def signature(values: Iterable[Any]) -> list[tuple[str, str, tuple[int | str, ..
     """(name, dtype, shape) of a session's inputs or outputs; a dynamic dimension is "batch"."""
     dtypes = {"tensor(float)": "float32"}
     return [
-        (value.name, dtypes.get(value.type, value.type),
+        (value.name, dtypes.get(value.type, str(value.type)),
          tuple(size if isinstance(size, int) else "batch" for size in value.shape))
         for value in values
     ]  # fmt: skip

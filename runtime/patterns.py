@@ -56,7 +56,7 @@ def parse_pattern(text: str, source: str) -> list[Track]:
             continue
         name, _, steps = line.rpartition(" ")
         if len(steps) != STEPS or set(steps) - {*LEVELS, "."} or not name:
-            raise PatternError(f"{source}, line {number}: expected a class and {STEPS} steps of x X o . like 'Kick x...x...'")
+            raise PatternError(f"{source}, line {number}: expected a class and {STEPS} steps, each one of x X o .")
         tracks.append(Track(name.strip(), tuple(LEVELS.get(step, 0.0) for step in steps)))
     if not tracks:
         raise PatternError(f"{source}: there is no line with a class and {STEPS} steps")

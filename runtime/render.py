@@ -52,8 +52,10 @@ def postprocess(bundle: Bundle, signal: Array) -> Array:
     hop = bundle.manifest.hop_length
     spec = bundle.manifest.graphs["postprocessing"].inputs[0]
     width = int(spec.shape[1])
+    if len(signal) == 0:
+        return signal
     padded = np.concatenate((np.zeros(width - hop, dtype=np.float32), signal))
-    blocks = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop] if len(signal) else padded.reshape(0, width)
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
     return bundle.run("postprocessing", signal=np.ascontiguousarray(blocks))[0].reshape(-1)
 
 
@@ -104,13 +106,14 @@ def interpolate(start: Array, end: Array, steps: int) -> Array:
     Falls back on the straight line where the two point the same way.
     """
     share = np.linspace(0, 1, steps)[:, None]
-    norms = np.linalg.norm(start), np.linalg.norm(end)
-    cosine = float(start @ end / max(norms[0] * norms[1], 1e-12))
+    scale = float(np.linalg.norm(start)) * float(np.linalg.norm(end))
+    cosine = float(start @ end) / max(scale, 1e-12)
     angle = np.arccos(np.clip(cosine, -1, 1))
     if angle < 1e-3 or np.pi - angle < 1e-3:
         return (start + share * (end - start)).astype(np.float32)
     weights = np.sin((1 - share) * angle) / np.sin(angle), np.sin(share * angle) / np.sin(angle)
-    return (weights[0] * start + weights[1] * end).astype(np.float32)
+    path: Array = (weights[0] * start + weights[1] * end).astype(np.float32)
+    return path
 
 
 def grains_for(seconds: float, bundle: Bundle) -> int:

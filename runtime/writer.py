@@ -34,7 +34,7 @@ def write_bundle(
     (latent_map and golden). The bundle gets its name only after it was opened and every graph agreed with its golden
     vectors; one that was there before is replaced. Raises BundleError, OSError.
     """
-    if path.exists() and not (path / "manifest.json").is_file() and not zipfile.is_zipfile(path):
+    if path.exists() and not _is_bundle(path):
         raise BundleError(f"{path} exists and is not a bundle: choose another name")
     contents = {f"{name}.onnx": model for name, model in graphs.items()}
     contents |= {f"{name}.npz": _archive(members) for name, members in arrays.items()}
@@ -58,13 +58,27 @@ def write_bundle(
         errors = Bundle.open(made, provider="cpu").largest_errors()
         for name, error in errors.items():
             if not error < TOLERANCE:
-                raise BundleError(f"{name}.onnx differs from torch by {error:.2g}, more than {TOLERANCE:.0e}: not written")
+                raise BundleError(f"{name}.onnx differs from torch by {error:.2g}, more than {TOLERANCE:.0e}")
         _replace(made, path, beside / "old")
     except OSError as error:
         raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return errors
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether a folder or archive holds a manifest, graphs and arrays and nothing else: what may be replaced."""
+    if path.is_dir():
+        names = [entry.name for entry in path.iterdir()]
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    else:
+        return False
+    return "manifest.json" in names and all(
+        name == "manifest.json" or name.endswith((".onnx", ".npz")) for name in names
+    )  # fmt: skip
 
 
 def _replace(made: Path, path: Path, old: Path) -> None:

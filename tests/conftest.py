@@ -100,7 +100,8 @@ def tiny_arrays(graphs: dict[str, bytes]) -> dict[str, dict[str, NDArray[np.gene
     for name, model in graphs.items():
         session = make_session(model, "cpu", 1, name)
         inputs = {
-            tensor.name: rng.uniform(-1, 1, (2, *tensor.shape[1:])).astype(np.float32) for tensor in session.get_inputs()
+            tensor.name: rng.uniform(-1, 1, (2, *tensor.shape[1:])).astype(np.float32)
+            for tensor in session.get_inputs()
         }
         outputs = dict(zip([tensor.name for tensor in session.get_outputs()], session.run(None, inputs), strict=True))
         golden |= {f"{name}/{key}": value for key, value in {**inputs, **outputs}.items()}

@@ -1,4 +1,4 @@
-"""Augmentation of power spectra: gain, small pitch shifts and band limits, without touching the sound."""
+"""Augmentation of magnitude spectra: gain, small pitch shifts and band limits, without touching the sound."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from torch import Tensor
 from ngs.training.config import DataConfig
 
 
-def augment_power(power: Tensor, data: DataConfig) -> Tensor:
-    """Power spectra [N, K] to varied ones [N, K], each row on its own, from torch's generator.
+def augment_magnitudes(magnitudes: Tensor, data: DataConfig) -> Tensor:
+    """Magnitude spectra [N, K] to varied ones [N, K], each row on its own, from torch's generator.
 
     Pitch moves the frequency axis by interpolation of the logarithm; the band limit is a steep low-pass between a
     tenth of the bandwidth and all of it (recordings are often band-limited: sound of a lower rate, compressed files).
     """
-    rows, bins = power.shape
-    uniform = torch.rand(4, rows, 1, device=power.device)
+    rows, bins = magnitudes.shape
+    uniform = torch.rand(4, rows, 1, device=magnitudes.device)
     ratio = 2.0 ** ((2 * uniform[0] - 1) * data.pitch_semitones / 12)
-    axis = torch.arange(bins, device=power.device)
+    axis = torch.arange(bins, device=magnitudes.device)
     place = (axis / ratio).clamp_max(bins - 1.001)
     below = place.long()
-    log_power = torch.log(power + 1e-9)
-    low, high = log_power.gather(1, below), log_power.gather(1, below + 1)
+    logarithm = torch.log(magnitudes + 1e-5)
+    low, high = logarithm.gather(1, below), logarithm.gather(1, below + 1)
     shifted = low + (high - low) * (place - below)
     cutoff = bins * 10.0 ** (uniform[1] - 1)
     octaves_above = torch.log2(axis.clamp_min(1) / cutoff).clamp_min(0.0)
-    limited = (uniform[2] < data.low_pass_share) * (40.0 * octaves_above).clamp_max(200.0)
-    gain = uniform[3] * data.gain_db * math.log(10) / 10
+    limited = (uniform[2] < data.low_pass_share) * (20.0 * octaves_above).clamp_max(100.0)
+    gain = uniform[3] * data.gain_db * math.log(10) / 20
     return torch.exp(shifted - limited - gain)

@@ -60,7 +60,7 @@ class GrainConfig:
     """Level 1, the grain VAE (paper, sections 3.1 to 3.3)."""
 
     encoder: str = "spectral"  # "spectral": log power spectrum; "convolution": strided residual convolutions (the paper)
-    decoder: str = "log_power"  # "log_power": above a floor, PCA path; "sigmoid": 2 sigmoid(h)^ln 10 (the paper)
+    decoder: str = "log_magnitude"  # over a floor, PCA path; or "sigmoid": 2 sigmoid(h)^ln 10 (the paper)
     excitation: str = "flat"  # "flat": noise with its magnitudes levelled; "noise": as it comes (the paper)
     latent_size: int = 256
     hidden_size: int = 512  # width of the linear layers
@@ -68,7 +68,7 @@ class GrainConfig:
     channels: int = 128  # convolution encoder: channels
     stride: int = 4  # convolution encoder: stride of each stage
     stages: int = 4  # convolution encoder: stages
-    floor: float = 5e-3  # power under which a bin counts as silent, |DFT|^2 of a windowed grain
+    floor: float = 0.07  # magnitude that is small against any sound, |DFT| of a windowed grain
     condition_dropout: float = 0.15  # share of training sounds whose conditions are hidden
     postprocessing_channels: int = 4  # parallel FIR filters
     postprocessing_taps: int = 65  # their length in samples
@@ -76,11 +76,11 @@ class GrainConfig:
 
     def __post_init__(self) -> None:
         _require(self.encoder in ("spectral", "convolution"), "grain.encoder is 'spectral' or 'convolution'")
-        _require(self.decoder in ("log_power", "sigmoid"), "grain.decoder is 'log_power' or 'sigmoid'")
+        _require(self.decoder in ("log_magnitude", "sigmoid"), "grain.decoder is 'log_magnitude' or 'sigmoid'")
         _require(self.excitation in ("flat", "noise"), "grain.excitation is 'flat' or 'noise'")
         _require(2 <= self.latent_size <= 4096, "grain.latent_size lies between 2 and 4096")
         _require(0 <= self.soft_sign_knee < 1, "grain.soft_sign_knee lies in [0, 1)")
-        _require(self.postprocessing_taps >= 1, "grain.postprocessing_taps is at least 1")
+        _require(self.floor > 0, "grain.floor is above 0")
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,17 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        spectral = self.grain.encoder == "spectral" and self.grain.decoder == "log_power"
+        spectral = self.grain.encoder == "spectral" and self.grain.decoder == "log_magnitude"
         _require(
             spectral or self.grain_stage.spectral_share == 0,
-            "grain_stage.spectral_share above 0 needs grain.encoder 'spectral' and grain.decoder 'log_power'",
+            "grain_stage.spectral_share above 0 needs grain.encoder 'spectral' and grain.decoder 'log_magnitude'",
         )
 
+        history = self.grain.postprocessing_taps - 1
+        _require(
+            history > 0 and self.audio.hop_length % history == 0,
+            f"grain.postprocessing_taps - 1 ({history}) divides the hop of {self.audio.hop_length} samples",
+        )
         _require(
             self.audio.path_length % self.embedding.grains_per_step == 0,
             f"audio.path_length ({self.audio.path_length}) is not a multiple of embedding.grains_per_step",

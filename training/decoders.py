@@ -14,12 +14,13 @@ HANN_ENERGY = 0.375  # mean square of a periodic Hann window
 # Levelled slices of one noise stream add up to a little less than the stream itself: 0.9 dB, measured
 # on white noise, the same for every grain length.
 FLAT_OVERLAP_GAIN = 1.107
+LOUDEST = 20.0  # no sound reaches e^20; far out in the latent space nothing must become infinite
 
 
 class FilterDecoder(nn.Module):
     """Residual linear layers to L/2+1 filter magnitudes H; grain = iDFT(H * DFT(noise)) (eq. 6 to 8).
 
-    "sigmoid" is the paper's H = 2 sigmoid(h)^ln 10 + 1e-7. "log_power" predicts y = log(floor + |DFT|^2) of the
+    "sigmoid" is the paper's H = 2 sigmoid(h)^ln 10 + 1e-7. "log_magnitude" predicts a = log(floor + |DFT|) of the
     windowed grain along a linear path that starts as a PCA; what lies at the floor is exactly silent.
     """
 
@@ -34,7 +35,7 @@ class FilterDecoder(nn.Module):
             *(ResidualBlock(grain.hidden_size) for _ in range(grain.blocks)),
             nn.SiLU(),
         )
-        if self.head == "log_power":
+        if self.head == "log_magnitude":
             self.linear = nn.Linear(grain.latent_size, bins)
             self.output = zero_linear(grain.hidden_size, bins)
         else:
@@ -44,7 +45,7 @@ class FilterDecoder(nn.Module):
         self.register_buffer("gain", gain, persistent=False)
 
     def _gain(self) -> float:
-        """Magnitude of the filter that gives a windowed grain of power 1 in each bin."""
+        """Magnitude of the filter that gives a windowed grain of magnitude 1 in each bin."""
         if self.head == "sigmoid":
             return 1.0
         if self.excitation == "flat":
@@ -52,17 +53,15 @@ class FilterDecoder(nn.Module):
         return 1 / math.sqrt(HANN_ENERGY * self.grain_length / 3)  # a uniform noise's |DFT|^2 is L/3
 
     def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
-        """Latents [N, Z] and conditions [N, C] -> log power y or pre-sigmoid h [N, L/2+1]."""
+        """Latents [N, Z] and conditions [N, C] -> log magnitude a or pre-sigmoid h [N, L/2+1]."""
         hidden: Tensor = self.output(self.network(torch.cat((latent, condition), -1)))
-        return hidden + self.linear(latent) if self.head == "log_power" else hidden
+        return hidden + self.linear(latent) if self.head == "log_magnitude" else hidden
 
     def magnitudes(self, coefficients: Tensor) -> Tensor:
         """Coefficients [..., K] -> filter magnitudes H [..., K] for noise of unit magnitude (flat) or in [-1, 1]."""
         if self.head == "sigmoid":
             return self.gain * (2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7)
-        power = torch.relu(torch.exp(coefficients.clamp_max(25.0)) - self.floor)
-        # sqrt(power), but with a bounded slope at 0: bins just above the floor would get huge gradients
-        return self.gain * power / torch.sqrt(power + 0.05 * self.floor)
+        return self.gain * torch.relu(torch.exp(coefficients.clamp_max(LOUDEST)) - self.floor)
 
     def forward(self, latent: Tensor, condition: Tensor, noise: Tensor) -> Tensor:
         """Latents [N, Z], conditions [N, C], noise [N, L] in [-1, 1] -> grains [N, L], not windowed."""

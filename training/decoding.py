@@ -6,6 +6,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import soundfile
@@ -37,15 +38,14 @@ class _Samples:
 
     def __init__(self, scratch: Path) -> None:
         self.scratch, self.blocks, self.length = scratch, list[np.ndarray](), 0
-        self.file: tempfile._TemporaryFileWrapper[bytes] | None = None
+        self.file: IO[bytes] | None = None
 
     def append(self, block: np.ndarray) -> None:
         self.blocks.append(block)
         self.length += len(block)
         if self.length > IN_MEMORY:
             if self.file is None:
-                self.file = tempfile.TemporaryFile(dir=self.scratch)  # type: ignore[assignment]
-            assert self.file is not None
+                self.file = tempfile.TemporaryFile(dir=self.scratch)
             self.file.writelines(np.ascontiguousarray(part).data for part in self.blocks)
             self.blocks.clear()
 

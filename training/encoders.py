@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ngs.training.config import AudioConfig, GrainConfig
 
 LOG_VARIANCE_RANGE = (-12.0, 4.0)
+FEATURE_SCALE = 0.6  # brings log magnitudes to the order of 1 for the network
 
 
 class ResidualBlock(nn.Module):
@@ -31,7 +32,7 @@ def zero_linear(in_size: int, out_size: int) -> nn.Linear:
 
 
 class SpectralEncoder(nn.Module):
-    """Log power spectrum, a linear path that starts as a PCA, and a residual network that starts at zero.
+    """Log magnitude spectrum, a linear path that starts as a PCA, and a residual network that starts at zero.
 
     Beyond the paper: about 1 MMAC a grain where the convolutions take 190, and useful from the first step.
     """
@@ -53,19 +54,18 @@ class SpectralEncoder(nn.Module):
 
     def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
         """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
-        return self.encode_power(power_spectrum(grains))
+        return self.encode_magnitudes(magnitude_spectrum(grains))
 
-    def encode_power(self, power: Tensor) -> tuple[Tensor, Tensor]:
-        """Power spectra |DFT|^2 [N, L/2+1] -> mean, log-variance [N, Z]."""
-        features = torch.log(self.floor + power) - self.center
-        correction, log_variance = self.network(features * 0.3).chunk(2, -1)
+    def encode_magnitudes(self, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
+        """Magnitude spectra |DFT| [N, L/2+1] -> mean, log-variance [N, Z]."""
+        features = torch.log(self.floor + magnitudes) - self.center
+        correction, log_variance = self.network(FEATURE_SCALE * features).chunk(2, -1)
         return self.linear(features) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
 
-def power_spectrum(grains: Tensor) -> Tensor:
-    """|DFT|^2 of real grains [..., L]: [..., L/2+1]."""
-    spectrum = torch.fft.rfft(grains)
-    return spectrum.real.square() + spectrum.imag.square()
+def magnitude_spectrum(grains: Tensor) -> Tensor:
+    """|DFT| of real grains [..., L]: [..., L/2+1]."""
+    return torch.fft.rfft(grains).abs()
 
 
 class ConvolutionEncoder(nn.Module):

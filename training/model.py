@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ngs.training.config import Config
 from ngs.training.decoders import FilterDecoder
 from ngs.training.embedding import EmbeddingVAE
-from ngs.training.encoders import ConvolutionEncoder, SpectralEncoder, power_spectrum
+from ngs.training.encoders import ConvolutionEncoder, SpectralEncoder, magnitude_spectrum
 from ngs.training.synthesis import PostProcessing, analysis_windows, noise_grains, overlap_add, slice_grains
 
 
@@ -58,10 +58,10 @@ class NeuralGranularModel(nn.Module):
         """Set the linear paths of encoder and decoder to a whitened PCA of windowed grains [N, L].
 
         Returns the share of the variance that the latent dimensions keep. Only for the spectral encoder with the
-        log-power decoder.
+        log-magnitude decoder.
         """
         assert isinstance(self.encoder, SpectralEncoder)
-        features = torch.log(self.encoder.floor + power_spectrum(grains))
+        features = torch.log(self.encoder.floor + magnitude_spectrum(grains))
         center = features.mean(0)
         covariance = torch.cov((features - center).T.double())
         variances, directions = (part.flip(-1).float() for part in torch.linalg.eigh(covariance))

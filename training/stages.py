@@ -1,6 +1,6 @@
 """What each phase of training minimises, as Lightning modules that share one model.
 
-spectra    the grain VAE on power spectra of single grains (beyond the paper: minutes instead of hours)
+spectra    the grain VAE on magnitude spectra of single grains (beyond the paper: minutes instead of hours)
 grains     the grain VAE on sound, multi-scale spectral distance (paper, section 3.3, eq. 9)
 embedding  the recurrent VAE on the latent paths of the frozen grain VAE (section 3.4)
 joint      both levels together, through all losses (section 3.4, last paragraph)
@@ -16,10 +16,10 @@ import lightning
 import torch
 from torch import Tensor, nn
 
-from ngs.training.augmentation import augment_power
+from ngs.training.augmentation import augment_magnitudes
 from ngs.training.batches import Batch, one_hot
 from ngs.training.config import StageConfig
-from ngs.training.encoders import SpectralEncoder, power_spectrum
+from ngs.training.encoders import SpectralEncoder, magnitude_spectrum
 from ngs.training.losses import kl_divergence, multi_scale_distance, sample_normal
 from ngs.training.model import NeuralGranularModel
 from ngs.training.synthesis import analysis_windows
@@ -135,12 +135,15 @@ class SpectraPhase(Phase):
         windows = analysis_windows(config.audio.grain_length, 2, self.device)
         grains = batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1])
         with torch.no_grad():
-            power = augment_power(power_spectrum(grains), config.data)
-        mean, log_variance = model.encoder.encode_power(power)
+            magnitudes = augment_magnitudes(magnitude_spectrum(grains), config.data)
+        mean, log_variance = model.encoder.encode_magnitudes(magnitudes)
         condition = self.conditions(batch["label"], config.grain.condition_dropout)
-        log_power = model.decoder.coefficients(sample_normal(mean, log_variance), condition)
+        decoded = model.decoder.coefficients(sample_normal(mean, log_variance), condition)
+        # what lies below the floor does not sound and is not told apart; twice the magnitude's logarithm is the power's
+        target = torch.log(config.grain.floor + magnitudes)
+        distance = 2 * (decoded.clamp_min(math.log(config.grain.floor)) - target).abs().mean()
         return {
-            "distance": _log_power_distance(log_power, torch.log(config.grain.floor + power), config.grain.floor),
+            "distance": distance,
             "kl": kl_divergence(mean, log_variance),
         }
 
@@ -204,8 +207,3 @@ class JointPhase(Phase):
             "kl": kl_divergence(embedding_mean, embedding_log_variance),
         }
 
-
-def _log_power_distance(ours: Tensor, target: Tensor, floor: float) -> Tensor:
-    """L1 between log powers; below the floor nothing sounds, so nothing counts there."""
-    lowest = math.log(floor)
-    return (ours.clamp_min(lowest) - target.clamp_min(lowest)).abs().mean()

@@ -67,6 +67,12 @@ def test_what_is_no_sound_is_named(tmp_path: Path) -> None:
             read_audio(tmp_path / name, 8000)
 
 
+def test_a_sound_shorter_than_a_sample_is_named(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "one.wav", np.array([0.5]), 48000)
+    with pytest.raises(AudioError, match="one.wav is too short"):
+        read_audio(tmp_path / "one.wav", 8000)
+
+
 def test_other_formats_are_refused(tmp_path: Path) -> None:
     for name in ("a.mp3", "a"):
         with pytest.raises(AudioError, match="[.]wav or a [.]flac"):

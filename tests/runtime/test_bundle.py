@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from ngs.runtime.bundle import TOLERANCE, Bundle
@@ -60,6 +62,7 @@ def test_conditions(tiny_bundle: Path) -> None:
     assert bundle.condition({}).tolist() == [0, 0, 0]
     assert bundle.condition({"class": "Snare"}).tolist() == [0, 1, 0]
     assert bundle.condition({"CLASS": "snare"}).dtype == np.float32
+    assert bundle.condition({"class": "Kick", "Class": "Hat"}).tolist() == [0, 0, 1]
     with pytest.raises(ValueError, match="'Snar'.*did you mean 'Snare'.*Kick, Snare, Hat"):
         bundle.condition({"class": "Snar"})
     with pytest.raises(ValueError, match="'pitch'.*known: class"):
@@ -147,12 +150,49 @@ def spoil_map(copy: Path, **changes: Any) -> None:
         {"mean": None},
         {"mean": np.full(4, np.nan, np.float32)},
         {"mean": np.array([{}] * 4, dtype=object)},
+        {"mean": np.array(["a", "b", "c", "d"])},
     ],
 )
 def test_a_latent_map_of_wrong_arrays(copy: Path, changes: dict[str, Any]) -> None:
     spoil_map(copy, **changes)
     with pytest.raises(BundleError, match="latent_map"):
         read_all(copy)
+
+
+def test_an_array_that_claims_more_than_there_is(copy: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (1 << 42,)})
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("mean.npy", header.getvalue())
+    edit(copy, "latent_map.npz", archive.getvalue(), "latent_map", "files")
+    with pytest.raises(BundleError, match="latent_map"):
+        read_all(copy)
+
+
+def test_weights_outside_of_the_graph_are_not_read(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = onnx.load_from_string((copy / "encoder.onnx").read_bytes())
+    for tensor in model.graph.initializer:
+        (tmp_path / "weights.bin").write_bytes(tensor.raw_data)
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="weights.bin")
+    edit(copy, "encoder.onnx", model.SerializeToString(), "encoder")
+    with pytest.raises(BundleError, match="encoder.onnx"):
+        read_all(copy)
+
+
+def test_inputs_that_do_not_fit(tiny_bundle: Path) -> None:
+    with pytest.raises(BundleError, match="encoder cannot be run"):
+        Bundle.open(tiny_bundle, "cpu").run("encoder", grain=np.ones((1, 255), np.float32))
+
+
+def test_empty_golden_vectors_prove_nothing(copy: Path) -> None:
+    np.savez(copy / "changed.npz", **{name: array[:0] for name, array in np.load(copy / "golden.npz").items()})
+    edit(copy, "golden.npz", (copy / "changed.npz").read_bytes(), "golden", "files")
+    with pytest.raises(BundleError, match="golden vectors of encoder are empty"):
+        Bundle.open(copy, "cpu").largest_errors()
 
 
 def test_golden_vectors_that_differ_are_seen(copy: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import tiny_arrays, tiny_graphs, tiny_manifest, write_tiny
 
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.manifest import BundleError
 from ngs.runtime.writer import write_bundle
-from tests.conftest import tiny_arrays, tiny_graphs, tiny_manifest, write_tiny
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -36,9 +37,17 @@ def test_what_is_not_a_bundle_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "letter.txt").write_text("dear")
     (tmp_path / "file").write_text("dear")
-    for name in ("folder", "file"):
+    (tmp_path / "site").mkdir()
+    for name in ("manifest.json", "index.html"):
+        (tmp_path / "site" / name).write_text("{}")
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        archive.writestr("letter.txt", "dear")
+    for name in ("folder", "file", "site", "zip"):
         with pytest.raises(BundleError, match=f"{name} exists and is not a bundle"):
             write_tiny(tmp_path / name)
+    assert sorted(os.listdir(tmp_path / "site")) == ["index.html", "manifest.json"] and zipfile.is_zipfile(
+        tmp_path / "zip"
+    )
     assert (tmp_path / "folder" / "letter.txt").read_text() == (tmp_path / "file").read_text() == "dear"
 
 

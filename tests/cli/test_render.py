@@ -1,0 +1,190 @@
+"""`ngs render`: every form, its names, its seeds, and one line for every error."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from ngs.cli.render import BUILT_IN, render
+from ngs.runtime import patterns
+
+FORMS = ("reconstruct", "resynth", "sample", "path", "morph", "loop")
+COMMANDS: dict[str, list[str]] = {
+    "reconstruct": ["reconstruct", "in.wav"],
+    "resynth": ["resynth", "in.wav", "--class", "snare"],
+    "sample": ["sample", "--class", "Kick"],
+    "path": ["path", "--kind", "circle", "--seconds", "1", "--condition", "class=Hat"],
+    "morph": ["morph", "--from", "1", "--to", "in.wav", "--steps", "3"],
+    "loop": ["loop", "--pattern", "house", "--bars", "1"],
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: holds in.wav, 1000 samples at 8 kHz."""
+    monkeypatch.chdir(tmp_path)
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 1000)
+    soundfile.write("in.wav", sound, 8000, subtype="PCM_24")
+    return tmp_path
+
+
+def run(bundle: Path, *arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(
+        render, [str(bundle), *arguments, "--provider", "cpu", "--json"], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    summary: dict[str, Any] = json.loads(result.stdout)
+    return summary
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_writes_sound_and_says_so(tiny_bundle: Path, place: Path, form: str) -> None:
+    summary = run(tiny_bundle, *COMMANDS[form])
+    (file,) = summary["files"]
+    sound, rate = soundfile.read(file)
+    assert rate == summary["sample_rate"] == 8000
+    assert len(sound) / rate == pytest.approx(summary["seconds"])
+    assert 0 < np.abs(sound).max() < 1
+    assert summary["peak"] == pytest.approx(np.abs(sound).max(), abs=1e-6)
+    assert sorted(os.listdir()) == sorted(["in.wav", file])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_seed_is_the_same_bytes(tiny_bundle: Path, tiny_zip: Path, place: Path, form: str) -> None:
+    contents = []
+    for bundle, seed, name in ((tiny_bundle, 1, "a.wav"), (tiny_zip, 1, "b.wav"), (tiny_bundle, 2, "c.wav")):
+        run(bundle, *COMMANDS[form], "--seed", str(seed), "-o", name)
+        contents.append(Path(name).read_bytes())
+    assert contents[0] == contents[1] != contents[2]
+
+
+def test_names_and_lengths(tiny_bundle: Path, place: Path) -> None:
+    assert run(tiny_bundle, "sample", "--class", "kick")["files"] == ["sample-Kick-0.wav"]
+    assert run(tiny_bundle, "sample", "--class", "kick", "--count", "2")["files"] == [
+        "sample-Kick-0-0.wav", "sample-Kick-0-1.wav",
+    ]  # fmt: skip
+    assert run(tiny_bundle, "sample", "--count", "2", "-o", "x.flac")["files"] == ["x-0.flac", "x-1.flac"]
+    into = run(tiny_bundle, "sample", "--count", "2", "--class", "Hat", "-o", "made/here")["files"]
+    assert into == ["made/here/sample-Hat-0-0.wav", "made/here/sample-Hat-0-1.wav"]
+    assert run(tiny_bundle, "reconstruct", "in.wav")["seconds"] == 1000 / 8000
+    assert run(tiny_bundle, "resynth", "in.wav")["seconds"] == (16 + 3) * 64 / 8000
+    assert run(tiny_bundle, "path", "--seconds", "2")["seconds"] == 2
+    loop = run(tiny_bundle, "loop", "--bpm", "125", "--bars", "3", "--sample-rate", "44100", "-o", "l.wav")
+    assert soundfile.info(loop["files"][0]).frames == round(3 * 4 * 60 / 125 * 44100)
+
+
+def test_sound_number_i_is_the_same_for_every_count(tiny_bundle: Path, place: Path) -> None:
+    run(tiny_bundle, "sample", "-o", "one.wav")
+    run(tiny_bundle, "sample", "--count", "3", "-o", "many.wav")
+    sounds = [Path(f"many-{index}.wav").read_bytes() for index in range(3)]
+    assert Path("one.wav").read_bytes() == sounds[0] and len(set(sounds)) == 3
+
+
+def test_without_a_class_each_sound_has_one(tiny_bundle: Path, place: Path) -> None:
+    files = run(tiny_bundle, "sample", "--count", "20")["files"]
+    assert {name.split("-")[1] for name in files} == {"Kick", "Snare", "Hat"}
+
+
+def test_temperature_0_is_one_embedding(tiny_bundle: Path, place: Path) -> None:
+    first, other = (
+        run(tiny_bundle, "sample", "--class", "Hat", "--temperature", value, "-o", f"{value}.wav")["peak"]
+        for value in ("0", "2")
+    )
+    assert first != other
+
+
+@pytest.mark.parametrize("kind", ["linear", "back-and-forth", "circle", "spiral", "walk"])
+def test_every_kind_of_path(tiny_bundle: Path, place: Path, kind: str) -> None:
+    assert run(tiny_bundle, "path", "--kind", kind, "--seconds", "0.5")["peak"] > 0
+
+
+@pytest.mark.parametrize("rate", [4000, 44100])
+def test_other_rates(tiny_bundle: Path, place: Path, rate: int) -> None:
+    summary = run(tiny_bundle, "resynth", "in.wav", "--sample-rate", str(rate), "-o", "out.flac")
+    assert soundfile.info("out.flac").samplerate == rate
+    assert summary["seconds"] == pytest.approx(19 * 64 / 8000, abs=1e-3)
+
+
+def test_a_morph_begins_and_ends_with_its_sounds(tiny_bundle: Path, place: Path) -> None:
+    steps = run(tiny_bundle, "morph", "--from", "1", "--to", "2", "--steps", "4", "--class", "Kick", "-o", "m.wav")
+    again = run(tiny_bundle, "morph", "--from", "2", "--to", "1", "--steps", "4", "--class", "Kick", "-o", "n.wav")
+    assert steps["seconds"] == again["seconds"]
+    length = (8 + 3) * 64
+    forward, backward = soundfile.read("m.wav")[0], soundfile.read("n.wav")[0]
+    np.testing.assert_allclose(forward[:length], backward[-length:], atol=1e-6)
+    np.testing.assert_allclose(forward[-length:], backward[:length], atol=1e-6)
+
+
+def test_a_pattern_file(tiny_bundle: Path, place: Path) -> None:
+    Path("beat.txt").write_text("kick x...x...x...x...\nhat ..o...o...o...o. # soft\n")
+    assert run(tiny_bundle, "loop", "--pattern", "beat.txt", "--bars", "1")["files"] == ["loop-beat-0.wav"]
+
+
+def test_help_names_the_built_in_patterns() -> None:
+    assert tuple(patterns.BUILT_IN) == BUILT_IN
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_help_of_a_form_needs_no_bundle_and_its_example_parses(form: str) -> None:
+    result = CliRunner().invoke(render, ["no.ngs", form, "--help"])
+    assert result.exit_code == 0
+    example = next(line for line in result.output.splitlines() if line.strip().startswith("ngs render drums.ngs"))
+    command = render.commands[form]
+    arguments = example.split()[4:]
+    context = command.make_context(form, arguments, parent=click.Context(render))
+    assert context.params["output"] is not None
+
+
+def ngs(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from ngs.cli.main import main; main()", *arguments], capture_output=True, text=True
+    )
+
+
+ERRORS: list[tuple[list[str], str]] = [
+    (["sample", "--class", "Gong"], "no class 'Gong'.*known: Kick, Snare, Hat"),
+    (["sample", "--condition", "pitch=C4"], "no condition 'pitch'"),
+    (["sample", "--condition", "pitch"], "ATTRIBUTE=CLASS"),
+    (["sample", "-o", "x.mp3"], "wav or a .flac"),
+    (["sample", "-o", "in.wav/x.wav"], "in.wav/x.wav cannot be written"),
+    (["sample", "--seed", "-1"], "seed"),
+    (["resynth", "text.wav"], "text.wav cannot be read as sound"),
+    (["resynth", "nan.wav"], "nan.wav holds NaN"),
+    (["resynth", "nothing.wav"], "nothing.wav"),
+    (["morph", "--from", "1", "--to", "nothing"], "nothing"),
+    (["path", "--kind", "zigzag"], "zigzag"),
+    (["loop", "--pattern", "polka"], "polka.*house"),
+    (["loop", "--class", "Kick"], "leave it out"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), ERRORS)
+def test_an_error_is_one_line_and_nothing_is_written(
+    tiny_bundle: Path, place: Path, arguments: list[str], message: str
+) -> None:
+    Path("text.wav").write_text("la la la")
+    soundfile.write("nan.wav", np.array([0.0, np.nan]), 8000, subtype="FLOAT")
+    before = sorted(os.listdir())
+    result = ngs("render", str(tiny_bundle), *arguments)
+    assert result.returncode != 0 and result.stdout == ""
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1 and "Traceback" not in result.stderr
+    assert re.search(message, errors[0]), errors[0]
+    assert sorted(os.listdir()) == before
+
+
+def test_a_bundle_that_is_none(place: Path) -> None:
+    result = ngs("render", "in.wav", "loop")
+    assert result.returncode == 1 and result.stderr.startswith("Error: in.wav is not a bundle")
+    assert len(result.stderr.splitlines()) == 1
