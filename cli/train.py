@@ -12,11 +12,16 @@ import click
 @click.argument("data", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", "-o", required=True, type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
 @click.option("--preset", default="fast", show_default=True, help="fast, fast-44k, paper-16k or paper-22k.")
-@click.option("--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one value of the preset.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one value of the preset."
+)
 @click.option("--minutes", metavar="M", help="Minutes a stage: 5, or grain=5,embedding=3,joint=1.")
 @click.option("--steps", metavar="N", help="Steps a stage instead of minutes: 2000, or grain=2000,joint=100.")
-@click.option("--labels", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="CSV with more conditions (default: DATA/labels.csv where there is one).")
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV with more conditions (default: DATA/labels.csv where there is one).",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it was stopped.")
 @click.option("--seed", type=int, help="Seed of everything random.  [default: the preset's, 0]")
 @click.option("--devices", default="auto", show_default=True, help="How many devices, or which: as Lightning takes it.")
@@ -24,8 +29,11 @@ import click
 @click.option("--accelerator", default="auto", show_default=True, help="cpu, gpu or auto.")
 @click.option("--precision", default="32-true", show_default=True, help="As Lightning takes it: 32-true, bf16-mixed.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes that prepare batches.")
-@click.option("--cache", type=click.Path(file_okay=False, path_type=Path),
-              help="Where decoded sounds are kept.  [default: ~/.cache/ngs]")
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where decoded sounds are kept.  [default: ~/.cache/ngs]",
+)
 def train(
     data: Path | None, out: Path, preset: str, assignments: tuple[str, ...], minutes: str | None, steps: str | None,
     labels: Path | None, resume: bool, seed: int | None, devices: str, nodes: int, accelerator: str, precision: str,

@@ -95,14 +95,18 @@ def export_graph(graph: Graph) -> bytes:
 @torch.no_grad()
 def _fit_prior(model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor) -> None:
     condition = one_hot(labels, model.sizes)
-    pairs = zip(audio.split(16), condition.split(16), strict=True)
+    pairs = zip(torch.split(audio, 16), torch.split(condition, 16), strict=True)
     means = [model.embedding.encode(model.encode(sound)[0], chosen)[0] for sound, chosen in pairs]
     model.embedding.prior.fit(torch.cat(means), condition)
 
 
 @torch.no_grad()
 def _golden_vectors(
-    graphs: dict[str, Graph], model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor, sizes: tuple[int, ...]
+    graphs: dict[str, Graph],
+    model: NeuralGranularModel,
+    audio: torch.Tensor,
+    labels: torch.Tensor,
+    sizes: tuple[int, ...],
 ) -> dict[str, np.ndarray]:
     """Inputs and outputs of each graph from torch. Seeded; latents, embeddings and grains are those of real sounds."""
     generator = torch.Generator().manual_seed(0)
@@ -144,9 +148,12 @@ def _latent_map(
     model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor, sizes: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
     """PCA of the latents of sounding grains, a sample of them, and the embeddings, with labels."""
-    paths = torch.cat([model.encode(part)[0] for part in audio.split(16)])
+    paths = torch.cat([model.encode(part)[0] for part in torch.split(audio, 16)])
     embeddings = torch.cat(
-        [model.embedding.encode(p, one_hot(c, sizes))[0] for p, c in zip(paths.split(64), labels.split(64), strict=True)]
+        [
+            model.embedding.encode(p, one_hot(c, sizes))[0]
+            for p, c in zip(torch.split(paths, 64), torch.split(labels, 64), strict=True)
+        ]
     )
     hop = model.config.audio.hop_length
     sounding = audio.unfold(1, hop, hop).abs().amax(-1) > 1e-3

@@ -23,6 +23,11 @@ class RealDFT(nn.Module):
     Spectra have the shape [K, B, 2Q], K = P/2 + 1: for each k1, Q real parts and then Q imaginary parts.
     """
 
+    forward_inner: Tensor
+    forward_outer: Tensor
+    inverse_outer: Tensor
+    inverse_inner: Tensor
+
     def __init__(self, length: int) -> None:
         super().__init__()
         p_size = 2 ** round(np.log2(2 * length) / 2)

@@ -26,7 +26,7 @@ def bundle_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     """All graphs of a bundle by name. The model is in evaluation mode."""
     audio, grain, level2 = model.config.audio, model.config.grain, model.config.embedding
     length, latent, embedding = audio.grain_length, grain.latent_size, level2.embedding_size
-    conditions = model.decoder.network[0].in_features - latent
+    conditions = sum(model.sizes)
     path = (audio.path_length, latent)
     encoder = SpectralEncoderGraph(model.encoder) if isinstance(model.encoder, SpectralEncoder) else model.encoder
     return {
@@ -52,6 +52,8 @@ def bundle_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
 
 class SpectralEncoderGraph(nn.Module):
     """SpectralEncoder with its DFT as matrix products and its first layers in the order of that DFT's bins."""
+
+    center: Tensor
 
     def __init__(self, encoder: SpectralEncoder) -> None:
         super().__init__()
@@ -80,14 +82,17 @@ class SpectralEncoderGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """FilterDecoder with both DFTs as matrix products and its output layers fused into one, in the order of the bins."""
+    """FilterDecoder with both DFTs as matrix products and its output layers fused into one, in the bins' order."""
+
+    gain: Tensor
 
     def __init__(self, decoder: FilterDecoder) -> None:
         super().__init__()
         self.dft = RealDFT(decoder.grain_length)
         self.head, self.excitation, self.floor = decoder.head, decoder.excitation, decoder.floor
         self.network = decoder.network
-        weight, bias = decoder.output.weight, decoder.output.bias
+        weight: Tensor = decoder.output.weight
+        bias: Tensor = decoder.output.bias
         if self.head == "log_magnitude":
             weight, bias = torch.cat((weight, decoder.linear.weight), 1), bias + decoder.linear.bias
         self.output = nn.Linear(weight.shape[1], len(self.dft.bins))
@@ -117,6 +122,8 @@ class PostProcessingGraph(nn.Module):
     A block is cut into pieces as long as the filter's history: each needs itself and the piece before it.
     (A convolution of one channel takes onnxruntime's CPU provider several times longer.)
     """
+
+    matrix: Tensor
 
     def __init__(self, postprocessing: PostProcessing) -> None:
         super().__init__()

@@ -91,9 +91,7 @@ def _along(start: Array, end: Array, share: NDArray[np.float64]) -> Array:
     return path
 
 
-def _around(
-    center: Array, axis: Array, other: Array, angle: NDArray[np.float64], radius: NDArray[np.float64]
-) -> Array:
+def _around(center: Array, axis: Array, other: Array, angle: NDArray[np.float64], radius: NDArray[np.float64]) -> Array:
     turned = (radius * np.cos(angle))[:, None] * axis + (radius * np.sin(angle))[:, None] * other
     path: Array = (center + turned).astype(np.float32)
     return path

@@ -1,8 +1,8 @@
 """Step patterns of a drum loop: 16 steps a bar, one line a class, as text.
 
-    # four on the floor
-    Kick   x...x...x...x...
-    Hat    ..o...o...o...o.     x a hit, X an accent, o a soft one, . a rest
+# four on the floor
+Kick   x...x...x...x...
+Hat    ..o...o...o...o.     x a hit, X an accent, o a soft one, . a rest
 """
 
 from __future__ import annotations

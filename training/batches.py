@@ -88,7 +88,8 @@ class SequenceBatches(_CounterBatches):
             signal = soxr.resample(signal, ratio, 1.0, quality="MQ")
         signal = np.pad(signal[:length], (0, max(length - len(signal), 0)))
         gain = 10 ** (-rng.uniform(0, data.gain_db) / 20) * rng.choice((-1.0, 1.0))
-        return (signal * gain).astype(np.float32)
+        augmented: np.ndarray = (signal * gain).astype(np.float32)
+        return augmented
 
 
 class _StepSampler(Sampler[int]):

@@ -29,7 +29,9 @@ class AudioConfig:
     path_length: int = 64  # grains of the paths that the embedding learns
 
     def __post_init__(self) -> None:
-        _require(1000 <= self.sample_rate <= 384000, f"audio.sample_rate is {self.sample_rate}: choose 1000 to 384000 Hz")
+        _require(
+            1000 <= self.sample_rate <= 384000, f"audio.sample_rate is {self.sample_rate}: choose 1000 to 384000 Hz"
+        )
         power_of_two = self.grain_length >= 64 and self.grain_length & (self.grain_length - 1) == 0
         _require(power_of_two, f"audio.grain_length is {self.grain_length}: choose a power of two from 64")
         _require(self.path_length >= 4, f"audio.path_length is {self.path_length}: choose at least 4 grains")
@@ -59,7 +61,9 @@ class DataConfig:
 class GrainConfig:
     """Level 1, the grain VAE (paper, sections 3.1 to 3.3)."""
 
-    encoder: str = "spectral"  # "spectral": log power spectrum; "convolution": strided residual convolutions (the paper)
+    encoder: str = (
+        "spectral"  # "spectral": log power spectrum; "convolution": strided residual convolutions (the paper)
+    )
     decoder: str = "log_magnitude"  # over a floor, PCA path; or "sigmoid": 2 sigmoid(h)^ln 10 (the paper)
     excitation: str = "flat"  # "flat": noise with its magnitudes levelled; "noise": as it comes (the paper)
     latent_size: int = 256
@@ -172,6 +176,12 @@ class Config:
             else:
                 raise ConfigError(f"{section!r} is not a section; " + _choices(section, _sections()))
         return config
+
+
+def with_stage(config: Config, stage: str, changed: StageConfig) -> Config:
+    """The configuration with one of its stages ("grain", "embedding", "joint") changed."""
+    sections: dict[str, Any] = {f"{stage}_stage": changed}
+    return replace(config, **sections)
 
 
 def presets() -> list[str]:

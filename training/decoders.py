@@ -24,6 +24,8 @@ class FilterDecoder(nn.Module):
     windowed grain along a linear path that starts as a PCA; what lies at the floor is exactly silent.
     """
 
+    gain: Tensor
+
     def __init__(self, audio: AudioConfig, grain: GrainConfig, condition_size: int) -> None:
         super().__init__()
         bins = audio.grain_length // 2 + 1
@@ -68,4 +70,6 @@ class FilterDecoder(nn.Module):
         spectrum = torch.fft.rfft(noise)
         if self.excitation == "flat":
             spectrum = spectrum / (spectrum.abs() + 1e-9)
-        return torch.fft.irfft(self.magnitudes(self.coefficients(latent, condition)) * spectrum, n=self.grain_length)
+        filtered = self.magnitudes(self.coefficients(latent, condition)) * spectrum
+        grains: Tensor = torch.fft.irfft(filtered, n=self.grain_length)
+        return grains

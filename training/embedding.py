@@ -41,6 +41,8 @@ class EmbeddingDecoder(nn.Module):
     It never sees what it wrote: a path may go on for as long as a note is held.
     """
 
+    decay: Tensor
+
     def __init__(self, latent_size: int, condition_size: int, config: EmbeddingConfig) -> None:
         super().__init__()
         self.grains_per_step, self.latent_size = config.grains_per_step, latent_size
@@ -64,7 +66,7 @@ class EmbeddingDecoder(nn.Module):
         clock = self.decay ** torch.arange(steps, device=embedding.device)[:, None]
         inputs = torch.cat((feed, clock[None].expand(embedding.shape[0], -1, -1)), -1)
         states, _ = self.gru(inputs, torch.tanh(self.start(joined))[None])
-        path = self.output(states) + self.correction(torch.cat((states, feed), -1))
+        path: Tensor = self.output(states) + self.correction(torch.cat((states, feed), -1))
         return path.reshape(path.shape[0], length, self.latent_size)
 
 
@@ -75,6 +77,11 @@ class EmbeddingPrior(nn.Module):
     prior empty. Fitted after training: the mean is that of the class of the first attribute plus a linear effect of
     the others, the covariance that of the class drawn towards the common one. Row 0 stands for an open class.
     """
+
+    mean: Tensor
+    effect: Tensor
+    factor: Tensor
+    inverse: Tensor
 
     def __init__(self, first_classes: int, condition_size: int, size: int) -> None:
         super().__init__()
@@ -147,6 +154,10 @@ def _covariance(residual: Tensor) -> Tensor:
 
 class EmbeddingVAE(nn.Module):
     """Encoder, prior and decoder, with paths scaled to zero mean and unit variance a dimension in between."""
+
+    path_mean: Tensor
+    path_scale: Tensor
+    path_weight: Tensor
 
     def __init__(self, latent_size: int, sizes: tuple[int, ...], config: EmbeddingConfig) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ngs.training.config import AudioConfig, GrainConfig
 
 LOG_VARIANCE_RANGE = (-12.0, 4.0)
+START_LOG_VARIANCE = -4.0  # certain enough that the linear path works from the first step
 FEATURE_SCALE = 0.6  # brings log magnitudes to the order of 1 for the network
 
 
@@ -37,20 +38,23 @@ class SpectralEncoder(nn.Module):
     Beyond the paper: about 1 MMAC a grain where the convolutions take 190, and useful from the first step.
     """
 
+    center: Tensor
+
     def __init__(self, audio: AudioConfig, grain: GrainConfig) -> None:
         super().__init__()
         bins = audio.grain_length // 2 + 1
         self.floor = grain.floor
         self.register_buffer("center", torch.zeros(bins))
         self.linear = nn.Linear(bins, grain.latent_size)
+        output = zero_linear(grain.hidden_size, 2 * grain.latent_size)
+        with torch.no_grad():
+            output.bias[grain.latent_size :] = START_LOG_VARIANCE
         self.network = nn.Sequential(
             nn.Linear(bins, grain.hidden_size),
             *(ResidualBlock(grain.hidden_size) for _ in range(grain.blocks)),
             nn.SiLU(),
-            zero_linear(grain.hidden_size, 2 * grain.latent_size),
+            output,
         )
-        with torch.no_grad():
-            self.network[-1].bias[grain.latent_size :] = -4.0
 
     def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
         """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
@@ -65,7 +69,8 @@ class SpectralEncoder(nn.Module):
 
 def magnitude_spectrum(grains: Tensor) -> Tensor:
     """|DFT| of real grains [..., L]: [..., L/2+1]."""
-    return torch.fft.rfft(grains).abs()
+    spectrum: Tensor = torch.fft.rfft(grains)
+    return spectrum.abs()
 
 
 class ConvolutionEncoder(nn.Module):

@@ -66,7 +66,7 @@ class _Bench:
         power = complex(-6.9 / seconds, 2 * np.pi * hz) / self.sample_rate
         fine = np.exp(power * np.arange(step) + 1j * phase)
         coarse = np.exp(power * step * np.arange(-(-len(self.t) // step)))
-        turns: Array = (coarse[:, None] * fine).imag.ravel()
+        turns: Array = np.imag(coarse[:, None] * fine).ravel()
         return turns[: len(self.t)]
 
     def square(self, hz: float) -> Array:

@@ -30,7 +30,7 @@ def power_stft(signal: Tensor, window_length: int) -> Tensor:
 
 
 def log_spectral_distance(x: Tensor, y: Tensor, window_length: int, floor: float = 5e-3) -> Tensor:
-    """LSD of signals [B, n]: root mean square over bins of log(floor + |S|^2), mean over frames: [B], in nepers of power."""
+    """LSD [B] of signals [B, n]: root mean square over bins of log(floor + |S|^2), mean over frames."""
     difference = torch.log(floor + power_stft(x, window_length)) - torch.log(floor + power_stft(y, window_length))
     return difference.square().mean(1).sqrt().mean(-1)
 

@@ -1,11 +1,11 @@
 """A run folder and the phases that fill it: `ngs train` from sounds to a trained model.
 
-    RUN/run.json             configuration, attributes and where the sounds are: all that is needed to go on
-    RUN/excerpts.npz         starts of some sounds: latent map and golden vectors need no library at export
-    RUN/history.jsonl        one line a validation
-    RUN/checkpoints/NAME.ckpt        a finished phase
-    RUN/checkpoints/NAME.last.ckpt   the phase under way, written beside and renamed
-    RUN/logs/                TensorBoard
+RUN/run.json             configuration, attributes and where the sounds are: all that is needed to go on
+RUN/excerpts.npz         starts of some sounds: latent map and golden vectors need no library at export
+RUN/history.jsonl        one line a validation
+RUN/checkpoints/NAME.ckpt        a finished phase
+RUN/checkpoints/NAME.last.ckpt   the phase under way, written beside and renamed
+RUN/logs/                TensorBoard
 """
 
 from __future__ import annotations

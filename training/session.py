@@ -14,7 +14,7 @@ import torch
 from ngs.training.batches import validation_signals
 from ngs.training.cache import Corpus, build_cache, split
 from ngs.training.callbacks import Display, Keeper, StopSignal, Validation
-from ngs.training.config import Config, ConfigError, StageConfig
+from ngs.training.config import Config, ConfigError, StageConfig, with_stage
 from ngs.training.run import Machine, PlannedPhase, RunError, RunInfo, train_phases, write_excerpts
 from ngs.training.sounds import find_sounds
 
@@ -44,7 +44,7 @@ def budget(config: Config, option: str, text: str) -> Config:
             if option == "minutes"
             else replace(stage_config, steps=int(value))
         )
-        config = replace(config, **{f"{name}_stage": changed})
+        config = with_stage(config, name, changed)
     return config
 
 
@@ -82,9 +82,7 @@ def train(
     if data is None:
         raise RunError("Which sounds? Give the folder: `ngs train DATA --out RUN`")
     sounds = find_sounds(data, labels)
-    corpus = build_cache(
-        sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, report=decoding
-    )
+    corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, report=decoding)
     for line in corpus.notes:
         say(line)
 

@@ -206,4 +206,3 @@ class JointPhase(Phase):
             "grain_divergence": grain_beta,
             "kl": kl_divergence(embedding_mean, embedding_log_variance),
         }
-

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def event_windows(grain_length: int, grains: int, device: torch.device | None = None) -> Tensor:
-    """Synthesis windows [grains, grain_length]: periodic Hann; the first half of the first one is 1 (attacks survive)."""
+    """Synthesis windows [grains, grain_length]: periodic Hann; 1 in the first half of the first (attacks survive)."""
     windows = torch.hann_window(grain_length, device=device).repeat(grains, 1)
     windows[0, : grain_length // 2] = 1.0
     return windows
@@ -32,7 +32,7 @@ def slice_grains(signal: Tensor, grain_length: int) -> Tensor:
 
 
 def overlap_add(grains: Tensor) -> Tensor:
-    """Assemble grains [B, G, L] to signals [B, G * hop], divided by the sum of the windows that overlap (section 3.3)."""
+    """Assemble grains [B, G, L] to signals [B, G * hop], divided by the sum of the windows (section 3.3)."""
     batch, count, grain_length = grains.shape
     windows = event_windows(grain_length, count, grains.device)
     return _shifted_sum(grains * windows, batch) / _shifted_sum(windows[None], 1)
