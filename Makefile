@@ -14,7 +14,7 @@ demo: setup
 	$(NGS) render demo/drums.ngs loop --pattern house --bpm 122 --bars 4 -o demo/loop.wav
 	$(NGS) render demo/drums.ngs sample --class Snare --count 4 -o demo/samples
 	$(NGS) render demo/drums.ngs path --kind spiral --seconds 6 -o demo/path.wav
-	$(NGS) spectrogram demo/loop.wav demo/samples/Snare-0.wav demo/path.wav -o demo/picture.png
+	$(NGS) spectrogram demo/loop.wav demo/samples/sample-Snare-0-0.wav demo/path.wav -o demo/picture.png
 	@echo "Listen: demo/loop.wav, demo/samples/, demo/path.wav. Look: demo/picture.png. The bundle: demo/drums.ngs"
 
 test: setup

@@ -24,7 +24,9 @@ def export(run: Path, output: Path | None, zipped: bool, name: str | None) -> No
     from ngs.export.bundle import export_run
 
     output = output or Path(f"{run.name}.ngs")
-    errors = export_run(run, output, name or output.name.removesuffix(".ngs"), zipped)
+    errors = export_run(
+        run, output, name or output.name.removesuffix(".ngs"), zipped, lambda line: click.echo(line, err=True)
+    )
     for graph, error in errors.items():
         click.echo(f"{graph}: largest difference from torch {error:.1e}", err=True)
     click.echo(f"Exported: {output}. Next: ngs render {output} sample -o sample.wav")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -64,16 +65,21 @@ def train(
         config = budget(config, "steps", steps)
     config = override(config, [*assignments, *([f"seed={seed}"] if seed is not None else [])])
 
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # Lightning runs this command again for every other device
+
+    def say(line: str) -> None:
+        if first:
+            click.echo(line, err=True)
+
     def decoding(done: int, total: int) -> None:
-        if sys.stderr.isatty() and total:
+        if first and sys.stderr.isatty() and total:
             end = "\n" if done == total else ""
-            click.echo(f"\rDecoding sounds: {done} of {total}{end}", err=True, nl=False)
+            click.echo(f"\rReading sounds: {done} of {total}{end}", err=True, nl=False)
 
     machine = Machine(accelerator, devices, nodes, precision, workers)
-    finished = run_training(
-        data, labels, out, config, resume, machine, cache, lambda line: click.echo(line, err=True), decoding
-    )
+    finished = run_training(data, labels, out, config, resume, machine, cache, say, decoding)
     if not finished:
-        click.echo(f"Stopped; everything is kept. Go on with: ngs train --out {out} --resume", err=True)
+        say(f"Stopped; everything is kept. Go on with: ngs train --out {out} --resume")
         sys.exit(130)
-    click.echo(f"Trained: {out}. Next: ngs export {out} -o {out.name}.ngs")
+    if first:
+        click.echo(f"Trained: {out}. Next: ngs export {out} -o {out.name}.ngs")

@@ -6,6 +6,7 @@ import datetime
 import io
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,18 @@ from ngs.training.batches import one_hot
 from ngs.training.losses import multi_scale_distance
 from ngs.training.model import NeuralGranularModel
 from ngs.training.run import RunError, RunInfo, load_model, read_excerpts
+from ngs.training.synthesis import analysis_windows, slice_grains
 
 OPSET = 20
 FORBIDDEN = {"If", "Loop", "Scan"}
 MAP_POINTS = 2000
 MAP_COMPONENTS = 8
+AUDIBLE = 0.05  # peak within a hop
 
 
-def export_run(run: Path, path: Path, name: str, zipped: bool) -> dict[str, float]:
+def export_run(
+    run: Path, path: Path, name: str, zipped: bool, say: Callable[[str], None] = lambda line: None
+) -> dict[str, float]:
     """Export the furthest trained model of a run; returns the largest error of each graph against torch.
 
     Raises RunError when there is nothing to export yet, BundleError when a graph disagrees with torch.
@@ -38,7 +43,11 @@ def export_run(run: Path, path: Path, name: str, zipped: bool) -> dict[str, floa
         raise RunError(f"{run} has trained its grains only so far: go on with `ngs train --out {run} --resume`")
     audio, labels = read_excerpts(run)
     _fit_prior(model, audio, labels)
-    graphs = {key: export_graph(graph) for key, graph in bundle_graphs(model).items()}
+    graphs = {}
+    for key, graph in bundle_graphs(model).items():
+        say(f"Exporting {key} ...")
+        graphs[key] = export_graph(graph)
+    say("Comparing every graph with torch ...")
     golden = _golden_vectors(bundle_graphs(model), model, audio, labels, info.sizes)
     config = info.config
     manifest = Manifest(
@@ -115,8 +124,6 @@ def _golden_vectors(
     condition = one_hot(labels[:batch], sizes)
     embedding, _ = model.embedding.encode(path, condition)
     length = model.config.audio.grain_length
-    from ngs.training.synthesis import analysis_windows, slice_grains
-
     grains = slice_grains(audio[:batch], length) * analysis_windows(length, path.shape[1])
     real = {"grain": grains[:, 1], "latent": path[:, 1], "path": path, "condition": condition, "embedding": embedding}
     vectors = {}
@@ -147,7 +154,10 @@ def _reference(model: NeuralGranularModel, name: str) -> Any:
 def _latent_map(
     model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor, sizes: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """PCA of the latents of sounding grains, a sample of them, and the embeddings, with labels."""
+    """PCA of the latents of grains that are well audible, a sample of them, and the embeddings, with labels.
+
+    Free paths start from these points: from the faint ends of sounds they would be all but silent.
+    """
     paths = torch.cat([model.encode(part)[0] for part in torch.split(audio, 16)])
     embeddings = torch.cat(
         [
@@ -156,7 +166,8 @@ def _latent_map(
         ]
     )
     hop = model.config.audio.hop_length
-    sounding = audio.unfold(1, hop, hop).abs().amax(-1) > 1e-3
+    levels = audio.unfold(1, hop, hop).abs().amax(-1)
+    sounding = levels > min(AUDIBLE, float(levels.max()) / 2)
     points, owners = paths[sounding].numpy(), labels[torch.nonzero(sounding)[:, 0]].numpy()
     mean = points.mean(0)
     _, singular, components = np.linalg.svd(points - mean, full_matrices=False)

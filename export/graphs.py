@@ -82,38 +82,45 @@ class SpectralEncoderGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """FilterDecoder with both DFTs as matrix products and its output layers fused into one, in the bins' order."""
+    """FilterDecoder with both DFTs as matrix products and its output layers fused into one, in the bins' order.
 
-    gain: Tensor
+    The gain of the filter is part of that layer: a is log(gain * (floor + |DFT|)), and DC, whose gain is 0, lies far
+    below the floor.
+    """
 
     def __init__(self, decoder: FilterDecoder) -> None:
         super().__init__()
         self.dft = RealDFT(decoder.grain_length)
-        self.head, self.excitation, self.floor = decoder.head, decoder.excitation, decoder.floor
+        self.head, self.excitation = decoder.head, decoder.excitation
         self.network = decoder.network
         weight: Tensor = decoder.output.weight
         bias: Tensor = decoder.output.bias
+        gain = float(decoder.gain[1])
+        self.floor, self.loudest = gain * decoder.floor, LOUDEST + math.log(gain)
         if self.head == "log_magnitude":
-            weight, bias = torch.cat((weight, decoder.linear.weight), 1), bias + decoder.linear.bias
+            weight = torch.cat((weight, decoder.linear.weight), 1)
+            bias = bias + decoder.linear.bias + math.log(gain)
+        audible = decoder.gain[self.dft.bins] > 0
         self.output = nn.Linear(weight.shape[1], len(self.dft.bins))
         with torch.no_grad():
-            self.output.weight.copy_(weight[self.dft.bins])
-            self.output.bias.copy_(bias[self.dft.bins])
-        self.register_buffer("gain", decoder.gain[self.dft.bins].reshape(self.dft.k_size, 1, self.dft.q_size))
+            self.output.weight.copy_(weight[self.dft.bins] * audible[:, None])
+            self.output.bias.copy_(torch.where(audible, bias[self.dft.bins], -30.0))
 
     def forward(self, latent: Tensor, condition: Tensor, noise: Tensor) -> Tensor:
         hidden = self.network(torch.cat((latent, condition), -1))
         if self.head == "log_magnitude":
             hidden = torch.cat((hidden, latent), -1)
         coefficients = self.output(hidden).reshape(-1, self.dft.k_size, self.dft.q_size).transpose(0, 1)
-        real, imaginary = self.dft(noise).split(self.dft.q_size, -1)
         if self.head == "log_magnitude":
-            magnitude = self.gain * torch.relu(torch.exp(coefficients.clamp_max(LOUDEST)) - self.floor)
+            magnitude = torch.relu(torch.exp(coefficients.clamp_max(self.loudest)) - self.floor)
         else:
-            magnitude = self.gain * (2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7)
+            magnitude = 2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7
+        spectrum = self.dft(noise)
         if self.excitation == "flat":
+            real, imaginary = spectrum.split(self.dft.q_size, -1)
             magnitude = magnitude / torch.sqrt(real * real + imaginary * imaginary + 1e-18)
-        return self.dft.inverse(torch.cat((real * magnitude, imaginary * magnitude), -1))
+        parts = spectrum.reshape(self.dft.k_size, -1, 2, self.dft.q_size) * magnitude[:, :, None]
+        return self.dft.inverse(parts.reshape(self.dft.k_size, -1, 2 * self.dft.q_size))
 
 
 class PostProcessingGraph(nn.Module):

@@ -63,39 +63,51 @@ def overlap_add(grains: Array, tail: bool = False) -> Array:
 
     With `tail` silent grains follow until the last one has ended: [(G + 3) * hop], faded out by the windows.
     """
-    count, length = grains.shape
-    hop = length // OVERLAP
-    if count == 0:
-        return np.zeros(0, dtype=np.float32)
-    windowed = grains * hann(length)
-    windowed[0] = grains[0] * onset_window(length)
-    hops = count + OVERLAP - 1
-    total = _shifted_sum(windowed.reshape(count, OVERLAP, hop), hops)
-    # the sum of the windows repeats from the fourth hop on
-    head = min(hops, OVERLAP)
-    windows = np.tile(hann(length), (head, 1))
-    windows[0] = onset_window(length)
-    total[:head] /= _shifted_sum(windows.reshape(head, OVERLAP, hop), head)
-    total[head:] *= 1 / OVERLAP * 2
-    return total[: hops if tail else count].reshape(-1)
+    assembly = Assembly(*grains.shape)
+    assembly.add(grains)
+    return assembly.signal(tail)
 
 
-def _shifted_sum(quarters: Array, hops: int) -> Array:
-    """Add the quarters [G, 4, hop] of grains where they fall: [hops, hop]."""
-    total = np.zeros((hops, quarters.shape[2]), dtype=np.float32)
-    for shift in range(OVERLAP):
-        end = min(len(quarters) + shift, hops)
-        total[shift:end] += quarters[: end - shift, shift]
-    return total
+class Assembly:
+    """Overlap-add of G grains of length L that come in parts, so that no more of them is held than a part."""
+
+    def __init__(self, grains: int, grain_length: int) -> None:
+        self.grains, self.grain_length = grains, grain_length
+        self.added = 0
+        self._total = np.zeros((grains + OVERLAP - 1 if grains else 0, grain_length // OVERLAP), dtype=np.float32)
+
+    def add(self, grains: Array) -> None:
+        """Window the next grains [n, L] and add them."""
+        windows = hann(self.grain_length).reshape(OVERLAP, -1)
+        quarters = grains.reshape(len(grains), *windows.shape)
+        for shift in range(OVERLAP):
+            place = self.added + shift
+            self._total[place : place + len(grains)] += quarters[:, shift] * windows[shift]
+        if self.added == 0 and len(grains):
+            missing = onset_window(self.grain_length) - hann(self.grain_length)
+            self._total[:OVERLAP] += (grains[0] * missing).reshape(windows.shape)
+        self.added += len(grains)
+
+    def signal(self, tail: bool = False) -> Array:
+        """Divide by the sum of the windows; of use once, when all grains were added. As `overlap_add`."""
+        hop = self.grain_length // OVERLAP
+        head = self._total[:OVERLAP]
+        windows = np.zeros((2 * OVERLAP, hop), dtype=np.float32)
+        for grain in range(OVERLAP):
+            window = hann(self.grain_length) if grain else onset_window(self.grain_length)
+            windows[grain : grain + OVERLAP] += window.reshape(OVERLAP, hop)
+        head /= windows[: len(head)]
+        self._total[OVERLAP:] *= 2 / OVERLAP  # the sum of the windows from the fourth hop on
+        return self._total[: len(self._total) if tail else self.grains].reshape(-1)
 
 
 def noise_stream(seed: int, samples: int) -> Array:
-    """Uniform noise in [-1, 1), float32 [samples]: a longer stream of the same seed begins with the shorter one."""
-    generator = np.random.Generator(np.random.Philox(key=seed))
-    stream = generator.random(samples, dtype=np.float32)
-    stream *= 2
-    stream -= 1
-    return stream
+    """Uniform noise in [-1, 1), float32 [samples]: a longer stream of the same seed begins with the shorter one.
+
+    16 bits a sample, four samples a draw: white, and several times faster than floats one by one.
+    """
+    draws = np.random.Philox(key=seed).random_raw(-(-samples // 4)).astype("<u8", copy=False)
+    return draws.view("<i2")[:samples] * np.float32(1 / 32768)
 
 
 def noise_grains(seed: int, grains: int, grain_length: int) -> Array:

@@ -1,7 +1,11 @@
-"""A small bundle that every test may read: real graphs of standard operators that react to each of their inputs."""
+"""For all tests: a small bundle of graphs that react to each of their inputs, and a small run from sounds to bundle."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +140,60 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same bundle as one file."""
     return write_tiny(tmp_path_factory.mktemp("bundle") / "tiny.ngs", zipped=True)
+
+
+TINY = (
+    "audio.sample_rate=8000", "audio.grain_length=256", "audio.path_length=8", "grain.latent_size=16",
+    "grain.hidden_size=16", "grain.postprocessing_taps=17", "embedding.hidden_size=16", "embedding.embedding_size=4",
+    "loss.windows=[64,256]", "grain_stage.batch_size=4", "embedding_stage.batch_size=4", "joint_stage.batch_size=4",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_settings() -> tuple[str, ...]:
+    """`--set` values of a model that trains a step in milliseconds."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of subprocesses: one thread each, a cache of their own, no other terminal's width."""
+    changes = {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "COLUMNS": "200"}
+    return {**os.environ, **changes}
+
+
+@pytest.fixture(scope="session")
+def ngs(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the console script in a folder; a failure is an error unless `check` is false."""
+    script = Path(sysconfig.get_path("scripts")) / "ngs"
+
+    def run(*arguments: str | Path, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run([script, *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+        assert not check or result.returncode == 0, result.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def hits_folder(ngs: Callable[..., object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `ngs hits` makes: 4 hits of 8 classes at 8 kHz."""
+    folder = tmp_path_factory.mktemp("hits")
+    ngs("hits", "drums", "--count", "4", "--sample-rate", "8000", cwd=folder)
+    return folder / "drums"
+
+
+@pytest.fixture(scope="session")
+def trained_run(ngs: Callable[..., object], hits_folder: Path) -> Path:
+    """What `ngs train --steps` leaves, to be read only."""
+    settings = [argument for setting in TINY for argument in ("--set", setting)]
+    arguments = ("--steps", "4", "--accelerator", "cpu", "--workers", "0", *settings)
+    ngs("train", hits_folder, "--out", "run", *arguments, cwd=hits_folder.parent)
+    return hits_folder.parent / "run"
+
+
+@pytest.fixture(scope="session")
+def exported_bundle(ngs: Callable[..., object], trained_run: Path) -> Path:
+    """What `ngs export` makes of it, to be read only."""
+    ngs("export", trained_run, "-o", "drums.ngs", cwd=trained_run.parent)
+    return trained_run.parent / "drums.ngs"

@@ -85,6 +85,9 @@ class GrainConfig:
         _require(2 <= self.latent_size <= 4096, "grain.latent_size lies between 2 and 4096")
         _require(0 <= self.soft_sign_knee < 1, "grain.soft_sign_knee lies in [0, 1)")
         _require(self.floor > 0, "grain.floor is above 0")
+        for key in ("hidden_size", "channels", "stride", "stages", "postprocessing_channels"):
+            _require(getattr(self, key) >= 1, f"grain.{key} is {getattr(self, key)}: choose at least 1")
+        _require(self.blocks >= 0, f"grain.blocks is {self.blocks}: choose at least 0")
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class EmbeddingConfig:
 
     def __post_init__(self) -> None:
         _require(1 <= self.embedding_size <= 4096, "embedding.embedding_size lies between 1 and 4096")
+        _require(self.hidden_size >= 1, f"embedding.hidden_size is {self.hidden_size}: choose at least 1")
         _require(self.grains_per_step >= 1, "embedding.grains_per_step is at least 1")
 
 
@@ -129,6 +133,7 @@ class StageConfig:
     def __post_init__(self) -> None:
         _require(self.minutes > 0 or self.steps > 0, "a stage needs minutes or steps above 0")
         _require(self.batch_size >= 1, "batch_size is at least 1")
+        _require(self.learning_rate > 0, "learning_rate is above 0")
         _require(0 <= self.spectral_share <= 1, "spectral_share lies between 0 and 1")
 
 
@@ -145,12 +150,17 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _require(0 <= self.seed < 2**63, f"seed is {self.seed}: choose 0 to 2 ** 63 - 1")
         spectral = self.grain.encoder == "spectral" and self.grain.decoder == "log_magnitude"
         _require(
             spectral or self.grain_stage.spectral_share == 0,
             "grain_stage.spectral_share above 0 needs grain.encoder 'spectral' and grain.decoder 'log_magnitude'",
         )
-
+        reduction = self.grain.stride**self.grain.stages
+        _require(
+            self.grain.encoder == "spectral" or self.audio.grain_length % reduction == 0,
+            f"grain.stride ** grain.stages ({reduction}) divides the grain of {self.audio.grain_length} samples",
+        )
         history = self.grain.postprocessing_taps - 1
         _require(
             history > 0 and self.audio.hop_length % history == 0,

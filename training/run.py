@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ngs.training.batches import GrainBatches, SequenceBatches, loader, validation_signals
 from ngs.training.cache import Corpus
@@ -72,7 +76,7 @@ class RunInfo:
                 raise RunError(f"{path} has format {document['format']}; this version of ngs reads {RUN_FORMAT}")
             attributes = tuple((str(name), tuple(map(str, classes))) for name, classes in document["attributes"])
             return cls(Config.from_dict(document["config"]), attributes, document["data"], document["labels"])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise RunError(f"{path} is damaged ({error}): restore it or train anew") from error
 
 
@@ -126,12 +130,25 @@ def load_model(run: Path) -> tuple[NeuralGranularModel, RunInfo, str]:
 
 
 def _load_weights(model: NeuralGranularModel, path: Path) -> None:
+    state = _read_checkpoint(path, "state_dict")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
         model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
-    except (RuntimeError, KeyError, EOFError, ValueError, OSError) as error:
-        detail = str(error).splitlines()[0]
-        raise RunError(f"{path} cannot be read as a checkpoint of this run ({detail})") from error
+    except (RuntimeError, AttributeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _read_checkpoint(path: Path, key: str) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)[key]
+    except (RuntimeError, LookupError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> RunError:
+    detail = (str(error).splitlines() or [type(error).__name__])[0]
+    return RunError(
+        f"{path} cannot be read as a checkpoint of this run ({detail}): delete it, and --resume trains that phase anew"
+    )
 
 
 def write_excerpts(run: Path, corpus: Corpus, sounds: np.ndarray, config: Config) -> None:
@@ -147,7 +164,7 @@ def read_excerpts(run: Path) -> tuple[torch.Tensor, torch.Tensor]:
     try:
         with np.load(run / "excerpts.npz", allow_pickle=False) as archive:
             return torch.from_numpy(archive["audio"].astype(np.float32) / 32767), torch.from_numpy(archive["labels"])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RunError(f"{run / 'excerpts.npz'} is missing or damaged: `ngs train --resume` writes it anew") from error
 
 
@@ -175,6 +192,7 @@ def train_phases(
 
     `callbacks(planned, index, total)` gives the Lightning callbacks of a phase: checkpoints, display, validation.
     """
+    torch.manual_seed(info.config.seed)  # first weights
     model = NeuralGranularModel(info.config, info.sizes)
     phases = plan(info.config)
     for index, planned in enumerate(phases):
@@ -187,11 +205,13 @@ def train_phases(
         module = planned.phase(model, planned.stage, info.sizes, info.config.seed)
         trainer = make_trainer(run, planned, machine, callbacks(planned, index, len(phases)))
         start = _saved_step(under_way)
-        batches = SequenceBatches if planned.phase is not SpectraPhase else GrainBatches
-        data = batches(corpus, training, info.config, planned.stage.batch_size, trainer.global_rank)
-        trainer.fit(
-            module, loader(data, start, machine.workers), ckpt_path=str(under_way) if under_way.is_file() else None
-        )
+        data = _batches(planned, corpus, training, info.config, trainer.global_rank)
+        try:
+            trainer.fit(
+                module, loader(data, start, machine.workers), ckpt_path=str(under_way) if under_way.is_file() else None
+            )
+        except SIGTERMException:  # Lightning's own, which it leaves with when the step is done and saved
+            return False
         if module.progress < 1:
             return False
         trainer.save_checkpoint(finished.with_suffix(".part"))
@@ -200,6 +220,18 @@ def train_phases(
             under_way.unlink(missing_ok=True)
         trainer.strategy.barrier()
     return True
+
+
+def _batches(
+    planned: PlannedPhase, corpus: Corpus, sounds: np.ndarray, config: Config, rank: int
+) -> GrainBatches | SequenceBatches:
+    size = planned.stage.batch_size
+    if planned.phase is SpectraPhase:
+        return GrainBatches(corpus, sounds, config, size, rank)
+    if planned.phase.through_embedding:
+        # whole sounds are learned at their own level: a sampled hit is not to be quiet by chance
+        config = replace(config, data=replace(config.data, gain_db=0.0))
+    return SequenceBatches(corpus, sounds, config, size, rank)
 
 
 def make_trainer(run: Path, planned: PlannedPhase, machine: Machine, callbacks: list[Any]) -> Any:
@@ -228,7 +260,7 @@ def make_trainer(run: Path, planned: PlannedPhase, machine: Machine, callbacks: 
 def _saved_step(checkpoint: Path) -> int:
     if not checkpoint.is_file():
         return 0
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)["global_step"])
+    return int(_read_checkpoint(checkpoint, "global_step"))
 
 
 def _prepare(
@@ -242,7 +274,9 @@ def _prepare(
         windows = analysis_windows(config.audio.grain_length, 2)
         model.start_from_pca(batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1]))
     elif planned.phase is EmbeddingPhase:
-        batch = SequenceBatches(corpus, sounds, config, 128, rank=0)[2**39]
+        batch = _batches(replace(planned, stage=replace(planned.stage, batch_size=128)), corpus, sounds, config, 0)[
+            2**39
+        ]
         model.eval()
         with torch.no_grad():
             path, _ = model.encode(batch["audio"])

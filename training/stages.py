@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +26,11 @@ from ngs.training.model import NeuralGranularModel
 from ngs.training.synthesis import analysis_windows
 
 PATH_WEIGHT = 0.5  # of the error of paths beside the distance of sounds, in the joint phase
+
+
+def step_seed(seed: int, rank: int, step: int) -> int:
+    """A seed for torch that seed, rank and step all change in its lower 32 bits: on CPUs no others count."""
+    return int(np.random.SeedSequence((seed, rank, step)).generate_state(1)[0])
 
 
 class Phase(lightning.LightningModule):
@@ -78,7 +84,7 @@ class Phase(lightning.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # every step draws from its own seed: a resumed run goes on as it would have
-        torch.manual_seed((self.seed << 48) ^ (self.global_rank << 40) ^ self.global_step)
+        torch.manual_seed(step_seed(self.seed, self.global_rank, self.global_step))
         final = self.stage.final_learning_rate
         cosine = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * self.progress))
         optimizer = self.optimizers()

@@ -90,6 +90,5 @@ class PostProcessing(nn.Module):
 
 def soft_sign(x: Tensor, knee: float) -> Tensor:
     """Linear up to `knee`, then bent towards 1 with a continuous slope; |result| < 1."""
-    magnitude = x.abs()
-    over = (magnitude - knee).clamp_min(0.0) / (1.0 - knee)
-    return x.sign() * (magnitude.clamp_max(knee) + (1.0 - knee) * over / (1.0 + over))
+    linear = x.clamp(-knee, knee)
+    return linear + (1 - knee) * nn.functional.softsign((x - linear) / (1 - knee))

@@ -10,6 +10,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from ngs.training.cache import Corpus, build_cache
+from ngs.training.config import Config, load_preset, override
+from ngs.training.sounds import find_sounds
+
 RATE = 22050
 WriteSound = Callable[..., Path]
 
@@ -46,3 +50,14 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_settings: tuple[str, ...]) -> Config:
+    return override(load_preset("fast"), tiny_settings)
+
+
+@pytest.fixture(scope="session")
+def corpus(hits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """32 hits of 8 classes at 8 kHz, decoded."""
+    return build_cache(find_sounds(hits_folder), 8000, tmp_path_factory.mktemp("decoded"))

@@ -1,0 +1,69 @@
+"""Who plays needs no torch, and who asks for help waits for nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+BLOCKED = ("torch", "lightning", "onnx", "onnxscript", "tensorboard", "matplotlib", "rich")
+# `None` in sys.modules makes an import of it an ImportError.
+HEAD = f"import sys\nsys.modules.update(dict.fromkeys({BLOCKED!r}))\n"
+
+
+def python(code: str, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def ngs(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return python(f"{HEAD}from ngs.cli.main import main\nmain()", *arguments, cwd=cwd)
+
+
+def test_the_runtime_imports_without_torch(tmp_path: Path) -> None:
+    names = sorted(path.stem for path in (Path(__file__).parents[1] / "runtime").glob("*.py"))
+    imports = "".join(f"import ngs.runtime.{name}\n" for name in names if name != "__init__")
+    result = python(f"{HEAD}import ngs.runtime\nimport ngs.cli.main\n{imports}", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_bundle_plays_without_torch(tiny_bundle: Path, tmp_path: Path) -> None:
+    result = ngs(
+        "render", tiny_bundle, "sample", "--class", "Kick", "-o", "kick.wav", "--provider", "cpu", cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    sound, _ = soundfile.read(tmp_path / "kick.wav")
+    assert len(sound) > 0 and np.isfinite(sound).all()
+    for command in ("info", "validate"):
+        assert ngs(command, tiny_bundle, cwd=tmp_path).returncode == 0
+    result = ngs("hits", "drums", "--count", "1", "--sample-rate", "8000", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "sounds").mkdir()
+    for arguments in (["train", "sounds", "--out", "run"], ["export", "run"]):
+        result = ngs(*arguments, cwd=tmp_path)
+        assert result.returncode == 1 and "pip install 'ngs[train]'" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = """
+import sys
+from ngs.cli.main import main
+try:
+    main()
+finally:
+    heavy = {"numpy", "onnxruntime", "torch", "soundfile", "soxr", "lightning", "matplotlib"} & set(sys.modules)
+    print("imported:", sorted(heavy))
+"""
+    commands = ["hits", "train", "export", "render", "info", "validate", "spectrogram"]
+    for arguments in (["--help"], *([command, "--help"] for command in commands), ["--version"]):
+        result = python(code, *arguments, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.endswith("imported: []\n"), arguments
+    assert all(f"  {command} " in python(code, "--help", cwd=tmp_path).stdout for command in commands)

@@ -1,0 +1,147 @@
+"""Presets, overrides and budgets; every mistake is one clear line."""
+
+from __future__ import annotations
+
+import pytest
+
+from ngs.training.config import Config, ConfigError, load_preset, override, presets
+from ngs.training.run import plan
+from ngs.training.session import budget
+
+
+def test_the_presets_are_these() -> None:
+    assert presets() == ["fast", "fast-44k", "paper-16k", "paper-22k"]
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_loads_and_survives_its_dictionary(name: str) -> None:
+    config = load_preset(name)
+    assert Config.from_dict(config.to_dict()) == config
+    assert config.audio.hop_length * 4 == config.audio.grain_length
+    stages = [planned.phase.name for planned in plan(config)]
+    assert stages == (["spectra"] if name.startswith("fast") else []) + ["grains", "embedding", "joint"]
+
+
+def test_the_spectral_share_divides_the_budget() -> None:
+    config = override(load_preset("fast"), ["grain_stage.steps=10"])
+    assert [planned.stage.steps for planned in plan(config)][:2] == [9, 1]
+    only = override(config, ["grain_stage.spectral_share=1.0"])
+    assert [planned.phase.name for planned in plan(only)] == ["spectra", "embedding", "joint"]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "value"),
+    [
+        ("grain.latent_size=32", 32),
+        (" grain.latent_size = 32 ", 32),
+        ("grain.floor=1", 1.0),
+        ("grain.floor=5e-2", 0.05),
+        ("grain.excitation=noise", "noise"),
+        ('grain.excitation="noise"', "noise"),
+        ("data.normalize=false", False),
+        ("loss.windows=[64, 128]", (64, 128)),
+    ],
+)
+def test_an_override_changes_one_value(assignment: str, value: object) -> None:
+    before = load_preset("fast")
+    after = override(before, [assignment])
+    section, _, key = assignment.partition("=")[0].strip().partition(".")
+    found = getattr(getattr(after, section), key)
+    assert found == value and type(found) is type(value)
+    changed = after.to_dict()
+    changed[section][key] = before.to_dict()[section][key]
+    assert changed == before.to_dict()
+
+
+def test_the_seed_is_an_override_and_later_ones_win() -> None:
+    assert override(Config(), ["seed=3", "seed=123456789012"]).seed == 123456789012
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("grain.latent", "not of the form section.key=value"),
+        ("grains.latent_size=3", "no section 'grains'; did you mean 'grain'"),
+        ("grain.latentsize=3", "no key 'latentsize'; did you mean 'latent_size'"),
+        ("grain=3", "no key ''"),
+        ("grain.latent_size=many", "grain.latent_size is 'many': expected int"),
+        ("grain.latent_size=1.5", "expected int"),
+        ("grain.latent_size=true", "expected int"),
+        ("data.normalize=1", "expected bool"),
+        ("loss.windows=64", "expected a list of whole numbers"),
+        ("loss.windows=[]", "at least 16"),
+        ("loss.windows=[8]", "at least 16"),
+        ("audio.sample_rate=10", "audio.sample_rate is 10"),
+        ("audio.grain_length=1000", "power of two"),
+        ("audio.path_length=66", "multiple of embedding.grains_per_step"),
+        ("audio.path_length=2", "at least 4 grains"),
+        ("data.validation_share=1.0", "between 0 and 1"),
+        ("data.pitch_semitones=-1", "between 0 and 12"),
+        ("data.gain_db=nan", "between 0 and 96"),
+        ("data.low_pass_share=2", "between 0 and 1"),
+        ("grain.encoder=wavelet", "'spectral' or 'convolution'"),
+        ("grain.decoder=mel", "'log_magnitude' or 'sigmoid'"),
+        ("grain.excitation=sine", "'flat' or 'noise'"),
+        ("grain.encoder=convolution", "spectral_share above 0 needs"),
+        ("grain.latent_size=1", "between 2 and 4096"),
+        ("grain.soft_sign_knee=1.0", r"\[0, 1\)"),
+        ("grain.floor=0", "above 0"),
+        ("grain.postprocessing_taps=1", "divides the hop"),
+        ("grain.postprocessing_taps=100", "divides the hop"),
+        ("grain.hidden_size=0", "grain.hidden_size is 0"),
+        ("grain.blocks=-1", "grain.blocks is -1"),
+        ("grain.postprocessing_channels=0", "grain.postprocessing_channels is 0"),
+        ("embedding.hidden_size=0", "embedding.hidden_size is 0"),
+        ("embedding.embedding_size=0", "between 1 and 4096"),
+        ("embedding.grains_per_step=0", "at least 1"),
+        ("joint_stage.minutes=0", "minutes or steps above 0"),
+        ("joint_stage.batch_size=0", "at least 1"),
+        ("joint_stage.learning_rate=-1", "learning_rate is above 0"),
+        ("grain_stage.spectral_share=1.5", "between 0 and 1"),
+        ("seed=-1", "seed is -1"),
+        ("seed=now", "seed is 'now'"),
+    ],
+)
+def test_a_wrong_override_is_one_clear_line(assignment: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        override(load_preset("fast"), [assignment])
+    assert "\n" not in str(caught.value)
+
+
+def test_strides_that_do_not_divide_the_grain_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"grain.stride \*\* grain.stages"):
+        override(load_preset("paper-16k"), ["grain.stages=6"])
+
+
+def test_an_unknown_preset_or_section_is_one_clear_line() -> None:
+    with pytest.raises(ConfigError, match="no preset 'fats'; did you mean 'fast'"):
+        load_preset("fats")
+    with pytest.raises(ConfigError, match="'audio' is not a section"):
+        Config.from_dict({"audio": 3})
+
+
+def test_a_budget_for_all_stages_or_for_some() -> None:
+    config = load_preset("fast")
+    every = budget(config, "steps", "20")
+    assert [every.grain_stage.steps, every.embedding_stage.steps, every.joint_stage.steps] == [20, 20, 20]
+    some = budget(config, "minutes", "grain=0.5, joint=2")
+    assert (some.grain_stage.minutes, some.joint_stage.minutes) == (0.5, 2.0)
+    assert some.embedding_stage == config.embedding_stage
+    assert budget(every, "minutes", "grain=1").grain_stage.steps == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        ("minutes", "grains=1", "no stage 'grains'; known: grain, embedding, joint"),
+        ("minutes", "long", "'long' is not a number"),
+        ("minutes", "", "'' is not a number"),
+        ("minutes", "0", "0 is not above 0"),
+        ("minutes", "nan", "nan is not above 0"),
+        ("steps", "1.5", "'1.5' is not a number"),
+        ("steps", "grain=-3", "-3 is not above 0"),
+    ],
+)
+def test_a_wrong_budget_is_one_clear_line(option: str, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{option}: .*{message}"):
+        budget(load_preset("fast"), option, text)
