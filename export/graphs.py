@@ -115,12 +115,10 @@ class DecoderGraph(nn.Module):
             magnitude = torch.relu(torch.exp(coefficients.clamp_max(self.loudest)) - self.floor)
         else:
             magnitude = 2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7
-        spectrum = self.dft(noise)
+        real, imaginary = self.dft(noise).split(self.dft.q_size, -1)
         if self.excitation == "flat":
-            real, imaginary = spectrum.split(self.dft.q_size, -1)
             magnitude = magnitude / torch.sqrt(real * real + imaginary * imaginary + 1e-18)
-        parts = spectrum.reshape(self.dft.k_size, -1, 2, self.dft.q_size) * magnitude[:, :, None]
-        return self.dft.inverse(parts.reshape(self.dft.k_size, -1, 2 * self.dft.q_size))
+        return self.dft.inverse(torch.cat((real * magnitude, imaginary * magnitude), -1))
 
 
 class PostProcessingGraph(nn.Module):
