@@ -28,3 +28,4 @@ check: setup
 
 bench: setup
 	.venv/bin/python benchmarks/decode.py
+	.venv/bin/python benchmarks/training.py --presets fast fast-44k

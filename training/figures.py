@@ -17,7 +17,7 @@ def spectrogram_pairs(inputs: Tensor, outputs: Tensor, sample_rate: int) -> Figu
             decibels = 10 * (power_stft(signal[None], 1024)[0] + 1e-3).log10()
             extent = (0, len(signal) / sample_rate, 0, sample_rate / 2000)
             axes[row, column].imshow(
-                decibels.cpu(), origin="lower", aspect="auto", extent=extent, vmin=-30, vmax=50, cmap="magma"
+                decibels.cpu().numpy(), origin="lower", aspect="auto", extent=extent, vmin=-30, vmax=50, cmap="magma"
             )
             axes[row, column].set_title(name, fontsize=8)
     axes[0, 0].set_ylabel("kHz")

@@ -201,11 +201,11 @@ def train_phases(
             _load_weights(model, finished)
             continue
         if not under_way.is_file():
-            _prepare(model, planned, corpus, training, info.config)
+            prepare(model, planned, corpus, training, info.config)
         module = planned.phase(model, planned.stage, info.sizes, info.config.seed)
         trainer = make_trainer(run, planned, machine, callbacks(planned, index, len(phases)))
         start = _saved_step(under_way)
-        data = _batches(planned, corpus, training, info.config, trainer.global_rank)
+        data = phase_batches(planned, corpus, training, info.config, trainer.global_rank)
         try:
             trainer.fit(
                 module, loader(data, start, machine.workers), ckpt_path=str(under_way) if under_way.is_file() else None
@@ -222,7 +222,7 @@ def train_phases(
     return True
 
 
-def _batches(
+def phase_batches(
     planned: PlannedPhase, corpus: Corpus, sounds: np.ndarray, config: Config, rank: int
 ) -> GrainBatches | SequenceBatches:
     size = planned.stage.batch_size
@@ -263,7 +263,7 @@ def _saved_step(checkpoint: Path) -> int:
     return int(_read_checkpoint(checkpoint, "global_step"))
 
 
-def _prepare(
+def prepare(
     model: NeuralGranularModel, planned: PlannedPhase, corpus: Corpus, sounds: np.ndarray, config: Config
 ) -> None:
     """What a phase needs before its first step, computed from training sounds alike on every process."""
@@ -274,9 +274,9 @@ def _prepare(
         windows = analysis_windows(config.audio.grain_length, 2)
         model.start_from_pca(batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1]))
     elif planned.phase is EmbeddingPhase:
-        batch = _batches(replace(planned, stage=replace(planned.stage, batch_size=128)), corpus, sounds, config, 0)[
-            2**39
-        ]
+        batch = phase_batches(
+            replace(planned, stage=replace(planned.stage, batch_size=128)), corpus, sounds, config, 0
+        )[2**39]
         model.eval()
         with torch.no_grad():
             path, _ = model.encode(batch["audio"])
