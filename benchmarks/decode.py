@@ -32,7 +32,7 @@ SECONDS = 10.0
 def untrained_run(folder: Path, preset: str) -> NeuralGranularModel:
     """A run folder with random weights: speed does not depend on what they are."""
     config = load_preset(preset)
-    info = RunInfo(config, (("class", tuple(f"class {index}" for index in range(8))),), "none", None)
+    info = RunInfo(config, (("class", tuple(f"class {index}" for index in range(8))),), "none", None, 16, ())
     torch.manual_seed(0)
     model = NeuralGranularModel(config, info.sizes).eval()
     for parameter in model.parameters():

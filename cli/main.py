@@ -74,5 +74,7 @@ def main() -> None:
     except (ValueError, OSError) as error:
         if os.environ.get("NGS_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            error = OSError(f"{error.filename} cannot be used: {error.strerror}")
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)

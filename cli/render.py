@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -83,7 +84,8 @@ class Job:
         self.seconds, self.peak = max(self.seconds, seconds), max(self.peak, peak)
         if not self.as_json:
             provider = self.bundle.provider.upper()
-            click.echo(f"Wrote {path}: {seconds:.2f} s, {self.sample_rate} Hz, peak {peak:.2f} ({provider})")
+            level = f"peak {20 * math.log10(peak):.1f} dB" if peak > 0 else "silent"
+            click.echo(f"Wrote {path}: {seconds:.2f} s, {self.sample_rate} Hz, {level} ({provider})")
 
     def finish(self) -> None:
         if self.as_json:
@@ -140,8 +142,8 @@ def form(function: Callable[..., None]) -> click.Command:
 def reconstruct(job: Job, file: Path) -> None:
     """Take FILE apart into grains and put it together again, as near to it as the model gets.
 
-    The result has the length of FILE, sample for sample, to compare the two. The class is left unspecified
-    unless it is given.
+    The result has the length of FILE, at the bundle's rate sample for sample, to compare the two. The class is
+    left unspecified unless it is given.
 
     \b
     Example:
@@ -172,7 +174,7 @@ def resynth(job: Job, file: Path) -> None:
 
 @form
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100000), help="How many sounds.")
-@click.option("--temperature", default=1.0, show_default=True, type=click.FloatRange(0, 10),
+@click.option("--temperature", default=0.7, show_default=True, type=click.FloatRange(0, 10),
               help="0: the most typical sound; 1: as varied as what was learnt; more: stranger.")  # fmt: skip
 def sample(job: Job, count: int, temperature: float) -> None:
     """Draw new sounds. Without --class each sound has one drawn by the seed.
@@ -218,14 +220,14 @@ def path(job: Job, kind: str, seconds: float) -> None:
       ngs render drums.ngs path --kind circle --seconds 8 --class Hat -o circle.wav
     """
     from ngs.runtime.paths import free_path
-    from ngs.runtime.render import decode, grains_for
+    from ngs.runtime.render import decode, fade_in, grains_for
 
     output = job.path(f"path-{plain(kind)}-{job.seed}.wav")
     condition = job.condition()
     first = condition[: len(job.bundle.manifest.conditions[0].classes)]
     label = int(first.argmax()) if first.any() else None
     latents = free_path(kind, grains_for(seconds, job.bundle), job.seed, job.bundle.latent_map, label)
-    job.write(output, decode(job.bundle, latents, condition, job.seed))
+    job.write(output, fade_in(decode(job.bundle, latents, condition, job.seed), job.bundle.manifest.sample_rate))
 
 
 @form
@@ -235,8 +237,8 @@ def path(job: Job, kind: str, seconds: float) -> None:
 def morph(job: Job, start: str, end: str, steps: int) -> None:
     """Turn one sound into another: STEPS sounds, one after another in one file.
 
-    An end is a seed, as of `sample --seed`, or a sound file, which is cropped or followed by silence to the length
-    the model knows.
+    An end is a seed, which draws an embedding as `sample` does, or a sound file, which is
+    cropped or followed by silence to the length the model knows.
 
     \b
     Example:
@@ -265,7 +267,7 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
               help=f"A text file, or one of {', '.join(BUILT_IN)}.")  # fmt: skip
 @click.option("--bpm", default=120.0, show_default=True, type=click.FloatRange(20, 400), help="Beats a minute.")
 @click.option("--bars", default=2, show_default=True, type=click.IntRange(1, 256), help="Bars of 16 steps.")
-@click.option("--temperature", default=1.0, show_default=True, type=click.FloatRange(0, 10), help="As of `sample`.")
+@click.option("--temperature", default=0.7, show_default=True, type=click.FloatRange(0, 10), help="As of `sample`.")
 def loop(job: Job, pattern: str, bpm: float, bars: int, temperature: float) -> None:
     """Play a drum pattern with a fresh hit at every step. The file is exactly that many bars long.
 

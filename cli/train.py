@@ -12,7 +12,7 @@ import click
 @click.command(short_help="Train a model on a folder of sounds.")
 @click.argument("data", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", "-o", required=True, type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
-@click.option("--preset", default="fast", show_default=True, help="fast, fast-44k, paper-16k or paper-22k.")
+@click.option("--preset", help="fast (the default), fast-44k, paper-16k or paper-22k.")
 @click.option(
     "--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one value of the preset."
 )
@@ -36,9 +36,9 @@ import click
     help="Where decoded sounds are kept.  [default: ~/.cache/ngs]",
 )
 def train(
-    data: Path | None, out: Path, preset: str, assignments: tuple[str, ...], minutes: str | None, steps: str | None,
-    labels: Path | None, resume: bool, seed: int | None, devices: str, nodes: int, accelerator: str, precision: str,
-    workers: int, cache: Path | None,
+    data: Path | None, out: Path, preset: str | None, assignments: tuple[str, ...], minutes: str | None,
+    steps: str | None, labels: Path | None, resume: bool, seed: int | None, devices: str, nodes: int,
+    accelerator: str, precision: str, workers: int, cache: Path | None,
 ) -> None:  # fmt: skip
     """Train a model on DATA: a folder of sounds, or one with a folder for each class.
 
@@ -56,9 +56,9 @@ def train(
     from ngs.training.session import budget
     from ngs.training.session import train as run_training
 
-    if resume and (minutes or steps or assignments or seed is not None):
-        raise ConfigError("--resume goes on as the run was started: leave out --minutes, --steps, --set and --seed")
-    config = load_preset(preset)
+    if resume and (preset or minutes or steps or assignments or seed is not None):
+        raise ConfigError("--resume goes on as the run began: leave out --preset, --minutes, --steps, --set and --seed")
+    config = load_preset(preset or "fast")
     if minutes:
         config = budget(config, "minutes", minutes)
     if steps:

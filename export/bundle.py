@@ -17,7 +17,7 @@ import torch
 from ngs import __version__
 from ngs.export.graphs import Graph, bundle_graphs
 from ngs.runtime.manifest import Condition, Manifest
-from ngs.runtime.writer import write_bundle
+from ngs.runtime.writer import check_target, write_bundle
 from ngs.training.batches import one_hot
 from ngs.training.losses import multi_scale_distance
 from ngs.training.model import NeuralGranularModel
@@ -41,14 +41,16 @@ def export_run(
     model, info, phase = load_model(run)
     if phase in ("spectra", "grains"):
         raise RunError(f"{run} has trained its grains only so far: go on with `ngs train --out {run} --resume`")
+    check_target(path)
     audio, labels = read_excerpts(run)
     _fit_prior(model, audio, labels)
     graphs = {}
-    for key, graph in bundle_graphs(model).items():
+    modules = bundle_graphs(model)
+    for key, graph in modules.items():
         say(f"Exporting {key} ...")
         graphs[key] = export_graph(graph)
     say("Comparing every graph with torch ...")
-    golden = _golden_vectors(bundle_graphs(model), model, audio, labels, info.sizes)
+    golden = _golden_vectors(modules, model, audio, labels, info.sizes)
     config = info.config
     manifest = Manifest(
         name=name,

@@ -122,7 +122,7 @@ class DecoderGraph(nn.Module):
 
 
 class PostProcessingGraph(nn.Module):
-    """The filters, summed to one, as a product with a small banded matrix, then the soft sign.
+    """The FIR filter as a product with a small banded matrix, then the soft sign.
 
     A block is cut into pieces as long as the filter's history: each needs itself and the piece before it.
     (A convolution of one channel takes onnxruntime's CPU provider several times longer.)
@@ -134,7 +134,7 @@ class PostProcessingGraph(nn.Module):
         super().__init__()
         self.knee, self.piece = postprocessing.knee, postprocessing.history
         matrix = torch.zeros(2 * self.piece, self.piece)
-        for delay, value in enumerate(postprocessing.impulse_response().detach()):
+        for delay, value in enumerate(postprocessing.response.detach()):
             place = torch.arange(self.piece)
             matrix[place + self.piece - delay, place] = value
         self.register_buffer("matrix", matrix)

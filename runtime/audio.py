@@ -21,6 +21,8 @@ class AudioError(ValueError):
 
 def read_audio(path: Path, sample_rate: int) -> Array:
     """Read a file as mono float32 [n] at `sample_rate` Hz. Raises AudioError."""
+    if not path.is_file():
+        raise AudioError(f"{path} does not exist" if not path.exists() else f"{path} is a folder, not a sound")
     try:
         signal, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:

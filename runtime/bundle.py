@@ -73,10 +73,11 @@ class Bundle:
         except Exception as error:  # onnxruntime's own exceptions share no base class
             raise BundleError(f"{self.path}: {graph} cannot be run ({str(error).splitlines()[0]})") from error
         outputs: tuple[Array, ...] = tuple(values)
+        batch = len(next(iter(inputs.values())))
         for spec, output in zip(self.manifest.graphs[graph].outputs, outputs, strict=True):
-            if output.shape[1:] != spec.shape[1:]:
+            if output.shape != (batch, *spec.shape[1:]):
                 raise BundleError(
-                    f"{self.path}: {graph} gave {spec.name} {output.shape[1:]}, expected {spec.shape[1:]}"
+                    f"{self.path}: {graph} gave {spec.name} {output.shape}, expected {(batch, *spec.shape[1:])}"
                 )
         return outputs
 
@@ -191,11 +192,13 @@ class _Files:
         if path.is_dir():
             return
         if not path.exists():
-            raise BundleError(f"{path} does not exist")
+            raise BundleError(f"{path} does not exist: name a bundle that `ngs export` wrote")
         try:
             self.archive = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
-            raise BundleError(f"{path} is not a bundle: neither a folder nor a zip archive") from error
+            raise BundleError(
+                f"{path} is not a bundle: neither a folder nor a whole zip archive; if it was one, copy it again"
+            ) from error
 
     def check(self, name: str) -> None:
         """Raise BundleError when there is no such plain file."""
@@ -292,7 +295,7 @@ def _choose_provider(wanted: str) -> str:
 
 def _look_up(name: str, known: Iterable[str], kind: str) -> str:
     known = list(known)
-    for candidate in known:
+    for candidate in sorted(known, key=lambda candidate: candidate != name):  # the same case first
         if candidate.lower() == name.lower():
             return candidate
     near = difflib.get_close_matches(name, known, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -29,7 +30,7 @@ def render_loop(
 ) -> Array:  # fmt: skip
     """A pattern for a number of bars at `sample_rate`: float32 [n], n exactly that many bars, |x| < 1.
 
-    The hit of a track at a step depends on the seed and its place alone, not on the rest of the pattern. `choices`
+    The hit of a class at a step depends on the seed, the class and the step, not on the rest of the pattern. `choices`
     are classes of further attributes; the first attribute is the track's. Raises ValueError for an unknown class.
     """
     total = bars * STEPS
@@ -43,15 +44,15 @@ def render_loop(
         for number, track in enumerate(tracks)
         if track.levels[step % STEPS] > 0
     ]  # fmt: skip
-    embeddings = sample_embeddings(bundle, total * len(tracks), temperature, seed)
+    names = [zlib.crc32(track.class_name.encode()) for track in tracks]
     for start in range(0, len(places), HITS):
         group = places[start : start + HITS]
-        indices = [step * len(tracks) + number for step, number in group]
+        streams = [(seed, step, names[number]) for step, number in group]
         hits = decode_embeddings(
             bundle,
-            embeddings[indices],
+            np.stack([sample_embeddings(bundle, 1, temperature, *stream)[0] for stream in streams]),
             np.stack([conditions[number] for _, number in group]),
-            [noise_seed(seed, index) for index in indices],
+            [noise_seed(*stream) for stream in streams],
         )
         for (step, number), hit in zip(group, hits, strict=True):
             at = step_sample(step, bpm, sample_rate)
@@ -63,6 +64,6 @@ def render_loop(
     return mix * np.float32(0.95 / peak) if peak > 0.95 else mix
 
 
-def noise_seed(seed: int, index: int) -> int:
-    """Seed of the noise of sound number `index` of a series."""
-    return int(seeded(seed, index, 1).integers(1 << 63))
+def noise_seed(seed: int, *stream: int) -> int:
+    """Seed of the noise of a sound, told from others of the seed by the numbers of its stream."""
+    return int(seeded(seed, *stream, 1).integers(1 << 63))

@@ -1,4 +1,4 @@
-"""Latent paths as plain arrays [T, Z] (paper, section 5): lines, oscillations, circles, spirals, walks, morphs."""
+"""Latent paths as plain arrays [T, Z] (paper, section 5): lines, oscillations, circles, spirals, walks."""
 
 from __future__ import annotations
 

@@ -65,10 +65,10 @@ def resynthesise(bundle: Bundle, signal: Array, condition: Array, seed: int) -> 
     return decode(bundle, encode(bundle, signal), condition, seed, tail=False)[: len(signal)]
 
 
-def sample_embeddings(bundle: Bundle, count: int, temperature: float, seed: int) -> Array:
-    """Embeddings [count, E] from the prior N(0, temperature^2); number i is the same for every count."""
+def sample_embeddings(bundle: Bundle, count: int, temperature: float, seed: int, *stream: int) -> Array:
+    """Embeddings [count, E] from the prior N(0, temperature^2); number i of a seed and stream is always the same."""
     size = bundle.manifest.embedding_size
-    draws = [seeded(seed, index).standard_normal(size, dtype=np.float32) for index in range(count)]
+    draws = [seeded(seed, *stream, index).standard_normal(size, dtype=np.float32) for index in range(count)]
     return np.float32(temperature) * np.stack(draws)
 
 
@@ -99,6 +99,13 @@ def trim_tail(signal: Array, hop: int, level: float = 1e-4) -> Array:
     fade = min(hop // 2, end)
     trimmed[end - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return trimmed
+
+
+def fade_in(signal: Array, sample_rate: int, seconds: float = 0.01) -> Array:
+    """A path that starts in the middle of a sound would click: its first samples rise from 0."""
+    count = min(int(seconds * sample_rate), len(signal))
+    signal[:count] *= np.linspace(0, 1, count, dtype=np.float32)
+    return signal
 
 
 def interpolate(start: Array, end: Array, steps: int) -> Array:

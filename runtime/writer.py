@@ -34,8 +34,7 @@ def write_bundle(
     (latent_map and golden). The bundle gets its name only after it was opened and every graph agreed with its golden
     vectors; one that was there before is replaced. Raises BundleError, OSError.
     """
-    if path.exists() and not _is_bundle(path):
-        raise BundleError(f"{path} exists and is not a bundle: choose another name")
+    check_target(path)
     contents = {f"{name}.onnx": model for name, model in graphs.items()}
     contents |= {f"{name}.npz": _archive(members) for name, members in arrays.items()}
     manifest = replace(
@@ -65,6 +64,13 @@ def write_bundle(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return errors
+
+
+def check_target(path: Path) -> None:
+    """Raise BundleError or OSError where a bundle cannot be written under this name."""
+    if path.exists() and not _is_bundle(path):
+        raise BundleError(f"{path} exists and is not a bundle: choose another name")
+    _writable(path.parent)
 
 
 def _is_bundle(path: Path) -> bool:

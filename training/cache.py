@@ -212,13 +212,17 @@ def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray
     none; where that would keep none at all, validation uses the sounds of training.
     """
     apart, small = list[int](), list[str]()
-    order = [hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest() for name in corpus.names]
+    # files of the same content share a place in the cache, and so their order: they are kept apart together
+    first = {int(start): name for start, name in zip(corpus.starts[::-1], corpus.names[::-1], strict=True)}
+    owners = [first[int(start)] for start in corpus.starts]
+    order = [hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest() for name in owners]
     for label in np.unique(corpus.labels[:, 0]).tolist():
         members = np.flatnonzero(corpus.labels[:, 0] == label).tolist()
         number = max(round(share * len(members)), 1) if len(members) >= 4 else 0
         if number == 0 and label >= 0:
             small.append(corpus.attributes[0].classes[label])
-        apart += sorted(members, key=lambda member: order[member])[: min(number, len(members) - 1)]
+        chosen = sorted(members, key=lambda member: order[member])[: min(number, len(members) - 1)]
+        apart += [member for member in members if owners[member] in {owners[index] for index in chosen}]
     everything = np.arange(len(corpus.names))
     if not apart:
         return everything, everything, ("Too few sounds to keep any apart: validation uses those of training",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -23,6 +24,7 @@ from ngs.training.stages import Phase
 
 SAVE_SECONDS = 60.0
 VALIDATE_SECONDS = 30.0
+FEW_STEPS = 200  # after fewer nothing is said of how it goes
 VALIDATIONS_A_PHASE = 8  # at least so many, however short the phase
 
 
@@ -46,6 +48,8 @@ class StopSignal:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            print("\nStopping after this step ...", file=sys.stderr, flush=True)
 
 
 class Keeper(lightning.Callback):
@@ -87,7 +91,7 @@ class Validation(lightning.Callback):
     def __init__(self, run: Path, planned: PlannedPhase, audio: Tensor, labels: Tensor) -> None:
         self.run, self.planned, self.audio, self.labels = run, planned, audio, labels
         self.distances: list[float] = []
-        self._last_progress = -1.0
+        self._last_progress, self._step = -1.0, 0
         self._last_time = 0.0
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: Any, *_: Any) -> None:
@@ -100,6 +104,7 @@ class Validation(lightning.Callback):
 
     def measure(self, trainer: lightning.Trainer, phase: Phase) -> None:
         self._last_progress, self._last_time = phase.progress, time.monotonic()
+        self._step = trainer.global_step
         model = phase.model
         audio, labels = self.audio.to(phase.device), self.labels.to(phase.device)
         sound = phase.reconstruct(audio, labels)
@@ -133,7 +138,7 @@ class Validation(lightning.Callback):
 
     def verdict(self) -> str:
         """In plain words, what the distances say."""
-        if len(self.distances) < 3:
+        if len(self.distances) < 4 or self._step < FEW_STEPS:
             return "learning"
         before, now = min(self.distances[:-2]), min(self.distances[-2:])
         if now < before * 0.99:

@@ -32,9 +32,9 @@ class AudioConfig:
         _require(
             1000 <= self.sample_rate <= 384000, f"audio.sample_rate is {self.sample_rate}: choose 1000 to 384000 Hz"
         )
-        power_of_two = self.grain_length >= 64 and self.grain_length & (self.grain_length - 1) == 0
-        _require(power_of_two, f"audio.grain_length is {self.grain_length}: choose a power of two from 64")
-        _require(self.path_length >= 4, f"audio.path_length is {self.path_length}: choose at least 4 grains")
+        power_of_two = 64 <= self.grain_length <= 32768 and self.grain_length & (self.grain_length - 1) == 0
+        _require(power_of_two, f"audio.grain_length is {self.grain_length}: choose a power of two, 64 to 32768")
+        _require(4 <= self.path_length <= 65536, f"audio.path_length is {self.path_length}: choose 4 to 65536 grains")
 
     @property
     def hop_length(self) -> int:
@@ -62,7 +62,7 @@ class GrainConfig:
     """Level 1, the grain VAE (paper, sections 3.1 to 3.3)."""
 
     encoder: str = (
-        "spectral"  # "spectral": log power spectrum; "convolution": strided residual convolutions (the paper)
+        "spectral"  # "spectral": log magnitude spectrum; "convolution": strided residual convolutions (the paper)
     )
     decoder: str = "log_magnitude"  # over a floor, PCA path; or "sigmoid": 2 sigmoid(h)^ln 10 (the paper)
     excitation: str = "flat"  # "flat": noise with its magnitudes levelled; "noise": as it comes (the paper)
@@ -74,8 +74,7 @@ class GrainConfig:
     stages: int = 4  # convolution encoder: stages
     floor: float = 0.07  # magnitude that is small against any sound, |DFT| of a windowed grain
     condition_dropout: float = 0.15  # share of training sounds whose conditions are hidden
-    postprocessing_channels: int = 4  # parallel FIR filters
-    postprocessing_taps: int = 65  # their length in samples
+    postprocessing_taps: int = 65  # length of the FIR filter in samples
     soft_sign_knee: float = 0.8  # level up to which the soft sign is linear; 0 = x / (1 + |x|) (the paper)
 
     def __post_init__(self) -> None:
@@ -85,7 +84,7 @@ class GrainConfig:
         _require(2 <= self.latent_size <= 4096, "grain.latent_size lies between 2 and 4096")
         _require(0 <= self.soft_sign_knee < 1, "grain.soft_sign_knee lies in [0, 1)")
         _require(self.floor > 0, "grain.floor is above 0")
-        for key in ("hidden_size", "channels", "stride", "stages", "postprocessing_channels"):
+        for key in ("hidden_size", "channels", "stride", "stages"):
             _require(getattr(self, key) >= 1, f"grain.{key} is {getattr(self, key)}: choose at least 1")
         _require(self.blocks >= 0, f"grain.blocks is {self.blocks}: choose at least 0")
 
@@ -177,15 +176,7 @@ class Config:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Config:
         """Build from nested mappings; unknown sections and keys raise ConfigError."""
-        config = cls()
-        for section, entries in values.items():
-            if section == "seed":
-                config = replace(config, seed=_convert("seed", entries, 0))
-            elif isinstance(entries, Mapping):
-                config = _with_section(config, section, entries)
-            else:
-                raise ConfigError(f"{section!r} is not a section; " + _choices(section, _sections()))
-        return config
+        return _changed(cls(), values)
 
 
 def with_stage(config: Config, stage: str, changed: StageConfig) -> Config:
@@ -209,6 +200,7 @@ def load_preset(name: str) -> Config:
 
 def override(config: Config, assignments: Iterable[str]) -> Config:
     """Apply `section.key=value` (or `seed=value`) strings; the value is read as TOML, else as text."""
+    changes: dict[str, Any] = {}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         section, _, key = path.strip().partition(".")
@@ -217,29 +209,37 @@ def override(config: Config, assignments: Iterable[str]) -> Config:
             value = tomllib.loads(f"value = {text.strip()}")["value"]
         except tomllib.TOMLDecodeError:
             value = text.strip()
-        config = (
-            replace(config, seed=_convert("seed", value, 0))
-            if section == "seed" and not key
-            else _with_section(config, section, {key: value})
-        )
-    return config
+        if section == "seed" and not key:
+            changes["seed"] = value
+        else:
+            changes.setdefault(section, {})[key] = value
+    return _changed(config, changes)
 
 
 def _sections() -> list[str]:
     return [entry.name for entry in fields(Config) if entry.name != "seed"]
 
 
-def _with_section(config: Config, section: str, entries: Mapping[str, Any]) -> Config:
-    if section not in _sections():
-        raise ConfigError(f"There is no section {section!r}; " + _choices(section, _sections()))
-    current = getattr(config, section)
-    keys = [entry.name for entry in fields(current)]
-    changes = {}
-    for key, value in entries.items():
-        if key not in keys:
-            raise ConfigError(f"Section {section!r} has no key {key!r}; " + _choices(key, keys))
-        changes[key] = _convert(f"{section}.{key}", value, getattr(current, key))
-    return replace(config, **{section: replace(current, **changes)})
+def _changed(config: Config, changes: Mapping[str, Any]) -> Config:
+    """All changes at once: rules that span sections hold for the result, not for the steps on the way."""
+    sections: dict[str, Any] = {}
+    for section, entries in changes.items():
+        if section == "seed":
+            sections[section] = _convert(section, entries, 0)
+            continue
+        if not isinstance(entries, Mapping):
+            raise ConfigError(f"{section!r} is not a section; " + _choices(section, _sections()))
+        if section not in _sections():
+            raise ConfigError(f"There is no section {section!r}; " + _choices(section, _sections()))
+        current = getattr(config, section)
+        keys = [entry.name for entry in fields(current)]
+        values = {}
+        for key, value in entries.items():
+            if key not in keys:
+                raise ConfigError(f"Section {section!r} has no key {key!r}; " + _choices(key, keys))
+            values[key] = _convert(f"{section}.{key}", value, getattr(current, key))
+        sections[section] = replace(current, **values)
+    return replace(config, **sections)
 
 
 def _convert(name: str, value: Any, current: Any) -> Any:

@@ -38,19 +38,20 @@ def log_spectral_distance(x: Tensor, y: Tensor, window_length: int, floor: float
 def multi_scale_distance(x: Tensor, y: Tensor, loss: LossConfig) -> Tensor:
     """L1 between log(floor + |S|^2) of signals [B, n] over all windows, on linear and log frequency (eq. 9): scalar.
 
-    Both signals share one transform a scale. The log-frequency terms compare bins averaged in third-octave bands
-    of a twelfth's spacing, so that low bins weigh as much as high ones.
+    Both signals share one transform a scale. The log-frequency terms compare bins averaged in bands, six an octave,
+    so that low bins weigh as much as high ones.
     """
-    both = torch.cat((x, y))
-    total = x.new_zeros(())
-    for window_length in loss.windows:
-        power = power_stft(both, window_length)
-        ours, target = torch.log(loss.floor + power).chunk(2)
-        total = total + (ours - target).abs().mean()
-        if loss.log_frequency > 0:
-            bands = _log_bands(window_length, x.device)
-            ours, target = torch.log(loss.floor + bands @ power).chunk(2)
-            total = total + loss.log_frequency * (ours - target).abs().mean()
+    with torch.autocast(x.device.type, enabled=False):  # power spectra overflow 16 bits
+        both = torch.cat((x.float(), y.float()))
+        total = x.new_zeros(())
+        for window_length in loss.windows:
+            power = power_stft(both, window_length)
+            ours, target = torch.log(loss.floor + power).chunk(2)
+            total = total + (ours - target).abs().mean()
+            if loss.log_frequency > 0:
+                bands = _log_bands(window_length, x.device)
+                ours, target = torch.log(loss.floor + bands @ power).chunk(2)
+                total = total + loss.log_frequency * (ours - target).abs().mean()
     return total / (len(loss.windows) * (1 + loss.log_frequency))
 
 

@@ -30,9 +30,7 @@ class NeuralGranularModel(nn.Module):
             else ConvolutionEncoder(config.audio, grain)
         )
         self.decoder = FilterDecoder(config.audio, grain, sum(sizes))
-        self.postprocessing = PostProcessing(
-            grain.postprocessing_channels, grain.postprocessing_taps, grain.soft_sign_knee
-        )
+        self.postprocessing = PostProcessing(grain.postprocessing_taps, grain.soft_sign_knee)
         self.embedding = EmbeddingVAE(grain.latent_size, sizes, config.embedding)
 
     def encode(self, signal: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,7 +48,8 @@ class NeuralGranularModel(nn.Module):
         noise = noise_grains(batch, grains, length, path.device)
         repeated = condition[:, None].expand(-1, grains, -1)
         decoded = self.decoder(path.flatten(0, 1), repeated.flatten(0, 1), noise.flatten(0, 1))
-        audio: Tensor = self.postprocessing(overlap_add(decoded.unflatten(0, (batch, grains))))
+        with torch.autocast(path.device.type, enabled=False):  # sound needs all 24 bits, whatever the layers run in
+            audio: Tensor = self.postprocessing(overlap_add(decoded.float().unflatten(0, (batch, grains))))
         return audio
 
     @torch.no_grad()

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from ngs.training.batches import GrainBatches, SequenceBatches, loader, validation_signals
+from ngs.training.batches import GRAINS_A_SEQUENCE, GrainBatches, SequenceBatches, loader, validation_signals
 from ngs.training.cache import Corpus
 from ngs.training.config import Config, StageConfig
 from ngs.training.encoders import SpectralEncoder
@@ -48,6 +48,8 @@ class RunInfo:
     attributes: tuple[tuple[str, tuple[str, ...]], ...]  # (name, classes)
     data: str
     labels: str | None
+    sounds: int  # how many there were when the run began
+    validation: tuple[str, ...]  # names of those set apart then
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -58,6 +60,8 @@ class RunInfo:
             "format": RUN_FORMAT,
             "data": self.data,
             "labels": self.labels,
+            "sounds": self.sounds,
+            "validation": list(self.validation),
             "attributes": [[name, list(classes)] for name, classes in self.attributes],
             "config": self.config.to_dict(),
         }
@@ -75,7 +79,14 @@ class RunInfo:
             if document["format"] != RUN_FORMAT:
                 raise RunError(f"{path} has format {document['format']}; this version of ngs reads {RUN_FORMAT}")
             attributes = tuple((str(name), tuple(map(str, classes))) for name, classes in document["attributes"])
-            return cls(Config.from_dict(document["config"]), attributes, document["data"], document["labels"])
+            return cls(
+                Config.from_dict(document["config"]),
+                attributes,
+                document["data"],
+                document["labels"],
+                int(document["sounds"]),
+                tuple(map(str, document["validation"])),
+            )
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise RunError(f"{path} is damaged ({error}): restore it or train anew") from error
 
@@ -210,6 +221,13 @@ def train_phases(
             trainer.fit(
                 module, loader(data, start, machine.workers), ckpt_path=str(under_way) if under_way.is_file() else None
             )
+        except torch.OutOfMemoryError as error:
+            setting = (
+                f"{planned.phase.name}_stage.batch_size"
+                if planned.phase in (EmbeddingPhase, JointPhase)
+                else ("grain_stage.batch_size")
+            )
+            raise RunError(f"The device's memory is full: train anew with a lower --set {setting}=...") from error
         except SIGTERMException:  # Lightning's own, which it leaves with when the step is done and saved
             return False
         if module.progress < 1:
@@ -238,12 +256,10 @@ def make_trainer(run: Path, planned: PlannedPhase, machine: Machine, callbacks: 
     import lightning
     from lightning.pytorch.loggers import TensorBoardLogger
 
-    several = machine.nodes > 1 or machine.devices not in ("auto", "1")
     return lightning.Trainer(
         accelerator=machine.accelerator,
-        devices=machine.devices if machine.devices != "auto" or machine.accelerator != "cpu" else 1,
+        devices=1 if machine.devices == "auto" and machine.accelerator == "cpu" else machine.devices,
         num_nodes=machine.nodes,
-        strategy="ddp_find_unused_parameters_true" if several else "auto",
         precision=machine.precision,  # type: ignore[arg-type]
         max_steps=planned.stage.steps or -1,
         max_epochs=-1,
@@ -255,6 +271,17 @@ def make_trainer(run: Path, planned: PlannedPhase, machine: Machine, callbacks: 
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+
+
+def check_machine(machine: Machine, planned: PlannedPhase, folder: Path) -> None:
+    """Raise RunError where Lightning cannot have these devices, before anything is written."""
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    try:
+        make_trainer(folder, planned, machine, [])
+    except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RunError(f"--accelerator, --devices or --precision do not fit this machine: {reason}") from error
 
 
 def _saved_step(checkpoint: Path) -> int:
@@ -270,7 +297,7 @@ def prepare(
     if planned.phase is SpectraPhase:
         assert isinstance(model.encoder, SpectralEncoder)
         grains = max(6 * config.audio.grain_length, 8000)
-        batch = GrainBatches(corpus, sounds, config, -(-grains // 16), rank=0)[2**39]
+        batch = GrainBatches(corpus, sounds, config, -(-grains // GRAINS_A_SEQUENCE), rank=0)[2**39]
         windows = analysis_windows(config.audio.grain_length, 2)
         model.start_from_pca(batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1]))
     elif planned.phase is EmbeddingPhase:

@@ -9,13 +9,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ngs.training.batches import validation_signals
 from ngs.training.cache import Corpus, build_cache, split
 from ngs.training.callbacks import Display, Keeper, StopSignal, Validation
 from ngs.training.config import Config, ConfigError, StageConfig, with_stage
-from ngs.training.run import Machine, PlannedPhase, RunError, RunInfo, train_phases, write_excerpts
+from ngs.training.run import (
+    Machine,
+    PlannedPhase,
+    RunError,
+    RunInfo,
+    check_machine,
+    plan,
+    train_phases,
+    write_excerpts,
+)
 from ngs.training.sounds import find_sounds
 
 Report = Callable[[str], None]
@@ -48,17 +58,6 @@ def budget(config: Config, option: str, text: str) -> Config:
     return config
 
 
-def open_run(out: Path, resume: bool, fresh: Callable[[], RunInfo]) -> RunInfo:
-    """Read the run at `out` to go on with, or start one there; raises RunError where the two are mixed up."""
-    if resume:
-        return RunInfo.read(out)
-    if (out / "run.json").exists() and "LOCAL_RANK" not in os.environ:
-        raise RunError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
-    info = fresh()
-    (out / "checkpoints").mkdir(parents=True, exist_ok=True)
-    return info
-
-
 def train(
     data: Path | None,
     labels: Path | None,
@@ -79,6 +78,8 @@ def train(
         info = RunInfo.read(out)
         data, labels = data or Path(info.data), labels or (Path(info.labels) if info.labels else None)
         config = info.config
+    elif _first_process() and (out / "run.json").exists():
+        raise RunError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
     if data is None:
         raise RunError("Which sounds? Give the folder: `ngs train DATA --out RUN`")
     sounds = find_sounds(data, labels)
@@ -86,17 +87,21 @@ def train(
     for line in corpus.notes:
         say(line)
 
-    def fresh() -> RunInfo:
-        attributes = tuple((attribute.name, attribute.classes) for attribute in corpus.attributes)
-        return RunInfo(config, attributes, str(data.resolve()), str(labels.resolve()) if labels else None)
-
-    info = open_run(out, resume, fresh)
-    if tuple((attribute.name, attribute.classes) for attribute in corpus.attributes) != info.attributes:
-        raise RunError(f"The classes in {data} are not those that {out} was trained on; train anew into another --out")
-    training, validation, notes = split(corpus, config.data.validation_share, config.seed)
-    for line in notes:
-        say(line)
-    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+    attributes = tuple((attribute.name, attribute.classes) for attribute in corpus.attributes)
+    if resume:
+        if attributes != info.attributes:
+            raise RunError(f"The classes in {data} are not those that {out} was trained on; train anew: another --out")
+        training, validation = _kept_apart(corpus, info, say)
+    else:
+        training, validation, notes = split(corpus, config.data.validation_share, config.seed)
+        for line in notes:
+            say(line)
+        apart = tuple(corpus.names[index] for index in validation)
+        table = str(labels.resolve()) if labels else None
+        info = RunInfo(config, attributes, str(data.resolve()), table, len(corpus.names), apart)
+    check_machine(machine, plan(config)[0], out)
+    if _first_process():
+        (out / "checkpoints").mkdir(parents=True, exist_ok=True)
         info.write(out)
         write_excerpts(out, corpus, training, config)
     say(_summary(corpus, len(training), len(validation), info))
@@ -108,6 +113,26 @@ def train(
             return [measured, Keeper(out, planned, stop), Display(planned, index, total, measured)]
 
         return train_phases(out, info, corpus, training, validation, machine, callbacks)
+
+
+def _first_process() -> bool:
+    """Whether this is the process that writes: the first of the first machine, however they were started."""
+    node = os.environ.get("NODE_RANK") or os.environ.get("GROUP_RANK") or "0"
+    return os.environ.get("LOCAL_RANK", "0") == "0" and node == "0"
+
+
+def _kept_apart(corpus: Corpus, info: RunInfo, say: Report) -> tuple[np.ndarray, np.ndarray]:
+    """Indices to train on and to validate on, as the run began: what was kept apart stays apart."""
+    if len(corpus.names) != info.sounds:
+        say(f"There are {len(corpus.names)} sounds now, {info.sounds} when the run began: new ones are trained on")
+    apart = set(info.validation)
+    everything = np.arange(len(corpus.names))
+    validation = np.array([index for index, name in enumerate(corpus.names) if name in apart], dtype=np.int64)
+    if len(validation) == 0:
+        raise RunError(f"None of the sounds that were set apart is in {info.data}: restore them, or train anew")
+    if len(apart) == info.sounds:  # too few to keep any apart
+        return everything, validation
+    return np.setdiff1d(everything, validation), validation
 
 
 def _summary(corpus: Corpus, training: int, validation: int, info: RunInfo) -> str:

@@ -42,8 +42,14 @@ class Phase(lightning.LightningModule):
     def __init__(self, model: NeuralGranularModel, stage: StageConfig, sizes: tuple[int, ...], seed: int) -> None:
         super().__init__()
         self.model, self.stage, self.sizes, self.seed = model, stage, sizes, seed
-        self.elapsed = 0.0  # seconds of training so far, interruptions left out
-        self._started: float | None = None
+        self.seconds = 0.0  # of training so far, interruptions left out; as of the step's start, on the first process
+        self._started = 0.0
+        # here, before Lightning hands the module to several processes: they synchronise what needs a gradient
+        for parameter in model.parameters():
+            parameter.requires_grad_(False)
+        for module in self.trained():
+            for parameter in module.parameters():
+                parameter.requires_grad_(True)
 
     def trained(self) -> list[nn.Module]:
         raise NotImplementedError
@@ -59,32 +65,27 @@ class Phase(lightning.LightningModule):
             return min(self.global_step / self.stage.steps, 1.0)
         return min(self.seconds / (60 * self.stage.minutes), 1.0)
 
-    @property
-    def seconds(self) -> float:
-        return self.elapsed + (time.monotonic() - self._started if self._started else 0.0)
-
     def conditions(self, labels: Tensor, dropout: float) -> Tensor:
-        """One-hot conditions [B, C]; a share of the rows hides them all, so that sounds of no class decode too."""
-        kept = torch.rand(len(labels), 1, device=labels.device) >= dropout
-        return one_hot(labels, self.sizes) * kept
+        """One-hot conditions [B, C]; each attribute is left open in a share of the rows, so that it may be later on."""
+        hidden = torch.rand(labels.shape, device=labels.device) < dropout
+        return one_hot(labels.masked_fill(hidden, -1), self.sizes)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        for parameter in self.model.parameters():
-            parameter.requires_grad_(False)
         parameters = [parameter for module in self.trained() for parameter in module.parameters()]
-        for parameter in parameters:
-            parameter.requires_grad_(True)
         return torch.optim.AdamW(parameters, lr=self.stage.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
 
     def on_fit_start(self) -> None:
         self.model.eval()
         for module in self.trained():
             module.train()
-        self._started = time.monotonic()
+        self._started = time.monotonic() - self.seconds
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # every step draws from its own seed: a resumed run goes on as it would have
         torch.manual_seed(step_seed(self.seed, self.global_rank, self.global_step))
+        self.seconds = time.monotonic() - self._started
+        if self.trainer.world_size > 1:
+            self.seconds = self.trainer.strategy.broadcast(self.seconds)
         final = self.stage.final_learning_rate
         cosine = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * self.progress))
         optimizer = self.optimizers()
@@ -106,10 +107,10 @@ class Phase(lightning.LightningModule):
         self.clip_gradients(optimizer, gradient_clip_val=1.0, gradient_clip_algorithm="norm")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["elapsed"] = self.seconds
+        checkpoint["seconds"] = self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.elapsed = checkpoint["elapsed"]
+        self.seconds = checkpoint["seconds"]
 
     @torch.no_grad()
     def reconstruct(self, audio: Tensor, labels: Tensor) -> Tensor:

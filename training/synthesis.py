@@ -56,27 +56,22 @@ def noise_grains(batch: int, grains: int, grain_length: int, device: torch.devic
 
 
 class PostProcessing(nn.Module):
-    """Parallel FIR filters, summed, then a soft sign (section 3.3, after eq. 8).
+    """A FIR filter, then a soft sign (section 3.3, after eq. 8).
 
-    The filters are causal and start as the identity: the signal keeps its place and a latency of 0. Filters that
-    are summed are one filter to whoever plays them, so `impulse_response` is what export writes. Up to
-    `knee` the soft sign is linear: a knee of 0 is the paper's x / (1 + |x|).
+    The paper's parallel filters are summed before the soft sign, so they are one filter. It is causal and starts as the
+    identity: the signal keeps its place, the latency is 0. Up to `knee` the soft sign is linear: a knee of 0 is
+    the paper's x / (1 + |x|).
     """
 
-    def __init__(self, channels: int, taps: int, knee: float) -> None:
+    def __init__(self, taps: int, knee: float) -> None:
         super().__init__()
-        filters = torch.zeros(channels, taps)
-        filters[:, 0] = 1.0 / channels
-        self.filters = nn.Parameter(filters)
+        self.response = nn.Parameter(torch.eye(taps)[0])
         self.knee = knee
 
     @property
     def history(self) -> int:
         """Samples of the past that one output sample needs."""
-        return self.filters.shape[1] - 1
-
-    def impulse_response(self) -> Tensor:
-        return self.filters.sum(0)
+        return len(self.response) - 1
 
     def forward(self, signal: Tensor) -> Tensor:
         """Signals [B, n] to audio [B, n] in (-1, 1)."""
@@ -84,7 +79,7 @@ class PostProcessing(nn.Module):
 
     def filter_block(self, signal: Tensor) -> Tensor:
         """Signals [B, history + n], whose start is the past, to audio [B, n]."""
-        filtered = nn.functional.conv1d(signal[:, None], self.impulse_response().flip(0)[None, None])[:, 0]
+        filtered = nn.functional.conv1d(signal[:, None], self.response.flip(0)[None, None])[:, 0]
         return soft_sign(filtered, self.knee)
 
 

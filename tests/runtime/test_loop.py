@@ -9,7 +9,7 @@ import pytest
 
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.loop import render_loop, step_sample
-from ngs.runtime.patterns import parse_pattern
+from ngs.runtime.patterns import STEPS, Track, parse_pattern
 
 ONE = parse_pattern("Kick X...............", "one")
 TWO = parse_pattern("Kick X.......X.......", "two")
@@ -56,3 +56,15 @@ def test_the_seed_decides(bundle: Bundle) -> None:
 def test_many_tracks_stay_below_one(bundle: Bundle) -> None:
     loud = parse_pattern("\n".join("Kick XXXXXXXXXXXXXXXX" for _ in range(12)), "loud")
     assert np.abs(render_loop(bundle, loud, 300, 1, 0, 8000, temperature=10)).max() <= 0.9500001
+
+
+def test_a_hit_does_not_depend_on_the_rest_of_the_pattern(tiny_bundle: Path) -> None:
+    bundle = Bundle.open(tiny_bundle, provider="cpu")
+    kick = Track("Kick", (1.0,) + (0.0,) * (STEPS - 1))
+    snare = Track("Snare", (0.0,) * 8 + (1.0,) + (0.0,) * 7)
+    alone, both = (render_loop(bundle, tracks, 120.0, 1, 3, 8000) for tracks in ([kick], [snare, kick]))
+    half = step_sample(8, 120.0, 8000)
+    assert np.abs(alone[:half]).max() > 0
+    np.testing.assert_allclose(
+        alone[:half] / np.abs(alone[:half]).max(), both[:half] / np.abs(both[:half]).max(), atol=1e-6
+    )

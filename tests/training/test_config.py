@@ -74,7 +74,7 @@ def test_the_seed_is_an_override_and_later_ones_win() -> None:
         ("audio.sample_rate=10", "audio.sample_rate is 10"),
         ("audio.grain_length=1000", "power of two"),
         ("audio.path_length=66", "multiple of embedding.grains_per_step"),
-        ("audio.path_length=2", "at least 4 grains"),
+        ("audio.path_length=2", "choose 4 to 65536 grains"),
         ("data.validation_share=1.0", "between 0 and 1"),
         ("data.pitch_semitones=-1", "between 0 and 12"),
         ("data.gain_db=nan", "between 0 and 96"),
@@ -90,7 +90,6 @@ def test_the_seed_is_an_override_and_later_ones_win() -> None:
         ("grain.postprocessing_taps=100", "divides the hop"),
         ("grain.hidden_size=0", "grain.hidden_size is 0"),
         ("grain.blocks=-1", "grain.blocks is -1"),
-        ("grain.postprocessing_channels=0", "grain.postprocessing_channels is 0"),
         ("embedding.hidden_size=0", "embedding.hidden_size is 0"),
         ("embedding.embedding_size=0", "between 1 and 4096"),
         ("embedding.grains_per_step=0", "at least 1"),
@@ -145,3 +144,15 @@ def test_a_budget_for_all_stages_or_for_some() -> None:
 def test_a_wrong_budget_is_one_clear_line(option: str, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=f"--{option}: .*{message}"):
         budget(load_preset("fast"), option, text)
+
+
+def test_a_configuration_survives_its_dictionary() -> None:
+    config = override(
+        load_preset("paper-22k"), ["audio.path_length=50", "grain.encoder=spectral", "loss.windows=[64,512]", "seed=7"]
+    )
+    assert Config.from_dict(config.to_dict()) == config
+
+
+def test_rules_across_sections_hold_for_the_result_not_for_the_order() -> None:
+    changes = ["grain.encoder=convolution", "grain_stage.spectral_share=0"]
+    assert override(load_preset("fast"), changes) == override(load_preset("fast"), changes[::-1])

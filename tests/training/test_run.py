@@ -28,7 +28,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_description_survives_its_file(tmp_path: Path, tiny_config: Config) -> None:
-    info = RunInfo(tiny_config, (("class", ("Kick", "Snare")), ("room", ("dry",))), "/sounds", None)
+    info = RunInfo(tiny_config, (("class", ("Kick", "Snare")), ("room", ("dry",))), "/sounds", None, 3, ("a.wav",))
     info.write(tmp_path)
     assert RunInfo.read(tmp_path) == info and info.sizes == (2, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

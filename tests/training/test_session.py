@@ -182,6 +182,32 @@ def test_two_processes_train_one_run(
     assert "Traceback" not in result.stderr
 
 
+def test_two_processes_end_with_the_same_weights(
+    environment: dict[str, str], hits_folder: Path, tmp_path: Path, tiny_settings: tuple[str, ...]
+) -> None:
+    driver = tmp_path / "driver.py"
+    driver.write_text(
+        "import os, torch\n"
+        "import ngs.training.run as run\n"
+        "from ngs.cli.main import main\n"
+        "made = []\n"
+        "original = run.NeuralGranularModel\n"
+        "run.NeuralGranularModel = lambda *arguments: made.append(original(*arguments)) or made[-1]\n"
+        "main()\n"
+        "state = made[0].state_dict()\n"
+        "torch.save(state, f\"weights-{os.environ['LOCAL_RANK']}.pt\")\n"
+    )
+    settings = [text for setting in tiny_settings for text in ("--set", setting)]
+    command = [sys.executable, driver, "train", hits_folder, "--out", "run", "--steps", "3", "--devices", "2"]
+    result = subprocess.run(
+        [*command, "--accelerator", "cpu", *settings], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    first, second = (torch.load(tmp_path / f"weights-{rank}.pt") for rank in (0, 1))
+    for name, value in first.items():
+        torch.testing.assert_close(value, second[name], rtol=0, atol=1e-6, msg=f"{name} differs between processes")
+
+
 @pytest.fixture
 def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], decoded: Path) -> Callable[..., str]:
     """Runs `ngs train` here, which must end with exit status 1 and one line, which is returned."""
@@ -238,7 +264,7 @@ def test_a_folder_that_is_no_run_is_one_line(hits_folder: Path, fails: Fails) ->
     "option", [("--steps", "5"), ("--minutes", "1"), ("--seed", "1"), ("--set", "seed=1"), ("--seed", "0")]
 )
 def test_resuming_with_another_budget_is_one_line(run: Path, fails: Fails, option: tuple[str, str]) -> None:
-    assert "--resume goes on as the run was started" in fails("--out", run, "--resume", *option)
+    assert "--resume goes on as the run began" in fails("--out", run, "--resume", *option)
 
 
 def test_a_run_in_the_way_is_one_line(run: Path, fails: Fails, hits_folder: Path) -> None:
