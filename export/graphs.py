@@ -74,7 +74,7 @@ class SpectralEncoderGraph(nn.Module):
         return result
 
     def forward(self, grain: Tensor) -> tuple[Tensor, Tensor]:
-        real, imaginary = self.dft(grain).split(self.dft.q_size, -1)
+        real, imaginary = self.dft(grain)
         magnitudes = torch.sqrt(real * real + imaginary * imaginary).transpose(0, 1).reshape(-1, len(self.dft.bins))
         features = torch.log(self.floor + magnitudes) - self.center
         correction, log_variance = self.rest(self.first(features)).chunk(2, -1)
@@ -115,10 +115,10 @@ class DecoderGraph(nn.Module):
             magnitude = torch.relu(torch.exp(coefficients.clamp_max(self.loudest)) - self.floor)
         else:
             magnitude = 2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7
-        real, imaginary = self.dft(noise).split(self.dft.q_size, -1)
+        real, imaginary = self.dft(noise)
         if self.excitation == "flat":
             magnitude = magnitude / torch.sqrt(real * real + imaginary * imaginary + 1e-18)
-        return self.dft.inverse(torch.cat((real * magnitude, imaginary * magnitude), -1))
+        return self.dft.inverse(real * magnitude, imaginary * magnitude)
 
 
 class PostProcessingGraph(nn.Module):

@@ -11,7 +11,7 @@ from ngs.runtime.bundle import Bundle
 from ngs.runtime.grains import OVERLAP, Assembly, analysis_grains, noise_grains
 
 Array = NDArray[np.float32]
-BATCH = 128  # grains a call: what one call works on stays in the processor's caches
+BATCH = 256  # grains a call: what one call works on stays in the processor's caches
 
 
 def seeded(seed: int, *stream: int) -> np.random.Generator:

@@ -74,7 +74,7 @@ class GrainConfig:
     stages: int = 4  # convolution encoder: stages
     floor: float = 0.07  # magnitude that is small against any sound, |DFT| of a windowed grain
     condition_dropout: float = 0.15  # share of training sounds whose conditions are hidden
-    postprocessing_taps: int = 65  # length of the FIR filter in samples
+    postprocessing_taps: int = 33  # length of the FIR filter in samples
     soft_sign_knee: float = 0.8  # level up to which the soft sign is linear; 0 = x / (1 + |x|) (the paper)
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ def signals(length: int) -> torch.Tensor:
 @pytest.mark.parametrize("length", LENGTHS)
 def test_forward_is_the_dft_in_the_order_of_its_bins(length: int) -> None:
     dft = RealDFT(length)
-    real, imaginary = dft(signals(length)).split(dft.q_size, -1)
+    real, imaginary = dft(signals(length))
     expected = torch.fft.rfft(signals(length))
     assert sorted(set(dft.bins.tolist())) == list(range(length // 2 + 1))
     assert sorted(dft.bins[dft.is_first].tolist()) == list(range(length // 2 + 1))
@@ -34,7 +34,7 @@ def test_forward_is_the_dft_in_the_order_of_its_bins(length: int) -> None:
 @pytest.mark.parametrize("length", LENGTHS)
 def test_inverse_undoes_forward(length: int) -> None:
     dft = RealDFT(length)
-    torch.testing.assert_close(dft.inverse(dft(signals(length))), signals(length), atol=2e-6, rtol=0)
+    torch.testing.assert_close(dft.inverse(*dft(signals(length))), signals(length), atol=2e-6, rtol=0)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -42,6 +42,7 @@ def test_magnitudes_between_the_two_are_a_filter(length: int) -> None:
     dft = RealDFT(length)
     response = torch.rand(length // 2 + 1, generator=torch.Generator().manual_seed(1))
     ordered = response[dft.bins].reshape(dft.k_size, 1, dft.q_size)
-    filtered = dft.inverse(dft(signals(length)) * torch.cat((ordered, ordered), -1))
+    real, imaginary = dft(signals(length))
+    filtered = dft.inverse(real * ordered, imaginary * ordered)
     expected = torch.fft.irfft(torch.fft.rfft(signals(length)) * response, n=length)
     torch.testing.assert_close(filtered, expected, atol=2e-6, rtol=0)
