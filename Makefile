@@ -9,7 +9,7 @@ setup:
 demo: setup
 	@rm -rf demo/run
 	$(NGS) hits demo/sounds --count 40
-	$(NGS) train demo/sounds --out demo/run --steps grain=1500,embedding=900,joint=60
+	$(NGS) train demo/sounds --out demo/run --steps grain=1200,embedding=600,joint=40
 	$(NGS) export demo/run -o demo/drums.ngs
 	$(NGS) render demo/drums.ngs loop --pattern house --bpm 122 --bars 4 -o demo/loop.wav
 	$(NGS) render demo/drums.ngs sample --class Snare --count 4 -o demo/samples
