@@ -222,7 +222,8 @@ def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray
         if number == 0 and label >= 0:
             small.append(corpus.attributes[0].classes[label])
         chosen = sorted(members, key=lambda member: order[member])[: min(number, len(members) - 1)]
-        apart += [member for member in members if owners[member] in {owners[index] for index in chosen}]
+        group = [member for member in members if owners[member] in {owners[index] for index in chosen}]
+        apart += group if len(group) < len(members) else []
     everything = np.arange(len(corpus.names))
     if not apart:
         return everything, everything, ("Too few sounds to keep any apart: validation uses those of training",)

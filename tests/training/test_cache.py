@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -291,6 +292,14 @@ def test_the_split_depends_on_names_and_seed_only() -> None:
 
     assert chosen(0, 0) == chosen(1, 0)
     assert chosen(0, 0) != chosen(0, 1)
+
+
+def test_files_of_the_same_content_are_kept_apart_together() -> None:
+    corpus = make_corpus({"A": 40})
+    twice = replace(corpus, starts=corpus.starts // 2 * 2)
+    training, validation, _ = split(twice, 0.2, 0)
+    assert len(validation) >= 8
+    assert not set(twice.starts[training]) & set(twice.starts[validation])
 
 
 def test_a_single_sound_validates_itself() -> None:

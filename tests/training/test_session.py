@@ -18,7 +18,7 @@ import torch
 
 from ngs.cli import main as command_line
 from ngs.training.config import Config
-from ngs.training.run import Machine
+from ngs.training.run import Machine, RunInfo
 from ngs.training.session import budget, train
 from ngs.training.stages import Phase
 
@@ -304,3 +304,27 @@ def test_a_large_seed_is_a_seed(hits_folder: Path, tmp_path: Path, config: Confi
         assert go(hits_folder, out, budget(replace(config, seed=seed), "steps", "1"), decoded)
         states.append(torch.load(out / "checkpoints" / "joint.ckpt", weights_only=True)["state_dict"])
     assert any(not torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def test_what_was_kept_apart_stays_apart_when_sounds_are_added(
+    hits_folder: Path, tmp_path: Path, config: Config, decoded: Path
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(hits_folder, data)
+    assert go(data, out, budget(config, "steps", "1"), decoded)
+    began = RunInfo.read(out)
+    for path in sorted((data / "Kick").iterdir()):
+        shutil.copy(path, path.with_name(f"A{path.name}"))
+    lines = list[str]()
+    train(data, None, out, config, True, ALONE, decoded, lines.append, lambda done, total: None)
+    assert RunInfo.read(out).validation == began.validation
+    assert any("when the run began: new ones are trained on" in line for line in lines)
+    kept = len(began.validation)
+    assert any(line.endswith(f"{kept} to validate on") for line in lines)
+
+
+def test_devices_that_are_not_there_are_said_before_anything_is_written(
+    fails: Callable[..., str], hits_folder: Path, tmp_path: Path
+) -> None:
+    assert "do not fit this machine" in fails(hits_folder, "--out", tmp_path / "run", "--precision", "7")
+    assert not (tmp_path / "run").exists()

@@ -72,14 +72,14 @@ def test_overlapping_grains_share_one_stream_of_noise() -> None:
 
 def test_postprocessing_is_the_identity_at_first() -> None:
     signal = 0.79 * signals(300)
-    torch.testing.assert_close(PostProcessing(4, 17, 0.8)(signal), signal, atol=1e-6, rtol=0)
+    torch.testing.assert_close(PostProcessing(17, 0.8)(signal), signal, atol=1e-6, rtol=0)
 
 
 def drawn(knee: float = 0.8) -> PostProcessing:
-    postprocessing = PostProcessing(3, 9, knee)
+    postprocessing = PostProcessing(9, knee)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        postprocessing.filters.copy_(torch.randn(3, 9, generator=generator))
+        postprocessing.response.copy_(torch.randn(9, generator=generator))
     return postprocessing
 
 
@@ -89,7 +89,7 @@ def test_postprocessing_is_causal_and_keeps_an_impulse_in_its_place() -> None:
     with torch.no_grad():
         response = drawn()(impulse)[0]
     assert response[:20].abs().max() == 0 and response[29:].abs().max() == 0
-    torch.testing.assert_close(response[20:29], 0.01 * drawn().impulse_response().detach())
+    torch.testing.assert_close(response[20:29], 0.01 * drawn().response.detach())
 
 
 def test_postprocessing_is_bounded() -> None:
