@@ -69,13 +69,21 @@ def free_path(
     components = latent_map["components"]
     spread = np.std((points - points.mean(0)) @ components.T, 0)
     if kind == "walk":
-        return walk(start, components, -1.5 * spread, 1.5 * spread + 1e-9, length, rng)
+        return _within(latent_map, walk(start, components, -spread, spread + 1e-9, length, rng))
     plane = rng.permutation(min(3, len(components)))[:2]
     first, second = plane[0], plane[-1]
     shape = circle if kind == "circle" else spiral
-    axes = (1.2 * spread[first] * components[first], 1.2 * spread[second] * components[second])
+    axes = (0.8 * spread[first] * components[first], 0.8 * spread[second] * components[second])
     turns = max(round(length / 80), 1)
-    return shape(start, *axes, length, turns)
+    return _within(latent_map, shape(start, *axes, length, turns))
+
+
+def _within(latent_map: Mapping[str, NDArray[Any]], path: Array) -> Array:
+    """Bring a path [T, Z] back to the map where it leaves it: beyond, everything is as loud as can be."""
+    components = latent_map["components"]
+    place = (path - latent_map["mean"]) @ components.T
+    inside: Array = path + (np.clip(place, latent_map["low"], latent_map["high"]) - place) @ components
+    return inside.astype(np.float32)
 
 
 def _anchors(points: Array, latent_map: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> tuple[Array, Array]:
