@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ngs.training.config import EmbeddingConfig
 from ngs.training.encoders import LOG_VARIANCE_RANGE
 
+RIDGE = 0.01  # of the mean variance: without it directions that no sound takes would magnify rounding errors
 CLOCKS = 8  # decaying exponentials that tell the decoder how far it is, time constants 1/2, 1, 2 .. 64 steps
 
 
@@ -143,7 +144,7 @@ class EmbeddingPrior(nn.Module):
                 own = residual[rows[:, row - 1] > 0]
                 weight = len(own) / (len(own) + steadiness)
                 covariance = weight * _covariance(own) + (1 - weight) * common
-            covariance = covariance + 1e-3 * covariance.diagonal().mean() * torch.eye(len(covariance))
+            covariance = covariance + RIDGE * covariance.diagonal().mean() * torch.eye(len(covariance))
             self.factor[row] = torch.linalg.cholesky(covariance)
             self.inverse[row] = torch.linalg.inv(self.factor[row])
 
