@@ -5,7 +5,7 @@ NGS := .venv/bin/ngs
 setup:
 	@scripts/setup
 
-# Procedural drum hits, a model trained on them in about three minutes, and what it plays, into demo/
+# Procedural drum hits, a model trained on them in about four minutes, and what it plays, into demo/
 demo: setup
 	@rm -rf demo/run
 	$(NGS) hits demo/sounds --count 40
