@@ -43,15 +43,17 @@ def export_run(
         raise RunError(f"{run} has trained its grains only so far: go on with `ngs train --out {run} --resume`")
     check_target(path)
     audio, labels = read_excerpts(run)
-    _fit_prior(model, audio, labels)
+    paths, condition = _paths(model, audio), one_hot(labels, model.sizes)
+    model.embedding.prior.fit(_embeddings(model, paths, condition), condition)
     graphs = {}
     modules = bundle_graphs(model)
     for key, graph in modules.items():
         say(f"Exporting {key} ...")
         graphs[key] = export_graph(graph)
     say("Comparing every graph with torch ...")
-    golden = _golden_vectors(modules, model, audio, labels, info.sizes)
+    golden = _golden_vectors(modules, model, audio, condition)
     config = info.config
+    embeddings = _embeddings(model, paths, condition)
     manifest = Manifest(
         name=name,
         sample_rate=config.audio.sample_rate,
@@ -66,8 +68,8 @@ def export_run(
         created=datetime.date.today().isoformat(),
         model_card=_model_card(model, info, phase, audio, labels),
     )
-    return write_bundle(path, manifest, graphs, {"latent_map": _latent_map(model, audio, labels, info.sizes),
-                                                 "golden": golden}, zipped)  # fmt: skip
+    latent_map = _latent_map(audio, labels, paths, embeddings, config.audio.hop_length)
+    return write_bundle(path, manifest, graphs, {"latent_map": latent_map, "golden": golden}, zipped)
 
 
 def export_graph(graph: Graph) -> bytes:
@@ -104,11 +106,16 @@ def export_graph(graph: Graph) -> bytes:
 
 
 @torch.no_grad()
-def _fit_prior(model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor) -> None:
-    condition = one_hot(labels, model.sizes)
-    pairs = zip(torch.split(audio, 16), torch.split(condition, 16), strict=True)
-    means = [model.embedding.encode(model.encode(sound)[0], chosen)[0] for sound, chosen in pairs]
-    model.embedding.prior.fit(torch.cat(means), condition)
+def _paths(model: NeuralGranularModel, audio: torch.Tensor) -> torch.Tensor:
+    """Latent means of signals [B, n]: [B, G, Z], a few signals at a time."""
+    return torch.cat([model.encode(part)[0] for part in torch.split(audio, 16)])
+
+
+@torch.no_grad()
+def _embeddings(model: NeuralGranularModel, paths: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    """Embedding means of paths [B, T, Z] under conditions [B, C]: [B, E]."""
+    pairs = zip(torch.split(paths, 64), torch.split(condition, 64), strict=True)
+    return torch.cat([model.embedding.encode(path, chosen)[0] for path, chosen in pairs])
 
 
 @torch.no_grad()
@@ -116,14 +123,13 @@ def _golden_vectors(
     graphs: dict[str, Graph],
     model: NeuralGranularModel,
     audio: torch.Tensor,
-    labels: torch.Tensor,
-    sizes: tuple[int, ...],
+    condition: torch.Tensor,
 ) -> dict[str, np.ndarray]:
     """Inputs and outputs of each graph from torch. Seeded; latents, embeddings and grains are those of real sounds."""
     generator = torch.Generator().manual_seed(0)
     batch = min(3, len(audio))
     path, _ = model.encode(audio[:batch])
-    condition = one_hot(labels[:batch], sizes)
+    condition = condition[:batch]
     embedding, _ = model.embedding.encode(path, condition)
     length = model.config.audio.grain_length
     grains = slice_grains(audio[:batch], length) * analysis_windows(length, path.shape[1])
@@ -152,22 +158,13 @@ def _reference(model: NeuralGranularModel, name: str) -> Any:
     }[name]
 
 
-@torch.no_grad()
 def _latent_map(
-    model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor, sizes: tuple[int, ...]
+    audio: torch.Tensor, labels: torch.Tensor, paths: torch.Tensor, embeddings: torch.Tensor, hop: int
 ) -> dict[str, np.ndarray]:
     """PCA of the latents of grains that are well audible, a sample of them, and the embeddings, with labels.
 
     Free paths start from these points: from the faint ends of sounds they would be all but silent.
     """
-    paths = torch.cat([model.encode(part)[0] for part in torch.split(audio, 16)])
-    embeddings = torch.cat(
-        [
-            model.embedding.encode(p, one_hot(c, sizes))[0]
-            for p, c in zip(torch.split(paths, 64), torch.split(labels, 64), strict=True)
-        ]
-    )
-    hop = model.config.audio.hop_length
     levels = audio.unfold(1, hop, hop).abs().amax(-1)
     sounding = levels > min(AUDIBLE, float(levels.max()) / 2)
     points, owners = paths[sounding].numpy(), labels[torch.nonzero(sounding)[:, 0]].numpy()

@@ -195,7 +195,6 @@ def train_phases(
     info: RunInfo,
     corpus: Corpus,
     training: np.ndarray,
-    validation: np.ndarray,
     machine: Machine,
     callbacks: Callable[[PlannedPhase, int, int], list[Any]],
 ) -> bool:

@@ -112,7 +112,7 @@ def train(
             measured = Validation(out, planned, *signals)
             return [measured, Keeper(out, planned, stop), Display(planned, index, total, measured)]
 
-        return train_phases(out, info, corpus, training, validation, machine, callbacks)
+        return train_phases(out, info, corpus, training, machine, callbacks)
 
 
 def _first_process() -> bool:
