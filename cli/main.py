@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "render": ("ngs.cli.render", "render", "Render sound from a bundle to a WAV or FLAC file."),
     "info": ("ngs.cli.bundle", "info", "Say what a bundle holds."),
     "validate": ("ngs.cli.bundle", "validate", "Check a bundle: hashes, signatures, golden vectors."),
+    "evaluate": ("ngs.cli.evaluate", "evaluate", "Measure a bundle: reconstructions, samples, baselines."),
     "spectrogram": ("ngs.cli.spectrogram", "spectrogram", "Draw spectrograms of sounds side by side."),
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-BLOCKED = ("torch", "lightning", "onnx", "onnxscript", "tensorboard", "matplotlib", "rich")
+BLOCKED = ("torch", "lightning", "onnx", "onnxscript", "tensorboard", "matplotlib", "rich", "sklearn", "scipy")
 # `None` in sys.modules makes an import of it an ImportError.
 HEAD = f"import sys\nsys.modules.update(dict.fromkeys({BLOCKED!r}))\n"
 
@@ -24,8 +24,10 @@ def ngs(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_runtime_imports_without_torch(tmp_path: Path) -> None:
-    names = sorted(path.stem for path in (Path(__file__).parents[1] / "runtime").glob("*.py"))
-    imports = "".join(f"import ngs.runtime.{name}\n" for name in names if name != "__init__")
+    root = Path(__file__).parents[1]
+    paths = [path for part in ("runtime", "evaluation") for path in root.glob(f"{part}/*.py")]
+    names = sorted(f"{path.parent.name}.{path.stem}" for path in paths)
+    imports = "".join(f"import ngs.{name}\n" for name in names if not name.endswith("__init__"))
     result = python(f"{HEAD}import ngs.runtime\nimport ngs.cli.main\n{imports}", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
 
@@ -41,6 +43,8 @@ def test_a_bundle_plays_without_torch(tiny_bundle: Path, tmp_path: Path) -> None
         assert ngs(command, tiny_bundle, cwd=tmp_path).returncode == 0
     result = ngs("hits", "drums", "--count", "1", "--sample-rate", "8000", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
+    result = ngs("evaluate", tiny_bundle, "drums", "--samples", "2", cwd=tmp_path)
+    assert result.returncode == 0 and "pip install scikit-learn" in result.stdout, result.stderr
 
 
 def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
@@ -58,10 +62,10 @@ from ngs.cli.main import main
 try:
     main()
 finally:
-    heavy = {"numpy", "onnxruntime", "torch", "soundfile", "soxr", "lightning", "matplotlib"} & set(sys.modules)
-    print("imported:", sorted(heavy))
+    heavy = {"numpy", "onnxruntime", "torch", "soundfile", "soxr", "lightning", "matplotlib", "sklearn"}
+    print("imported:", sorted(heavy & set(sys.modules)))
 """
-    commands = ["hits", "train", "export", "render", "info", "validate", "spectrogram"]
+    commands = ["hits", "train", "export", "render", "info", "validate", "evaluate", "spectrogram"]
     for arguments in (["--help"], *([command, "--help"] for command in commands), ["--version"]):
         result = python(code, *arguments, cwd=tmp_path)
         assert result.returncode == 0, result.stderr

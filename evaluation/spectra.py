@@ -1,0 +1,62 @@
+"""Power spectrograms and mel bands: every figure of this package starts from these."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from ngs.runtime.grains import OVERLAP, hann
+
+Array = NDArray[np.float32]
+FLOOR = 5e-3  # added to |S|^2 before its logarithm (paper, eq. 9)
+MELS, MEL_FLOOR, MEL_WINDOW = 64, 1e-5, 1024
+
+
+def power_stft(signal: Array, window_length: int) -> Array:
+    """|STFT|^2 of a signal [n]: float32 [1 + 4n // window_length, window_length / 2 + 1].
+
+    Periodic Hann windows, not normalised, 75 % overlap, frames centred on the samples 0, hop, 2 hop, ... of the signal
+    with silence around it: torch.stft(..., pad_mode="constant") as the losses of training have it, frames first.
+    """
+    padded = np.pad(signal, window_length // 2)
+    frames = sliding_window_view(padded, window_length)[:: window_length // OVERLAP]
+    spectrum = np.fft.rfft(frames * hann(window_length))
+    power: Array = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    return power
+
+
+class Spectra:
+    """A signal, float32 [n] at `sample_rate` Hz, and its log spectrograms, each computed once."""
+
+    def __init__(self, signal: Array, sample_rate: int) -> None:
+        self.signal, self.sample_rate = signal, sample_rate
+        self._log_powers: dict[int, Array] = {}
+
+    def log_power(self, window_length: int) -> Array:
+        """log(5e-3 + |S|^2), float32 [frames, bins]."""
+        if window_length not in self._log_powers:
+            self._log_powers[window_length] = np.log(np.float32(FLOOR) + power_stft(self.signal, window_length))
+        return self._log_powers[window_length]
+
+    @cached_property
+    def log_mel(self) -> Array:
+        """log(1e-5 + power) in 64 mel bands, STFT of 1024 samples: float32 [frames, 64]."""
+        mels = power_stft(self.signal, MEL_WINDOW) @ mel_filters(MEL_WINDOW, self.sample_rate).T
+        logarithm: Array = np.log(np.float32(MEL_FLOOR) + mels)
+        return logarithm
+
+
+@cache
+def mel_filters(window_length: int, sample_rate: int, bands: int = MELS) -> Array:
+    """Triangles of height 1 with centres evenly spaced in mel (HTK) from 0 Hz to Nyquist: float32 [bands, bins]."""
+    highest_mel = 2595 * np.log10(1 + sample_rate / 2 / 700)
+    edges = 700 * (10 ** (np.linspace(0, highest_mel, bands + 2) / 2595) - 1)
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    frequency = np.linspace(0, sample_rate / 2, window_length // 2 + 1)
+    rising, falling = (frequency - low) / (centre - low), (high - frequency) / (high - centre)
+    filters: Array = np.maximum(np.minimum(rising, falling), 0).astype(np.float32)
+    filters.setflags(write=False)
+    return filters

@@ -1,0 +1,120 @@
+"""`ngs evaluate`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+Ngs = Callable[..., CompletedProcess[str]]
+DISTANCES = {"lsd_1024", "lsd_2048", "multi_scale", "log_mel", "envelope_db", "level_db"}
+
+
+def document(ngs: Ngs, *arguments: str | Path, cwd: Path) -> Any:
+    return json.loads(ngs("evaluate", *arguments, "--json", cwd=cwd).stdout)
+
+
+def test_what_a_run_set_apart(
+    ngs: Ngs, exported_bundle: Path, hits_folder: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    arguments = (exported_bundle, hits_folder, "--run", trained_run, "--samples", "3")
+    result = document(ngs, *arguments, cwd=tmp_path)
+    assert (result["sounds"], result["reference"]) == (8, 24)
+    for table in ("reconstruction", "through_embedding", "nearest_grain"):
+        assert len(result[table]["by_class"]) == 8 and set(result[table]["mean_of_classes"]) == DISTANCES
+    assert result["mean_sound"]["mean_of_files"]["lsd_1024"] > 0
+    assert result["grain_latents"]["size"] == 16 and result["embedding_latents"]["count"] == 8
+    assert set(result["crispness"]["Kick"]) == {"real", "reconstructed", "sampled"}
+    assert result["sampling"]["frechet"] == {}  # of three sounds a class there are no halves
+    if result["sampling"]["agreement"]:
+        assert set(result["sampling"]["agreement"]["real"]) == set(result["crispness"])
+    assert result == document(ngs, *arguments, cwd=tmp_path)
+    shown = ngs("evaluate", *arguments, cwd=tmp_path)
+    for text in ("8 sounds", "24 training sounds", "mean of classes", "nearest grain", "Kick", "crest dB"):
+        assert text in shown.stdout
+    assert "Reconstructing: 8" in shown.stderr
+
+
+def test_sounds_as_their_own_reference_and_others(
+    ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path
+) -> None:
+    shown = ngs("evaluate", exported_bundle, hits_folder, "--samples", "0", "--limit", "2", cwd=tmp_path).stdout
+    assert "16 sounds" in shown and "each compared with all others" in shown and "Sampling" not in shown
+    arguments = (exported_bundle, hits_folder, "--train", hits_folder, "--samples", "2", "--limit", "2")
+    result = document(ngs, *arguments, cwd=tmp_path)
+    assert (result["sounds"], result["reference"]) == (16, 16)
+    same = result["nearest_grain"]["mean_of_files"]
+    assert same["lsd_1024"] < 0.05 < result["reconstruction"]["mean_of_files"]["lsd_1024"]
+
+
+def test_what_cannot_be_measured_is_said(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "sounds"
+    shutil.copytree(hits_folder / "Kick", data / "kick")
+    shutil.copytree(hits_folder / "Snare", data / "Gong")
+    (data / "Gong" / "broken.wav").write_text("no sound")
+    soundfile.write(data / "kick" / "silent.wav", np.zeros(800), 8000)
+    result = document(ngs, exported_bundle, data, "--samples", "2", cwd=tmp_path)
+    assert set(result["reconstruction"]["by_class"]) == {"Kick", "Gong"} and result["sounds"] == 8
+    notes = "\n".join(result["notes"])
+    assert "no class Gong: measured without" in notes and "Gong/broken.wav" in notes and "kick/silent.wav" in notes
+    assert "real sounds of two classes" in notes and "No real sounds of Clap" in notes
+    assert result["sampling"]["agreement"] is None and set(result["sampling"]["frechet"]) == {"Kick"}
+
+
+def test_one_sound(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    shutil.copy(sorted((hits_folder / "Kick").iterdir())[0], tmp_path / "one")
+    result = document(ngs, exported_bundle, "one", "--samples", "1", cwd=tmp_path)
+    assert result["sounds"] == 1 and result["nearest_grain"]["by_class"] == {}
+    assert "one sound only" in "\n".join(result["notes"])
+
+
+def test_pairs(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path) -> None:
+    sound, other = sorted((hits_folder / "Kick").iterdir())[:2]
+    arguments = ("--pair", sound, sound, "--pair", sound, other)
+    same, different = document(ngs, exported_bundle, *arguments, "--rate", "16000", cwd=tmp_path)
+    assert set(same["other"].values()) == {0.0} and different["other"]["lsd_1024"] > 0
+    assert set(same["ours"]) == DISTANCES and same["seconds"] >= different["seconds"]
+    shown = ngs("evaluate", exported_bundle, *arguments, cwd=tmp_path).stdout
+    assert shown.count(": ours") == 2 and shown.count(": the other") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("nothing",), "There are no sounds in nothing"),
+        (("broken",), "No sound can be used: 1 file left out"),
+        (("nothing", "--run", "nothing"), "is not a run folder"),
+        (("broken", "--run", "run"), "None of the 1 sound that run set apart"),
+        (("broken", "--run", "damaged"), "run.json is damaged"),
+        (("--pair", "broken/a.wav", "broken/a.wav"), "cannot be read as sound"),
+    ],
+)
+def test_an_error_is_one_line(
+    ngs: Ngs, exported_bundle: Path, tmp_path: Path, arguments: tuple[str, ...], text: str
+) -> None:
+    for folder in ("nothing", "broken", "run", "damaged"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "broken" / "a.wav").write_text("no sound")
+    (tmp_path / "run" / "run.json").write_text('{"validation": ["Kick/a.wav"], "labels": null}')
+    (tmp_path / "damaged" / "run.json").write_text("{}")
+    result = ngs("evaluate", exported_bundle, *arguments, cwd=tmp_path, check=False)
+    assert result.returncode == 1 and result.stdout == "" and text in result.stderr
+    assert sum(line.startswith("Error: ") for line in result.stderr.splitlines()) == 1
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), (".", "--pair", "a.wav", "a.wav"), (".", "--rate", "8000"), (".", "--run", ".", "--train", ".")]
+)
+def test_what_does_not_go_together(ngs: Ngs, exported_bundle: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "a.wav").write_text("")
+    result = ngs("evaluate", exported_bundle, *arguments, cwd=tmp_path, check=False)
+    assert result.returncode == 2 and result.stdout == "" and "Usage" in result.stderr
