@@ -125,7 +125,10 @@ def _golden_vectors(
     audio: torch.Tensor,
     condition: torch.Tensor,
 ) -> dict[str, np.ndarray]:
-    """Inputs and outputs of each graph from torch. Seeded; latents, embeddings and grains are those of real sounds."""
+    """Inputs and outputs of each graph from torch. Seeded; latents, embeddings and grains are those of real sounds.
+
+    A graph takes what another one gives: the synthesis the decoder's frames.
+    """
     generator = torch.Generator().manual_seed(0)
     batch = min(3, len(audio))
     path, _ = model.encode(audio[:batch])
@@ -133,29 +136,51 @@ def _golden_vectors(
     embedding, _ = model.embedding.encode(path, condition)
     length = model.config.audio.grain_length
     grains = slice_grains(audio[:batch], length) * analysis_windows(length, path.shape[1])
-    real = {"grain": grains[:, 1], "latent": path[:, 1], "path": path, "condition": condition, "embedding": embedding}
+    onset = torch.eye(batch, 1)
+    values = {
+        "grain": grains[:, 1], "path": path, "condition": condition, "embedding": embedding, "onset": onset,
+        "latent": _decided(model, path, condition),
+    }  # fmt: skip
     vectors = {}
     for name, graph in graphs.items():
-        inputs = []
         for key, shape in graph.inputs.items():
-            noise = torch.rand(batch, *shape, generator=generator) * 2 - 1
-            inputs.append(real.get(key, noise).contiguous())
-            vectors[f"{name}/{key}"] = inputs[-1].numpy()
-        outputs = _reference(model, name)(*inputs)
+            if key not in values:
+                values[key] = torch.rand(batch, *shape, generator=generator) * 2 - 1
+            vectors[f"{name}/{key}"] = values[key].contiguous().numpy()
+        outputs = _reference(model, name, graph)(*(values[key].contiguous() for key in graph.inputs))
         for key, value in zip(graph.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True):
             vectors[f"{name}/{key}"] = value.numpy()
+            if name == "decoder":
+                values[key] = value
     return vectors
 
 
-def _reference(model: NeuralGranularModel, name: str) -> Any:
+def _decided(model: NeuralGranularModel, path: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    """For each condition [N, C] the latent of paths [B, G, Z] whose peaks are clearest: rounding decides none."""
+    latents, chosen = path.flatten(0, 1), []
+    for row in condition:
+        spectra = model.decoder.coefficients(latents, row.expand(len(latents), -1))[:, : model.decoder.bins]
+        steps = torch.cat((spectra.diff(dim=1), spectra[:, 2:] - spectra[:, :-2]), 1)
+        chosen.append(latents[steps.abs().amin(1).argmax()])
+    return torch.stack(chosen)
+
+
+def _reference(model: NeuralGranularModel, name: str, graph: Graph) -> Any:
     """The trained module itself, not the one rewritten for export: golden vectors prove both."""
     return {
         "encoder": model.encoder,
-        "decoder": model.decoder,
+        "decoder": lambda latent, condition: model.decoder.frame(model.decoder.coefficients(latent, condition)),
+        "synthesis": lambda *values: _synthesised(model, graph, values),
         "postprocessing": model.postprocessing.filter_block,
         "embedding_encoder": model.embedding.encode,
         "embedding_decoder": lambda e, c: model.embedding.decode(e, c, model.config.audio.path_length),
     }[name]
+
+
+def _synthesised(model: NeuralGranularModel, graph: Graph, values: tuple[torch.Tensor, ...]) -> Any:
+    named = dict(zip(graph.inputs, values, strict=True))
+    others = {name: named.pop(name, torch.zeros(0)) for name in ("noise", "onset", "phase")}
+    return model.decoder.synthesise(*named.values(), **others)
 
 
 def _latent_map(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from ngs.export.dft import RealDFT
-from ngs.training.decoders import LOUDEST, FilterDecoder
-from ngs.training.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, SpectralEncoder
+from ngs.training.decoders import GrainDecoder
+from ngs.training.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, PROFILE_SCALE, SpectralEncoder
+from ngs.training.excitation import GAIN, excite, next_phase, profile_gain
 from ngs.training.model import NeuralGranularModel
-from ngs.training.synthesis import PostProcessing, soft_sign
+from ngs.training.synthesis import PostProcessing, analysis_windows
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,18 @@ def bundle_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     conditions = sum(model.sizes)
     path = (audio.path_length, latent)
     encoder = SpectralEncoderGraph(model.encoder) if isinstance(model.encoder, SpectralEncoder) else model.encoder
+    bins = length // 2 + 1
+    frame: dict[str, tuple[int, ...]] = {"magnitude": (bins,)}
+    if grain.excitation == "noise":
+        synthesis = Graph(NoiseSynthesisGraph(model.decoder), {**frame, "noise": (length,)}, ("grain",))
+    else:
+        frame |= {"peak": (bins,), "advance": (bins,), "profile": (grain.profile_points,)}
+        inputs = {**frame, "noise": (length,), "onset": (1,), "phase": (bins,)}
+        synthesis = Graph(LockedSynthesisGraph(model.decoder), inputs, ("grain", "next_phase"))
     return {
         "encoder": Graph(encoder, {"grain": (length,)}, ("mean", "log_variance")),
-        "decoder": Graph(
-            DecoderGraph(model.decoder),
-            {"latent": (latent,), "condition": (conditions,), "noise": (length,)},
-            ("grain",),
-        ),
+        "decoder": Graph(DecoderGraph(model.decoder), {"latent": (latent,), "condition": (conditions,)}, tuple(frame)),
+        "synthesis": synthesis,
         "postprocessing": Graph(
             PostProcessingGraph(model.postprocessing),
             {"signal": (model.postprocessing.history + audio.hop_length,)},
@@ -54,96 +59,117 @@ class SpectralEncoderGraph(nn.Module):
     """SpectralEncoder with its DFT as matrix products and its first layers in the order of that DFT's bins."""
 
     center: Tensor
+    profile_center: Tensor
 
     def __init__(self, encoder: SpectralEncoder) -> None:
         super().__init__()
-        self.dft = RealDFT(2 * (len(encoder.center) - 1))
-        self.floor = encoder.floor
+        bins = len(encoder.center) - encoder.points
+        self.dft, self.encoder = RealDFT(2 * (bins - 1)), encoder
         self.register_buffer("center", encoder.center[self.dft.bins])
+        self.register_buffer("profile_center", encoder.center[bins:])
         first = encoder.network[0]
         assert isinstance(first, nn.Linear)
-        self.linear = self._reordered(encoder.linear, 1.0)
-        self.first = self._reordered(first, FEATURE_SCALE)
+        self.linear, self.profile_linear = self._reordered(encoder.linear, bins, 1.0)
+        self.first, self.profile_first = self._reordered(first, bins, FEATURE_SCALE)
         self.rest = encoder.network[1:]
 
-    def _reordered(self, layer: nn.Linear, scale: float) -> nn.Linear:
-        result = nn.Linear(len(self.dft.bins), layer.out_features)
+    def _reordered(self, layer: nn.Linear, bins: int, scale: float) -> tuple[nn.Linear, nn.Linear]:
+        """The layer in two: for the spectrum in the DFT's order, and for the profile."""
+        spectral = nn.Linear(len(self.dft.bins), layer.out_features)
+        profile = nn.Linear(layer.in_features - bins, layer.out_features, bias=False)
         with torch.no_grad():
-            result.weight.copy_(scale * layer.weight[:, self.dft.bins] * self.dft.is_first)
-            result.bias.copy_(layer.bias)
-        return result
+            spectral.weight.copy_(scale * layer.weight[:, self.dft.bins] * self.dft.is_first)
+            spectral.bias.copy_(layer.bias)
+            profile.weight.copy_(scale * layer.weight[:, bins:])
+        return spectral, profile
 
     def forward(self, grain: Tensor) -> tuple[Tensor, Tensor]:
         real, imaginary = self.dft(grain)
         magnitudes = torch.sqrt(real * real + imaginary * imaginary).transpose(0, 1).reshape(-1, len(self.dft.bins))
-        features = torch.log(self.floor + magnitudes) - self.center
-        correction, log_variance = self.rest(self.first(features)).chunk(2, -1)
-        return self.linear(features) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
+        spectral = torch.log(self.encoder.floor + magnitudes) - self.center
+        linear, first = self.linear(spectral), self.first(spectral)
+        if self.encoder.points:
+            profile = PROFILE_SCALE * self.encoder.profile(grain) - self.profile_center
+            linear, first = linear + self.profile_linear(profile), first + self.profile_first(profile)
+        correction, log_variance = self.rest(first).chunk(2, -1)
+        return linear + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
 
 class DecoderGraph(nn.Module):
-    """FilterDecoder with both DFTs as matrix products and its output layers fused into one, in the bins' order.
+    """GrainDecoder up to what its excitation needs, with its two output layers fused into one."""
 
-    The gain of the filter is part of that layer: a is log(gain * (floor + |DFT|)), and DC, whose gain is 0, lies far
-    below the floor.
-    """
-
-    def __init__(self, decoder: FilterDecoder) -> None:
+    def __init__(self, decoder: GrainDecoder) -> None:
         super().__init__()
-        self.dft = RealDFT(decoder.grain_length)
-        self.head, self.excitation = decoder.head, decoder.excitation
-        self.network = decoder.network
+        self.decoder = decoder
         weight: Tensor = decoder.output.weight
         bias: Tensor = decoder.output.bias
-        gain = float(decoder.gain[1])
-        self.floor, self.loudest = gain * decoder.floor, LOUDEST + math.log(gain)
-        if self.head == "log_magnitude":
+        if decoder.head == "log_magnitude":
             weight = torch.cat((weight, decoder.linear.weight), 1)
-            bias = bias + decoder.linear.bias + math.log(gain)
-        audible = decoder.gain[self.dft.bins] > 0
-        self.output = nn.Linear(weight.shape[1], len(self.dft.bins))
+            bias = bias + decoder.linear.bias
+        self.output = nn.Linear(weight.shape[1], weight.shape[0])
         with torch.no_grad():
-            self.output.weight.copy_(weight[self.dft.bins] * audible[:, None])
-            self.output.bias.copy_(torch.where(audible, bias[self.dft.bins], -30.0))
+            self.output.weight.copy_(weight)
+            self.output.bias.copy_(bias)
 
-    def forward(self, latent: Tensor, condition: Tensor, noise: Tensor) -> Tensor:
-        hidden = self.network(torch.cat((latent, condition), -1))
-        if self.head == "log_magnitude":
+    def forward(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
+        hidden = self.decoder.network(torch.cat((latent, condition), -1))
+        if self.decoder.head == "log_magnitude":
             hidden = torch.cat((hidden, latent), -1)
-        coefficients = self.output(hidden).reshape(-1, self.dft.k_size, self.dft.q_size).transpose(0, 1)
-        if self.head == "log_magnitude":
-            magnitude = torch.relu(torch.exp(coefficients.clamp_max(self.loudest)) - self.floor)
-        else:
-            magnitude = 2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7
+        return self.decoder.frame(self.output(hidden))
+
+
+class NoiseSynthesisGraph(nn.Module):
+    """Noise filtered by magnitudes (eq. 7 and 8), both DFTs as matrix products."""
+
+    def __init__(self, decoder: GrainDecoder) -> None:
+        super().__init__()
+        self.dft = RealDFT(decoder.grain_length)
+
+    def forward(self, magnitude: Tensor, noise: Tensor) -> Tensor:
         real, imaginary = self.dft(noise)
-        if self.excitation == "flat":
-            magnitude = magnitude / torch.sqrt(real * real + imaginary * imaginary + 1e-18)
-        return self.dft.inverse(real * magnitude, imaginary * magnitude)
+        ordered = self.dft.ordered(magnitude)
+        return self.dft.inverse(real * ordered, imaginary * ordered)
+
+
+class LockedSynthesisGraph(nn.Module):
+    """One grain of the locked excitation: its phases are the state."""
+
+    window: Tensor
+    onset_difference: Tensor
+    index: Tensor
+
+    def __init__(self, decoder: GrainDecoder) -> None:
+        super().__init__()
+        length = decoder.grain_length
+        self.dft, self.onset_delay = RealDFT(length, length // 2, GAIN), decoder.onset_delay
+        onset, window = analysis_windows(length, 2)
+        self.register_buffer("window", window)
+        self.register_buffer("onset_difference", onset - window)
+        self.register_buffer("index", torch.arange(decoder.bins).float())
+
+    def forward(
+        self, magnitude: Tensor, peak: Tensor, advance: Tensor, profile: Tensor, noise: Tensor, onset: Tensor,
+        phase: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        phase = next_phase(phase, peak, advance, onset)
+        turns = phase + onset * self.onset_delay * (peak - self.index)
+        noise_spectrum = self.dft(noise * (self.window + onset * self.onset_difference))
+        spectrum = excite(self.dft.ordered(magnitude), self.dft.ordered(turns, odd=True), noise_spectrum)
+        return self.dft.inverse(*spectrum) * profile_gain(profile, onset, self.dft.length), phase
 
 
 class PostProcessingGraph(nn.Module):
-    """The FIR filter as a product with a small banded matrix, then the soft sign.
-
-    A block is cut into pieces as long as the filter's history: each needs itself and the piece before it.
-    (A convolution of one channel takes onnxruntime's CPU provider several times longer.)
-    """
+    """The filter's matrix as a constant."""
 
     matrix: Tensor
 
     def __init__(self, postprocessing: PostProcessing) -> None:
         super().__init__()
-        self.knee, self.piece = postprocessing.knee, postprocessing.history
-        matrix = torch.zeros(2 * self.piece, self.piece)
-        for delay, value in enumerate(postprocessing.response.detach()):
-            place = torch.arange(self.piece)
-            matrix[place + self.piece - delay, place] = value
-        self.register_buffer("matrix", matrix)
+        self.postprocessing = postprocessing
+        self.register_buffer("matrix", postprocessing.matrix().detach())
 
     def forward(self, signal: Tensor) -> Tensor:
-        before = signal[:, : -self.piece].reshape(-1, signal.shape[1] // self.piece - 1, self.piece)
-        pieces = signal[:, self.piece :].reshape(-1, signal.shape[1] // self.piece - 1, self.piece)
-        filtered = (torch.cat((before, pieces), -1) @ self.matrix).reshape(-1, signal.shape[1] - self.piece)
-        return soft_sign(filtered, self.knee)
+        return self.postprocessing.filter_block(signal, self.matrix)
 
 
 class EmbeddingEncoderGraph(nn.Module):

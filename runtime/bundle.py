@@ -139,7 +139,10 @@ class Bundle:
         return self._archive("golden")
 
     def largest_errors(self) -> dict[str, float]:
-        """Run every graph on its golden inputs: the largest difference to the golden outputs, by graph."""
+        """Run every graph on its golden inputs: the largest difference to the golden outputs, by graph.
+
+        Relative to the largest value of an output where that is above 1.
+        """
         golden = self.golden()
         errors = {}
         for name, graph in self.manifest.graphs.items():
@@ -154,7 +157,8 @@ class Bundle:
             if any(ours.shape != theirs.shape for ours, theirs in zip(outputs, expected, strict=True)):
                 raise BundleError(f"{self.path}: golden vectors of {name} have other shapes than its outputs")
             errors[name] = max(
-                float(np.abs(ours - theirs).max()) for ours, theirs in zip(outputs, expected, strict=True)
+                float(np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max()))
+                for ours, theirs in zip(outputs, expected, strict=True)
             )
         return errors
 

@@ -6,13 +6,14 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_FILE_BYTES = 1 << 30
 DTYPES = ("float32",)
 BATCH = "batch"
-REQUIRED_GRAPHS = ("encoder", "decoder", "postprocessing", "embedding_encoder", "embedding_decoder")
+REQUIRED_GRAPHS = ("encoder", "decoder", "synthesis", "postprocessing", "embedding_encoder", "embedding_decoder")
 REQUIRED_FILES = ("latent_map", "golden")
+PROFILE_POINTS = 64  # the most a synthesis graph may ask for
 HISTORY_SAMPLES = 65536  # the longest past a post-processing graph may ask for
 
 
@@ -31,7 +32,10 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class GraphSpec:
-    """One ONNX file and its signature. `states` are tensors a streaming graph hands from one call to the next."""
+    """One ONNX file and its signature.
+
+    `states` are the inputs that a graph hands from one call to the next: the state s comes back as the output next_s.
+    """
 
     file: str
     sha256: str
@@ -122,6 +126,8 @@ class Manifest:
                     raise _wrong(f"{field}.{name}", "an entry", "none")
         for name, (inputs, outputs) in self._signatures().items():
             graph = self.graphs[name]
+            states = tuple(tensor for tensor in inputs if f"next_{tensor.name}" in [other.name for other in outputs])
+            _compare(f"graphs.{name}.states", states, graph.states)
             _compare(f"graphs.{name}.inputs", inputs, graph.inputs)
             _compare(f"graphs.{name}.outputs", outputs, graph.outputs)
 
@@ -137,7 +143,19 @@ class Manifest:
         if not self.hop_length <= signal <= self.hop_length + HISTORY_SAMPLES:
             expected = f"{self.hop_length} to {self.hop_length + HISTORY_SAMPLES} samples"
             raise _wrong("graphs.postprocessing.inputs[0].shape", expected, signal)
-        grain, path = (self.grain_length,), (self.path_length, self.latent_size)
+        grain, path, bins = (self.grain_length,), (self.path_length, self.latent_size), self.grain_length // 2 + 1
+        frame: tuple[TensorSpec, ...] = (tensor("magnitude", bins),)
+        synthesis: tuple[TensorSpec, ...] = (tensor("noise", *grain),)
+        synthesised: tuple[TensorSpec, ...] = (tensor("grain", *grain),)
+        if self.graphs["synthesis"].states:
+            points = self._profile_points()
+            frame += (
+                tensor("peak", bins),
+                tensor("advance", bins),
+                tensor("profile", points),
+            )
+            synthesis += (tensor("onset", 1), tensor("phase", bins))
+            synthesised += (tensor("next_phase", bins),)
         condition = tensor("condition", self.condition_size)
 
         def gaussian(size: int) -> tuple[TensorSpec, ...]:
@@ -145,15 +163,20 @@ class Manifest:
 
         return {
             "encoder": ((tensor("grain", *grain),), gaussian(self.latent_size)),
-            "decoder": (
-                (tensor("latent", self.latent_size), condition, tensor("noise", *grain)), (tensor("grain", *grain),)
-            ),
+            "decoder": ((tensor("latent", self.latent_size), condition), frame),
+            "synthesis": (frame + synthesis, synthesised),
             "postprocessing": ((tensor("signal", signal),), (tensor("audio", self.hop_length),)),
             "embedding_encoder": ((tensor("path", *path), condition), gaussian(self.embedding_size)),
             "embedding_decoder": (
                 (tensor("embedding", self.embedding_size), condition), (tensor("path", *path),)
             ),
         }  # fmt: skip
+
+    def _profile_points(self) -> int:
+        shapes = {spec.name: spec.shape for spec in self.graphs["synthesis"].inputs}
+        shape = shapes.get("profile", ())
+        points = shape[1] if len(shape) == 2 else None
+        return _integer(points, "graphs.synthesis.inputs.profile.shape", 1, PROFILE_POINTS)
 
 
 def _compare(field: str, expected: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...]) -> None:

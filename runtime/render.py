@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.bundle import Bundle
+from ngs.runtime.excitation import Phases
 from ngs.runtime.grains import OVERLAP, Assembly, analysis_grains, noise_grains
 
 Array = NDArray[np.float32]
@@ -35,16 +36,18 @@ def decode(bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool 
     count = len(path)
     noise = noise_grains(seed, count, manifest.grain_length)
     conditions = np.broadcast_to(condition, (count, manifest.condition_size))
+    onset = np.zeros((count, 1), dtype=np.float32)
+    onset[:1] = 1.0
+    phases = Phases() if manifest.graphs["synthesis"].states else None
     assembly = Assembly(count, manifest.grain_length)
     for at in range(0, count, BATCH):
         part = slice(at, at + BATCH)
-        (grains,) = bundle.run(
-            "decoder",
-            latent=np.ascontiguousarray(path[part], dtype=np.float32),
-            condition=np.ascontiguousarray(conditions[part]),
-            noise=np.ascontiguousarray(noise[part]),
-        )
-        assembly.add(grains)
+        latent = np.ascontiguousarray(path[part], dtype=np.float32)
+        values = bundle.run("decoder", latent=latent, condition=np.ascontiguousarray(conditions[part]))
+        frame = dict(zip((spec.name for spec in manifest.graphs["decoder"].outputs), values, strict=True))
+        if phases:
+            frame |= {"onset": onset[part], "phase": phases.before(frame["peak"], frame["advance"])}
+        assembly.add(bundle.run("synthesis", **frame, noise=np.ascontiguousarray(noise[part]))[0])
     return postprocess(bundle, assembly.signal(tail))
 
 

@@ -115,7 +115,9 @@ def _graph_spec(file: str, model: bytes) -> GraphSpec:
         tuple(TensorSpec(*values) for values in signature(side))
         for side in (session.get_inputs(), session.get_outputs())
     )
-    return GraphSpec(file, _sha256(model), inputs, outputs)
+    following = {tensor.name for tensor in outputs}
+    states = tuple(tensor for tensor in inputs if f"next_{tensor.name}" in following)
+    return GraphSpec(file, _sha256(model), inputs, outputs, states)
 
 
 def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from typing import Any
 
+PROFILE_POINTS = 8  # of the energy within a grain
+
 
 class ConfigError(ValueError):
     """A preset, section, key or value that does not exist or is out of range."""
@@ -65,14 +67,16 @@ class GrainConfig:
         "spectral"  # "spectral": log magnitude spectrum; "convolution": strided residual convolutions (the paper)
     )
     decoder: str = "log_magnitude"  # over a floor, PCA path; or "sigmoid": 2 sigmoid(h)^ln 10 (the paper)
-    excitation: str = "flat"  # "flat": noise with its magnitudes levelled; "noise": as it comes (the paper)
+    excitation: str = (
+        "locked"  # "locked": tones with steady phases and levelled noise; "noise": noise alone (the paper)
+    )
     latent_size: int = 256
     hidden_size: int = 512  # width of the linear layers
     blocks: int = 2  # residual blocks of each
     channels: int = 128  # convolution encoder: channels
     stride: int = 4  # convolution encoder: stride of each stage
     stages: int = 4  # convolution encoder: stages
-    floor: float = 0.07  # magnitude that is small against any sound, |DFT| of a windowed grain
+    floor: float = 0.007  # magnitude that is small against any sound, |DFT| of a windowed grain
     condition_dropout: float = 0.15  # share of training sounds whose conditions are hidden
     postprocessing_taps: int = 33  # length of the FIR filter in samples
     soft_sign_knee: float = 0.8  # level up to which the soft sign is linear; 0 = x / (1 + |x|) (the paper)
@@ -80,13 +84,22 @@ class GrainConfig:
     def __post_init__(self) -> None:
         _require(self.encoder in ("spectral", "convolution"), "grain.encoder is 'spectral' or 'convolution'")
         _require(self.decoder in ("log_magnitude", "sigmoid"), "grain.decoder is 'log_magnitude' or 'sigmoid'")
-        _require(self.excitation in ("flat", "noise"), "grain.excitation is 'flat' or 'noise'")
+        _require(self.excitation in ("locked", "noise"), "grain.excitation is 'locked' or 'noise'")
+        _require(
+            self.excitation == "noise" or (self.encoder, self.decoder) == ("spectral", "log_magnitude"),
+            "grain.excitation 'locked' needs grain.encoder 'spectral' and grain.decoder 'log_magnitude'",
+        )
         _require(2 <= self.latent_size <= 4096, "grain.latent_size lies between 2 and 4096")
         _require(0 <= self.soft_sign_knee < 1, "grain.soft_sign_knee lies in [0, 1)")
         _require(self.floor > 0, "grain.floor is above 0")
         for key in ("hidden_size", "channels", "stride", "stages"):
             _require(getattr(self, key) >= 1, f"grain.{key} is {getattr(self, key)}: choose at least 1")
         _require(self.blocks >= 0, f"grain.blocks is {self.blocks}: choose at least 0")
+
+    @property
+    def profile_points(self) -> int:
+        """Points of the energy profile within a grain, which the locked excitation follows."""
+        return PROFILE_POINTS if self.excitation == "locked" else 0
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from ngs.training.config import AudioConfig, GrainConfig
+from ngs.training.excitation import energy_profile
 
 LOG_VARIANCE_RANGE = (-12.0, 4.0)
 START_LOG_VARIANCE = -4.0  # certain enough that the linear path works from the first step
 FEATURE_SCALE = 0.6  # brings log magnitudes to the order of 1 for the network
+PROFILE_SCALE = 4.0  # weight of a point of the energy profile beside a log magnitude
 
 
 class ResidualBlock(nn.Module):
@@ -33,24 +35,25 @@ def zero_linear(in_size: int, out_size: int) -> nn.Linear:
 
 
 class SpectralEncoder(nn.Module):
-    """Log magnitude spectrum, a linear path that starts as a PCA, and a residual network that starts at zero.
+    """Log spectrum and energy profile, a linear path that starts as a PCA, and a network that starts at zero.
 
-    Beyond the paper: about 1 MMAC a grain where the convolutions take 190, and useful from the first step.
+    Beyond the paper: under 1 MMAC a grain where the convolutions take 190, and useful from the first step. A feature
+    vector [F] is log(floor + |DFT|) of L/2 + 1 bins, then PROFILE_SCALE times the S points of the profile.
     """
 
     center: Tensor
 
     def __init__(self, audio: AudioConfig, grain: GrainConfig) -> None:
         super().__init__()
-        bins = audio.grain_length // 2 + 1
-        self.floor = grain.floor
-        self.register_buffer("center", torch.zeros(bins))
-        self.linear = nn.Linear(bins, grain.latent_size)
+        self.floor, self.points = grain.floor, grain.profile_points
+        features = audio.grain_length // 2 + 1 + self.points
+        self.register_buffer("center", torch.zeros(features))
+        self.linear = nn.Linear(features, grain.latent_size)
         output = zero_linear(grain.hidden_size, 2 * grain.latent_size)
         with torch.no_grad():
             output.bias[grain.latent_size :] = START_LOG_VARIANCE
         self.network = nn.Sequential(
-            nn.Linear(bins, grain.hidden_size),
+            nn.Linear(features, grain.hidden_size),
             *(ResidualBlock(grain.hidden_size) for _ in range(grain.blocks)),
             nn.SiLU(),
             output,
@@ -58,13 +61,21 @@ class SpectralEncoder(nn.Module):
 
     def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
         """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
-        return self.encode_magnitudes(magnitude_spectrum(grains))
+        return self.encode_features(self.features(magnitude_spectrum(grains), self.profile(grains)))
 
-    def encode_magnitudes(self, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
-        """Magnitude spectra |DFT| [N, L/2+1] -> mean, log-variance [N, Z]."""
-        features = torch.log(self.floor + magnitudes) - self.center
-        correction, log_variance = self.network(FEATURE_SCALE * features).chunk(2, -1)
-        return self.linear(features) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
+    def profile(self, grains: Tensor) -> Tensor:
+        """Windowed grains [N, L] -> energy profiles [N, S]."""
+        return energy_profile(grains, self.points) if self.points else grains[:, :0]
+
+    def features(self, magnitudes: Tensor, profile: Tensor) -> Tensor:
+        """Magnitude spectra |DFT| [N, L/2+1] and profiles [N, S] -> feature vectors [N, F]."""
+        return torch.cat((torch.log(self.floor + magnitudes), PROFILE_SCALE * profile), -1)
+
+    def encode_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Feature vectors [N, F] -> mean, log-variance [N, Z]."""
+        centered = features - self.center
+        correction, log_variance = self.network(FEATURE_SCALE * centered).chunk(2, -1)
+        return self.linear(centered) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
 
 def magnitude_spectrum(grains: Tensor) -> Tensor:

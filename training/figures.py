@@ -14,7 +14,7 @@ def spectrogram_pairs(inputs: Tensor, outputs: Tensor, sample_rate: int) -> Figu
     axes = figure.subplots(2, len(inputs), squeeze=False, sharex=True, sharey=True)
     for row, (name, signals) in enumerate((("input", inputs), ("reconstruction", outputs))):
         for column, signal in enumerate(signals):
-            decibels = 10 * (power_stft(signal[None], 1024)[0] + 1e-3).log10()
+            decibels = 10 * (power_stft(signal[None], 1024)[0].T + 1e-3).log10()
             extent = (0, len(signal) / sample_rate, 0, sample_rate / 2000)
             axes[row, column].imshow(
                 decibels.cpu().numpy(), origin="lower", aspect="auto", extent=extent, vmin=-30, vmax=50, cmap="magma"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ngs.training.config import LossConfig
 
@@ -20,38 +21,65 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean()
 
 
+class _PowerSpectrum(torch.autograd.Function):
+    """|DFT|^2 of real frames [..., n]: [..., n/2+1]. Its gradient takes a real transform, torch's own a complex one."""
+
+    @staticmethod
+    def forward(ctx: Any, frames: Tensor) -> Tensor:
+        spectrum = torch.fft.rfft(frames)
+        ctx.save_for_backward(spectrum)
+        power: Tensor = spectrum.real.square() + spectrum.imag.square()
+        return power
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (spectrum,) = ctx.saved_tensors
+        weighted = gradient * spectrum
+        weighted[..., 0] *= 2  # the bins that have no conjugate
+        weighted[..., -1] *= 2
+        transposed: Tensor = torch.fft.irfft(weighted, n=2 * (spectrum.shape[-1] - 1), norm="forward")
+        return transposed
+
+
 def power_stft(signal: Tensor, window_length: int) -> Tensor:
-    """|STFT|^2 of signals [B, n], 75 % overlap: [B, window_length / 2 + 1, frames]."""
-    window = torch.hann_window(window_length, device=signal.device)
-    spectrum = torch.stft(
-        signal, window_length, window_length // 4, window=window, pad_mode="constant", return_complex=True
+    """|STFT|^2 of signals [B, n], 75 % overlap, frames centred on multiples of the hop: [B, frames, bins].
+
+    Bins: window_length / 2 + 1; frames: n // hop + 1. The same values as torch.stft's, several times faster to
+    differentiate.
+    """
+    hop = window_length // 4
+    frames = signal.shape[1] // hop + 1
+    padded = nn.functional.pad(signal, (window_length // 2, (frames + 3) * hop - signal.shape[1] - window_length // 2))
+    blocks = padded.reshape(len(padded), -1, hop)
+    overlapping = torch.cat([blocks[:, shift : shift + frames] for shift in range(4)], -1)
+    power: Tensor = _PowerSpectrum.apply(  # type: ignore[no-untyped-call]
+        overlapping * torch.hann_window(window_length, device=signal.device)
     )
-    return spectrum.real.square() + spectrum.imag.square()
+    return power
 
 
 def log_spectral_distance(x: Tensor, y: Tensor, window_length: int, floor: float = 5e-3) -> Tensor:
     """LSD [B] of signals [B, n]: root mean square over bins of log(floor + |S|^2), mean over frames."""
     difference = torch.log(floor + power_stft(x, window_length)) - torch.log(floor + power_stft(y, window_length))
-    return difference.square().mean(1).sqrt().mean(-1)
+    return difference.square().mean(-1).sqrt().mean(-1)
 
 
 def multi_scale_distance(x: Tensor, y: Tensor, loss: LossConfig) -> Tensor:
     """L1 between log(floor + |S|^2) of signals [B, n] over all windows, on linear and log frequency (eq. 9): scalar.
 
-    Both signals share one transform a scale. The log-frequency terms compare bins averaged in bands, six an octave,
-    so that low bins weigh as much as high ones.
+    The log-frequency terms compare bins averaged in bands, six an octave, so that low bins weigh as much as high ones.
     """
     with torch.autocast(x.device.type, enabled=False):  # power spectra overflow 16 bits
-        both = torch.cat((x.float(), y.float()))
         total = x.new_zeros(())
         for window_length in loss.windows:
-            power = power_stft(both, window_length)
-            ours, target = torch.log(loss.floor + power).chunk(2)
-            total = total + (ours - target).abs().mean()
+            ours = power_stft(x.float(), window_length)
+            with torch.no_grad():
+                target = power_stft(y.float(), window_length)
+            total = total + (torch.log(loss.floor + ours) - torch.log(loss.floor + target)).abs().mean()
             if loss.log_frequency > 0:
-                bands = _log_bands(window_length, x.device)
-                ours, target = torch.log(loss.floor + bands @ power).chunk(2)
-                total = total + loss.log_frequency * (ours - target).abs().mean()
+                bands = _log_bands(window_length, x.device).T
+                banded = torch.log(loss.floor + ours @ bands) - torch.log(loss.floor + target @ bands)
+                total = total + loss.log_frequency * banded.abs().mean()
     return total / (len(loss.windows) * (1 + loss.log_frequency))
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ngs.training.config import Config
-from ngs.training.decoders import FilterDecoder
+from ngs.training.decoders import GrainDecoder
 from ngs.training.embedding import EmbeddingVAE
 from ngs.training.encoders import ConvolutionEncoder, SpectralEncoder, magnitude_spectrum
 from ngs.training.synthesis import PostProcessing, analysis_windows, noise_grains, overlap_add, slice_grains
@@ -29,7 +29,7 @@ class NeuralGranularModel(nn.Module):
             if grain.encoder == "spectral"
             else ConvolutionEncoder(config.audio, grain)
         )
-        self.decoder = FilterDecoder(config.audio, grain, sum(sizes))
+        self.decoder = GrainDecoder(config.audio, grain, sum(sizes))
         self.postprocessing = PostProcessing(grain.postprocessing_taps, grain.soft_sign_knee)
         self.embedding = EmbeddingVAE(grain.latent_size, sizes, config.embedding)
 
@@ -47,9 +47,10 @@ class NeuralGranularModel(nn.Module):
         length = self.config.audio.grain_length
         noise = noise_grains(batch, grains, length, path.device)
         repeated = condition[:, None].expand(-1, grains, -1)
-        decoded = self.decoder(path.flatten(0, 1), repeated.flatten(0, 1), noise.flatten(0, 1))
+        coefficients = self.decoder.coefficients(path.flatten(0, 1), repeated.flatten(0, 1))
         with torch.autocast(path.device.type, enabled=False):  # sound needs all 24 bits, whatever the layers run in
-            audio: Tensor = self.postprocessing(overlap_add(decoded.float().unflatten(0, (batch, grains))))
+            decoded = self.decoder.grains(coefficients.float().reshape(batch, grains, -1), noise)
+            audio: Tensor = self.postprocessing(overlap_add(decoded))
         return audio
 
     @torch.no_grad()
@@ -60,7 +61,7 @@ class NeuralGranularModel(nn.Module):
         log-magnitude decoder.
         """
         assert isinstance(self.encoder, SpectralEncoder)
-        features = torch.log(self.encoder.floor + magnitude_spectrum(grains))
+        features = self.encoder.features(magnitude_spectrum(grains), self.encoder.profile(grains))
         center = features.mean(0)
         covariance = torch.cov((features - center).T.double())
         variances, directions = (part.flip(-1).float() for part in torch.linalg.eigh(covariance))

@@ -34,6 +34,7 @@ from ngs.training.synthesis import analysis_windows
 
 EXCERPTS = 512
 RUN_FORMAT = 1
+STRETCH = 24  # grains of a sequence where only grains are learned
 
 
 class RunError(ValueError):
@@ -248,6 +249,10 @@ def phase_batches(
     if planned.phase.through_embedding:
         # whole sounds are learned at their own level: a sampled hit is not to be quiet by chance
         config = replace(config, data=replace(config.data, gain_db=0.0))
+    else:  # many short stretches teach grains more than few long ones, whose ends are silent
+        step = config.embedding.grains_per_step
+        length = min(config.audio.path_length, step * max(STRETCH // step, 1))
+        config = replace(config, audio=replace(config.audio, path_length=length))
     return SequenceBatches(corpus, sounds, config, size, rank)
 
 

@@ -143,14 +143,16 @@ class SpectraPhase(Phase):
         grains = batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1])
         with torch.no_grad():
             magnitudes = augment_magnitudes(magnitude_spectrum(grains), config.data)
-        mean, log_variance = model.encoder.encode_magnitudes(magnitudes)
+            features = model.encoder.features(magnitudes, model.encoder.profile(grains))
+        mean, log_variance = model.encoder.encode_features(features)
         condition = self.conditions(batch["label"], config.grain.condition_dropout)
         decoded = model.decoder.coefficients(sample_normal(mean, log_variance), condition)
         # what lies below the floor does not sound and is not told apart; twice the magnitude's logarithm is the power's
-        target = torch.log(config.grain.floor + magnitudes)
-        distance = 2 * (decoded.clamp_min(math.log(config.grain.floor)) - target).abs().mean()
+        bins = magnitudes.shape[1]
+        spectral = decoded[:, :bins].clamp_min(math.log(config.grain.floor)) - features[:, :bins]
+        profile = decoded[:, bins:] - features[:, bins:]
         return {
-            "distance": distance,
+            "distance": 2 * (spectral.abs().sum(1) + profile.abs().sum(1)).mean() / bins,
             "kl": kl_divergence(mean, log_variance),
         }
 
