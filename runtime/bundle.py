@@ -8,6 +8,7 @@ import io
 import json
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 NO_FOLDER = "/nonexistent"
+UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError)  # of a damaged archive
 TOLERANCE = 1e-4  # largest error of a graph against its golden vectors
 
 
@@ -181,7 +183,7 @@ class Bundle:
                     raise BundleError(f"{self.path}: {spec.file} unpacks to more than {MAX_FILE_BYTES >> 20} MiB")
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return {key: arrays[key] for key in arrays.files}
-        except (ValueError, OSError, zipfile.BadZipFile, KeyError, EOFError, MemoryError) as error:
+        except (*UNREADABLE, KeyError, MemoryError) as error:
             if isinstance(error, BundleError):
                 raise
             raise BundleError(f"{self.path}: {spec.file} is not an archive of plain arrays ({error})") from error
@@ -218,7 +220,7 @@ class _Files:
                     content = file.read(most + 1)
             else:
                 content = (self.path / name).read_bytes()
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+        except UNREADABLE as error:
             raise BundleError(f"{self.path}: {name} cannot be read ({error})") from error
         if len(content) != size:
             raise BundleError(f"{self.path}: {name} has {len(content)} bytes, expected {size}")
