@@ -29,5 +29,6 @@ class Phases:
             step = 2 * advance[0] - np.float32(0.25) if first else advance[grain]
             turns = phases[grain][follow[grain]] + step
             np.subtract(turns, np.floor(turns), out=phases[grain + 1])
-        self._last = phases[-1]
+        if len(peak):
+            self._last = phases[-1]
         return phases[:-1]
