@@ -19,8 +19,10 @@ from ngs.runtime.manifest import Condition, Manifest
 from ngs.runtime.writer import write_bundle
 
 LENGTH, HOP, LATENT, EMBEDDING, PATH, HISTORY = 256, 64, 4, 4, 8, 16
+BINS, POINTS = LENGTH // 2 + 1, 4
 CLASSES = ("Kick", "Snare", "Hat")
 Shapes = dict[str, tuple[int, ...]]
+Weights = Callable[..., NDArray[np.float32]]
 
 
 def make_graph(
@@ -40,7 +42,7 @@ def make_graph(
     return model.SerializeToString()
 
 
-def tiny_graphs() -> dict[str, bytes]:
+def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
     rng = np.random.default_rng(0)
 
     def weights(*shape: int) -> NDArray[np.float32]:
@@ -58,15 +60,7 @@ def tiny_graphs() -> dict[str, bytes]:
             [node("Identity", ["grain"], ["x"]), *gaussian],
             {"a": weights(LENGTH, LATENT), "b": weights(LENGTH, LATENT)},
         ),
-        "decoder": make_graph(
-            {"latent": (LATENT,), "condition": (c,), "noise": (LENGTH,)}, {"grain": (LENGTH,)},
-            [
-                node("Concat", ["latent", "condition"], ["x"], axis=1),
-                node("MatMul", ["x", "a"], ["gain"]),
-                node("Mul", ["gain", "noise"], ["grain"]),
-            ],
-            {"a": weights(LATENT + c, LENGTH)},
-        ),
+        **(_locked(weights) if excitation == "locked" else _filtered(weights)),
         "postprocessing": make_graph(
             {"signal": (HISTORY + HOP,)}, {"audio": (HOP,)},
             [node("MatMul", ["signal", "a"], ["x"]), node("Softsign", ["x"], ["audio"])], {"a": taps},
@@ -88,6 +82,75 @@ def tiny_graphs() -> dict[str, bytes]:
     }  # fmt: skip
 
 
+def _locked(weights: Weights) -> dict[str, bytes]:
+    """Peaks beside the bins, any advances; the synthesis has the phases' real law, and sines of them for tones."""
+    node, x = helper.make_node, LATENT + len(CLASSES)
+    frame: Shapes = {"magnitude": (BINS,), "peak": (BINS,), "advance": (BINS,), "profile": (POINTS,)}
+    return {
+        "decoder": make_graph(
+            {"latent": (LATENT,), "condition": (len(CLASSES),)}, frame,
+            [
+                node("Concat", ["latent", "condition"], ["x"], axis=1),
+                node("MatMul", ["x", "a"], ["magnitude"]),
+                node("MatMul", ["x", "b"], ["side"]),
+                node("Sign", ["side"], ["step"]),
+                node("Add", ["step", "index"], ["place"]),
+                node("Clip", ["place", "zero", "last"], ["peak"]),
+                node("MatMul", ["x", "c"], ["advance"]),
+                node("MatMul", ["x", "d"], ["profile"]),
+            ],
+            {
+                "a": weights(x, BINS), "b": weights(x, BINS), "c": weights(x, BINS), "d": weights(x, POINTS),
+                "index": np.arange(BINS, dtype=np.float32), "zero": np.array(0, np.float32),
+                "last": np.array(BINS - 1, np.float32),
+            },
+        ),
+        "synthesis": make_graph(
+            {**frame, "noise": (LENGTH,), "onset": (1,), "phase": (BINS,)}, {"grain": (LENGTH,), "next_phase": (BINS,)},
+            [
+                node("Cast", ["peak"], ["follow"], to=TensorProto.INT64),
+                node("GatherElements", ["phase", "follow"], ["before"], axis=1),
+                node("Add", ["onset", "one"], ["hops"]),
+                node("Mul", ["advance", "hops"], ["moved"]),
+                node("Mul", ["onset", "quarter"], ["start"]),
+                node("Add", ["before", "moved"], ["after"]),
+                node("Sub", ["after", "start"], ["turns"]),
+                node("Floor", ["turns"], ["whole"]),
+                node("Sub", ["turns", "whole"], ["next_phase"]),
+                node("Mul", ["next_phase", "circle"], ["angle"]),
+                node("Sin", ["angle"], ["sine"]),
+                node("Mul", ["sine", "magnitude"], ["tones"]),
+                node("MatMul", ["tones", "a"], ["tone"]),
+                node("MatMul", ["profile", "b"], ["level"]),
+                node("Mul", ["level", "noise"], ["hiss"]),
+                node("Mul", ["hiss", "hops"], ["breath"]),
+                node("Add", ["tone", "breath"], ["grain"]),
+            ],
+            {
+                "one": np.array(1, np.float32), "quarter": np.array(0.25, np.float32),
+                "circle": np.array(2 * np.pi, np.float32), "a": weights(BINS, LENGTH), "b": weights(POINTS, LENGTH),
+            },
+        ),
+    }  # fmt: skip
+
+
+def _filtered(weights: Weights) -> dict[str, bytes]:
+    """The noise variant: magnitudes and noise, no state."""
+    node = helper.make_node
+    return {
+        "decoder": make_graph(
+            {"latent": (LATENT,), "condition": (len(CLASSES),)}, {"magnitude": (BINS,)},
+            [node("Concat", ["latent", "condition"], ["x"], axis=1), node("MatMul", ["x", "a"], ["magnitude"])],
+            {"a": weights(LATENT + len(CLASSES), BINS)},
+        ),
+        "synthesis": make_graph(
+            {"magnitude": (BINS,), "noise": (LENGTH,)}, {"grain": (LENGTH,)},
+            [node("MatMul", ["magnitude", "a"], ["gain"]), node("Mul", ["gain", "noise"], ["grain"])],
+            {"a": weights(BINS, LENGTH)},
+        ),
+    }  # fmt: skip
+
+
 def tiny_manifest() -> Manifest:
     """Without graphs and files, which `write_bundle` fills in."""
     return Manifest(
@@ -98,13 +161,16 @@ def tiny_manifest() -> Manifest:
 
 
 def tiny_arrays(graphs: dict[str, bytes]) -> dict[str, dict[str, NDArray[np.generic]]]:
-    """The latent map, and golden vectors as onnxruntime itself computes them."""
+    """The latent map, and golden vectors as onnxruntime itself computes them: the synthesis of the decoder's frames."""
     rng = np.random.default_rng(1)
     golden: dict[str, NDArray[np.generic]] = {}
     for name, model in graphs.items():
         session = make_session(model, "cpu", 1, name)
         inputs = {
-            tensor.name: rng.uniform(-1, 1, (2, *tensor.shape[1:])).astype(np.float32)
+            tensor.name: golden.get(
+                f"decoder/{tensor.name}" if name == "synthesis" else "",
+                rng.uniform(-1, 1, (2, *tensor.shape[1:])).astype(np.float32),
+            )
             for tensor in session.get_inputs()
         }
         outputs = dict(zip([tensor.name for tensor in session.get_outputs()], session.run(None, inputs), strict=True))
@@ -124,8 +190,8 @@ def tiny_arrays(graphs: dict[str, bytes]) -> dict[str, dict[str, NDArray[np.gene
     return {"latent_map": latent_map, "golden": golden}
 
 
-def write_tiny(path: Path, zipped: bool = False) -> Path:
-    graphs = tiny_graphs()
+def write_tiny(path: Path, zipped: bool = False, excitation: str = "locked") -> Path:
+    graphs = tiny_graphs(excitation)
     write_bundle(path, tiny_manifest(), graphs, tiny_arrays(graphs), zipped)
     return path
 
@@ -140,6 +206,12 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same bundle as one file."""
     return write_tiny(tmp_path_factory.mktemp("bundle") / "tiny.ngs", zipped=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of the noise variant: its synthesis has no state."""
+    return write_tiny(tmp_path_factory.mktemp("bundle") / "noise.ngs", excitation="noise")
 
 
 TINY = (

@@ -26,12 +26,12 @@ def test_info_says_what_there_is(tiny_bundle: Path) -> None:
     assert document == json.loads((tiny_bundle / "manifest.json").read_text())
 
 
-@pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_zip"])
+@pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_zip", "tiny_noise"])
 def test_a_valid_bundle(kind: str, request: pytest.FixtureRequest) -> None:
     bundle = request.getfixturevalue(kind)
     result = CliRunner().invoke(validate, [str(bundle), "--provider", "cpu"])
     assert result.exit_code == 0
-    assert result.output.count("ok") == 5
+    assert result.output.count("ok") == 6
     assert f"onnxruntime {onnxruntime.__version__} (CPUExecutionProvider)" in result.output
     document = json.loads(CliRunner().invoke(validate, [str(bundle), "--provider", "cpu", "--json"]).output)
     assert document["valid"] and max(document["largest_errors"].values()) < document["tolerance"]
@@ -42,14 +42,14 @@ def test_a_valid_bundle(kind: str, request: pytest.FixtureRequest) -> None:
 def test_a_bundle_that_sounds_different(tiny_bundle: Path, tmp_path: Path, error: float) -> None:
     bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "copy.ngs"))
     arrays = dict(np.load(bundle / "golden.npz"))
-    arrays["decoder/grain"] = arrays["decoder/grain"] + np.float32(error)
+    arrays["synthesis/grain"] = arrays["synthesis/grain"] + np.float32(error)
     np.savez(bundle / "golden.npz", **arrays)
     document = json.loads((bundle / "manifest.json").read_text())
     document["files"]["golden"]["sha256"] = hashlib.sha256((bundle / "golden.npz").read_bytes()).hexdigest()
     (bundle / "manifest.json").write_text(json.dumps(document))
     result = CliRunner().invoke(validate, [str(bundle), "--provider", "cpu"])
     assert result.exit_code == 1
-    assert "decoder" in result.stderr and result.stdout.count("FAILED") == 1
+    assert "synthesis" in result.stderr and result.stdout.count("FAILED") == 1
     again = CliRunner().invoke(validate, [str(bundle), "--provider", "cpu", "--json"])
     assert again.exit_code == 1 and json.loads(again.stdout)["valid"] is False
 
@@ -70,4 +70,4 @@ def test_an_error_is_one_line(tiny_bundle: Path, tmp_path: Path, command: str, s
     assert result.returncode == 1 and result.stdout == ""
     assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("Error: ") and "a.ngs" in result.stderr
     if spoil == "format":
-        assert "format_version: expected 1, found 7" in result.stderr
+        assert "format_version: expected 2, found 7" in result.stderr

@@ -22,7 +22,8 @@ def test_round_trip(document: Any) -> None:
 def test_sizes(document: Any) -> None:
     manifest = Manifest.from_dict(document)
     assert manifest.condition_size == 3
-    assert manifest.graphs["decoder"].inputs[2].shape == ("batch", 256)
+    assert manifest.graphs["synthesis"].inputs[4].shape == ("batch", 256)
+    assert [state.shape for state in manifest.graphs["synthesis"].states] == [("batch", 129)]
 
 
 def test_fields_and_graphs_of_later_releases_are_kept_out_of_the_way(document: Any) -> None:
@@ -32,7 +33,7 @@ def test_fields_and_graphs_of_later_releases_are_kept_out_of_the_way(document: A
 
 
 WRONG: list[tuple[str, Any, str]] = [
-    ("format_version", 2, "format_version: expected 1, found 2"),
+    ("format_version", 1, "format_version: expected 2, found 1"),
     ("format_version", True, "format_version"),
     ("sample_rate", 999, "sample_rate"),
     ("sample_rate", "22050", "sample_rate"),
@@ -64,13 +65,30 @@ WRONG: list[tuple[str, Any, str]] = [
     ("graphs.decoder.file", "a\\b", "graphs.decoder.file"),
     ("graphs.decoder.file", "a\0b", "graphs.decoder.file"),
     ("graphs.decoder.sha256", "12", "graphs.decoder.sha256"),
-    ("graphs.decoder.inputs", [], "graphs.decoder.inputs: expected latent, condition, noise, found none"),
+    ("graphs.decoder.inputs", [], "graphs.decoder.inputs: expected latent, condition, found none"),
     ("graphs.decoder.states", {}, "graphs.decoder.states"),
     ("graphs.decoder.outputs.0.dtype", "float64", "dtype: expected float32, found float64"),
     ("graphs.decoder.outputs.0.shape", ["batch", "batch"], r"shape\[1\]: expected a fixed size"),
     ("graphs.decoder.outputs.0.shape", [2, 256], r"shape\[0\]: expected batch"),
     ("graphs.decoder.outputs.0.shape", ["batch", 1 << 20, 1 << 20], "at most 1024 MiB"),
-    ("graphs.decoder.outputs.0.shape", ["batch", 255], "graphs.decoder.outputs.grain"),
+    ("graphs.decoder.outputs.0.shape", ["batch", 128], "graphs.decoder.outputs.magnitude"),
+    ("graphs.decoder.outputs.3.shape", ["batch", 5], r"outputs.profile: expected float32 .batch, 4., found .*batch, 5"),
+    ("graphs.synthesis.inputs.3.shape", ["batch", 0], "graphs.synthesis.*from 1 to"),
+    (
+        "graphs.synthesis.inputs.3.shape",
+        ["batch", 1000],
+        "inputs.profile.shape: expected a whole number from 1 to .*1000",
+    ),
+    ("graphs.synthesis.inputs.3.shape", ["batch"], "inputs.profile.shape: expected a whole number from 1 to .*None"),
+    ("graphs.synthesis.inputs.3.name", "shape", "inputs.profile.shape: expected a whole number from 1 to .*None"),
+    ("graphs.synthesis.inputs.1.shape", ["batch", 128], "graphs.synthesis.inputs.peak"),
+    ("graphs.synthesis.inputs.5.shape", ["batch", 2], "graphs.synthesis.inputs.onset"),
+    ("graphs.synthesis.inputs.5.name", "start", "noise, onset, phase, found .*noise, start, phase"),
+    ("graphs.synthesis.outputs.0.shape", ["batch", 255], "graphs.synthesis.outputs.grain"),
+    ("graphs.synthesis.outputs.1.shape", ["batch", 128], "graphs.synthesis.outputs.next_phase"),
+    ("graphs.synthesis.states", [], "graphs.decoder.outputs: expected magnitude, found magnitude, peak"),
+    ("graphs.synthesis.states.0.name", "onset", "graphs.synthesis.states: expected phase, found onset"),
+    ("graphs.synthesis.states.0.shape", ["batch", 128], "graphs.synthesis.states.phase: expected .*129.*128"),
     ("graphs.postprocessing.inputs.0.shape", ["batch", 63], "64 to 65600 samples"),
     ("files", {}, "files.latent_map"),
     ("files.golden.file", "x/golden.npz", "files.golden.file"),
@@ -88,6 +106,24 @@ def test_what_is_wrong_is_named(document: Any, place: str, value: Any, message: 
     with pytest.raises(BundleError, match=message) as raised:
         Manifest.from_dict(wrong)
     assert "\n" not in str(raised.value) and str(raised.value).isprintable()
+
+
+def test_a_state_that_a_stateless_graph_has_not_is_named(tiny_noise: Path) -> None:
+    document = json.loads((tiny_noise / "manifest.json").read_text())
+    Manifest.from_dict(document)
+    document["graphs"]["decoder"]["states"] = document["graphs"]["decoder"]["inputs"][:1]
+    with pytest.raises(BundleError, match="graphs.decoder.states: expected none, found latent"):
+        Manifest.from_dict(document)
+
+
+@pytest.mark.parametrize("graph", ["decoder", "synthesis"])
+def test_frames_that_do_not_fit_together_are_named(document: Any, tiny_noise: Path, graph: str) -> None:
+    """One excitation's decoder with the other's synthesis."""
+    noise = json.loads((tiny_noise / "manifest.json").read_text())
+    document["graphs"][graph] = noise["graphs"][graph]
+    with pytest.raises(BundleError, match="graphs.decoder.outputs: expected magnitude") as raised:
+        Manifest.from_dict(document)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("key", ["format_version", "name", "created", "model_card", "conditions", "graphs", "files"])

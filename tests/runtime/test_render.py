@@ -30,15 +30,31 @@ def test_resynthesis_has_the_length_of_its_input(bundle: Bundle, samples: int) -
     assert np.isfinite(result).all() and np.abs(result).max() < 1
 
 
+def stepped(bundle: Bundle, path: render.Array, condition: render.Array, seed: int) -> render.Array:
+    """Grains [G, L] as a host makes them: one hop a call, the state handed on."""
+    names = [[spec.name for spec in bundle.manifest.graphs[graph].outputs] for graph in ("decoder", "synthesis")]
+    states = [spec.name for spec in bundle.manifest.graphs["synthesis"].states]
+    handed = {name: np.zeros((1, LENGTH // 2 + 1), np.float32) for name in states}
+    grains = []
+    for grain, noise in enumerate(noise_grains(seed, len(path), LENGTH)):
+        values = bundle.run("decoder", latent=path[grain : grain + 1], condition=condition[None])
+        frame = dict(zip(names[0], values, strict=True))
+        if handed:
+            frame["onset"] = np.full((1, 1), grain == 0, np.float32)
+        outputs = bundle.run("synthesis", **frame, **handed, noise=noise[None].copy())
+        made = dict(zip(names[1], outputs, strict=True))
+        grains.append(made["grain"][0])
+        handed = {state: made[f"next_{state}"] for state in states}
+    return np.stack(grains)
+
+
 @pytest.mark.parametrize("grains", [1, 5, render.BATCH, render.BATCH + 1, 3 * render.BATCH])
-def test_decoding_in_batches_is_decoding_at_once(bundle: Bundle, grains: int) -> None:
+@pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_noise"])
+def test_decoding_in_batches_is_decoding_hop_by_hop(kind: str, grains: int, request: pytest.FixtureRequest) -> None:
+    bundle = Bundle.open(request.getfixturevalue(kind), "cpu")
     path = np.random.default_rng(0).standard_normal((grains, 4)).astype(np.float32)
     condition = bundle.condition({"class": "Hat"})
-    whole = bundle.run(
-        "decoder", latent=path, condition=np.tile(condition, (grains, 1)),
-        noise=np.ascontiguousarray(noise_grains(5, grains, LENGTH)),
-    )[0]  # fmt: skip
-    signal = overlap_add(whole, tail=True)
+    signal = overlap_add(stepped(bundle, path, condition, 5), tail=True)
     delayed = np.concatenate((np.zeros(16, np.float32), signal))[: len(signal)]  # the fixture's filter
     filtered = signal + 0.25 * delayed
     expected = filtered / (1 + np.abs(filtered))
@@ -46,6 +62,22 @@ def test_decoding_in_batches_is_decoding_at_once(bundle: Bundle, grains: int) ->
     assert len(result) == (grains + 3) * HOP
     np.testing.assert_allclose(result, expected, atol=1e-5)
     np.testing.assert_array_equal(render.decode(bundle, path, condition, 5, tail=False), result[: grains * HOP])
+
+
+def test_every_sound_starts_its_own_phases(bundle: Bundle) -> None:
+    path, condition = np.ones((9, 4), np.float32), bundle.condition({"class": "Hat"})
+    first = render.decode(bundle, path, condition, 1)
+    render.decode(bundle, -path, condition, 2)
+    np.testing.assert_array_equal(render.decode(bundle, path, condition, 1), first)
+
+
+def test_a_condition_for_each_grain(bundle: Bundle) -> None:
+    path = np.random.default_rng(1).standard_normal((9, 4)).astype(np.float32)
+    kick, hat = bundle.condition({"class": "Kick"}), bundle.condition({"class": "Hat"})
+    changing = render.decode(bundle, path, np.stack([kick] * 5 + [hat] * 4), 1)
+    steady = render.decode(bundle, path, kick, 1)
+    np.testing.assert_allclose(changing[: 5 * HOP], steady[: 5 * HOP], atol=1e-6)
+    assert not np.allclose(changing[5 * HOP :], steady[5 * HOP :])
 
 
 def test_the_seed_decides(bundle: Bundle) -> None:

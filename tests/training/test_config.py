@@ -81,8 +81,9 @@ def test_the_seed_is_an_override_and_later_ones_win() -> None:
         ("data.low_pass_share=2", "between 0 and 1"),
         ("grain.encoder=wavelet", "'spectral' or 'convolution'"),
         ("grain.decoder=mel", "'log_magnitude' or 'sigmoid'"),
-        ("grain.excitation=sine", "'flat' or 'noise'"),
-        ("grain.encoder=convolution", "spectral_share above 0 needs"),
+        ("grain.excitation=sine", "'locked' or 'noise'"),
+        ("grain.encoder=convolution", "'locked' needs grain.encoder 'spectral'"),
+        ("grain.decoder=sigmoid", "'locked' needs .* grain.decoder 'log_magnitude'"),
         ("grain.latent_size=1", "between 2 and 4096"),
         ("grain.soft_sign_knee=1.0", r"\[0, 1\)"),
         ("grain.floor=0", "above 0"),
@@ -154,5 +155,12 @@ def test_a_configuration_survives_its_dictionary() -> None:
 
 
 def test_rules_across_sections_hold_for_the_result_not_for_the_order() -> None:
-    changes = ["grain.encoder=convolution", "grain_stage.spectral_share=0"]
+    changes = ["grain.encoder=convolution", "grain.excitation=noise", "grain_stage.spectral_share=0"]
     assert override(load_preset("fast"), changes) == override(load_preset("fast"), changes[::-1])
+    with pytest.raises(ConfigError, match="spectral_share above 0 needs"):
+        override(load_preset("fast"), changes[:2])
+
+
+def test_only_the_locked_excitation_follows_a_profile() -> None:
+    assert load_preset("fast").grain.profile_points > 0
+    assert override(load_preset("fast"), ["grain.excitation=noise"]).grain.profile_points == 0
