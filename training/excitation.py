@@ -20,7 +20,7 @@ from ngs.training.synthesis import analysis_windows
 
 NEIGHBOUR = 2  # bins away that a peak is compared with: the edge of a Hann window's main lobe
 PROMINENCE = 0.7  # log magnitude above those neighbours from which on a peak is a tone
-NOWHERE = -100.0  # log magnitude beyond the ends of a spectrum
+NOWHERE = -1e9  # log magnitude beyond the ends of a spectrum: lower than any that is decoded, or bins follow it
 # Hann-shaped grains under Hann windows need 4 / 3, noise of levelled magnitudes 1.44 (measured on white noise); the
 # rest makes up for what is decoded: medians of log magnitudes, which lie below the mean power
 GAIN = 1.45
