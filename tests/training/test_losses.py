@@ -11,6 +11,7 @@ from torch.distributions import kl_divergence as divergence
 
 from ngs.training.config import LossConfig
 from ngs.training.losses import (
+    _PowerSpectrum,
     kl_divergence,
     log_spectral_distance,
     multi_scale_distance,
@@ -46,10 +47,29 @@ def test_samples_have_mean_and_variance_and_a_gradient() -> None:
 def test_a_sine_has_the_power_of_its_window_in_its_bin() -> None:
     t = torch.arange(4096)
     power = power_stft(0.5 * torch.sin(2 * math.pi * 16 / 256 * t)[None], 256)
-    assert power.shape == (1, 129, 4096 // 64 + 1)
-    inner = power[0, :, 4:-4]
-    assert (inner.argmax(0) == 16).all()
-    torch.testing.assert_close(inner[16], torch.full_like(inner[16], (0.5 * 256 / 4) ** 2), rtol=1e-3, atol=0)
+    assert power.shape == (1, 4096 // 64 + 1, 129)
+    inner = power[0, 4:-4]
+    assert (inner.argmax(1) == 16).all()
+    torch.testing.assert_close(inner[:, 16], torch.full((len(inner),), (0.5 * 256 / 4) ** 2), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("window_length", [16, 256, 2048])
+@pytest.mark.parametrize("samples", [1, 63, 1000, 4096])
+def test_power_and_its_gradient_are_those_of_torch(window_length: int, samples: int) -> None:
+    x = noise(0)[:, :samples].double().requires_grad_()
+    window = torch.hann_window(window_length).double()  # as precise as the one in use
+    spectrum = torch.stft(x, window_length, window_length // 4, window=window, pad_mode="constant", return_complex=True)
+    expected, found = spectrum.abs().square().transpose(1, 2), power_stft(x, window_length)
+    assert found.shape == (2, samples // (window_length // 4) + 1, window_length // 2 + 1)
+    torch.testing.assert_close(found, expected)
+    gradients = [torch.autograd.grad((power + 1).log().sum(), x)[0] for power in (found, expected)]
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+@pytest.mark.parametrize("length", [2, 4, 16])
+def test_the_gradient_of_power_is_its_derivative(length: int) -> None:
+    frames = noise(2)[:, : 3 * length].double().reshape(2, 3, length).requires_grad_()
+    assert torch.autograd.gradcheck(_PowerSpectrum.apply, (frames,))  # type: ignore[no-untyped-call]
 
 
 def test_log_spectral_distance_of_a_gain_is_that_gain() -> None:
