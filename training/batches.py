@@ -6,7 +6,7 @@ number of worker processes does not matter either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import numpy as np
@@ -20,8 +20,12 @@ from ngs.training.config import Config
 
 GRAINS_A_SEQUENCE = 16  # how many single grains take the place of a sequence in the spectral phase
 ONSET_SHARE = 0.12  # of the single grains that are the first of a sound
+COPIES = 4  # of a sound in a pool of paths, each augmented in its own way
+REFRESH = 2000  # steps after which a pool that does not hold all sounds is drawn anew
+ENCODED_AT_ONCE = 32
 
 Batch = dict[str, Tensor]
+Encode = Callable[[Tensor], Tensor]  # signals [B, n] to latent paths [B, T, Z]
 
 
 class _CounterBatches(Dataset[Batch]):
@@ -30,10 +34,7 @@ class _CounterBatches(Dataset[Batch]):
     def __init__(self, corpus: Corpus, sounds: np.ndarray, config: Config, batch_size: int, rank: int) -> None:
         self.corpus, self.config, self.batch_size, self.rank = corpus, config, batch_size, rank
         self.sounds = sounds
-        classes = corpus.labels[sounds, 0]
-        _, inverse, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-        weights = (sizes.astype(float) ** (config.data.balance - 1))[inverse]
-        self.cumulative = np.cumsum(weights / weights.sum())
+        self.cumulative = np.cumsum(balanced_weights(corpus.labels[sounds, 0], config.data.balance))
 
     def rng(self, step: int) -> np.random.Generator:
         key = np.array([self.config.seed, (self.rank << 40) + step], dtype=np.uint64)
@@ -42,6 +43,14 @@ class _CounterBatches(Dataset[Batch]):
     def draw_sounds(self, rng: np.random.Generator, number: int) -> np.ndarray:
         places = np.searchsorted(self.cumulative, rng.random(number), side="right")
         return self.sounds[np.minimum(places, len(self.sounds) - 1)]
+
+
+def balanced_weights(classes: np.ndarray, balance: float) -> np.ndarray:
+    """Probabilities [N] with which sounds of classes [N] are drawn."""
+    _, inverse, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+    weights = (sizes.astype(float) ** (balance - 1))[inverse]
+    probabilities: np.ndarray = weights / weights.sum()
+    return probabilities
 
 
 class GrainBatches(_CounterBatches):
@@ -74,10 +83,11 @@ class SequenceBatches(_CounterBatches):
     def __getitem__(self, step: int) -> Batch:
         rng = self.rng(step)
         sounds = self.draw_sounds(rng, self.batch_size)
-        audio = np.stack([self._draw(rng, int(sound)) for sound in sounds])
+        audio = np.stack([self.draw(rng, int(sound)) for sound in sounds])
         return {"audio": torch.from_numpy(audio), "label": torch.from_numpy(self.corpus.labels[sounds])}
 
-    def _draw(self, rng: np.random.Generator, sound: int) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, sound: int) -> np.ndarray:
+        """One augmented signal [T * hop] of a sound."""
         data, audio = self.config.data, self.config.audio
         length = audio.path_length * audio.hop_length
         ratio = 2.0 ** (rng.uniform(-data.pitch_semitones, data.pitch_semitones) / 12)
@@ -92,6 +102,45 @@ class SequenceBatches(_CounterBatches):
         return augmented
 
 
+class PathBatches(_CounterBatches):
+    """Latent paths of a frozen grain VAE: path [B, T, Z], label [B, A], drawn from a pool in memory.
+
+    The pool holds augmented copies of every sound, encoded once. Where the memory does not suffice it holds some of the
+    sounds, and others every REFRESH steps. It is a pure function of the seed and the step too.
+    """
+
+    def __init__(
+        self, corpus: Corpus, sounds: np.ndarray, config: Config, batch_size: int, rank: int, encode: Encode
+    ) -> None:
+        super().__init__(corpus, sounds, config, batch_size, rank)
+        self.signals = SequenceBatches(corpus, sounds, config, batch_size, rank)
+        self.encode = encode
+        size = 4 * config.audio.path_length * config.grain.latent_size
+        self.room = max(int(config.embedding.pool_mb * 2**20 / size), batch_size)
+        self._pool: tuple[int, Tensor, np.ndarray, np.ndarray] | None = None
+
+    def pool(self, step: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """Paths [N, T, Z] that batches are drawn from in a step, their sounds [N], and how likely each is [N]."""
+        age = step // REFRESH if len(self.sounds) > self.room else 0
+        if self._pool is None or self._pool[0] != age:
+            key = np.array([self.config.seed, (1 << 63) + age], dtype=np.uint64)  # the same on every process
+            rng = np.random.Generator(np.random.Philox(key=key))
+            copies = min(COPIES, self.room // len(self.sounds))
+            sounds = np.tile(self.sounds, copies) if copies else rng.permutation(self.sounds)[: self.room]
+            weights = balanced_weights(self.corpus.labels[sounds, 0], self.config.data.balance)
+            parts = []
+            for part in np.split(sounds, range(ENCODED_AT_ONCE, len(sounds), ENCODED_AT_ONCE)):
+                audio = np.stack([self.signals.draw(rng, int(sound)) for sound in part])
+                parts.append(self.encode(torch.from_numpy(audio)))
+            self._pool = age, torch.cat(parts), sounds, weights
+        return self._pool[1:]
+
+    def __getitem__(self, step: int) -> Batch:
+        paths, sounds, weights = self.pool(step)
+        chosen = self.rng(step).choice(len(sounds), self.batch_size, p=weights)
+        return {"path": paths[chosen], "label": torch.from_numpy(self.corpus.labels[sounds[chosen]])}
+
+
 class _StepSampler(Sampler[int]):
     def __init__(self, start: int) -> None:
         self.start = start
@@ -102,6 +151,8 @@ class _StepSampler(Sampler[int]):
 
 def loader(batches: _CounterBatches, start: int, workers: int) -> DataLoader[Batch]:
     """An endless loader of batches from step `start` on."""
+    if isinstance(batches, PathBatches):
+        workers = 0  # they are in memory already
     return DataLoader(
         batches,
         batch_size=None,

@@ -109,12 +109,17 @@ class EmbeddingConfig:
     embedding_size: int = 256
     hidden_size: int = 256  # of the GRUs
     grains_per_step: int = 4  # of the recurrence; 1 in the paper
+    components: int = 64  # of a grain's latent, the strongest to the ear, that paths are made of
+    linear: bool = False  # a PCA of whole paths beside the GRUs; not in the paper
+    pool_mb: float = 512.0  # memory for encoded paths that batches are drawn from
     condition_dropout: float = 0.05
 
     def __post_init__(self) -> None:
         _require(1 <= self.embedding_size <= 4096, "embedding.embedding_size lies between 1 and 4096")
         _require(self.hidden_size >= 1, f"embedding.hidden_size is {self.hidden_size}: choose at least 1")
         _require(self.grains_per_step >= 1, "embedding.grains_per_step is at least 1")
+        _require(self.components >= 1, f"embedding.components is {self.components}: choose at least 1")
+        _require(self.pool_mb > 0, "embedding.pool_mb is above 0")
 
 
 @dataclass(frozen=True)

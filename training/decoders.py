@@ -62,6 +62,15 @@ class GrainDecoder(nn.Module):
         hidden: Tensor = self.output(self.network(torch.cat((latent, condition), -1)))
         return hidden + self.linear(latent) if self.head == "log_magnitude" else hidden
 
+    def distance(self, coefficients: Tensor, features: Tensor) -> Tensor:
+        """Between coefficients and an encoder's features [N, F]: mean over bins of the log power's difference, scalar.
+
+        What lies below the floor does not sound and is not told apart; twice a log magnitude is a log power.
+        """
+        spectral = coefficients[:, : self.bins].clamp_min(math.log(self.floor)) - features[:, : self.bins]
+        profile = coefficients[:, self.bins :] - features[:, self.bins :]
+        return 2 * (spectral.abs().sum(1) + profile.abs().sum(1)).mean() / self.bins
+
     def magnitudes(self, coefficients: Tensor) -> Tensor:
         """Coefficients of bins [..., K] -> magnitudes H [..., K]."""
         if self.head == "sigmoid":
@@ -97,8 +106,10 @@ class GrainDecoder(nn.Module):
         frame = self.frame(coefficients)
         if self.excitation == "noise":
             return self._filtered(frame[0], noise)
-        phase, onset = follow_phases(frame[1], frame[2]), torch.eye(noise.shape[1], 1, device=noise.device)
-        return self._filled(*frame, noise=noise, onset=onset, phase=phase)
+        magnitude, peak, advance, profile = frame
+        phase, onset = follow_phases(peak, advance), torch.eye(noise.shape[1], 1, device=noise.device)
+        # learned through sound, profiles would sharpen every grain, and noise would buzz at the hop rate
+        return self._filled(magnitude, peak, advance, profile.detach(), noise=noise, onset=onset, phase=phase)
 
     def _filtered(self, magnitude: Tensor, noise: Tensor) -> Tensor:
         filtered: Tensor = torch.fft.irfft(magnitude * torch.fft.rfft(noise), n=self.grain_length)

@@ -61,15 +61,17 @@ class SpectralEncoder(nn.Module):
 
     def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
         """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
-        return self.encode_features(self.features(magnitude_spectrum(grains), self.profile(grains)))
+        return self.encode_features(self.features(grains))
+
+    def features(self, grains: Tensor, magnitudes: Tensor | None = None) -> Tensor:
+        """Windowed grains [N, L] -> feature vectors [N, F]; `magnitudes` [N, L/2+1] in place of their own."""
+        magnitudes = magnitude_spectrum(grains) if magnitudes is None else magnitudes
+        spectral = torch.log(self.floor + magnitudes)
+        return torch.cat((spectral, PROFILE_SCALE * self.profile(grains)), -1) if self.points else spectral
 
     def profile(self, grains: Tensor) -> Tensor:
         """Windowed grains [N, L] -> energy profiles [N, S]."""
-        return energy_profile(grains, self.points) if self.points else grains[:, :0]
-
-    def features(self, magnitudes: Tensor, profile: Tensor) -> Tensor:
-        """Magnitude spectra |DFT| [N, L/2+1] and profiles [N, S] -> feature vectors [N, F]."""
-        return torch.cat((torch.log(self.floor + magnitudes), PROFILE_SCALE * profile), -1)
+        return energy_profile(grains, self.points)
 
     def encode_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Feature vectors [N, F] -> mean, log-variance [N, Z]."""

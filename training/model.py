@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from ngs.training.config import Config
 from ngs.training.decoders import GrainDecoder
 from ngs.training.embedding import EmbeddingVAE
-from ngs.training.encoders import ConvolutionEncoder, SpectralEncoder, magnitude_spectrum
+from ngs.training.encoders import PROFILE_SCALE, ConvolutionEncoder, SpectralEncoder
 from ngs.training.synthesis import PostProcessing, analysis_windows, noise_grains, overlap_add, slice_grains
+
+EAR_HZ = 200.0  # below this the ear resolves a constant width, above a share of the frequency
+METRIC_POINTS = 64
+PROFILE_WEIGHT = 0.3  # of the profile of a grain beside its spectrum
+FAINT = 0.07  # |DFT| of a windowed grain
 
 
 class NeuralGranularModel(nn.Module):
@@ -31,26 +38,35 @@ class NeuralGranularModel(nn.Module):
         )
         self.decoder = GrainDecoder(config.audio, grain, sum(sizes))
         self.postprocessing = PostProcessing(grain.postprocessing_taps, grain.soft_sign_knee)
-        self.embedding = EmbeddingVAE(grain.latent_size, sizes, config.embedding)
+        self.embedding = EmbeddingVAE(grain.latent_size, sizes, config.audio.path_length, config.embedding)
+
+    def windowed(self, signal: Tensor) -> Tensor:
+        """Signals [B, n] -> their grains as the encoder reads them [B, G, L]."""
+        grains = slice_grains(signal, self.config.audio.grain_length)
+        return grains * analysis_windows(self.config.audio.grain_length, grains.shape[1], signal.device)
 
     def encode(self, signal: Tensor) -> tuple[Tensor, Tensor]:
         """Signals [B, n] -> latent mean, log-variance [B, G, Z]."""
-        length = self.config.audio.grain_length
-        grains = slice_grains(signal, length)
-        windowed = (grains * analysis_windows(length, grains.shape[1], signal.device)).flatten(0, 1)
-        mean, log_variance = self.encoder(windowed)
+        grains = self.windowed(signal)
+        mean, log_variance = self.encoder(grains.flatten(0, 1))
         return mean.unflatten(0, grains.shape[:2]), log_variance.unflatten(0, grains.shape[:2])
 
     def decode(self, path: Tensor, condition: Tensor) -> Tensor:
         """Paths [B, G, Z] and conditions [B, C] -> audio [B, G * hop], with fresh noise from torch's generator."""
-        batch, grains, _ = path.shape
-        length = self.config.audio.grain_length
-        noise = noise_grains(batch, grains, length, path.device)
-        repeated = condition[:, None].expand(-1, grains, -1)
+        return self.play(self.coefficients(path, condition))
+
+    def coefficients(self, path: Tensor, condition: Tensor) -> Tensor:
+        """Paths [B, G, Z] and conditions [B, C] -> what their grains are made of [B, G, F]."""
+        repeated = condition[:, None].expand(-1, path.shape[1], -1)
         coefficients = self.decoder.coefficients(path.flatten(0, 1), repeated.flatten(0, 1))
-        with torch.autocast(path.device.type, enabled=False):  # sound needs all 24 bits, whatever the layers run in
-            decoded = self.decoder.grains(coefficients.float().reshape(batch, grains, -1), noise)
-            audio: Tensor = self.postprocessing(overlap_add(decoded))
+        return coefficients.reshape(*path.shape[:2], -1)
+
+    def play(self, coefficients: Tensor) -> Tensor:
+        """Coefficients [B, G, F] -> audio [B, G * hop], with fresh noise."""
+        batch, grains, _ = coefficients.shape
+        noise = noise_grains(batch, grains, self.config.audio.grain_length, coefficients.device)
+        with torch.autocast(coefficients.device.type, enabled=False):  # sound needs all 24 bits
+            audio: Tensor = self.postprocessing(overlap_add(self.decoder.grains(coefficients.float(), noise)))
         return audio
 
     @torch.no_grad()
@@ -61,7 +77,7 @@ class NeuralGranularModel(nn.Module):
         log-magnitude decoder.
         """
         assert isinstance(self.encoder, SpectralEncoder)
-        features = self.encoder.features(magnitude_spectrum(grains), self.encoder.profile(grains))
+        features = self.encoder.features(grains)
         center = features.mean(0)
         covariance = torch.cov((features - center).T.double())
         variances, directions = (part.flip(-1).float() for part in torch.linalg.eigh(covariance))
@@ -77,20 +93,43 @@ class NeuralGranularModel(nn.Module):
         return float(kept.sum() / variances.clamp_min(0).sum())
 
     @torch.no_grad()
-    def scale_paths(self, path: Tensor) -> None:
-        """Set the scale of paths from examples [B, T, Z], and the weight of each latent dimension.
+    def start_embedding(self, path: Tensor, weight: Tensor) -> None:
+        """Set the units of the embedding's paths, and its linear maps, from examples [N, T, Z] with weights [N]."""
+        audible = [self._audible(part.flatten(0, 1)) for part in torch.split(path, 64)]
+        loudness = torch.cat([part[:, : self.decoder.bins].mean(1) for part in audible]).reshape(path.shape[:2])
+        self.embedding.scale_paths(path, self._metric(path.flatten(0, 1), loudness.flatten()), loudness)
+        if self.config.embedding.linear:
+            self.embedding.start_from_pca(path, weight)
 
-        The weight is the mean square change of the decoder's coefficients for a change of one standard deviation.
+    def _audible(self, latent: Tensor) -> Tensor:
+        """What is heard of latents [N, Z]: [N, K + S], scaled so that the mean square of the first K is a weighted one.
+
+        Log magnitudes above what is faint, then log shares of the energy within the grain. A bin of b Hz stands for
+        about 1 / (200 + b) of what the ear tells apart.
         """
-        flat = path.flatten(0, 1)
-        level2 = self.embedding
-        level2.path_mean.copy_(flat.mean(0))
-        level2.path_scale.copy_(flat.std(0).clamp_min(1e-3))
-        some = flat[torch.linspace(0, len(flat) - 1, 64).long()]
-        condition = flat.new_zeros(len(some), sum(self.sizes))
-        base = self.decoder.coefficients(some, condition)
-        for dimension in range(flat.shape[1]):
-            moved = some.clone()
-            moved[:, dimension] += 0.1 * level2.path_scale[dimension]
-            change = (self.decoder.coefficients(moved, condition) - base) / 0.1
-            level2.path_weight[dimension] = change.square().mean()
+        coefficients = self.decoder.coefficients(latent, latent.new_zeros(len(latent), sum(self.sizes)))
+        bins, points = self.decoder.bins, self.decoder.points
+        audible, profile = coefficients[:, :bins], coefficients[:, bins:]
+        if self.config.grain.decoder == "log_magnitude":
+            audible = torch.relu(audible - math.log(FAINT))
+        weight = 1 / (EAR_HZ + torch.linspace(0, self.config.audio.sample_rate / 2, bins, device=latent.device))
+        share = math.sqrt(PROFILE_WEIGHT * bins / max(points, 1)) / (2 * PROFILE_SCALE)
+        return torch.cat((audible * (weight / weight.mean()).sqrt(), share * profile), 1)
+
+    @torch.no_grad()
+    def paths(self, audio: Tensor) -> Tensor:
+        """Latent paths [B, G, Z] of signals [B, n]: the means, wherever the model is; in and out of main memory."""
+        device = next(self.parameters()).device
+        return self.encode(audio.to(device))[0].cpu()
+
+    def _metric(self, latent: Tensor, loudness: Tensor) -> Tensor:
+        """The quadratic form [Z, Z] of the mean square audible change for a small change of latents [N, Z]."""
+        sounding = latent[loudness >= loudness.median()]
+        size = latent.shape[1]
+        step = 0.1 * latent.std(0).clamp_min(1e-3)
+        metric = latent.new_zeros(size, size)
+        for place in torch.linspace(0, len(sounding) - 1, METRIC_POINTS).long().tolist():
+            moved = self._audible(torch.cat((sounding[[place]], sounding[[place]] + torch.diag(step))))
+            slopes = (moved[1:] - moved[:1]) / step[:, None]
+            metric += slopes @ slopes.T / self.decoder.bins / METRIC_POINTS
+        return metric

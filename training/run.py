@@ -24,7 +24,14 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from ngs.training.batches import GRAINS_A_SEQUENCE, GrainBatches, SequenceBatches, loader, validation_signals
+from ngs.training.batches import (
+    GRAINS_A_SEQUENCE,
+    GrainBatches,
+    PathBatches,
+    SequenceBatches,
+    loader,
+    validation_signals,
+)
 from ngs.training.cache import Corpus
 from ngs.training.config import Config, StageConfig
 from ngs.training.encoders import SpectralEncoder
@@ -33,6 +40,7 @@ from ngs.training.stages import EmbeddingPhase, GrainsPhase, JointPhase, Phase, 
 from ngs.training.synthesis import analysis_windows
 
 EXCERPTS = 512
+EXAMPLES = 1536  # paths that the embedding's linear maps are computed from
 RUN_FORMAT = 1
 STRETCH = 24  # grains of a sequence where only grains are learned
 
@@ -211,12 +219,12 @@ def train_phases(
         if finished.is_file():
             _load_weights(model, finished)
             continue
-        if not under_way.is_file():
-            prepare(model, planned, corpus, training, info.config)
         module = planned.phase(model, planned.stage, info.sizes, info.config.seed)
         trainer = make_trainer(run, planned, machine, callbacks(planned, index, len(phases)))
         start = _saved_step(under_way)
-        data = phase_batches(planned, corpus, training, info.config, trainer.global_rank)
+        data = phase_batches(planned, corpus, training, model, trainer.global_rank)
+        if not under_way.is_file():
+            prepare(model, planned, data, corpus, training)
         try:
             trainer.fit(
                 module, loader(data, start, machine.workers), ckpt_path=str(under_way) if under_way.is_file() else None
@@ -241,14 +249,16 @@ def train_phases(
 
 
 def phase_batches(
-    planned: PlannedPhase, corpus: Corpus, sounds: np.ndarray, config: Config, rank: int
-) -> GrainBatches | SequenceBatches:
-    size = planned.stage.batch_size
+    planned: PlannedPhase, corpus: Corpus, sounds: np.ndarray, model: NeuralGranularModel, rank: int
+) -> GrainBatches | SequenceBatches | PathBatches:
+    size, config = planned.stage.batch_size, model.config
     if planned.phase is SpectraPhase:
         return GrainBatches(corpus, sounds, config, size, rank)
     if planned.phase.through_embedding:
         # whole sounds are learned at their own level: a sampled hit is not to be quiet by chance
         config = replace(config, data=replace(config.data, gain_db=0.0))
+        if planned.phase is EmbeddingPhase:
+            return PathBatches(corpus, sounds, config, size, rank, model.paths)
     else:  # many short stretches teach grains more than few long ones, whose ends are silent
         step = config.embedding.grains_per_step
         length = min(config.audio.path_length, step * max(STRETCH // step, 1))
@@ -295,20 +305,21 @@ def _saved_step(checkpoint: Path) -> int:
 
 
 def prepare(
-    model: NeuralGranularModel, planned: PlannedPhase, corpus: Corpus, sounds: np.ndarray, config: Config
+    model: NeuralGranularModel,
+    planned: PlannedPhase,
+    data: GrainBatches | SequenceBatches | PathBatches,
+    corpus: Corpus,
+    sounds: np.ndarray,
 ) -> None:
     """What a phase needs before its first step, computed from training sounds alike on every process."""
+    config = model.config
     if planned.phase is SpectraPhase:
         assert isinstance(model.encoder, SpectralEncoder)
         grains = max(6 * config.audio.grain_length, 8000)
         batch = GrainBatches(corpus, sounds, config, -(-grains // GRAINS_A_SEQUENCE), rank=0)[2**39]
         windows = analysis_windows(config.audio.grain_length, 2)
         model.start_from_pca(batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1]))
-    elif planned.phase is EmbeddingPhase:
-        batch = phase_batches(
-            replace(planned, stage=replace(planned.stage, batch_size=128)), corpus, sounds, config, 0
-        )[2**39]
+    elif isinstance(data, PathBatches):
         model.eval()
-        with torch.no_grad():
-            path, _ = model.encode(batch["audio"])
-        model.scale_paths(path)
+        paths, _, weights = data.pool(0)
+        model.start_embedding(paths[:EXAMPLES], torch.from_numpy(weights[:EXAMPLES]).float())

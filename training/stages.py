@@ -25,6 +25,7 @@ from ngs.training.losses import kl_divergence, multi_scale_distance, sample_norm
 from ngs.training.model import NeuralGranularModel
 from ngs.training.synthesis import analysis_windows
 
+SPECTRA_WEIGHT = 0.5  # of the distance of spectra beside that of sounds
 PATH_WEIGHT = 0.5  # of the error of paths beside the distance of sounds, in the joint phase
 
 
@@ -143,16 +144,12 @@ class SpectraPhase(Phase):
         grains = batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1])
         with torch.no_grad():
             magnitudes = augment_magnitudes(magnitude_spectrum(grains), config.data)
-            features = model.encoder.features(magnitudes, model.encoder.profile(grains))
+            features = model.encoder.features(grains, magnitudes)
         mean, log_variance = model.encoder.encode_features(features)
         condition = self.conditions(batch["label"], config.grain.condition_dropout)
         decoded = model.decoder.coefficients(sample_normal(mean, log_variance), condition)
-        # what lies below the floor does not sound and is not told apart; twice the magnitude's logarithm is the power's
-        bins = magnitudes.shape[1]
-        spectral = decoded[:, :bins].clamp_min(math.log(config.grain.floor)) - features[:, :bins]
-        profile = decoded[:, bins:] - features[:, bins:]
         return {
-            "distance": 2 * (spectral.abs().sum(1) + profile.abs().sum(1)).mean() / bins,
+            "distance": model.decoder.distance(decoded, features),
             "kl": kl_divergence(mean, log_variance),
         }
 
@@ -164,14 +161,19 @@ class GrainsPhase(Phase):
         return [self.model.encoder, self.model.decoder, self.model.postprocessing]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        model, config = self.model, self.model.config
+        model, config, audio = self.model, self.model.config, batch["audio"]
         condition = self.conditions(batch["label"], config.grain.condition_dropout)
-        mean, log_variance = model.encode(batch["audio"])
-        sound = model.decode(sample_normal(mean, log_variance), condition)
-        return {
-            "distance": multi_scale_distance(sound, batch["audio"], config.loss),
+        mean, log_variance = model.encode(audio)
+        decoded = model.coefficients(sample_normal(mean, log_variance), condition)
+        losses = {
+            "distance": multi_scale_distance(model.play(decoded), audio, config.loss),
             "kl": kl_divergence(mean, log_variance),
         }
+        if isinstance(model.encoder, SpectralEncoder):  # what the sound does not tell of a spectrum is not unlearned
+            with torch.no_grad():
+                features = model.encoder.features(model.windowed(audio).flatten(0, 1))
+            losses["spectra"] = SPECTRA_WEIGHT * model.decoder.distance(decoded.flatten(0, 1), features)
+        return losses
 
 
 class EmbeddingPhase(Phase):
@@ -179,15 +181,14 @@ class EmbeddingPhase(Phase):
     through_embedding = True
 
     def trained(self) -> list[nn.Module]:
-        return [self.model.embedding]
+        return [self.model.embedding.encoder, self.model.embedding.decoder]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         model, config = self.model, self.model.config
         condition = self.conditions(batch["label"], config.embedding.condition_dropout)
-        with torch.no_grad():
-            path, _ = model.encode(batch["audio"])
-        mean, log_variance = model.embedding.encode(path, condition)
-        decoded = model.embedding.decode(sample_normal(mean, log_variance), condition, path.shape[1])
+        path = batch["path"]
+        mean, log_variance = model.embedding.posterior(path, condition)
+        decoded = model.embedding.path(sample_normal(mean, log_variance), condition, path.shape[1])
         return {"path": model.embedding.path_error(decoded, path), "kl": kl_divergence(mean, log_variance)}
 
 
@@ -196,16 +197,18 @@ class JointPhase(Phase):
     through_embedding = True
 
     def trained(self) -> list[nn.Module]:
-        return [self.model]
+        model = self.model
+        level1 = [model.encoder, model.decoder, model.postprocessing]
+        return [*level1, model.embedding.encoder, model.embedding.decoder]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         model, config, audio = self.model, self.model.config, batch["audio"]
         condition = self.conditions(batch["label"], config.grain.condition_dropout)
         mean, log_variance = model.encode(audio)
         path = sample_normal(mean, log_variance)
-        embedding_mean, embedding_log_variance = model.embedding.encode(path, condition)
+        embedding_mean, embedding_log_variance = model.embedding.posterior(path, condition)
         embedding = sample_normal(embedding_mean, embedding_log_variance)
-        decoded = model.embedding.decode(embedding, condition, path.shape[1])
+        decoded = model.embedding.path(embedding, condition, path.shape[1])
         sound = model.decode(torch.cat((path, decoded)), condition.repeat(2, 1))
         # the grain level's own divergence keeps the weight it was trained with
         grain_beta = config.grain_stage.beta * kl_divergence(mean, log_variance)
