@@ -56,7 +56,7 @@ def test_a_sine_keeps_its_level_and_its_place(model: NeuralGranularModel, hz: fl
     assert level_db(played[4096:]) == pytest.approx(level_db(signal[4096:]), abs=1.5)
     peak = torch.fft.rfft(played[4096:] * torch.hann_window(len(played) - 4096)).abs().argmax().item()
     found_hz = peak * model.config.audio.sample_rate / (len(played) - 4096)
-    assert found_hz == pytest.approx(hz, abs=25)  # noise within the bins of a grain
+    assert found_hz == pytest.approx(hz, abs=1)
 
 
 @pytest.mark.parametrize("amplitude", [0.2, 0.02])
