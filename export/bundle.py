@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 
 from ngs import __version__
 from ngs.export.graphs import Graph, bundle_graphs
@@ -26,6 +27,7 @@ from ngs.training.synthesis import analysis_windows, slice_grains
 
 OPSET = 20
 FORBIDDEN = {"If", "Loop", "Scan"}
+HALVED = 1024  # numbers from which on weights are stored in 16 bits
 MAP_POINTS = 2000
 MAP_COMPONENTS = 8
 AUDIBLE = 0.05  # peak within a hop
@@ -39,6 +41,7 @@ def export_run(
     Raises RunError when there is nothing to export yet, BundleError when a graph disagrees with torch.
     """
     model, info, phase = load_model(run)
+    round_weights(model)
     if phase in ("spectra", "grains"):
         raise RunError(f"{run} has trained its grains only so far: go on with `ngs train --out {run} --resume`")
     check_target(path)
@@ -91,6 +94,7 @@ def export_graph(graph: Graph) -> bytes:
             verbose=False,
         )
     model = program.model_proto
+    halve_weights(model)
     del model.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]
@@ -103,6 +107,32 @@ def export_graph(graph: Graph) -> bytes:
     content = io.BytesIO()
     onnx.save_model(model, content)
     return content.getvalue()
+
+
+@torch.no_grad()
+def round_weights(model: torch.nn.Module) -> None:
+    """Round everything large in a model to what 16-bit floats can say: bundles hold half as many bytes."""
+    for values in (*model.parameters(), *model.buffers()):
+        if values.is_floating_point() and values.numel() >= HALVED:
+            values.copy_(values.half().float())
+
+
+def halve_weights(model: onnx.ModelProto) -> None:
+    """Store as 16-bit floats what loses nothing by it; casts give the graph its 32 bits back when it is loaded."""
+    casts = []
+    for initializer in model.graph.initializer:
+        values = numpy_helper.to_array(initializer)
+        if values.dtype != np.float32 or values.size < HALVED:
+            continue
+        with np.errstate(over="ignore"):
+            half = values.astype(np.float16)
+        if np.array_equal(half.astype(np.float32), values):
+            name = initializer.name
+            initializer.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
+            casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
 
 
 @torch.no_grad()
@@ -204,9 +234,9 @@ def _latent_map(
         "explained_variance": (singular[:count] ** 2 / max(len(points) - 1, 1)).astype(np.float32),
         "low": np.percentile(projected, 2, axis=0).astype(np.float32),
         "high": np.percentile(projected, 98, axis=0).astype(np.float32),
-        "points": points[chosen],
+        "points": points[chosen].astype(np.float16),
         "labels": owners[chosen].astype(np.int32),
-        "embeddings": embeddings.numpy(),
+        "embeddings": embeddings.numpy().astype(np.float16),
         "embedding_labels": labels.numpy().astype(np.int32),
     }
 

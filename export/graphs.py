@@ -69,28 +69,28 @@ class SpectralEncoderGraph(nn.Module):
         self.register_buffer("profile_center", encoder.center[bins:])
         first = encoder.network[0]
         assert isinstance(first, nn.Linear)
-        self.linear, self.profile_linear = self._reordered(encoder.linear, bins, 1.0)
-        self.first, self.profile_first = self._reordered(first, bins, FEATURE_SCALE)
+        self.linear, self.profile_linear = self._reordered(encoder.linear, bins)
+        self.first, self.profile_first = self._reordered(first, bins)
         self.rest = encoder.network[1:]
 
-    def _reordered(self, layer: nn.Linear, bins: int, scale: float) -> tuple[nn.Linear, nn.Linear]:
+    def _reordered(self, layer: nn.Linear, bins: int) -> tuple[nn.Linear, nn.Linear]:
         """The layer in two: for the spectrum in the DFT's order, and for the profile."""
         spectral = nn.Linear(len(self.dft.bins), layer.out_features)
         profile = nn.Linear(layer.in_features - bins, layer.out_features, bias=False)
         with torch.no_grad():
-            spectral.weight.copy_(scale * layer.weight[:, self.dft.bins] * self.dft.is_first)
+            spectral.weight.copy_(layer.weight[:, self.dft.bins] * self.dft.is_first)
             spectral.bias.copy_(layer.bias)
-            profile.weight.copy_(scale * layer.weight[:, bins:])
+            profile.weight.copy_(layer.weight[:, bins:])
         return spectral, profile
 
     def forward(self, grain: Tensor) -> tuple[Tensor, Tensor]:
         real, imaginary = self.dft(grain)
         magnitudes = torch.sqrt(real * real + imaginary * imaginary).transpose(0, 1).reshape(-1, len(self.dft.bins))
         spectral = torch.log(self.encoder.floor + magnitudes) - self.center
-        linear, first = self.linear(spectral), self.first(spectral)
+        linear, first = self.linear(spectral), self.first(FEATURE_SCALE * spectral)
         if self.encoder.points:
             profile = PROFILE_SCALE * self.encoder.profile(grain) - self.profile_center
-            linear, first = linear + self.profile_linear(profile), first + self.profile_first(profile)
+            linear, first = linear + self.profile_linear(profile), first + self.profile_first(FEATURE_SCALE * profile)
         correction, log_variance = self.rest(first).chunk(2, -1)
         return linear + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
 

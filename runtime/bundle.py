@@ -134,7 +134,7 @@ class Bundle:
                 raise BundleError(f"{self.path}: latent_map {name} holds {arrays[name].dtype}, expected numbers")
             if not np.isfinite(arrays[name]).all():
                 raise BundleError(f"{self.path}: latent_map {name} holds NaN or infinite values")
-        return arrays
+        return {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in arrays.items()}
 
     def golden(self) -> dict[str, NDArray[Any]]:
         """Inputs and outputs of every graph as torch computed them, by "graph/tensor"."""
