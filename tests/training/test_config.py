@@ -23,7 +23,7 @@ def test_a_preset_loads_and_survives_its_dictionary(name: str) -> None:
 
 
 def test_the_spectral_share_divides_the_budget() -> None:
-    config = override(load_preset("fast"), ["grain_stage.steps=10"])
+    config = override(load_preset("fast"), ["grain_stage.steps=10", "grain_stage.spectral_share=0.9"])
     assert [planned.stage.steps for planned in plan(config)][:2] == [9, 1]
     only = override(config, ["grain_stage.spectral_share=1.0"])
     assert [planned.phase.name for planned in plan(only)] == ["spectra", "embedding", "joint"]

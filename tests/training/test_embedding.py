@@ -84,19 +84,23 @@ def test_few_sounds_and_missing_classes_are_fitted_too(number: int) -> None:
     torch.testing.assert_close(back, torch.ones(4, SIZE), atol=1e-2, rtol=1e-2)
 
 
-def vae(grains_per_step: int) -> EmbeddingVAE:
+def vae(grains_per_step: int, linear: bool = False) -> EmbeddingVAE:
+    """Untrained; with a linear map whatever recurs starts at zero."""
     torch.manual_seed(0)
-    embedding = EmbeddingVAE(6, (3, 2), EmbeddingConfig(SIZE, 8, grains_per_step))
+    embedding = EmbeddingVAE(6, (3, 2), 16, EmbeddingConfig(SIZE, 8, grains_per_step, linear=linear))
     embedding.path_mean.copy_(torch.randn(6))
     embedding.path_scale.copy_(torch.rand(6) + 0.5)
     embedding.prior.fit(*sounds())
+    if linear:
+        embedding.start_from_pca(torch.randn(20, 16, 6), torch.ones(20))
     return embedding.eval()
 
 
+@pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize("grains_per_step", [1, 4])
 @torch.no_grad()
-def test_a_longer_path_begins_with_the_shorter_one(grains_per_step: int) -> None:
-    embedding = vae(grains_per_step)
+def test_a_longer_path_begins_with_the_shorter_one(grains_per_step: int, linear: bool) -> None:
+    embedding = vae(grains_per_step, linear)
     normal = torch.randn(4, SIZE)
     short = embedding.decode(normal, CONDITIONS, 8)
     long = embedding.decode(normal, CONDITIONS, 64)
@@ -105,10 +109,23 @@ def test_a_longer_path_begins_with_the_shorter_one(grains_per_step: int) -> None
     assert (long[:, 1:] - long[:, :-1]).abs().max() > 1e-3
 
 
+@torch.no_grad()
+def test_a_pca_of_whole_paths_knows_them_from_the_start() -> None:
+    torch.manual_seed(0)
+    embedding = EmbeddingVAE(6, (3, 2), 16, EmbeddingConfig(SIZE, 8, 4, linear=True)).eval()
+    common, nothing = torch.randn(SIZE, 16, 6), torch.zeros(60, 5)
+    path = torch.einsum("ns,stz->ntz", torch.randn(60, SIZE), common) + torch.randn(16, 6)
+    assert embedding.start_from_pca(path, torch.ones(60)) == pytest.approx(1, abs=1e-3)
+    mean, _ = embedding.posterior(path, nothing)
+    torch.testing.assert_close(torch.cov(mean.T, correction=0), torch.eye(SIZE), atol=1e-2, rtol=0)
+    torch.testing.assert_close(embedding.path(mean, nothing, 16), path, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize("grains_per_step", [1, 4])
 @torch.no_grad()
-def test_a_path_is_encoded_to_a_normal_that_hears_all_of_it(grains_per_step: int) -> None:
-    embedding = vae(grains_per_step)
+def test_a_path_is_encoded_to_a_normal_that_hears_all_of_it(grains_per_step: int, linear: bool) -> None:
+    embedding = vae(grains_per_step, linear)
     path = torch.randn(4, 16, 6)
     mean, log_variance = embedding.encode(path, CONDITIONS)
     assert mean.shape == log_variance.shape == (4, SIZE)
@@ -119,10 +136,12 @@ def test_a_path_is_encoded_to_a_normal_that_hears_all_of_it(grains_per_step: int
     assert not torch.allclose(embedding.encode(path, CONDITIONS.roll(1, 0))[0], mean)
 
 
-def test_path_error_weights_dimensions_in_units_of_their_scale() -> None:
+def test_path_error_is_what_is_heard_when_it_is_heard() -> None:
     embedding = vae(4)
-    embedding.path_weight.copy_(torch.arange(6.0))
-    path = torch.zeros(2, 8, 6)
-    moved = path + 2 * embedding.path_scale
+    embedding.path_map.copy_(torch.diag(torch.arange(6.0)))
+    embedding.time_weight.copy_(torch.arange(16.0))
+    path = torch.zeros(2, 16, 6)
+    moved = path.clone()
+    moved[:, 3] = 2.0
     assert embedding.path_error(path, path) == 0
-    assert embedding.path_error(moved, path).item() == pytest.approx(4 * 15)
+    assert embedding.path_error(moved, path).item() == pytest.approx(3 * 4 * 55 / 16)

@@ -111,12 +111,17 @@ def test_a_path_has_a_grain_for_every_hop(model: NeuralGranularModel, samples: i
     assert passed(model, signal).shape == (-(-samples // 512) * 512,)
 
 
-def test_paths_are_scaled_and_weighted_by_what_they_do(model: NeuralGranularModel) -> None:
+@torch.no_grad()
+def test_paths_are_seen_in_uncorrelated_units_of_what_is_heard(model: NeuralGranularModel) -> None:
     generator = torch.Generator().manual_seed(4)
-    path = 3 * torch.randn(4, 64, 256, generator=generator) + 1
-    model.scale_paths(path)
+    path = 3 * torch.randn(40, 64, 256, generator=generator) + 1
+    model.start_embedding(path, torch.ones(40))
     level2 = model.embedding
-    torch.testing.assert_close(level2.path_mean, path.flatten(0, 1).mean(0))
-    torch.testing.assert_close(level2.path_scale, path.flatten(0, 1).std(0))
-    expected = (model.decoder.linear.weight * level2.path_scale).square().mean(0)  # of a linear decoder
-    torch.testing.assert_close(level2.path_weight, expected, rtol=1e-2, atol=1e-6)
+    flat = path.flatten(0, 1)
+    torch.testing.assert_close(level2.path_mean, flat.mean(0))
+    seen = (flat - flat.mean(0)) @ level2.path_map
+    torch.testing.assert_close(torch.cov(seen.T), torch.diag(level2.path_scale.square()), atol=0.01, rtol=0.01)
+    assert (level2.path_scale.diff() <= 1e-3).all()  # the strongest first
+    size = len(level2.path_scale)
+    torch.testing.assert_close(level2.path_unmap @ level2.path_map, torch.eye(size), atol=1e-2, rtol=0)
+    assert level2.time_weight.mean().item() == pytest.approx(1, abs=1e-4) and (level2.time_weight > 0).all()
