@@ -44,12 +44,12 @@ def main() -> None:
                 planned = replace(
                     planned, stage=replace(planned.stage, batch_size=min(planned.stage.batch_size, SEQUENCES))
                 )
-                prepare(model, planned, corpus, everything, config)
+                batches = phase_batches(planned, corpus, everything, model, 0)
+                prepare(model, planned, batches, corpus, everything)
                 phase = planned.phase(model, planned.stage, sizes, 0)
                 optimizer = phase.configure_optimizers()
                 for module in phase.trained():
                     module.train()
-                batches = phase_batches(planned, corpus, everything, config, 0)
                 drawing, working = [], []
                 for step in range(STEPS + 1):
                     start = time.perf_counter()
