@@ -75,6 +75,27 @@ def sample_embeddings(bundle: Bundle, count: int, temperature: float, seed: int,
     return np.float32(temperature) * np.stack(draws)
 
 
+def completed(bundle: Bundle, condition: Array, seed: int, *stream: int) -> Array:
+    """A condition [C] whose open attributes are those of a sound of the corpus that agrees with the chosen ones.
+
+    A note without a pitch would be a blend of all pitches. Where no sound agrees, or all attributes are chosen, the
+    condition comes back as it is; the seed and the numbers of a stream decide which sound.
+    """
+    labels = bundle.latent_map["embedding_labels"]
+    sizes = [len(attribute.classes) for attribute in bundle.manifest.conditions]
+    parts = np.split(condition.copy(), np.cumsum(sizes)[:-1])
+    chosen = [column for column, part in enumerate(parts) if part.any()]
+    wanted = [parts[column].argmax() for column in chosen]
+    agreeing = labels[(labels[:, chosen] == wanted).all(axis=1)]
+    if len(chosen) == len(parts) or len(agreeing) == 0:
+        return condition
+    sound = agreeing[int(seeded(seed, *stream).integers(len(agreeing)))]
+    for column, part in enumerate(parts):
+        if column not in chosen and sound[column] >= 0:
+            part[sound[column]] = 1.0
+    return np.concatenate(parts)
+
+
 def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
     """Embedding [E] of a signal at the bundle's rate: cropped, or followed by silence, to the path length."""
     length = bundle.manifest.path_length * bundle.manifest.hop_length
