@@ -6,7 +6,7 @@ import datetime
 import io
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ngs import __version__
 from ngs.export.graphs import Graph, bundle_graphs
-from ngs.runtime.manifest import Condition, Manifest
+from ngs.runtime.manifest import Condition, Manifest, check_model_card
 from ngs.runtime.writer import check_target, write_bundle
 from ngs.training.batches import one_hot
+from ngs.training.excitation import PROMINENCE, prominence
 from ngs.training.losses import multi_scale_distance
 from ngs.training.model import NeuralGranularModel
 from ngs.training.run import RunError, RunInfo, load_model, read_excerpts
@@ -34,12 +35,15 @@ AUDIBLE = 0.05  # peak within a hop
 
 
 def export_run(
-    run: Path, path: Path, name: str, zipped: bool, say: Callable[[str], None] = lambda line: None
-) -> dict[str, float]:
+    run: Path, path: Path, name: str, zipped: bool, say: Callable[[str], None] = lambda line: None,
+    card: Mapping[str, str] | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Export the furthest trained model of a run; returns the largest error of each graph against torch.
 
+    Entries of `card` stand in the model card, instead of those that the run itself gives under the same name.
     Raises RunError when there is nothing to export yet, BundleError when a graph disagrees with torch.
     """
+    card = check_model_card(dict(card or {}))
     model, info, phase = load_model(run)
     round_weights(model)
     if phase in ("spectra", "grains"):
@@ -69,7 +73,7 @@ def export_run(
         graphs={},
         files={},
         created=datetime.date.today().isoformat(),
-        model_card=_model_card(model, info, phase, audio, labels),
+        model_card={**_model_card(model, info, phase, audio, labels), **card},
     )
     latent_map = _latent_map(audio, labels, paths, embeddings, config.audio.hop_length)
     return write_bundle(path, manifest, graphs, {"latent_map": latent_map, "golden": golden}, zipped)
@@ -186,11 +190,12 @@ def _golden_vectors(
 
 
 def _decided(model: NeuralGranularModel, path: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-    """For each condition [N, C] the latent of paths [B, G, Z] whose peaks are clearest: rounding decides none."""
+    """For each condition [N, C] the latent of paths [B, G, Z] whose peaks are clearest: no rounding decides."""
     latents, chosen = path.flatten(0, 1), []
     for row in condition:
         spectra = model.decoder.coefficients(latents, row.expand(len(latents), -1))[:, : model.decoder.bins]
-        steps = torch.cat((spectra.diff(dim=1), spectra[:, 2:] - spectra[:, :-2]), 1)
+        decisions = spectra.diff(dim=1), spectra[:, 2:] - spectra[:, :-2], prominence(spectra) - PROMINENCE
+        steps = torch.cat(decisions, 1)
         chosen.append(latents[steps.abs().amin(1).argmax()])
     return torch.stack(chosen)
 

@@ -75,7 +75,8 @@ class GrainDecoder(nn.Module):
         """Coefficients of bins [..., K] -> magnitudes H [..., K]."""
         if self.head == "sigmoid":
             return self.gain * (2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7)
-        return self.gain * torch.relu(torch.exp(coefficients.clamp_max(LOUDEST)) - self.floor)
+        # a little more than the floor, which rounding does not leave above it: silence is silent to the last bit
+        return self.gain * torch.relu(torch.exp(coefficients.clamp_max(LOUDEST)) - 1.00001 * self.floor)
 
     def frame(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """Coefficients [..., F] -> magnitude [..., K]; locked: and peak, advance [..., K], profile [..., S].

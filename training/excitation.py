@@ -37,7 +37,9 @@ def find_peaks(log_magnitude: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     exact for a steady sine under a Hann window. tone: whether that peak is prominent; the other bins are noise.
     """
     bins = log_magnitude.shape[-1]
-    left, right = _shifted(log_magnitude, -1), _shifted(log_magnitude, 1)
+    nowhere = torch.full_like(log_magnitude[..., :1], NOWHERE)
+    left = torch.cat((nowhere, log_magnitude[..., :-1]), -1)
+    right = torch.cat((log_magnitude[..., 1:], nowhere), -1)
     higher = torch.maximum(left, right)
     step = torch.where(right > left, 1.0, -1.0)
     index = torch.arange(bins, device=log_magnitude.device, dtype=log_magnitude.dtype)
@@ -45,16 +47,16 @@ def find_peaks(log_magnitude: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # r = neighbour / peak, offset (2 r - 1) / (r + 1) bins; a hop is a quarter of a grain: a quarter of a turn a bin
     offset = 0.5 - 0.75 * torch.sigmoid(log_magnitude - higher)
     advance = step * torch.relu(offset) + 0.25 * (index % 4)
-    around = 0.5 * (_shifted(log_magnitude, -NEIGHBOUR) + _shifted(log_magnitude, NEIGHBOUR))
     follow = peak.long()
-    prominence = (log_magnitude - around).gather(-1, follow)
-    return peak, advance.gather(-1, follow), prominence > PROMINENCE
+    return peak, advance.gather(-1, follow), prominence(log_magnitude).gather(-1, follow) > PROMINENCE
 
 
-def _shifted(values: Tensor, by: int) -> Tensor:
-    """values[..., k + by]; NOWHERE past the ends."""
-    beyond = torch.full_like(values[..., : abs(by)], NOWHERE)
-    return torch.cat((values[..., by:], beyond), -1) if by > 0 else torch.cat((beyond, values[..., :by]), -1)
+def prominence(log_magnitude: Tensor) -> Tensor:
+    """How far each bin of [..., K] lies above its neighbours NEIGHBOUR bins away, the ends mirrored: [..., K]."""
+    first, last = log_magnitude[..., 1 : NEIGHBOUR + 1].flip(-1), log_magnitude[..., -NEIGHBOUR - 1 : -1].flip(-1)
+    below = torch.cat((first, log_magnitude[..., :-NEIGHBOUR]), -1)
+    above = torch.cat((log_magnitude[..., NEIGHBOUR:], last), -1)
+    return log_magnitude - 0.5 * (below + above)
 
 
 def next_phase(phase: Tensor, peak: Tensor, advance: Tensor, onset: Tensor | float = 0.0) -> Tensor:
