@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ngs.export.dft import RealDFT
 from ngs.training.decoders import GrainDecoder
-from ngs.training.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, PROFILE_SCALE, SpectralEncoder
+from ngs.training.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, SpectralEncoder
 from ngs.training.excitation import GAIN, excite, next_phase, profile_gain
 from ngs.training.model import NeuralGranularModel
 from ngs.training.synthesis import PostProcessing, analysis_windows
@@ -59,40 +59,34 @@ class SpectralEncoderGraph(nn.Module):
     """SpectralEncoder with its DFT as matrix products and its first layers in the order of that DFT's bins."""
 
     center: Tensor
-    profile_center: Tensor
 
     def __init__(self, encoder: SpectralEncoder) -> None:
         super().__init__()
         bins = len(encoder.center) - encoder.points
         self.dft, self.encoder = RealDFT(2 * (bins - 1)), encoder
-        self.register_buffer("center", encoder.center[self.dft.bins])
-        self.register_buffer("profile_center", encoder.center[bins:])
+        order = torch.cat((self.dft.bins, torch.arange(bins, len(encoder.center))))
+        counted = torch.cat((self.dft.is_first, torch.ones(encoder.points, dtype=torch.bool)))
+        self.register_buffer("center", encoder.center[order])
         first = encoder.network[0]
         assert isinstance(first, nn.Linear)
-        self.linear, self.profile_linear = self._reordered(encoder.linear, bins)
-        self.first, self.profile_first = self._reordered(first, bins)
+        self.linear, self.first = (_reordered(layer, order, counted) for layer in (encoder.linear, first))
         self.rest = encoder.network[1:]
-
-    def _reordered(self, layer: nn.Linear, bins: int) -> tuple[nn.Linear, nn.Linear]:
-        """The layer in two: for the spectrum in the DFT's order, and for the profile."""
-        spectral = nn.Linear(len(self.dft.bins), layer.out_features)
-        profile = nn.Linear(layer.in_features - bins, layer.out_features, bias=False)
-        with torch.no_grad():
-            spectral.weight.copy_(layer.weight[:, self.dft.bins] * self.dft.is_first)
-            spectral.bias.copy_(layer.bias)
-            profile.weight.copy_(layer.weight[:, bins:])
-        return spectral, profile
 
     def forward(self, grain: Tensor) -> tuple[Tensor, Tensor]:
         real, imaginary = self.dft(grain)
         magnitudes = torch.sqrt(real * real + imaginary * imaginary).transpose(0, 1).reshape(-1, len(self.dft.bins))
-        spectral = torch.log(self.encoder.floor + magnitudes) - self.center
-        linear, first = self.linear(spectral), self.first(FEATURE_SCALE * spectral)
-        if self.encoder.points:
-            profile = PROFILE_SCALE * self.encoder.profile(grain) - self.profile_center
-            linear, first = linear + self.profile_linear(profile), first + self.profile_first(FEATURE_SCALE * profile)
-        correction, log_variance = self.rest(first).chunk(2, -1)
-        return linear + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
+        features = self.encoder.features(grain, magnitudes) - self.center
+        correction, log_variance = self.rest(self.first(FEATURE_SCALE * features)).chunk(2, -1)
+        return self.linear(features) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
+
+
+def _reordered(layer: nn.Linear, order: Tensor, counted: Tensor) -> nn.Linear:
+    """The layer for inputs in another order, which come more than once: only those that are counted have weight."""
+    result = nn.Linear(len(order), layer.out_features)
+    with torch.no_grad():
+        result.weight.copy_(layer.weight[:, order] * counted)
+        result.bias.copy_(layer.bias)
+    return result
 
 
 class DecoderGraph(nn.Module):
