@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from ngs.runtime import render
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.grains import noise_grains, overlap_add
+from ngs.runtime.manifest import Condition
+from ngs.runtime.render import Array, completed
 
 HOP, LENGTH = 64, 256
 
@@ -137,3 +141,40 @@ def test_seeded_streams_are_independent() -> None:
 def test_a_duration_includes_its_tail(bundle: Bundle) -> None:
     assert (render.grains_for(1.0, bundle) + 3) * HOP == 8000
     assert render.grains_for(0.001, bundle) == 1
+
+
+def two_attributes() -> Bundle:
+    """What `completed` reads of a bundle of notes: C and D by a flute, E by an oboe, an oboe of unknown pitch."""
+    conditions = (Condition("class", ("flute", "oboe")), Condition("pitch", ("C", "D", "E")))
+    labels = np.array([[0, 0], [0, 1], [1, 2], [1, -1]], dtype=np.int32)
+    stub = SimpleNamespace(manifest=SimpleNamespace(conditions=conditions), latent_map={"embedding_labels": labels})
+    return cast(Bundle, stub)
+
+
+def one_hots(*places: int) -> Array:
+    condition = np.zeros(5, dtype=np.float32)
+    condition[list(places)] = 1.0
+    return condition
+
+
+def test_open_attributes_are_those_of_a_sound_that_agrees() -> None:
+    drawn = {tuple(np.flatnonzero(completed(two_attributes(), one_hots(0), 5, index))) for index in range(40)}
+    assert drawn == {(0, 2), (0, 3)}
+    drawn = {tuple(np.flatnonzero(completed(two_attributes(), one_hots(1), 5, index))) for index in range(40)}
+    assert drawn == {(1, 4), (1,)}  # unknown stays open
+    assert np.flatnonzero(completed(two_attributes(), one_hots(4), 5)).tolist() == [1, 4]
+
+
+def test_chosen_attributes_stay() -> None:
+    for places in ((0, 2), (0, 4), (1, 3)):  # the last two without a sound that agrees
+        np.testing.assert_array_equal(completed(two_attributes(), one_hots(*places), 5), one_hots(*places))
+    condition = one_hots(0)
+    completed(two_attributes(), condition, 5)
+    np.testing.assert_array_equal(condition, one_hots(0))
+
+
+def test_a_seed_decides_what_is_drawn() -> None:
+    bundle = two_attributes()
+    for index in range(10):
+        np.testing.assert_array_equal(completed(bundle, one_hots(), 7, index), completed(bundle, one_hots(), 7, index))
+    assert len({completed(bundle, one_hots(), 7, index).tobytes() for index in range(30)}) == 4
