@@ -1,21 +1,28 @@
 NGS := .venv/bin/ngs
 
-.PHONY: demo test check bench setup
+.PHONY: demo test check bench bundle setup
 
 setup:
 	@scripts/setup
 
-# Procedural drum hits, a model trained on them in about four minutes, and what it plays, into demo/
+# Into demo/: what the bundle that ships with ngs plays, at once; then, in demo/own/, what a model plays that is
+# trained on procedural drum hits in about four minutes
 demo: setup
+	$(NGS) render loop --pattern house --bpm 122 --bars 4 -o demo/loop.wav
+	$(NGS) render sample --class Snare --count 4 -o demo/samples
+	$(NGS) render path --kind spiral --seconds 6 -o demo/path.wav
+	@echo "Listen at once, this is the bundle that ships with ngs: demo/loop.wav, demo/samples/, demo/path.wav"
+	@echo "Now a model of your own: procedural drum hits, about four minutes of training ..."
 	@rm -rf demo/run
 	$(NGS) hits demo/sounds --count 40
-	$(NGS) train demo/sounds --out demo/run --steps grain=1200,embedding=600,joint=40
+	$(NGS) train demo/sounds --out demo/run --steps grain=900,embedding=800,joint=40
 	$(NGS) export demo/run -o demo/drums.ngs
-	$(NGS) render demo/drums.ngs loop --pattern house --bpm 122 --bars 4 -o demo/loop.wav
-	$(NGS) render demo/drums.ngs sample --class Snare --count 4 -o demo/samples
-	$(NGS) render demo/drums.ngs path --kind spiral --seconds 6 -o demo/path.wav
-	$(NGS) spectrogram demo/loop.wav demo/samples/sample-Snare-0-0.wav demo/path.wav -o demo/picture.png
-	@echo "Listen: demo/loop.wav, demo/samples/, demo/path.wav. Look: demo/picture.png. The bundle: demo/drums.ngs"
+	$(NGS) render demo/drums.ngs loop --pattern house --bpm 122 --bars 4 -o demo/own/loop.wav
+	$(NGS) render demo/drums.ngs sample --class Snare --count 4 -o demo/own/samples
+	$(NGS) render demo/drums.ngs path --kind spiral --seconds 6 -o demo/own/path.wav
+	$(NGS) spectrogram demo/own/loop.wav demo/own/samples/sample-Snare-0-0.wav demo/own/path.wav -o demo/own/picture.png
+	@echo "The bundle that ships with ngs: demo/loop.wav, demo/samples/, demo/path.wav."
+	@echo "Your own, demo/drums.ngs: demo/own/loop.wav, demo/own/samples/, demo/own/path.wav; look: demo/own/picture.png."
 
 test: setup
 	.venv/bin/python -m pytest
@@ -29,3 +36,7 @@ check: setup
 bench: setup
 	.venv/bin/python benchmarks/decode.py
 	.venv/bin/python benchmarks/training.py --presets fast fast-44k
+
+# The bundle that ships with ngs, trained anew on DATA, the samples that docs/model-card.md names
+bundle: setup
+	scripts/shipped-bundle "$(DATA)" runtime/drums.ngs

@@ -10,16 +10,20 @@ from pathlib import Path
 
 import click
 
+from ngs.cli.parameters import BUNDLE
+
 
 @click.command(short_help="Say what a bundle holds.")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", required=False, type=BUNDLE)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def info(bundle: Path, as_json: bool) -> None:
+def info(bundle: Path | None, as_json: bool) -> None:
     """Say what BUNDLE, a .ngs folder or file, holds: rate, sizes, classes, model card.
+
+    Without BUNDLE: the drums that come with ngs.
 
     \b
     Example:
-      ngs info drums.ngs
+      ngs info
     """
     from ngs.runtime.bundle import Bundle
 
@@ -42,21 +46,21 @@ def info(bundle: Path, as_json: bool) -> None:
     card = {f"card: {name.replace('_', ' ')}": text for name, text in manifest.model_card.items()}
     width = max(map(len, (*rows, *card))) + 2
     for name, text in (*rows.items(), *card.items()):
-        click.echo(f"{name:<{width}}{text}")
+        click.echo(f"{name:<{width}}" + text.replace("\n", "\n" + " " * width))
 
 
 @click.command(short_help="Check a bundle: hashes, signatures, golden vectors.")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", required=False, type=BUNDLE)
 @click.option("--provider", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def validate(bundle: Path, provider: str, as_json: bool) -> None:
+def validate(bundle: Path | None, provider: str, as_json: bool) -> None:
     """Check the hashes and signatures of BUNDLE and run every graph against what torch computed at export.
 
-    Exit status 1 where something is wrong.
+    Exit status 1 where something is wrong. Without BUNDLE: the drums that come with ngs.
 
     \b
     Example:
-      ngs validate drums.ngs
+      ngs validate
     """
     import onnxruntime
 
@@ -81,7 +85,7 @@ def validate(bundle: Path, provider: str, as_json: bool) -> None:
             click.echo(f"{name:<{width}}largest error {error:.1e}  {'FAILED' if name in failed else 'ok'}")
         click.echo(f"onnxruntime {onnxruntime.__version__} ({', '.join(used)}), {machine}")
         if not failed:
-            click.echo(f"{bundle} is valid: hashes, signatures, golden vectors within {TOLERANCE:.0e}.")
+            click.echo(f"{opened.path} is valid: hashes, signatures, golden vectors within {TOLERANCE:.0e}.")
     if failed:
-        click.echo(f"Error: {bundle}: more than {TOLERANCE:.0e} from torch: {', '.join(failed)}", err=True)
+        click.echo(f"Error: {opened.path}: more than {TOLERANCE:.0e} from torch: {', '.join(failed)}", err=True)
         sys.exit(1)

@@ -10,12 +10,14 @@ from typing import Any
 
 import click
 
+from ngs.cli.parameters import BUNDLE
+
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 SOUND = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(short_help="Measure a bundle: reconstructions, samples, baselines.")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=BUNDLE)
 @click.argument("data", required=False, type=FOLDER)
 @click.option("--run", type=FOLDER, help="Run of `ngs train` on DATA: measures what it set apart.")
 @click.option("--train", "training", type=FOLDER, help="Folder of training sounds; all of DATA is measured.")
@@ -37,14 +39,18 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Measure BUNDLE on the sounds in DATA, a folder with a folder for each class.
 
+    The word drums as BUNDLE is the one that comes with ngs, unless something of that name lies here.
+
     Reconstructions, the use of the latents, samples of each class, and how crisp they are, beside simple baselines and
     real sounds. With neither --run nor --train the sounds of DATA are each other's reference: fair only for a bundle
     that was trained on others.
 
     \b
     Example:
-      ngs evaluate drums.ngs drums --run runs/drums
-      ngs evaluate drums.ngs --pair input.wav theirs.wav
+      ngs hits sounds --count 4
+      ngs evaluate drums sounds
+      ngs render reconstruct sounds/Kick/Kick_000.wav -o theirs.wav
+      ngs evaluate drums --pair sounds/Kick/Kick_000.wav theirs.wav
     """
     if (data is None) == (not pairs):
         raise click.UsageError("Name either a folder DATA or --pair INPUT OUTPUT")

@@ -12,21 +12,37 @@ import click
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Bundle to write.  [default: RUN's name + .ngs]")
 @click.option("--zip", "zipped", is_flag=True, help="One file instead of a folder.")
 @click.option("--name", help="Name of the model in the bundle.  [default: the output's name]")
-def export(run: Path, output: Path | None, zipped: bool, name: str | None) -> None:
+@click.option("--card", "entries", multiple=True, metavar="KEY=TEXT", help="Entry of the model card. Repeatable.")
+def export(run: Path, output: Path | None, zipped: bool, name: str | None, entries: tuple[str, ...]) -> None:
     """Write RUN's model as a bundle that plays without torch.
 
-    Every graph is run in onnxruntime and compared with torch before the bundle appears under its name.
+    Every graph is run in onnxruntime and compared with torch before the bundle appears under its name. `ngs info`
+    shows the model card; an entry that --card gives replaces the run's own of that name.
 
     \b
     Example:
-      ngs export runs/drums -o drums.ngs
+      ngs hits sounds --count 20
+      ngs train sounds --out runs/mine --minutes 1
+      ngs export runs/mine -o mine.ngs --card data="procedural hits"
     """
+    card = _card(entries)
     from ngs.export.bundle import export_run
 
     output = output or Path(f"{run.name}.ngs")
-    errors = export_run(
-        run, output, name or output.name.removesuffix(".ngs"), zipped, lambda line: click.echo(line, err=True)
-    )
+    name = name or output.name.removesuffix(".ngs")
+    errors = export_run(run, output, name, zipped, lambda line: click.echo(line, err=True), card)
     for graph, error in errors.items():
         click.echo(f"{graph}: largest difference from torch {error:.1e}", err=True)
     click.echo(f"Exported: {output}. Next: ngs render {output} sample -o sample.wav")
+
+
+def _card(entries: tuple[str, ...]) -> dict[str, str]:
+    card: dict[str, str] = {}
+    for entry in entries:
+        key, equals, text = entry.partition("=")
+        if not (equals and key.isascii() and key.isidentifier() and text):
+            raise click.UsageError(f"--card {entry!r}: write KEY=TEXT, KEY of letters, digits and _")
+        if key in card:
+            raise click.UsageError(f"--card {key} is given twice")
+        card[key] = text
+    return card

@@ -19,7 +19,7 @@ def hits(out: Path, count: int, seed: int, sample_rate: int) -> None:
 
     \b
     Example:
-      ngs hits drums --count 20
+      ngs hits sounds --count 20
     """
     from ngs.training.hits import RECIPES, write_hits
 

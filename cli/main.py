@@ -47,10 +47,11 @@ def cli() -> None:
 
     \b
     Example:
-      ngs hits drums --count 20
-      ngs train drums --out runs/drums --minutes 1
-      ngs export runs/drums -o drums.ngs
-      ngs render drums.ngs loop -o loop.wav
+      ngs render loop -o loop.wav
+      ngs hits sounds --count 20
+      ngs train sounds --out runs/mine --minutes 1
+      ngs export runs/mine -o mine.ngs
+      ngs render mine.ngs loop -o mine.wav
     """
 
 

@@ -1,4 +1,4 @@
-"""`ngs render BUNDLE FORM`: sound from a bundle to WAV or FLAC files."""
+"""`ngs render [BUNDLE] FORM`: sound from a bundle to WAV or FLAC files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ngs.cli.parameters import BUNDLE
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -22,17 +24,50 @@ SOUND = click.Path(path_type=Path)
 BUILT_IN = ("house", "breakbeat", "electro")  # of ngs.runtime.patterns, which --help does without
 
 
-@click.group(short_help="Render sound from a bundle to a WAV or FLAC file.")
-@click.argument("bundle", type=click.Path(path_type=Path))
+class _Forms(click.Group):
+    """Forms, with the bundle as a word before: a first word that is not a form."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        first, *rest = args
+        if first not in self.commands and not first.startswith("-"):
+            forms = ", ".join(self.commands)
+            if not rest or rest[0].startswith("-") and rest[0] not in ctx.help_option_names:
+                ctx.fail(f"{first!r} is not a form ({forms}); as a bundle it needs one after it")
+            if rest[0] not in self.commands and not rest[0].startswith("-"):
+                ctx.fail(f"{rest[0]!r} is not a form ({forms})")
+            ctx.params["bundle"] = _once(ctx.params["bundle"], BUNDLE.convert(first, None, ctx))
+            args = rest
+        return super().resolve_command(ctx, args)
+
+
+def _once(bundle: Path | None, other: Path | None) -> Path | None:
+    if bundle and other:
+        raise click.UsageError(f"Name one bundle: {bundle} or {other}")
+    return bundle or other
+
+
+_bundle = click.option("--bundle", type=BUNDLE, help="The bundle to play.  [default: the drums that come with ngs]")
+
+
+@click.group(
+    cls=_Forms,
+    subcommand_metavar="[BUNDLE] FORM [ARGS]...",
+    short_help="Render sound from a bundle to a WAV or FLAC file.",
+)
+@_bundle
 @click.pass_context
-def render(ctx: click.Context, bundle: Path) -> None:
+def render(ctx: click.Context, bundle: Path | None) -> None:
     """Render sound from BUNDLE, a .ngs folder or file, to WAV or FLAC (24 bit, mono).
 
-    The same command with the same seed writes the same bytes. `ngs render BUNDLE FORM --help` says more of a form.
+    Without BUNDLE the drums that come with ngs play. The same command with the same seed writes the same bytes.
+    `ngs render FORM --help` says more of a form.
 
     \b
     Example:
-      ngs render drums.ngs loop -o loop.wav
+      ngs render loop -o loop.wav
+      ngs render sample --class Kick -o kick.wav
     """
     ctx.obj = bundle
 
@@ -99,26 +134,28 @@ def form(function: Callable[..., None]) -> click.Command:
 
     @click.pass_context
     def run(
-        ctx: click.Context, /, output: Path | None, sample_rate: int | None, seed: int, provider: str,
-        class_name: str | None, conditions: tuple[str, ...], as_json: bool, **own: Any,
+        ctx: click.Context, /, bundle: Path | None, output: Path | None, sample_rate: int | None, seed: int,
+        provider: str, class_name: str | None, conditions: tuple[str, ...], as_json: bool, **own: Any,
     ) -> None:  # fmt: skip
         from ngs.runtime.bundle import Bundle
 
-        bundle = Bundle.open(ctx.obj, provider)
-        names = {condition.name.lower(): condition.name for condition in bundle.manifest.conditions}
-        choices = {bundle.manifest.conditions[0].name: class_name} if class_name is not None else {}
+        opened = Bundle.open(_once(ctx.obj, bundle), provider)
+        manifest = opened.manifest
+        names = {condition.name.lower(): condition.name for condition in manifest.conditions}
+        choices = {manifest.conditions[0].name: class_name} if class_name is not None else {}
         for text in conditions:
             attribute, equals, chosen = text.partition("=")
             if not (attribute and equals and chosen):
                 raise click.UsageError(f"--condition {text!r}: write ATTRIBUTE=CLASS")
             choices[names.get(attribute.lower(), attribute)] = chosen
-        bundle.condition(choices)  # a wrong name is said before any work
-        job = Job(bundle, output, sample_rate or bundle.manifest.sample_rate, seed, choices, as_json)
+        opened.condition(choices)  # a wrong name is said before any work
+        job = Job(opened, output, sample_rate or manifest.sample_rate, seed, choices, as_json)
         function(job, **own)
         job.finish()
 
     run.__doc__ = function.__doc__
     common = (
+        _bundle,
         click.option("--output", "-o", type=SOUND, help="A .wav or .flac file, or a folder.  [default: ./NAME.wav]"),
         click.option("--sample-rate", type=click.IntRange(1000, 384000), help="In Hz.  [default: the bundle's]"),
         click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides everything random."),
@@ -147,7 +184,8 @@ def reconstruct(job: Job, file: Path) -> None:
 
     \b
     Example:
-      ngs render drums.ngs reconstruct kick.wav -o reconstructed.wav
+      ngs render sample --class Kick -o kick.wav
+      ngs render reconstruct kick.wav -o reconstructed.wav
     """
     from ngs.runtime.render import resynthesise
 
@@ -164,7 +202,8 @@ def resynth(job: Job, file: Path) -> None:
 
     \b
     Example:
-      ngs render drums.ngs resynth voice.wav --class Snare -o snares.wav
+      ngs render loop -o loop.wav
+      ngs render resynth loop.wav --class Snare -o snares.wav
     """
     from ngs.runtime.render import decode, encode
 
@@ -184,7 +223,7 @@ def sample(job: Job, count: int, temperature: float) -> None:
 
     \b
     Example:
-      ngs render drums.ngs sample --class Kick --count 8 -o kicks/kick.wav
+      ngs render sample --class Kick --count 8 -o kicks/kick.wav
     """
     from ngs.runtime.loop import noise_seed
     from ngs.runtime.render import decode_embeddings, sample_embeddings, seeded
@@ -217,7 +256,7 @@ def path(job: Job, kind: str, seconds: float) -> None:
 
     \b
     Example:
-      ngs render drums.ngs path --kind circle --seconds 8 --class Hat -o circle.wav
+      ngs render path --kind circle --seconds 8 --class Hat -o circle.wav
     """
     from ngs.runtime.paths import free_path
     from ngs.runtime.render import decode, fade_in, grains_for
@@ -242,7 +281,7 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
 
     \b
     Example:
-      ngs render drums.ngs morph --from 1 --to 2 --steps 6 --class Kick -o morph.wav
+      ngs render morph --from 1 --to 2 --steps 6 --class Kick -o morph.wav
     """
     import numpy as np
 
@@ -279,7 +318,7 @@ def loop(job: Job, pattern: str, bpm: float, bars: int, temperature: float) -> N
 
     \b
     Example:
-      ngs render drums.ngs loop --pattern breakbeat --bpm 124 --bars 4 --seed 3 -o loop.wav
+      ngs render loop --pattern breakbeat --bpm 124 --bars 4 --seed 3 -o loop.wav
     """
     from ngs.runtime.loop import render_loop
     from ngs.runtime.patterns import load_pattern

@@ -50,7 +50,9 @@ def spectrogram(files: tuple[Path, ...], output: Path, title: str | None) -> Non
 
     \b
     Example:
-      ngs spectrogram input.wav reconstruction.wav -o pair.png
+      ngs render sample --class Kick -o kick.wav
+      ngs render reconstruct kick.wav -o again.wav
+      ngs spectrogram kick.wav again.wav -o pair.png
     """  # fmt: skip
     if output.suffix.lower() not in FORMATS:
         raise ValueError(f"{output}: a picture ends in {', '.join(FORMATS)}")

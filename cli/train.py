@@ -47,9 +47,9 @@ def train(
 
     \b
     Example:
-      ngs hits drums --count 20
-      ngs train drums --out runs/drums --minutes 1
-      ngs train --out runs/drums --resume
+      ngs hits sounds --count 20
+      ngs train sounds --out runs/mine --minutes 1
+      ngs train --out runs/mine --resume
     """
     from ngs.training.config import ConfigError, load_preset, override
     from ngs.training.run import Machine

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,15 +42,15 @@ class Bundle:
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     @classmethod
-    def open(cls, path: str | Path, provider: str = "auto", threads: int = 1) -> Bundle:
-        """Open a folder or a zipped bundle.
+    def open(cls, path: str | Path | None = None, provider: str = "auto", threads: int = 1) -> Bundle:
+        """Open a folder or a zipped bundle; without a path the one that comes with ngs.
 
         provider: "cpu", "cuda", or "auto" (CUDA where onnxruntime finds a device and its libraries, else the CPU).
         threads: of one session; 1 is the steadiest beside live audio. Raises BundleError, ValueError.
         """
         if provider not in ("auto", *PROVIDERS):
             raise ValueError(f"There is no provider {provider!r}; known: auto, cpu, cuda")
-        path = Path(path)
+        path = shipped() if path is None else Path(path)
         files = _Files(path)
         try:
             document = json.loads(files.read("manifest.json", MAX_MANIFEST_BYTES))
@@ -187,6 +188,14 @@ class Bundle:
             if isinstance(error, BundleError):
                 raise
             raise BundleError(f"{self.path}: {spec.file} is not an archive of plain arrays ({error})") from error
+
+
+def shipped() -> Path:
+    """The zipped bundle that comes with ngs: drums of eight classes. Raises BundleError where it was left out."""
+    path = Path(str(resources.files(__package__) / "drums.ngs"))
+    if not path.is_file():
+        raise BundleError(f"The bundle that comes with ngs is missing ({path}): install ngs again, or name a bundle")
+    return path
 
 
 class _Files:

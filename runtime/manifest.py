@@ -94,10 +94,7 @@ class Manifest:
         manifest = cls(
             name=_text(_member(fields, "name"), "name"),
             created=_text(_member(fields, "created"), "created"),
-            model_card={
-                _text(key, "model_card"): _text(value, f"model_card.{key}", 65536, lines=True)
-                for key, value in _object(_member(fields, "model_card"), "model_card").items()
-            },
+            model_card=check_model_card(_member(fields, "model_card")),
             sample_rate=_integer(_member(fields, "sample_rate"), "sample_rate", 1000, 384000),
             grain_length=grain_length,
             hop_length=_integer(_member(fields, "hop_length"), "hop_length", grain_length // 4, grain_length // 4),
@@ -177,6 +174,14 @@ class Manifest:
         shape = shapes.get("profile", ())
         points = shape[1] if len(shape) == 2 else None
         return _integer(points, "graphs.synthesis.inputs.profile.shape", 1, PROFILE_POINTS)
+
+
+def check_model_card(value: object) -> dict[str, str]:
+    """Printable text by printable names, or BundleError."""
+    return {
+        _text(key, "model_card"): _text(text, f"model_card.{key}", 65536, lines=True)
+        for key, text in _object(value, "model_card").items()
+    }
 
 
 def _compare(field: str, expected: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...]) -> None:

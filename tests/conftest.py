@@ -221,6 +221,9 @@ TINY = (
 )  # fmt: skip
 
 
+CARD = {"licence": "CC0, a = b", "data": "procedural hits", "limits": "one\ntwo"}
+
+
 @pytest.fixture(scope="session")
 def tiny_settings() -> tuple[str, ...]:
     """`--set` values of a model that trains a step in milliseconds."""
@@ -266,6 +269,7 @@ def trained_run(ngs: Callable[..., object], hits_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def exported_bundle(ngs: Callable[..., object], trained_run: Path) -> Path:
-    """What `ngs export` makes of it, to be read only."""
-    ngs("export", trained_run, "-o", "drums.ngs", cwd=trained_run.parent)
+    """What `ngs export` makes of it, with a model card, to be read only."""
+    entries = [part for key, text in CARD.items() for part in ("--card", f"{key}={text}")]
+    ngs("export", trained_run, "-o", "drums.ngs", *entries, cwd=trained_run.parent)
     return trained_run.parent / "drums.ngs"

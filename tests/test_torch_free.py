@@ -39,6 +39,7 @@ def test_a_bundle_plays_without_torch(tiny_bundle: Path, tmp_path: Path) -> None
     assert result.returncode == 0, result.stderr
     sound, _ = soundfile.read(tmp_path / "kick.wav")
     assert len(sound) > 0 and np.isfinite(sound).all()
+    assert ngs("render", "loop", "-o", "loop.wav", "--provider", "cpu", cwd=tmp_path).returncode == 0
     for command in ("info", "validate"):
         assert ngs(command, tiny_bundle, cwd=tmp_path).returncode == 0
     result = ngs("hits", "drums", "--count", "1", "--sample-rate", "8000", cwd=tmp_path)
