@@ -130,25 +130,22 @@ class LockedSynthesisGraph(nn.Module):
 
     window: Tensor
     onset_difference: Tensor
-    index: Tensor
 
     def __init__(self, decoder: GrainDecoder) -> None:
         super().__init__()
         length = decoder.grain_length
-        self.dft, self.onset_delay = RealDFT(length, length // 2, GAIN), decoder.onset_delay
+        self.dft = RealDFT(length, length // 2, GAIN)
         onset, window = analysis_windows(length, 2)
         self.register_buffer("window", window)
         self.register_buffer("onset_difference", onset - window)
-        self.register_buffer("index", torch.arange(decoder.bins).float())
 
     def forward(
         self, magnitude: Tensor, peak: Tensor, advance: Tensor, profile: Tensor, noise: Tensor, onset: Tensor,
         phase: Tensor,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         phase = next_phase(phase, peak, advance, onset)
-        turns = phase + onset * self.onset_delay * (peak - self.index)
         noise_spectrum = self.dft(noise * (self.window + onset * self.onset_difference))
-        spectrum = excite(self.dft.ordered(magnitude), self.dft.ordered(turns, odd=True), noise_spectrum)
+        spectrum = excite(self.dft.ordered(magnitude), self.dft.ordered(phase, odd=True), noise_spectrum, onset)
         return self.dft.inverse(*spectrum) * profile_gain(profile, onset, self.dft.length), phase
 
 

@@ -15,7 +15,6 @@ from ngs.training.excitation import (
     find_peaks,
     follow_phases,
     next_phase,
-    onset_delay,
     profile_gain,
 )
 from ngs.training.synthesis import analysis_windows
@@ -39,7 +38,6 @@ class GrainDecoder(nn.Module):
         self.bins, self.points = audio.grain_length // 2 + 1, grain.profile_points
         self.head, self.excitation, self.floor = grain.decoder, grain.excitation, grain.floor
         self.grain_length = audio.grain_length
-        self.onset_delay = onset_delay(audio.grain_length)
         in_size, out_size = grain.latent_size + condition_size, self.bins + self.points
         self.network = nn.Sequential(
             nn.Linear(in_size, grain.hidden_size),
@@ -124,8 +122,7 @@ class GrainDecoder(nn.Module):
         with torch.no_grad():
             first, later = analysis_windows(self.grain_length, 2, noise.device)
             spectrum = torch.fft.rfft((noise * (later + onset * (first - later))).roll(-half, -1))
-            phase = phase + onset * self.onset_delay * (peak - torch.arange(self.bins, device=peak.device))
-        real, imaginary = excite(GAIN * magnitude, phase, (spectrum.real, spectrum.imag))
+        real, imaginary = excite(GAIN * magnitude, phase, (spectrum.real, spectrum.imag), onset)
         grains = torch.fft.irfft(torch.complex(real, imaginary), n=self.grain_length).roll(half, -1)
         filled: Tensor = grains * profile_gain(profile, onset, self.grain_length)
         return filled

@@ -21,10 +21,12 @@ from ngs.training.synthesis import analysis_windows
 NEIGHBOUR = 2  # bins away that a peak is compared with: the edge of a Hann window's main lobe
 PROMINENCE = 0.7  # log magnitude above those neighbours from which on a peak is a tone
 NOWHERE = -1e9  # log magnitude beyond the ends of a spectrum: lower than any that is decoded, or bins follow it
+LOUDER = 1e9  # than any magnitude
 # Hann-shaped grains under Hann windows need 4 / 3, noise of levelled magnitudes 1.44 (measured on white noise); the
 # rest makes up for what is decoded: medians of log magnitudes, which lie below the mean power
 GAIN = 1.45
 PROFILE_FLOOR = 3e-3  # of the share of a grain's energy
+RISE = 64  # the share of a grain within which a sound rises from 0
 PROFILE_LIMIT = 24 * math.log(10) / 20  # gains and losses of 24 dB
 SILENCE = 1e-7  # mean square of a grain without a profile of its own
 
@@ -63,7 +65,7 @@ def next_phase(phase: Tensor, peak: Tensor, advance: Tensor, onset: Tensor | flo
     """Phases [..., K] of tones in turns, in the middle of a grain, from those of the grain before.
 
     A bin takes the phase of its peak and moves on. onset [..., 1]: 1 in the first grain of a sound, whose phases
-    come from zeros: every tone starts as a sine at the first sample (half a grain, two hops, before the middle).
+    come from zeros: those of sines that start with it (half a grain, two hops, before its middle).
     """
     turns = phase.gather(-1, peak.long()) + advance * (1 + onset) - 0.25 * onset
     return turns - turns.floor()
@@ -78,19 +80,14 @@ def follow_phases(peak: Tensor, advance: Tensor) -> Tensor:
     return torch.stack(phases[1:], 1)
 
 
-def onset_delay(grain_length: int) -> float:
-    """From the middle of the first grain's window to that of the grain, as a share of the grain; below 0."""
-    window = analysis_windows(grain_length, 1)[0].double()
-    return float((window * torch.arange(grain_length)).sum() / window.sum() / grain_length) - 0.5
-
-
-def excite(magnitude: Tensor, phase: Tensor, noise: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def excite(magnitude: Tensor, phase: Tensor, noise: tuple[Tensor, Tensor], onset: Tensor) -> tuple[Tensor, Tensor]:
     """Spectra around the middle of the grain, real and imaginary part [..., K].
 
     magnitude [..., K]: above 0 a tone, at phase [..., K] in turns; below 0 noise of that magnitude, with the phase of
-    real and imaginary part of a noise's spectrum [..., K].
+    real and imaginary part of a noise's spectrum [..., K]. The first grain of a sound, onset [..., 1] = 1, is noise
+    throughout: a tone in its few bins swells to the middle of a grain, noise starts with its window.
     """
-    angle, tone = 2 * math.pi * phase, magnitude > 0
+    angle, tone = 2 * math.pi * phase, magnitude > LOUDER * onset
     real = torch.where(tone, torch.cos(angle), noise[0])
     imaginary = torch.where(tone, torch.sin(angle), noise[1])
     level = magnitude / torch.sqrt(real * real + imaginary * imaginary + 1e-12)
@@ -119,17 +116,25 @@ def _steady(grain_length: int, points: int, device: torch.device | None = None) 
 
 
 def profile_gain(profile: Tensor, onset: Tensor, grain_length: int) -> Tensor:
-    """Log shares [..., S] and onset flags [..., 1] -> gains [..., L] that give a steady grain that profile."""
+    """Log shares [..., S] and onset flags [..., 1] -> gains [..., L] that give a steady grain that profile.
+
+    The first grain of a sound rises from 0 within 1/64 of a grain: a sound that begins at once would click.
+    """
     points = profile.shape[-1]
     later, first = torch.log(_steady(grain_length, points, profile.device) + PROFILE_FLOOR)
     deviation = 0.5 * (profile - later - onset * (first - later))
     gain = torch.exp(deviation.clamp(-PROFILE_LIMIT, PROFILE_LIMIT))
-    curve: Tensor = gain @ _interpolation(points, grain_length, profile.device)
+    curve: Tensor = torch.cat((gain, onset * gain[..., :1]), -1) @ _curves(points, grain_length, profile.device)
     return curve
 
 
-def _interpolation(points: int, grain_length: int, device: torch.device | None = None) -> Tensor:
-    """Linear interpolation from the middles of the parts to samples, ends held: [S, L]."""
-    place = (torch.arange(grain_length) + 0.5) * points / grain_length - 0.5
+def _curves(points: int, grain_length: int, device: torch.device | None = None) -> Tensor:
+    """What the gain of each part adds over time, and what the rise of a first grain takes from the first: [S + 1, L].
+
+    Linear interpolation from the middles of the parts, ends held.
+    """
+    time = torch.arange(grain_length)
+    place = (time + 0.5) * points / grain_length - 0.5
     distance = (place.clamp(0, points - 1)[None] - torch.arange(points)[:, None]).abs()
-    return (1 - distance).clamp_min(0.0).to(device)
+    missing = 0.5 + 0.5 * torch.cos(torch.pi * (time * RISE / grain_length).clamp_max(1.0))
+    return torch.cat(((1 - distance).clamp_min(0.0), -missing[None])).to(device)
