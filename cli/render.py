@@ -216,7 +216,8 @@ def resynth(job: Job, file: Path) -> None:
 @click.option("--temperature", default=0.7, show_default=True, type=click.FloatRange(0, 10),
               help="0: the most typical sound; 1: as varied as what was learnt; more: stranger.")  # fmt: skip
 def sample(job: Job, count: int, temperature: float) -> None:
-    """Draw new sounds. Without --class each sound has one drawn by the seed.
+    """Draw new sounds. Without --class each sound has one drawn by the seed; so has what else is left open, as some
+    sound learnt has it.
 
     With --count above 1, --output NAME.wav gives NAME-0.wav, NAME-1.wav, ...; any other --output is a folder. Sound
     number i of a seed is the same for every --count.
@@ -226,7 +227,7 @@ def sample(job: Job, count: int, temperature: float) -> None:
       ngs render sample --class Kick --count 8 -o kicks/kick.wav
     """
     from ngs.runtime.loop import noise_seed
-    from ngs.runtime.render import decode_embeddings, sample_embeddings, seeded
+    from ngs.runtime.render import completed, decode_embeddings, sample_embeddings, seeded
 
     classes = job.bundle.manifest.conditions[0].classes
     if count > 1 and job.output is not None and not job.output.suffix:
@@ -234,8 +235,9 @@ def sample(job: Job, count: int, temperature: float) -> None:
     paths, conditions = [], []
     for index in range(count):
         condition = job.condition()
-        if not condition[: len(classes)].any():
+        if not condition.any():
             condition[int(seeded(job.seed, index, 2).integers(len(classes)))] = 1.0
+        condition = completed(job.bundle, condition, job.seed, index, 3)
         chosen = plain(classes[int(condition[: len(classes)].argmax())])
         path = job.path(f"sample-{chosen}-{job.seed}{f'-{index}' if count > 1 else ''}.wav")
         if path == job.output and count > 1:
@@ -285,10 +287,10 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
     """
     import numpy as np
 
-    from ngs.runtime.render import decode_embeddings, embed, interpolate, sample_embeddings
+    from ngs.runtime.render import completed, decode_embeddings, embed, interpolate, sample_embeddings
 
     output = job.path(f"morph-{plain(Path(start).stem)}-{plain(Path(end).stem)}.wav")
-    condition = job.condition()
+    condition = completed(job.bundle, job.condition(), job.seed, 3) if job.choices else job.condition()
     ends = [
         sample_embeddings(job.bundle, 1, 1.0, int(text))[0]
         if text.isascii() and text.isdigit()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ngs.runtime.audio import resample
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.patterns import STEPS, Track
-from ngs.runtime.render import decode_embeddings, sample_embeddings, seeded
+from ngs.runtime.render import completed, decode_embeddings, sample_embeddings, seeded
 
 Array = NDArray[np.float32]
 STEPS_A_BEAT = 4
@@ -48,10 +48,14 @@ def render_loop(
     for start in range(0, len(places), HITS):
         group = places[start : start + HITS]
         streams = [(seed, step, names[number]) for step, number in group]
+        drawn = [
+            completed(bundle, conditions[number], *stream, 3)
+            for (_, number), stream in zip(group, streams, strict=True)
+        ]
         hits = decode_embeddings(
             bundle,
             np.stack([sample_embeddings(bundle, 1, temperature, *stream)[0] for stream in streams]),
-            np.stack([conditions[number] for _, number in group]),
+            np.stack(drawn),
             [noise_seed(*stream) for stream in streams],
         )
         for (step, number), hit in zip(group, hits, strict=True):
