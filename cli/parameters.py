@@ -11,11 +11,14 @@ SHIPPED = "drums"
 
 
 class BundlePath(click.Path):
-    """Path of a bundle. What exists under a name comes first; else the word "drums" is the bundle that ngs ships."""
+    """Path of a bundle. One of that name comes first; else the word "drums" is the bundle that ngs ships.
+
+    A folder of sounds called drums, as the README makes one, is no bundle.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = Path(value)
-        if str(value) != SHIPPED or path.exists():
+        if str(value) != SHIPPED or path.is_file() or (path / "manifest.json").is_file():
             return path
         from ngs.runtime.bundle import shipped
 

@@ -1,4 +1,4 @@
-"""How far a sound is from the one it should be. The figures of docs/measurements.md are defined here."""
+"""How far a sound is from the one it should be. The figures of docs/sound.md are defined here."""
 
 from __future__ import annotations
 

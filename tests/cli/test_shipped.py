@@ -73,13 +73,18 @@ def test_the_bundle_stands_before_the_form_or_is_an_option(tiny_bundle: Path, pl
     assert rate("sample", "--bundle", tiny_bundle) == 8000
 
 
-def test_what_exists_under_a_name_comes_first(tiny_bundle: Path, tiny_zip: Path, place: Path) -> None:
+def test_a_bundle_of_that_name_comes_first(tiny_bundle: Path, tiny_zip: Path, place: Path) -> None:
     for kind in (tiny_bundle, tiny_zip):
         copy = shutil.copytree if kind.is_dir() else shutil.copy
         copy(kind, "drums")
         assert name("drums") == "tiny" and rate("drums", "sample") == 8000
         assert rate("sample") == bundles.Bundle.open(provider="cpu").manifest.sample_rate
         shutil.rmtree("drums", ignore_errors=True)
+
+
+def test_a_folder_of_sounds_called_drums_is_no_bundle(place: Path) -> None:
+    Path("drums/Kick").mkdir(parents=True)
+    assert name("drums") == name()
 
 
 def test_a_form_is_a_form_even_where_a_bundle_has_its_name(tiny_bundle: Path, place: Path) -> None:
