@@ -278,7 +278,7 @@ def path(job: Job, kind: str, seconds: float) -> None:
 def morph(job: Job, start: str, end: str, steps: int) -> None:
     """Turn one sound into another: STEPS sounds, one after another in one file.
 
-    An end is a seed, which draws an embedding as `sample` does, or a sound file, which is
+    An end is a seed, which draws an embedding at temperature 1, or a sound file, which is
     cropped or followed by silence to the length the model knows.
 
     \b

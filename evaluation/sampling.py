@@ -100,7 +100,7 @@ def frechet_by_class(real: Described, sampled: Described, seed: int) -> dict[str
     distance of small sets is biased upwards; both are means over 10 seeded choices. Classes of fewer than 4 real sounds
     are left out.
     """
-    project = _projection(real)
+    project = _Projection(real)
     results = {}
     for name in sampled:
         size = min(len(real.get(name, ())) // 2, len(sampled[name]))
@@ -118,7 +118,7 @@ def frechet_by_class(real: Described, sampled: Described, seed: int) -> dict[str
     return results
 
 
-class _projection:
+class _Projection:
     """Rows [N, D] onto the leading principal components of real sounds, scaled to variance 1: [N, at most 8]."""
 
     def __init__(self, real: Described) -> None:

@@ -118,7 +118,9 @@ def round_weights(model: torch.nn.Module) -> None:
     """Round everything large in a model to what 16-bit floats can say: bundles hold half as many bytes."""
     for values in (*model.parameters(), *model.buffers()):
         if values.is_floating_point() and values.numel() >= HALVED:
-            values.copy_(values.half().float())
+            half = values.half().float()
+            if half.isfinite().all():
+                values.copy_(half)
 
 
 def halve_weights(model: onnx.ModelProto) -> None:

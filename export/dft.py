@@ -6,7 +6,7 @@ second matrix. With n = Q p + q and k = k1 + P k2:
     X[k1 + P k2] = sum_q e^(-2 pi j q (k1 + P k2) / L)  sum_p e^(-2 pi j p k1 / P) x[Q p + q]
 
 A real signal needs only k1 = 0 .. P/2. Bins come out in the order of (k1, k2): layers before and after have their rows
-put in that order (`bins`), values are gathered into it (`ordered`). Costs per grain of 2048 samples: 0.27 million
+put in that order (`bins`), values are brought to it (`ordered`). Costs per grain of 2048 samples: 0.27 million
 multiplications each way, where a full DFT matrix takes 4.2 million.
 """
 

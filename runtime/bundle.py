@@ -135,6 +135,11 @@ class Bundle:
                 raise BundleError(f"{self.path}: latent_map {name} holds {arrays[name].dtype}, expected numbers")
             if not np.isfinite(arrays[name]).all():
                 raise BundleError(f"{self.path}: latent_map {name} holds NaN or infinite values")
+        classes = [len(condition.classes) for condition in self.manifest.conditions]
+        for name in ("labels", "embedding_labels"):
+            labels = arrays[name]
+            if labels.dtype.kind != "i" or labels.min() < -1 or (labels.max(axis=0) >= classes).any():
+                raise BundleError(f"{self.path}: latent_map {name} holds others than the classes of the manifest")
         return {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in arrays.items()}
 
     def golden(self) -> dict[str, NDArray[Any]]:
@@ -154,7 +159,7 @@ class Bundle:
                 expected = [golden[f"{name}/{spec.name}"] for spec in graph.outputs]
             except KeyError as error:
                 raise BundleError(f"{self.path}: the golden vectors lack {error}") from error
-            if not all(len(array) for array in (*inputs.values(), *expected)):
+            if not all(array.size for array in (*inputs.values(), *expected)):
                 raise BundleError(f"{self.path}: the golden vectors of {name} are empty")
             outputs = self.run(name, **inputs)
             if any(ours.shape != theirs.shape for ours, theirs in zip(outputs, expected, strict=True)):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.excitation import Phases
 from ngs.runtime.grains import OVERLAP, Assembly, analysis_grains, noise_grains
+from ngs.runtime.manifest import BundleError
 
 Array = NDArray[np.float32]
 BATCH = 256  # grains a call: what one call works on stays in the processor's caches
@@ -46,6 +47,8 @@ def decode(bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool 
         values = bundle.run("decoder", latent=latent, condition=np.ascontiguousarray(conditions[part]))
         frame = dict(zip((spec.name for spec in manifest.graphs["decoder"].outputs), values, strict=True))
         if phases:
+            if not (frame["peak"].min() >= 0 and frame["peak"].max() < frame["peak"].shape[1]):  # NaN is neither
+                raise BundleError(f"{bundle.path}: the decoder gave a peak outside the spectrum: export the run anew")
             frame |= {"onset": onset[part], "phase": phases.before(frame["peak"], frame["advance"])}
         assembly.add(bundle.run("synthesis", **frame, noise=np.ascontiguousarray(noise[part]))[0])
     return postprocess(bundle, assembly.signal(tail))

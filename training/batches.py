@@ -126,13 +126,16 @@ class PathBatches(_CounterBatches):
             key = np.array([self.config.seed, (1 << 63) + age], dtype=np.uint64)  # the same on every process
             rng = np.random.Generator(np.random.Philox(key=key))
             copies = min(COPIES, self.room // len(self.sounds))
-            sounds = np.tile(self.sounds, copies) if copies else rng.permutation(self.sounds)[: self.room]
+            sounds = rng.permutation(np.tile(self.sounds, max(copies, 1)))[: self.room]
             weights = balanced_weights(self.corpus.labels[sounds, 0], self.config.data.balance)
-            parts = []
-            for part in np.split(sounds, range(ENCODED_AT_ONCE, len(sounds), ENCODED_AT_ONCE)):
-                audio = np.stack([self.signals.draw(rng, int(sound)) for sound in part])
-                parts.append(self.encode(torch.from_numpy(audio)))
-            self._pool = age, torch.cat(parts), sounds, weights
+            self._pool = None  # the old one makes room first
+            audio = self.config.audio
+            paths = torch.empty(len(sounds), audio.path_length, self.config.grain.latent_size)
+            for at in range(0, len(sounds), ENCODED_AT_ONCE):
+                part = sounds[at : at + ENCODED_AT_ONCE]
+                signals = np.stack([self.signals.draw(rng, int(sound)) for sound in part])
+                paths[at : at + len(part)] = self.encode(torch.from_numpy(signals))
+            self._pool = age, paths, sounds, weights
         return self._pool[1:]
 
     def __getitem__(self, step: int) -> Batch:

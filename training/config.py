@@ -86,7 +86,7 @@ class GrainConfig:
         _require(self.decoder in ("log_magnitude", "sigmoid"), "grain.decoder is 'log_magnitude' or 'sigmoid'")
         _require(self.excitation in ("locked", "noise"), "grain.excitation is 'locked' or 'noise'")
         _require(
-            self.excitation == "noise" or (self.encoder, self.decoder) == ("spectral", "log_magnitude"),
+            self.excitation == "noise" or self.spectral,
             "grain.excitation 'locked' needs grain.encoder 'spectral' and grain.decoder 'log_magnitude'",
         )
         _require(2 <= self.latent_size <= 4096, "grain.latent_size lies between 2 and 4096")
@@ -95,6 +95,11 @@ class GrainConfig:
         for key in ("hidden_size", "channels", "stride", "stages"):
             _require(getattr(self, key) >= 1, f"grain.{key} is {getattr(self, key)}: choose at least 1")
         _require(self.blocks >= 0, f"grain.blocks is {self.blocks}: choose at least 0")
+
+    @property
+    def spectral(self) -> bool:
+        """Whether the decoder decodes what the encoder reads, so that the two compare without sound."""
+        return (self.encoder, self.decoder) == ("spectral", "log_magnitude")
 
     @property
     def profile_points(self) -> int:
@@ -111,7 +116,7 @@ class EmbeddingConfig:
     grains_per_step: int = 4  # of the recurrence; 1 in the paper
     components: int = 64  # of a grain's latent, the strongest to the ear, that paths are made of
     linear: bool = False  # a PCA of whole paths beside the GRUs; not in the paper
-    pool_mb: float = 512.0  # memory for encoded paths that batches are drawn from
+    pool_mb: float = 512.0  # of each process, for encoded paths that batches are drawn from
     condition_dropout: float = 0.05
 
     def __post_init__(self) -> None:
@@ -132,6 +137,7 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         _require(len(self.windows) > 0 and min(self.windows) >= 16, "loss.windows are at least 16 samples")
+        _require(all(window % 4 == 0 for window in self.windows), "loss.windows are multiples of 4 samples")
 
 
 @dataclass(frozen=True)
@@ -168,9 +174,8 @@ class Config:
 
     def __post_init__(self) -> None:
         _require(0 <= self.seed < 2**63, f"seed is {self.seed}: choose 0 to 2 ** 63 - 1")
-        spectral = self.grain.encoder == "spectral" and self.grain.decoder == "log_magnitude"
         _require(
-            spectral or self.grain_stage.spectral_share == 0,
+            self.grain.spectral or self.grain_stage.spectral_share == 0,
             "grain_stage.spectral_share above 0 needs grain.encoder 'spectral' and grain.decoder 'log_magnitude'",
         )
         reduction = self.grain.stride**self.grain.stages

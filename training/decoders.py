@@ -63,11 +63,21 @@ class GrainDecoder(nn.Module):
     def distance(self, coefficients: Tensor, features: Tensor) -> Tensor:
         """Between coefficients and an encoder's features [N, F]: mean over bins of the log power's difference, scalar.
 
-        What lies below the floor does not sound and is not told apart; twice a log magnitude is a log power.
+        What lies below the floor does not sound and is not told apart, where it should; twice a log magnitude is a log
+        power.
         """
-        spectral = coefficients[:, : self.bins].clamp_min(math.log(self.floor)) - features[:, : self.bins]
+        target, floor = features[:, : self.bins], math.log(self.floor)
+        spectral = coefficients[:, : self.bins]
+        spectral = torch.where(target > floor + 0.1, spectral, spectral.clamp_min(floor)) - target
         profile = coefficients[:, self.bins :] - features[:, self.bins :]
         return 2 * (spectral.abs().sum(1) + profile.abs().sum(1)).mean() / self.bins
+
+    def log_magnitudes(self, coefficients: Tensor) -> Tensor:
+        """Coefficients of bins [..., K] -> log |DFT| of the windowed grains they stand for [..., K]."""
+        if self.head == "log_magnitude":
+            return coefficients
+        noise = math.sqrt(HANN_ENERGY * self.grain_length / 3)
+        return torch.log(noise * (2 * torch.sigmoid(coefficients) ** math.log(10) + 1e-7))
 
     def magnitudes(self, coefficients: Tensor) -> Tensor:
         """Coefficients of bins [..., K] -> magnitudes H [..., K]."""

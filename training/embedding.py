@@ -18,6 +18,7 @@ from ngs.training.encoders import LOG_VARIANCE_RANGE, START_LOG_VARIANCE, zero_l
 
 CLOCKS = 8  # decaying exponentials that tell the decoder how far it is, time constants 1/2, 1, 2 .. 64 steps
 RIDGE = 0.005  # of the mean variance: without it directions that no sound takes would magnify rounding errors
+FAINTEST_VARIANCE = 1e-5  # of a component of whole paths, as a share of the strongest one's
 FAINTEST = 0.05  # weight in time of the silence after all sounds, as a share of the mean loudness
 
 
@@ -237,7 +238,7 @@ class EmbeddingVAE(nn.Module):
         """Set what is audible: from paths [N, T, Z], the metric of the spectrum [Z, Z], loudness [N, T] in nepers."""
         flat = path.flatten(0, 1)
         self.path_mean.copy_(flat.mean(0))
-        metric = metric + 1e-4 * metric.diagonal().mean() * torch.eye(len(metric))
+        metric = metric + 1e-4 * metric.diagonal().mean() * torch.eye(len(metric), device=metric.device)
         values, vectors = torch.linalg.eigh(metric.double())
         root = vectors * values.clamp_min(1e-12).sqrt()
         audible = (flat - self.path_mean).double() @ root
@@ -264,9 +265,11 @@ class EmbeddingVAE(nn.Module):
         loud = (self.time_weight.sqrt()[:, None] * self.path_scale).flatten()
         center = (scaled * rows.square()[:, :, None]).mean(0).flatten()
         centered = (scaled.flatten(1) - center) * loud * rows
-        variances, vectors = torch.linalg.eigh((centered @ centered.T).double() / len(path))
-        size = min(decoder.shape[1], len(path) - 1)
-        kept = variances.flip(0)[:size].clamp_min(1e-9).float()
+        whole = centered.double()
+        variances, vectors = torch.linalg.eigh(whole @ whole.T / len(path))
+        # directions that no path takes would only magnify rounding errors
+        size = min(decoder.shape[1], int((variances > FAINTEST_VARIANCE * variances[-1]).sum()))
+        kept = variances.flip(0)[:size].float()
         directions = centered.T @ vectors.flip(1)[:, :size].float() / (kept * len(path)).sqrt()
         encoder.zero_()
         encoder[:, :size] = directions * loud[:, None] / kept.sqrt()

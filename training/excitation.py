@@ -49,7 +49,7 @@ def find_peaks(log_magnitude: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # r = neighbour / peak, offset (2 r - 1) / (r + 1) bins; a hop is a quarter of a grain: a quarter of a turn a bin
     offset = 0.5 - 0.75 * torch.sigmoid(log_magnitude - higher)
     advance = step * torch.relu(offset) + 0.25 * (index % 4)
-    follow = peak.long()
+    follow = peak.long().clamp(0, bins - 1)  # NaN, which is reported elsewhere, has no peaks
     return peak, advance.gather(-1, follow), prominence(log_magnitude).gather(-1, follow) > PROMINENCE
 
 
@@ -90,7 +90,7 @@ def excite(magnitude: Tensor, phase: Tensor, noise: tuple[Tensor, Tensor], onset
     angle, tone = 2 * math.pi * phase, magnitude > LOUDER * onset
     real = torch.where(tone, torch.cos(angle), noise[0])
     imaginary = torch.where(tone, torch.sin(angle), noise[1])
-    level = magnitude / torch.sqrt(real * real + imaginary * imaginary + 1e-12)
+    level = magnitude.abs() / torch.sqrt(real * real + imaginary * imaginary + 1e-12)
     return real * level, imaginary * level
 
 

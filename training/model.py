@@ -61,6 +61,15 @@ class NeuralGranularModel(nn.Module):
         coefficients = self.decoder.coefficients(path.flatten(0, 1), repeated.flatten(0, 1))
         return coefficients.reshape(*path.shape[:2], -1)
 
+    def spectral_distance(self, coefficients: Tensor, audio: Tensor) -> Tensor | None:
+        """Of coefficients [B, G, F] from what an encoder reads in audio [B, n]; None where the two are not alike."""
+        if not self.config.grain.spectral:
+            return None
+        assert isinstance(self.encoder, SpectralEncoder)
+        with torch.no_grad():
+            features = self.encoder.features(self.windowed(audio).flatten(0, 1))
+        return self.decoder.distance(coefficients.flatten(0, 1), features)
+
     def play(self, coefficients: Tensor) -> Tensor:
         """Coefficients [B, G, F] -> audio [B, G * hop], with fresh noise."""
         batch, grains, _ = coefficients.shape
@@ -95,8 +104,9 @@ class NeuralGranularModel(nn.Module):
     @torch.no_grad()
     def start_embedding(self, path: Tensor, weight: Tensor) -> None:
         """Set the units of the embedding's paths, and its linear maps, from examples [N, T, Z] with weights [N]."""
-        audible = [self._audible(part.flatten(0, 1)) for part in torch.split(path, 64)]
-        loudness = torch.cat([part[:, : self.decoder.bins].mean(1) for part in audible]).reshape(path.shape[:2])
+        device, bins = next(self.parameters()).device, self.decoder.bins
+        path, weight = path.to(device), weight.to(device)
+        loudness = torch.stack([self._audible(one)[:, :bins].mean(1) for one in path])
         self.embedding.scale_paths(path, self._metric(path.flatten(0, 1), loudness.flatten()), loudness)
         if self.config.embedding.linear:
             self.embedding.start_from_pca(path, weight)
@@ -109,9 +119,8 @@ class NeuralGranularModel(nn.Module):
         """
         coefficients = self.decoder.coefficients(latent, latent.new_zeros(len(latent), sum(self.sizes)))
         bins, points = self.decoder.bins, self.decoder.points
-        audible, profile = coefficients[:, :bins], coefficients[:, bins:]
-        if self.config.grain.decoder == "log_magnitude":
-            audible = torch.relu(audible - math.log(FAINT))
+        profile = coefficients[:, bins:]
+        audible = torch.relu(self.decoder.log_magnitudes(coefficients[:, :bins]) - math.log(FAINT))
         weight = 1 / (EAR_HZ + torch.linspace(0, self.config.audio.sample_rate / 2, bins, device=latent.device))
         share = math.sqrt(PROFILE_WEIGHT * bins / max(points, 1)) / (2 * PROFILE_SCALE)
         return torch.cat((audible * (weight / weight.mean()).sqrt(), share * profile), 1)

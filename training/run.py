@@ -34,14 +34,13 @@ from ngs.training.batches import (
 )
 from ngs.training.cache import Corpus
 from ngs.training.config import Config, StageConfig
-from ngs.training.encoders import SpectralEncoder
 from ngs.training.model import NeuralGranularModel
 from ngs.training.stages import EmbeddingPhase, GrainsPhase, JointPhase, Phase, SpectraPhase
 from ngs.training.synthesis import analysis_windows
 
 EXCERPTS = 512
 EXAMPLES = 1536  # paths that the embedding's linear maps are computed from
-RUN_FORMAT = 1
+RUN_FORMAT = 2
 STRETCH = 24  # grains of a sequence where only grains are learned
 
 
@@ -222,7 +221,10 @@ def train_phases(
         module = planned.phase(model, planned.stage, info.sizes, info.config.seed)
         trainer = make_trainer(run, planned, machine, callbacks(planned, index, len(phases)))
         start = _saved_step(under_way)
+        model.to(trainer.strategy.root_device)  # what is encoded there once is the same after a resume
         data = phase_batches(planned, corpus, training, model, trainer.global_rank)
+        if isinstance(data, PathBatches):
+            data.pool(start)
         if not under_way.is_file():
             prepare(model, planned, data, corpus, training)
         try:
@@ -313,12 +315,12 @@ def prepare(
 ) -> None:
     """What a phase needs before its first step, computed from training sounds alike on every process."""
     config = model.config
-    if planned.phase is SpectraPhase:
-        assert isinstance(model.encoder, SpectralEncoder)
-        grains = max(6 * config.audio.grain_length, 8000)
-        batch = GrainBatches(corpus, sounds, config, -(-grains // GRAINS_A_SEQUENCE), rank=0)[2**39]
+    if planned.phase is plan(config)[0].phase and config.grain.spectral:
+        number = max(6 * config.audio.grain_length, 8000)
+        batch = GrainBatches(corpus, sounds, config, -(-number // GRAINS_A_SEQUENCE), rank=0)[2**39]
         windows = analysis_windows(config.audio.grain_length, 2)
-        model.start_from_pca(batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1]))
+        grains = batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1])
+        model.start_from_pca(grains.to(next(model.parameters()).device))
     elif isinstance(data, PathBatches):
         model.eval()
         paths, _, weights = data.pool(0)

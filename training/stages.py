@@ -1,6 +1,6 @@
 """What each phase of training minimises, as Lightning modules that share one model.
 
-spectra    the grain VAE on magnitude spectra of single grains (beyond the paper: minutes instead of hours)
+spectra    the grain VAE on spectra and energy profiles of single grains (beyond the paper: minutes instead of hours)
 grains     the grain VAE on sound, multi-scale spectral distance (paper, section 3.3, eq. 9)
 embedding  the recurrent VAE on the latent paths of the frozen grain VAE (section 3.4)
 joint      both levels together, through all losses (section 3.4, last paragraph)
@@ -169,10 +169,9 @@ class GrainsPhase(Phase):
             "distance": multi_scale_distance(model.play(decoded), audio, config.loss),
             "kl": kl_divergence(mean, log_variance),
         }
-        if isinstance(model.encoder, SpectralEncoder):  # what the sound does not tell of a spectrum is not unlearned
-            with torch.no_grad():
-                features = model.encoder.features(model.windowed(audio).flatten(0, 1))
-            losses["spectra"] = SPECTRA_WEIGHT * model.decoder.distance(decoded.flatten(0, 1), features)
+        spectra = model.spectral_distance(decoded, audio)
+        if spectra is not None:  # what the sound does not tell of a spectrum is not unlearned
+            losses["spectra"] = SPECTRA_WEIGHT * spectra
         return losses
 
 
@@ -209,12 +208,17 @@ class JointPhase(Phase):
         embedding_mean, embedding_log_variance = model.embedding.posterior(path, condition)
         embedding = sample_normal(embedding_mean, embedding_log_variance)
         decoded = model.embedding.path(embedding, condition, path.shape[1])
-        sound = model.decode(torch.cat((path, decoded)), condition.repeat(2, 1))
+        coefficients = model.coefficients(torch.cat((path, decoded)), condition.repeat(2, 1))
+        sound = model.play(coefficients)
         # the grain level's own divergence keeps the weight it was trained with
         grain_beta = config.grain_stage.beta * kl_divergence(mean, log_variance)
-        return {
+        losses = {
             "distance": 2 * multi_scale_distance(sound, audio.repeat(2, 1), config.loss),
             "path": PATH_WEIGHT * model.embedding.path_error(decoded, path.detach()),
             "grain_divergence": grain_beta,
             "kl": kl_divergence(embedding_mean, embedding_log_variance),
         }
+        spectra = model.spectral_distance(coefficients[: len(audio)], audio)
+        if spectra is not None:
+            losses["spectra"] = SPECTRA_WEIGHT * spectra
+        return losses

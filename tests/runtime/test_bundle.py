@@ -152,6 +152,9 @@ def spoil_map(copy: Path, **changes: Any) -> None:
         {"mean": np.full(4, np.nan, np.float32)},
         {"mean": np.array([{}] * 4, dtype=object)},
         {"mean": np.array(["a", "b", "c", "d"])},
+        {"labels": np.full((60, 1), 3, np.int32)},
+        {"embedding_labels": np.full((12, 1), -2, np.int32)},
+        {"embedding_labels": np.zeros((12, 1), np.float32)},
     ],
 )
 def test_a_latent_map_of_wrong_arrays(copy: Path, changes: dict[str, Any]) -> None:

@@ -11,8 +11,10 @@ import torch
 
 from ngs.training.batches import (
     GRAINS_A_SEQUENCE,
+    REFRESH,
     Batch,
     GrainBatches,
+    PathBatches,
     SequenceBatches,
     loader,
     one_hot,
@@ -51,6 +53,45 @@ def test_a_loader_starts_at_a_step_whoever_works(kind: Kind, workers: int, corpu
     batches = kind(corpus, everything(corpus), tiny_config, 4, rank=0)
     drawn = list(islice(loader(batches, 5, workers), 4))
     assert all(same(batch, batches[5 + place]) for place, batch in enumerate(drawn))
+
+
+def encode(audio: torch.Tensor) -> torch.Tensor:
+    """Paths of 8 grains of 16 dimensions."""
+    return audio.reshape(len(audio), 8, -1)[..., :16]
+
+
+def with_room(config: Config, paths: float) -> Config:
+    """With memory for so many paths of 8 x 16 numbers."""
+    return replace(config, embedding=replace(config.embedding, pool_mb=paths * 512 / 2**20))
+
+
+@pytest.mark.parametrize("room", [1000, 70, 10])
+def test_paths_are_decided_by_seed_rank_and_step(room: int, corpus: Corpus, tiny_config: Config) -> None:
+    config = with_room(tiny_config, room)
+
+    def batches(rank: int = 0, config: Config = config) -> PathBatches:
+        return PathBatches(corpus, everything(corpus), config, 4, rank, encode)
+
+    at_once, used = batches(), batches()
+    for step in (0, 1, REFRESH - 1, REFRESH, 3 * REFRESH, 1):
+        batch = used[step]
+        assert batch["path"].shape == (4, 8, 16) and batch["label"].shape == (4, 1)
+        assert same(batch, batches()[step]) and same(batch, at_once[step])
+        assert not same(batch, used[step + 1]) and not same(batch, batches(rank=1)[step])
+    assert not same(batches()[7], batches(config=replace(config, seed=5))[7])
+    assert all(same(a, used[5 + n]) for n, a in enumerate(islice(loader(used, 5, 2), 3)))
+
+
+@pytest.mark.parametrize(("room", "copies", "renewed"), [(1000, 4, False), (70, 2, False), (10, 0, True)])
+def test_a_pool_holds_what_the_memory_allows(
+    room: int, copies: int, renewed: bool, corpus: Corpus, tiny_config: Config
+) -> None:
+    batches = PathBatches(corpus, everything(corpus), with_room(tiny_config, room), 4, 0, encode)
+    paths, sounds, weights = batches.pool(0)
+    assert len(paths) == len(sounds) == len(weights) == (copies * 32 or room) and weights.sum() == pytest.approx(1)
+    _, counts = np.unique(sounds, return_counts=True)
+    assert set(counts) == {copies or 1}
+    assert renewed == (not np.array_equal(batches.pool(REFRESH)[1], sounds))
 
 
 def test_grains_come_as_they_are_and_onsets_start_their_sound(corpus: Corpus, tiny_config: Config) -> None:
@@ -105,3 +146,15 @@ def test_one_hot_leaves_unknown_labels_open() -> None:
     condition = one_hot(torch.tensor([[0, 1], [2, -1], [-1, -1]]), (3, 2))
     expected = [[1, 0, 0, 0, 1], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
     torch.testing.assert_close(condition, torch.tensor(expected, dtype=torch.float32))
+
+
+def test_the_first_paths_of_a_pool_are_of_all_classes(corpus: Corpus, tiny_config: Config) -> None:
+    """What is computed from some of them is not computed from the first classes only."""
+    silent = torch.zeros(tiny_config.audio.path_length, tiny_config.grain.latent_size)
+    batches = PathBatches(
+        corpus, np.arange(len(corpus.names)), tiny_config, 4, 0, lambda audio: silent.expand(len(audio), -1, -1)
+    )
+    _, sounds, weights = batches.pool(0)
+    assert len(sounds) == 4 * len(corpus.names) and weights.sum() == pytest.approx(1)
+    assert len(np.unique(corpus.labels[sounds[: len(sounds) // 2], 0])) == len(corpus.attributes[0].classes)
+    assert len(np.unique(corpus.labels[sounds[:12], 0])) > 3

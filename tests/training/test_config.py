@@ -164,3 +164,8 @@ def test_rules_across_sections_hold_for_the_result_not_for_the_order() -> None:
 def test_only_the_locked_excitation_follows_a_profile() -> None:
     assert load_preset("fast").grain.profile_points > 0
     assert override(load_preset("fast"), ["grain.excitation=noise"]).grain.profile_points == 0
+
+
+def test_windows_of_the_loss_have_whole_hops() -> None:
+    with pytest.raises(ConfigError, match="multiples of 4"):
+        override(load_preset("fast"), ["loss.windows=[512,1002]"])

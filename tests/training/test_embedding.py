@@ -121,6 +121,18 @@ def test_a_pca_of_whole_paths_knows_them_from_the_start() -> None:
     torch.testing.assert_close(embedding.path(mean, nothing, 16), path, atol=1e-3, rtol=1e-3)
 
 
+@torch.no_grad()
+def test_directions_that_no_path_takes_are_left_alone() -> None:
+    """Copies of few sounds: more numbers in an embedding than there are directions."""
+    torch.manual_seed(0)
+    embedding = EmbeddingVAE(6, (3, 2), 16, EmbeddingConfig(32, 8, 4, linear=True)).eval()
+    path = torch.randn(5, 16, 6).repeat(4, 1, 1)
+    embedding.start_from_pca(path, torch.ones(20))
+    mean, _ = embedding.posterior(path + 1e-5 * torch.randn(path.shape), torch.zeros(20, 5))
+    assert mean.abs().max() < 5
+    torch.testing.assert_close(embedding.path(mean, torch.zeros(20, 5), 16), path, atol=1e-2, rtol=0)
+
+
 @pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize("grains_per_step", [1, 4])
 @torch.no_grad()

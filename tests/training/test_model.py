@@ -125,3 +125,15 @@ def test_paths_are_seen_in_uncorrelated_units_of_what_is_heard(model: NeuralGran
     size = len(level2.path_scale)
     torch.testing.assert_close(level2.path_unmap @ level2.path_map, torch.eye(size), atol=1e-2, rtol=0)
     assert level2.time_weight.mean().item() == pytest.approx(1, abs=1e-4) and (level2.time_weight > 0).all()
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper-16k"])
+def test_no_time_counts_less_than_nothing(preset: str) -> None:
+    torch.manual_seed(0)
+    settings = ["grain.hidden_size=16", "grain.channels=4", "embedding.hidden_size=16", "audio.path_length=8"]
+    model = NeuralGranularModel(override(load_preset(preset), settings), (2,)).eval()
+    size = model.config.grain.latent_size
+    model.start_embedding(torch.randn(12, 8, size), torch.ones(12))
+    assert (model.embedding.time_weight > 0).all()
+    path = torch.randn(2, 8, size)
+    assert model.embedding.path_error(path, path + 1) > 0

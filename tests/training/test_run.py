@@ -78,10 +78,10 @@ def test_the_checkpoint_of_another_model_is_one_line(run: Path, tiny_config: Con
     [
         ("{", "is damaged"),
         ("[]", "is damaged"),
-        ('{"format": 1}', "is damaged"),
-        ('{"format": 1, "attributes": [], "config": [], "data": "", "labels": null}', "is damaged"),
-        ('{"format": 9}', "has format 9; this version of ngs reads 1"),
-        ('{"format": 1, "attributes": [], "config": {"x": {}}, "data": "", "labels": null}', "no section 'x'"),
+        ('{"format": 2}', "is damaged"),
+        ('{"format": 2, "attributes": [], "config": [], "data": "", "labels": null}', "is damaged"),
+        ('{"format": 9}', "has format 9; this version of ngs reads 2"),
+        ('{"format": 2, "attributes": [], "config": {"x": {}}, "data": "", "labels": null}', "no section 'x'"),
     ],
 )
 def test_a_damaged_description_is_one_line(tmp_path: Path, text: str, message: str) -> None:
