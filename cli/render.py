@@ -226,13 +226,13 @@ def sample(job: Job, count: int, temperature: float) -> None:
     Example:
       ngs render sample --class Kick --count 8 -o kicks/kick.wav
     """
-    from ngs.runtime.loop import noise_seed
-    from ngs.runtime.render import completed, decode_embeddings, sample_embeddings, seeded
+    from ngs.runtime.render import completed, seeded
+    from ngs.runtime.render import sample as sample_sound
 
     classes = job.bundle.manifest.conditions[0].classes
     if count > 1 and job.output is not None and not job.output.suffix:
         job.output.mkdir(parents=True, exist_ok=True)
-    paths, conditions = [], []
+    todo = []
     for index in range(count):
         condition = job.condition()
         if not condition.any():
@@ -242,12 +242,9 @@ def sample(job: Job, count: int, temperature: float) -> None:
         path = job.path(f"sample-{chosen}-{job.seed}{f'-{index}' if count > 1 else ''}.wav")
         if path == job.output and count > 1:
             path = path.with_name(f"{path.stem}-{index}{path.suffix}")
-        paths.append(path)
-        conditions.append(condition)
-    embeddings = sample_embeddings(job.bundle, count, temperature, job.seed)
-    for index, path in enumerate(paths):
-        one, seeds = slice(index, index + 1), [noise_seed(job.seed, index)]
-        job.write(path, decode_embeddings(job.bundle, embeddings[one], conditions[index][None], seeds)[0])
+        todo.append((path, condition))
+    for index, (path, condition) in enumerate(todo):
+        job.write(path, sample_sound(job.bundle, condition, temperature, job.seed, index))
 
 
 @form

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.loop import noise_seed
-from ngs.runtime.render import completed, decode_embeddings, sample_embeddings, seeded
+from ngs.runtime.render import sample, seeded
 
 Array = NDArray[np.float32]
 Described = Mapping[str, Array]  # class -> descriptions of its sounds [N, D]
@@ -24,10 +23,7 @@ SPLITS = 10
 
 def sample_class(bundle: Bundle, condition: Array, count: int, temperature: float, seed: int) -> list[Array]:
     """The sounds that `ngs render BUNDLE sample --count COUNT` draws under a condition [C], float32 [n] each."""
-    embeddings = sample_embeddings(bundle, count, temperature, seed)
-    seeds = [noise_seed(seed, index) for index in range(count)]
-    conditions = np.stack([completed(bundle, condition, seed, index, 3) for index in range(count)])
-    return decode_embeddings(bundle, embeddings, conditions, seeds)
+    return [sample(bundle, condition, temperature, seed, index) for index in range(count)]
 
 
 def classifier_available() -> bool:

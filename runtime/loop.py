@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ngs.runtime.audio import resample
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.patterns import STEPS, Track
-from ngs.runtime.render import completed, decode_embeddings, sample_embeddings, seeded
+from ngs.runtime.render import completed, decode_embeddings, noise_seed, sample_embeddings
 
 Array = NDArray[np.float32]
 STEPS_A_BEAT = 4
@@ -66,8 +66,3 @@ def render_loop(
     mix[length - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     peak = float(np.abs(mix).max(initial=0.0))
     return mix * np.float32(0.95 / peak) if peak > 0.95 else mix
-
-
-def noise_seed(seed: int, *stream: int) -> int:
-    """Seed of the noise of a sound, told from others of the seed by the numbers of its stream."""
-    return int(seeded(seed, *stream, 1).integers(1 << 63))

@@ -71,11 +71,27 @@ def resynthesise(bundle: Bundle, signal: Array, condition: Array, seed: int) -> 
     return decode(bundle, encode(bundle, signal), condition, seed, tail=False)[: len(signal)]
 
 
+def drawn_embedding(bundle: Bundle, temperature: float, seed: int, *stream: int) -> Array:
+    """An embedding [E] from the prior N(0, temperature^2), decided by a seed and the numbers of a stream within it."""
+    normal = seeded(seed, *stream).standard_normal(bundle.manifest.embedding_size, dtype=np.float32)
+    return np.float32(temperature) * normal
+
+
 def sample_embeddings(bundle: Bundle, count: int, temperature: float, seed: int, *stream: int) -> Array:
-    """Embeddings [count, E] from the prior N(0, temperature^2); number i of a seed and stream is always the same."""
-    size = bundle.manifest.embedding_size
-    draws = [seeded(seed, *stream, index).standard_normal(size, dtype=np.float32) for index in range(count)]
-    return np.float32(temperature) * np.stack(draws)
+    """Embeddings [count, E] from the prior; number i of a seed and stream is always the same."""
+    return np.stack([drawn_embedding(bundle, temperature, seed, *stream, index) for index in range(count)])
+
+
+def noise_seed(seed: int, *stream: int) -> int:
+    """Seed of the noise of a sound, told from others of the seed by the numbers of its stream."""
+    return int(seeded(seed, *stream, 1).integers(1 << 63))
+
+
+def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
+    """Sound number `index` of a seed under a condition [C] whose open attributes are completed: float32 [n]."""
+    condition = completed(bundle, condition, seed, index, 3)
+    embedding = drawn_embedding(bundle, temperature, seed, index)
+    return decode_embeddings(bundle, embedding[None], condition[None], [noise_seed(seed, index)])[0]
 
 
 def completed(bundle: Bundle, condition: Array, seed: int, *stream: int) -> Array:
