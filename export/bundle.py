@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import io
 import logging
@@ -24,7 +25,6 @@ from ngs.training.excitation import PROMINENCE, prominence
 from ngs.training.losses import multi_scale_distance
 from ngs.training.model import NeuralGranularModel
 from ngs.training.run import RunError, RunInfo, load_model, read_excerpts
-from ngs.training.synthesis import analysis_windows, slice_grains
 
 OPSET = 20
 FORBIDDEN = {"If", "Loop", "Scan"}
@@ -170,12 +170,10 @@ def _golden_vectors(
     path, _ = model.encode(audio[:batch])
     condition = condition[:batch]
     embedding, _ = model.embedding.encode(path, condition)
-    length = model.config.audio.grain_length
-    grains = slice_grains(audio[:batch], length) * analysis_windows(length, path.shape[1])
     onset = torch.eye(batch, 1)
     values = {
-        "grain": grains[:, 1], "path": path, "condition": condition, "embedding": embedding, "onset": onset,
-        "latent": _decided(model, path, condition),
+        "grain": _certain(model, audio, batch), "path": path, "condition": condition, "embedding": embedding,
+        "onset": onset, "latent": _decided(model, path, condition),
     }  # fmt: skip
     vectors = {}
     for name, graph in graphs.items():
@@ -189,6 +187,16 @@ def _golden_vectors(
             if name == "decoder":
                 values[key] = value
     return vectors
+
+
+def _certain(model: NeuralGranularModel, audio: torch.Tensor, count: int) -> torch.Tensor:
+    """Audible grains [count, L] of signals [B, n] that 32 bits suffice for: where loud bins stand beside silent ones,
+    rounding alone moves the logarithms of the silent ones."""
+    grains = torch.cat([model.windowed(signal[None])[0, :16] for signal in audio[:: max(len(audio) // 32, 1)]])
+    audible = grains[grains.abs().amax(1) > min(AUDIBLE, float(grains.abs().max()) / 2)]
+    exact = copy.deepcopy(model.encoder).double()(audible.double())
+    errors = [(ours - theirs).abs().amax(1) for ours, theirs in zip(model.encoder(audible), exact, strict=True)]
+    return audible[torch.maximum(*errors).argsort()[:count]]
 
 
 def _decided(model: NeuralGranularModel, path: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
