@@ -258,14 +258,14 @@ def path(job: Job, kind: str, seconds: float) -> None:
       ngs render path --kind circle --seconds 8 --class Hat -o circle.wav
     """
     from ngs.runtime.paths import free_path
-    from ngs.runtime.render import decode, fade_in, grains_for
+    from ngs.runtime.render import grains_for, play_path
 
     output = job.path(f"path-{plain(kind)}-{job.seed}.wav")
     condition = job.condition()
     first = condition[: len(job.bundle.manifest.conditions[0].classes)]
     label = int(first.argmax()) if first.any() else None
     latents = free_path(kind, grains_for(seconds, job.bundle), job.seed, job.bundle.latent_map, label)
-    job.write(output, fade_in(decode(job.bundle, latents, condition, job.seed), job.bundle.manifest.sample_rate))
+    job.write(output, play_path(job.bundle, latents, condition, job.seed))
 
 
 @form

@@ -87,8 +87,8 @@ class Manifest:
         fields = _object(data, "content")
         version = _member(fields, "format_version")
         if version != FORMAT_VERSION or isinstance(version, bool):
-            expected = f"{FORMAT_VERSION} (export the run anew, or use the version of ngs that wrote this bundle)"
-            raise _wrong("format_version", expected, version)
+            problem = _wrong("format_version", FORMAT_VERSION, version)
+            raise BundleError(f"{problem}: export the run anew, or use the version of ngs that wrote this bundle")
         grain_length = _integer(_member(fields, "grain_length"), "grain_length", 64, 65536)
         if grain_length & (grain_length - 1):
             raise _wrong("grain_length", "a power of two", grain_length)

@@ -144,11 +144,17 @@ def trim_tail(signal: Array, hop: int, level: float = 1e-4) -> Array:
     return trimmed
 
 
-def fade_in(signal: Array, sample_rate: int, seconds: float = 0.01) -> Array:
-    """A path that starts in the middle of a sound would click: its first samples rise from 0."""
-    count = min(int(seconds * sample_rate), len(signal))
-    signal[:count] *= np.linspace(0, 1, count, dtype=np.float32)
-    return signal
+def play_path(bundle: Bundle, path: Array, condition: Array, seed: int) -> Array:
+    """Sound of a free path [G, Z], which starts in the middle of sounds: float32 [(G + 3) * hop].
+
+    Its first grain is no onset: the sound is already under way when it begins, and its first 10 ms rise from 0.
+    """
+    hop, sample_rate = bundle.manifest.hop_length, bundle.manifest.sample_rate
+    led = np.concatenate((np.repeat(path[:1], OVERLAP, axis=0), path))
+    sound = decode(bundle, led, condition, seed)[OVERLAP * hop :]
+    count = min(sample_rate // 100, len(sound))
+    sound[:count] *= np.linspace(0, 1, count, dtype=np.float32)
+    return sound
 
 
 def interpolate(start: Array, end: Array, steps: int) -> Array:

@@ -178,3 +178,12 @@ def test_a_seed_decides_what_is_drawn() -> None:
     for index in range(10):
         np.testing.assert_array_equal(completed(bundle, one_hots(), 7, index), completed(bundle, one_hots(), 7, index))
     assert len({completed(bundle, one_hots(), 7, index).tobytes() for index in range(30)}) == 4
+
+
+def test_a_free_path_is_under_way_when_it_begins(bundle: Bundle) -> None:
+    path = np.repeat(np.random.default_rng(0).standard_normal((1, 4)).astype(np.float32), 60, axis=0)
+    played = render.play_path(bundle, path, bundle.condition({}), 0)
+    assert played.shape == ((60 + 3) * HOP,) and played[0] == 0
+    levels = np.sqrt((played[: 60 * HOP].reshape(-1, 4 * HOP) ** 2).mean(1))
+    assert 0.5 < levels[1] / levels[2:].mean() < 2
+    np.testing.assert_array_equal(played, render.play_path(bundle, path, bundle.condition({}), 0))
