@@ -198,7 +198,7 @@ def reconstruct(job: Job, file: Path) -> None:
 def resynth(job: Job, file: Path) -> None:
     """Play FILE, any sound of any length, with the bundle's grains; the last ones ring out.
 
-    A class that is given overrides: a voice becomes a snare's grains, and so on.
+    A class that is given leans the grains towards it; what FILE sounds like mostly decides.
 
     \b
     Example:

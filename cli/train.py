@@ -51,6 +51,8 @@ def train(
       ngs train sounds --out runs/mine --minutes 1
       ngs train --out runs/mine --resume
     """
+    # beside other programs, threads that go on spinning while they wait for each other take each others' cores
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     from ngs.training.config import ConfigError, load_preset, override
     from ngs.training.run import Machine
     from ngs.training.session import budget
