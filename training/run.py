@@ -260,6 +260,7 @@ def phase_batches(
         # whole sounds are learned at their own level: a sampled hit is not to be quiet by chance
         config = replace(config, data=replace(config.data, gain_db=0.0))
         if planned.phase is EmbeddingPhase:
+            model.eval()  # what an encoder makes of a sound does not depend on those beside it
             return PathBatches(corpus, sounds, config, size, rank, model.paths)
     else:  # many short stretches teach grains more than few long ones, whose ends are silent
         step = config.embedding.grains_per_step
@@ -322,6 +323,5 @@ def prepare(
         grains = batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1])
         model.start_from_pca(grains.to(next(model.parameters()).device))
     elif isinstance(data, PathBatches):
-        model.eval()
         paths, _, weights = data.pool(0)
         model.start_embedding(paths[:EXAMPLES], torch.from_numpy(weights[:EXAMPLES]).float())
