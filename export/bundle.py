@@ -15,16 +15,19 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from ngs import __version__
 from ngs.export.graphs import Graph, bundle_graphs
 from ngs.runtime.manifest import Condition, Manifest, check_model_card
 from ngs.runtime.writer import check_target, write_bundle
 from ngs.training.batches import one_hot
+from ngs.training.embedding import EmbeddingVAE
 from ngs.training.excitation import PROMINENCE, prominence
 from ngs.training.losses import multi_scale_distance
 from ngs.training.model import NeuralGranularModel
 from ngs.training.run import RunError, RunInfo, load_model, read_excerpts
+from ngs.training.synthesis import event_windows
 
 OPSET = 20
 FORBIDDEN = {"If", "Loop", "Scan"}
@@ -178,6 +181,7 @@ def _golden_vectors(
     values = {
         "grain": grains[_surest(model.encoder, "forward", grains)], "path": path, "condition": condition,
         "embedding": embedding, "onset": onset, "latent": _decided(model, path, condition),
+        "step": torch.arange(batch)[:, None].float(), "weight": 2 * torch.ones(batch, 3 * model.config.audio.hop_length),
     }  # fmt: skip
     vectors = {}
     for name, graph in graphs.items():
@@ -185,7 +189,7 @@ def _golden_vectors(
             if key not in values:
                 values[key] = torch.rand(batch, *shape, generator=generator) * 2 - 1
             vectors[f"{name}/{key}"] = values[key].contiguous().numpy()
-        outputs = _reference(model, name, graph)(*(values[key].contiguous() for key in graph.inputs))
+        outputs = reference(model, name, graph)(*(values[key].contiguous() for key in graph.inputs))
         for key, value in zip(graph.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True):
             vectors[f"{name}/{key}"] = value.numpy()
             if name == "decoder":
@@ -215,7 +219,7 @@ def _decided(model: NeuralGranularModel, path: torch.Tensor, condition: torch.Te
     return torch.stack(chosen)
 
 
-def _reference(model: NeuralGranularModel, name: str, graph: Graph) -> Any:
+def reference(model: NeuralGranularModel, name: str, graph: Graph) -> Any:
     """The trained module itself, not the one rewritten for export: golden vectors prove both."""
     return {
         "encoder": model.encoder,
@@ -223,7 +227,9 @@ def _reference(model: NeuralGranularModel, name: str, graph: Graph) -> Any:
         "synthesis": lambda *values: _synthesised(model, graph, values),
         "postprocessing": model.postprocessing.filter_block,
         "embedding_encoder": model.embedding.encode,
+        "decoder_stream": lambda *values: _streamed(model, graph, values),
         "embedding_decoder": lambda e, c: model.embedding.decode(e, c, model.config.audio.path_length),
+        "embedding_step": lambda e, c, step, hidden: _stepped(model.embedding, e, c, step, hidden),
     }[name]
 
 
@@ -231,6 +237,30 @@ def _synthesised(model: NeuralGranularModel, graph: Graph, values: tuple[torch.T
     named = dict(zip(graph.inputs, values, strict=True))
     others = {name: named.pop(name, torch.zeros(0)) for name in ("noise", "onset", "phase")}
     return model.decoder.synthesise(*named.values(), **others)
+
+
+def _streamed(model: NeuralGranularModel, graph: Graph, values: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """One hop as the trained modules play it, rows whose onset is set from nothing."""
+    given = dict(zip(graph.inputs, values, strict=True))
+    hop, length = model.config.audio.hop_length, model.config.audio.grain_length
+    onset = given["onset"]
+    state = {name: given[name] * (1 - onset) for name in graph.inputs if f"next_{name}" in graph.outputs}
+    frame = model.decoder.frame(model.decoder.coefficients(given["latent"], given["condition"]))
+    phase = state.get("phase", torch.zeros(0))
+    grain = model.decoder.synthesise(*frame, noise=given["noise"], onset=onset, phase=phase)
+    grain, *following = grain if isinstance(grain, tuple) else (grain,)
+    first, later = event_windows(length, 2)
+    window = onset * first + (1 - onset) * later
+    total = nn.functional.pad(state["sum"], (0, hop)) + given["level"] * window * grain
+    weight = nn.functional.pad(state["weight"], (0, hop)) + window
+    signal = torch.cat((state["history"], total[:, :hop] / weight[:, :hop].clamp_min(1.0)), 1)
+    audio = model.postprocessing.filter_block(signal)
+    return audio, total[:, hop:], weight[:, hop:], signal[:, hop:], *following
+
+
+def _stepped(embedding: EmbeddingVAE, *values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    path, state = embedding.decode_step(*values)
+    return path, values[2] + 1, state
 
 
 def _latent_map(

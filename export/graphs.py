@@ -12,7 +12,7 @@ from ngs.training.decoders import GrainDecoder
 from ngs.training.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, SpectralEncoder
 from ngs.training.excitation import GAIN, excite, next_phase, profile_gain
 from ngs.training.model import NeuralGranularModel
-from ngs.training.synthesis import PostProcessing, analysis_windows
+from ngs.training.synthesis import PostProcessing, analysis_windows, event_windows
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,33 @@ def bundle_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
         frame |= {"peak": (bins,), "advance": (bins,), "profile": (grain.profile_points,)}
         inputs = {**frame, "noise": (length,), "onset": (1,), "phase": (bins,)}
         synthesis = Graph(LockedSynthesisGraph(model.decoder), inputs, ("grain", "next_phase"))
+    decoder = DecoderGraph(model.decoder)
+    filter_past, hop = model.postprocessing.history, audio.hop_length
+    stream = {"latent": (latent,), "condition": (conditions,), "noise": (length,), "onset": (1,), "level": (1,)}
+    stream |= {"sum": (length - hop,), "weight": (length - hop,), "history": (filter_past,)}
+    stream |= {"phase": (bins,)} if "phase" in synthesis.inputs else {}
+    postprocessing = PostProcessingGraph(model.postprocessing)
+    hidden = level2.hidden_size
     return {
         "encoder": Graph(encoder, {"grain": (length,)}, ("mean", "log_variance")),
-        "decoder": Graph(DecoderGraph(model.decoder), {"latent": (latent,), "condition": (conditions,)}, tuple(frame)),
+        "decoder": Graph(decoder, {"latent": (latent,), "condition": (conditions,)}, tuple(frame)),
         "synthesis": synthesis,
-        "postprocessing": Graph(
-            PostProcessingGraph(model.postprocessing),
-            {"signal": (model.postprocessing.history + audio.hop_length,)},
-            ("audio",),
+        "postprocessing": Graph(postprocessing, {"signal": (filter_past + hop,)}, ("audio",)),
+        "decoder_stream": Graph(
+            StreamGraph(decoder, synthesis.module, postprocessing),
+            stream,
+            ("audio", *(f"next_{name}" for name in StreamGraph.STATES if name in stream)),
         ),
         "embedding_encoder": Graph(
             EmbeddingEncoderGraph(model), {"path": path, "condition": (conditions,)}, ("mean", "log_variance")
         ),
         "embedding_decoder": Graph(
             EmbeddingDecoderGraph(model), {"embedding": (embedding,), "condition": (conditions,)}, ("path",)
+        ),
+        "embedding_step": Graph(
+            EmbeddingStepGraph(model),
+            {"embedding": (embedding,), "condition": (conditions,), "step": (1,), "hidden": (hidden,)},
+            ("path", "next_step", "next_hidden"),
         ),
     }
 
@@ -163,6 +176,48 @@ class PostProcessingGraph(nn.Module):
         return self.postprocessing.filter_block(signal, self.matrix)
 
 
+class StreamGraph(nn.Module):
+    """One hop of a sound: decoder, synthesis, overlap-add and post-processing, everything that lasts as state.
+
+    `sum` and `weight` are the windowed grains and their windows that the next hops will hear, `history` what the filter
+    looks back on. A grain with its onset flag set starts a sound and ignores the state.
+    """
+
+    STATES = ("sum", "weight", "history", "phase")
+    window: Tensor
+    onset_difference: Tensor
+
+    def __init__(self, decoder: DecoderGraph, synthesis: nn.Module, postprocessing: PostProcessingGraph) -> None:
+        super().__init__()
+        self.decoder, self.synthesis, self.postprocessing = decoder, synthesis, postprocessing
+        length = decoder.decoder.grain_length
+        self.hop = length // 4
+        onset, window = event_windows(length, 2)
+        self.register_buffer("window", window)
+        self.register_buffer("onset_difference", onset - window)
+
+    def forward(
+        self, latent: Tensor, condition: Tensor, noise: Tensor, onset: Tensor, level: Tensor, sum: Tensor,
+        weight: Tensor, history: Tensor, phase: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        starts, frame = onset > 0.5, self.decoder(latent, condition)
+        total, weight, history = (torch.where(starts, 0.0, state) for state in (sum, weight, history))
+        if phase is None:
+            grain, following = self.synthesis(*frame, noise), ()
+        else:
+            grain, *following = self.synthesis(*frame, noise, onset, torch.where(starts, 0.0, phase))
+        window = self.window + onset * self.onset_difference
+        total = self._added(total, grain * (level * window))
+        weight = self._added(weight, window)
+        # where a sound is under way the windows sum to 1 and more; without an onset the first grain rises with its own
+        signal = torch.cat((history, total[:, : self.hop] / weight[:, : self.hop].clamp_min(1.0)), 1)
+        audio = self.postprocessing(signal)
+        return audio, total[:, self.hop :], weight[:, self.hop :], signal[:, self.hop :], *following
+
+    def _added(self, past: Tensor, grain: Tensor) -> Tensor:
+        return torch.cat((past + grain[:, : -self.hop], grain[:, -self.hop :]), 1)
+
+
 class EmbeddingEncoderGraph(nn.Module):
     def __init__(self, model: NeuralGranularModel) -> None:
         super().__init__()
@@ -179,3 +234,13 @@ class EmbeddingDecoderGraph(nn.Module):
 
     def forward(self, embedding: Tensor, condition: Tensor) -> Tensor:
         return self.embedding.decode(embedding, condition, self.length)
+
+
+class EmbeddingStepGraph(nn.Module):
+    def __init__(self, model: NeuralGranularModel) -> None:
+        super().__init__()
+        self.embedding = model.embedding
+
+    def forward(self, embedding: Tensor, condition: Tensor, step: Tensor, hidden: Tensor) -> tuple[Tensor, ...]:
+        path, state = self.embedding.decode_step(embedding, condition, step, hidden)
+        return path, step + 1, state

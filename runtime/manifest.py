@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_FILE_BYTES = 1 << 30
 DTYPES = ("float32",)
 BATCH = "batch"
-REQUIRED_GRAPHS = ("encoder", "decoder", "synthesis", "postprocessing", "embedding_encoder", "embedding_decoder")
+REQUIRED_GRAPHS = (
+    "encoder", "decoder", "synthesis", "postprocessing", "decoder_stream",
+    "embedding_encoder", "embedding_decoder", "embedding_step",
+)  # fmt: skip
 REQUIRED_FILES = ("latent_map", "golden")
 PROFILE_POINTS = 64  # the most a synthesis graph may ask for
+HIDDEN_SIZE = 65536  # the largest state of an embedding step
 HISTORY_SAMPLES = 65536  # the longest past a post-processing graph may ask for
 
 
@@ -135,46 +139,52 @@ class Manifest:
         def tensor(name: str, *sizes: int) -> TensorSpec:
             return TensorSpec(name, "float32", (BATCH, *sizes))
 
-        past = self.graphs["postprocessing"].inputs
-        shape = past[0].shape if past else ()
-        signal = shape[1] if len(shape) == 2 and isinstance(shape[1], int) else self.hop_length
-        if not self.hop_length <= signal <= self.hop_length + HISTORY_SAMPLES:
-            expected = f"{self.hop_length} to {self.hop_length + HISTORY_SAMPLES} samples"
-            raise _wrong("graphs.postprocessing.inputs[0].shape", expected, signal)
-        grain, path, bins = (self.grain_length,), (self.path_length, self.latent_size), self.grain_length // 2 + 1
+        hop, bins = self.hop_length, self.grain_length // 2 + 1
+        signal = self._size("postprocessing", "signal", hop, hop + HISTORY_SAMPLES)
+        history = self._size("decoder_stream", "history", 1, HISTORY_SAMPLES)
+        hidden = self._size("embedding_step", "hidden", 1, HIDDEN_SIZE)
+        steps = self._size("embedding_step", "path", 1, self.path_length)
+        latent, embedding = tensor("latent", self.latent_size), tensor("embedding", self.embedding_size)
+        condition, noise, onset = tensor("condition", self.condition_size), tensor("noise", 4 * hop), tensor("onset", 1)
+        path = tensor("path", self.path_length, self.latent_size)
         frame: tuple[TensorSpec, ...] = (tensor("magnitude", bins),)
-        synthesis: tuple[TensorSpec, ...] = (tensor("noise", *grain),)
-        synthesised: tuple[TensorSpec, ...] = (tensor("grain", *grain),)
+        flags: tuple[TensorSpec, ...] = ()
+        phase: tuple[TensorSpec, ...] = ()
         if self.graphs["synthesis"].states:
-            points = self._profile_points()
-            frame += (
-                tensor("peak", bins),
-                tensor("advance", bins),
-                tensor("profile", points),
-            )
-            synthesis += (tensor("onset", 1), tensor("phase", bins))
-            synthesised += (tensor("next_phase", bins),)
-        condition = tensor("condition", self.condition_size)
+            points = self._size("synthesis", "profile", 1, PROFILE_POINTS)
+            frame += (tensor("peak", bins), tensor("advance", bins), tensor("profile", points))
+            flags, phase = (onset,), (tensor("phase", bins),)
+        past = (tensor("sum", 3 * hop), tensor("weight", 3 * hop), tensor("history", history), *phase)
+
+        def following(states: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+            return tuple(replace(state, name=f"next_{state.name}") for state in states)
 
         def gaussian(size: int) -> tuple[TensorSpec, ...]:
             return tensor("mean", size), tensor("log_variance", size)
 
+        written = (tensor("step", 1), tensor("hidden", hidden))
+        audio = tensor("audio", hop)
         return {
-            "encoder": ((tensor("grain", *grain),), gaussian(self.latent_size)),
-            "decoder": ((tensor("latent", self.latent_size), condition), frame),
-            "synthesis": (frame + synthesis, synthesised),
-            "postprocessing": ((tensor("signal", signal),), (tensor("audio", self.hop_length),)),
-            "embedding_encoder": ((tensor("path", *path), condition), gaussian(self.embedding_size)),
-            "embedding_decoder": (
-                (tensor("embedding", self.embedding_size), condition), (tensor("path", *path),)
+            "encoder": ((tensor("grain", 4 * hop),), gaussian(self.latent_size)),
+            "decoder": ((latent, condition), frame),
+            "synthesis": ((*frame, noise, *flags, *phase), (tensor("grain", 4 * hop), *following(phase))),
+            "postprocessing": ((tensor("signal", signal),), (audio,)),
+            "decoder_stream": (
+                (latent, condition, noise, onset, tensor("level", 1), *past), (audio, *following(past))
+            ),
+            "embedding_encoder": ((path, condition), gaussian(self.embedding_size)),
+            "embedding_decoder": ((embedding, condition), (path,)),
+            "embedding_step": (
+                (embedding, condition, *written), (tensor("path", steps, self.latent_size), *following(written))
             ),
         }  # fmt: skip
 
-    def _profile_points(self) -> int:
-        shapes = {spec.name: spec.shape for spec in self.graphs["synthesis"].inputs}
-        shape = shapes.get("profile", ())
-        points = shape[1] if len(shape) == 2 else None
-        return _integer(points, "graphs.synthesis.inputs.profile.shape", 1, PROFILE_POINTS)
+    def _size(self, graph: str, name: str, low: int, high: int) -> int:
+        """The first size of a tensor that a graph is free to choose."""
+        specs = (*self.graphs[graph].inputs, *self.graphs[graph].outputs)
+        shape = next((spec.shape for spec in specs if spec.name == name), ())
+        found = shape[1] if len(shape) > 1 else None
+        return _integer(found, f"graphs.{graph}.{name}.shape", low, high)
 
 
 def check_model_card(value: object) -> dict[str, str]:

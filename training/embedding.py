@@ -98,6 +98,22 @@ class EmbeddingDecoder(nn.Module):
             path = path + linear + self.center[place]
         return path.reshape(path.shape[0], length, self.latent_size)
 
+    def step(self, embedding: Tensor, condition: Tensor, step: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of `forward`: its number [B, 1], 0 for the first, and the GRU's state [B, H] after the one before.
+
+        Returns the grains it writes [B, grains_per_step, Z] and the state after it.
+        """
+        joined = torch.cat((embedding, condition), -1)
+        feed = self.feed(joined)
+        hidden = torch.where(step < 0.5, torch.tanh(self.start(joined)), hidden)
+        inputs = torch.cat((feed, self.decay**step), -1)
+        state = self.gru(inputs[:, None], hidden[None])[1][0]
+        path: Tensor = self.output(state) + self.correction(torch.cat((state, feed), -1))
+        if self.basis is not None and self.center is not None:
+            place = step[:, 0].clamp(0, len(self.basis) - 1).long()
+            path = path + (embedding[:, None] @ self.basis[place])[:, 0] + self.center[place]
+        return path.unflatten(1, (self.grains_per_step, self.latent_size)), state
+
 
 class EmbeddingPrior(nn.Module):
     """An affine map, for each class, between N(0, 1) and the embeddings that sounds of that class really have.
@@ -213,8 +229,7 @@ class EmbeddingVAE(nn.Module):
 
     def path(self, embedding: Tensor, condition: Tensor, length: int) -> Tensor:
         """What the decoder makes of its own embeddings [B, E] under conditions [B, C]: paths [B, length, Z]."""
-        path: Tensor = (self.decoder(embedding, condition, length) * self.path_scale) @ self.path_unmap + self.path_mean
-        return path
+        return self._latents(self.decoder(embedding, condition, length))
 
     def encode(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Paths [B, T, Z] and conditions [B, C] -> mean, log-variance [B, E] of what is N(0, 1) for a class."""
@@ -224,10 +239,19 @@ class EmbeddingVAE(nn.Module):
         """Embeddings [B, E] and conditions [B, C] -> paths [B, length, Z]."""
         return self.path(self.prior.from_normal(embedding, condition), condition, length)
 
+    def decode_step(self, embedding: Tensor, condition: Tensor, step: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """`decode` step by step, as `EmbeddingDecoder.step`: the next grains [B, grains_per_step, Z] and the state."""
+        path, state = self.decoder.step(self.prior.from_normal(embedding, condition), condition, step, hidden)
+        return self._latents(path), state
+
     def path_error(self, decoded: Tensor, path: Tensor) -> Tensor:
         """Squared audible difference of paths [B, T, Z], each grain weighted by how loud sounds are then: scalar."""
         squared = ((decoded - path) @ self.path_map).square().sum(-1)
         return (self.time_weight * squared).mean()
+
+    def _latents(self, path: Tensor) -> Tensor:
+        latents: Tensor = (path * self.path_scale) @ self.path_unmap + self.path_mean
+        return latents
 
     def _scaled(self, path: Tensor) -> Tensor:
         scaled: Tensor = ((path - self.path_mean) @ self.path_map) / self.path_scale

@@ -31,7 +31,7 @@ def test_a_valid_bundle(kind: str, request: pytest.FixtureRequest) -> None:
     bundle = request.getfixturevalue(kind)
     result = CliRunner().invoke(validate, [str(bundle), "--provider", "cpu"])
     assert result.exit_code == 0
-    assert result.output.count("ok") == 6
+    assert result.output.count("ok") == 8
     assert f"onnxruntime {onnxruntime.__version__} (CPUExecutionProvider)" in result.output
     document = json.loads(CliRunner().invoke(validate, [str(bundle), "--provider", "cpu", "--json"]).output)
     assert document["valid"] and max(document["largest_errors"].values()) < document["tolerance"]
@@ -70,4 +70,4 @@ def test_an_error_is_one_line(tiny_bundle: Path, tmp_path: Path, command: str, s
     assert result.returncode == 1 and result.stdout == ""
     assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("Error: ") and "a.ngs" in result.stderr
     if spoil == "format":
-        assert "format_version: expected 2, found 7" in result.stderr
+        assert "format_version: expected 3, found 7" in result.stderr

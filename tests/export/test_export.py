@@ -6,7 +6,6 @@ import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -14,7 +13,7 @@ import pytest
 import torch
 from tests.conftest import tiny_arrays, tiny_manifest
 
-from ngs.export.bundle import export_graph, export_run
+from ngs.export.bundle import export_graph, export_run, reference
 from ngs.export.graphs import bundle_graphs
 from ngs.runtime.bundle import Bundle, make_session
 from ngs.runtime.grains import noise_grains
@@ -25,6 +24,7 @@ from ngs.training.config import load_preset, override
 from ngs.training.excitation import NEIGHBOUR, PROMINENCE
 from ngs.training.model import NeuralGranularModel
 from ngs.training.run import RunError, load_model
+from ngs.training.synthesis import overlap_add
 
 FAST = ["grain.latent_size=16", "embedding.hidden_size=16", "embedding.embedding_size=4"]
 PAPER = ["grain.channels=8", "grain.latent_size=12", "grain.stages=3", "embedding.hidden_size=16"]
@@ -33,7 +33,10 @@ KINDS = {
     "fast, noise": ("fast", [*FAST, "grain.excitation=noise"]),
     "paper": ("paper-16k", PAPER),
 }
-NAMES = ["encoder", "decoder", "synthesis", "postprocessing", "embedding_encoder", "embedding_decoder"]
+NAMES = [
+    "encoder", "decoder", "synthesis", "postprocessing", "decoder_stream",
+    "embedding_encoder", "embedding_decoder", "embedding_step",
+]  # fmt: skip
 Exported = tuple[NeuralGranularModel, dict[str, bytes]]
 
 
@@ -59,24 +62,8 @@ def exported(request: pytest.FixtureRequest) -> Exported:
 @torch.no_grad()
 def expected(model: NeuralGranularModel, name: str, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
     """The trained modules themselves, not the ones rewritten for export."""
-    functions: dict[str, Any] = {
-        "encoder": model.encoder,
-        "decoder": lambda latent, condition: model.decoder.frame(model.decoder.coefficients(latent, condition)),
-        "synthesis": lambda *values: synthesised(model, *values),
-        "postprocessing": model.postprocessing.filter_block,
-        "embedding_encoder": model.embedding.encode,
-        "embedding_decoder": lambda e, c: model.embedding.decode(e, c, model.config.audio.path_length),
-    }
-    outputs = functions[name](*inputs)
+    outputs = reference(model, name, bundle_graphs(model)[name])(*inputs)
     return list(outputs) if isinstance(outputs, tuple) else [outputs]
-
-
-def synthesised(model: NeuralGranularModel, *values: torch.Tensor) -> Any:
-    if model.config.grain.excitation == "noise":
-        nothing = torch.zeros(0)
-        return model.decoder.synthesise(values[0], noise=values[1], onset=nothing, phase=nothing)
-    *frame, noise, onset, phase = values
-    return model.decoder.synthesise(*frame, noise=noise, onset=onset, phase=phase)
 
 
 def conditions(count: int) -> torch.Tensor:
@@ -108,6 +95,7 @@ def test_a_graph_agrees_with_torch(exported: Exported, name: str, batch: int) ->
     condition = conditions(batch)
     latent = clear_latents(model, condition)
     real = {"condition": condition, "latent": latent, "onset": torch.eye(batch, 1)}
+    real |= {"step": torch.arange(batch)[:, None].float(), "weight": torch.full((batch, 192), 2.0)}
     frame = expected(model, "decoder", [latent, condition])  # what the synthesis takes
     real |= dict(zip(bundle_graphs(model)["decoder"].outputs, frame, strict=True))
     inputs = [
@@ -117,12 +105,79 @@ def test_a_graph_agrees_with_torch(exported: Exported, name: str, batch: int) ->
     outputs = session.run(list(graph.outputs), {
         key: value.numpy() for key, value in zip(graph.inputs, inputs, strict=True)
     })  # fmt: skip
-    for key, found, reference in zip(graph.outputs, outputs, expected(model, name, inputs), strict=True):
-        assert found.shape == reference.shape and found.dtype == np.float32
-        difference = found - reference.numpy()
+    for key, found, wanted in zip(graph.outputs, outputs, expected(model, name, inputs), strict=True):
+        assert found.shape == wanted.shape and found.dtype == np.float32
+        difference = found - wanted.numpy()
         if key == "next_phase":  # 0 and 1 are one
             difference -= difference.round()
-        np.testing.assert_allclose(difference / max(1.0, float(reference.abs().max())), 0, atol=1e-4)
+        np.testing.assert_allclose(difference / max(1.0, float(wanted.abs().max())), 0, atol=1e-4)
+
+
+@torch.no_grad()
+def test_hops_of_the_stream_are_the_whole_sound(exported: Exported) -> None:
+    """Two sounds as rows, the second two hops later, over what is left of another."""
+    model, graphs = exported
+    condition, grains, late = conditions(2), 9, 2
+    path = clear_latents(model, condition, grains).reshape(2, grains, -1)
+    noise = torch.rand(2, (grains + 3) * 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    windows = noise.unfold(1, 256, 64)
+    whole = model.postprocessing(overlap_add(model.decoder.grains(model.coefficients(path, condition), windows)))
+    session = make_session(graphs["decoder_stream"], "cpu", 1, "decoder_stream")
+    names = [output.name for output in session.get_outputs()]
+    state = {
+        tensor.name: np.full((2, *tensor.shape[1:]), np.nan, np.float32)  # an onset needs no state
+        for tensor in session.get_inputs()
+        if f"next_{tensor.name}" in names
+    }
+    found = np.zeros((2, (grains + late) * 64), np.float32)
+    for hop in range(grains + late):
+        places = [min(hop, grains - 1), max(hop - late, 0)]
+        feeds = {
+            "latent": path[[0, 1], places], "condition": condition, "noise": windows[[0, 1], places],
+            "onset": torch.tensor([[hop == 0], [hop <= late]]).float(), "level": torch.ones(2, 1),
+        }  # fmt: skip
+        values = session.run(None, {**{key: value.numpy() for key, value in feeds.items()}, **state})
+        outputs = dict(zip(names, values, strict=True))
+        found[:, hop * 64 : (hop + 1) * 64] = outputs["audio"]
+        state = {name: outputs[f"next_{name}"] for name in state}
+    assert whole.abs().amax(1).min() > 0.01
+    np.testing.assert_allclose(found[0, : grains * 64], whole[0], atol=1e-4)
+    np.testing.assert_allclose(found[1, late * 64 :], whole[1], atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_grain_of_level_0_is_silent_and_the_sound_rings_out(exported: Exported) -> None:
+    model, graphs = exported
+    condition = conditions(1)
+    session = make_session(graphs["decoder_stream"], "cpu", 1, "decoder_stream")
+    names = [output.name for output in session.get_outputs()]
+    feeds = {tensor.name: np.zeros((1, *tensor.shape[1:]), np.float32) for tensor in session.get_inputs()}
+    feeds |= {"latent": clear_latents(model, condition).numpy(), "condition": condition.numpy()}
+    feeds["noise"] = np.random.default_rng(0).uniform(-1, 1, (1, 256)).astype(np.float32)
+    peaks = []
+    for hop in range(6):
+        feeds["onset"][:], feeds["level"][:] = hop == 0, hop == 0
+        outputs = dict(zip(names, session.run(None, feeds), strict=True))
+        feeds |= {name: outputs[f"next_{name}"] for name in feeds if f"next_{name}" in outputs}
+        peaks.append(float(np.abs(outputs["audio"]).max()))
+    assert min(peaks[:4]) > 1e-6 and peaks[5] == 0
+
+
+@torch.no_grad()
+def test_steps_of_the_embedding_are_its_path(exported: Exported) -> None:
+    model, graphs = exported
+    size, condition = model.config.embedding.embedding_size, conditions(3)
+    embedding = torch.randn(3, size, generator=torch.Generator().manual_seed(2))
+    length = 2 * model.config.audio.path_length  # it goes on after the last step that was trained
+    whole = model.embedding.decode(embedding, condition, length)
+    session = make_session(graphs["embedding_step"], "cpu", 1, "embedding_step")
+    step, hidden = np.zeros((3, 1), np.float32), np.zeros((3, session.get_inputs()[3].shape[1]), np.float32)
+    found = []
+    for _ in range(length // model.config.embedding.grains_per_step):
+        feeds = {"embedding": embedding.numpy(), "condition": condition.numpy(), "step": step, "hidden": hidden}
+        path, step, hidden = session.run(None, feeds)
+        found.append(path)
+    np.testing.assert_allclose(np.concatenate(found, 1), whole, atol=1e-4)
 
 
 @pytest.mark.parametrize("grains", [1, 24])

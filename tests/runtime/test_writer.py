@@ -27,8 +27,11 @@ def test_what_is_written_can_be_opened(tmp_path: Path, zipped: bool) -> None:
 def test_states_are_the_inputs_that_come_back_as_next(tmp_path: Path, excitation: str, states: list[str]) -> None:
     graphs = Bundle.open(write_tiny(tmp_path / "a.ngs", excitation=excitation), "cpu").manifest.graphs
     assert [state.name for state in graphs["synthesis"].states] == states
-    assert all(state in graphs["synthesis"].inputs for state in graphs["synthesis"].states)
-    assert not any(graph.states for name, graph in graphs.items() if name != "synthesis")
+    assert [state.name for state in graphs["decoder_stream"].states] == ["sum", "weight", "history", *states]
+    assert [state.name for state in graphs["embedding_step"].states] == ["step", "hidden"]
+    stateless = graphs.keys() - {"synthesis", "decoder_stream", "embedding_step"}
+    assert all(state in graph.inputs for graph in graphs.values() for state in graph.states)
+    assert not any(graphs[name].states for name in stateless)
 
 
 @pytest.mark.parametrize("before", [False, True])
