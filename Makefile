@@ -25,6 +25,7 @@ demo: setup
 	@echo "Your own, demo/drums.ngs: demo/own/loop.wav, demo/own/samples/, demo/own/path.wav; look: demo/own/picture.png."
 
 test: setup
+	@scripts/test-packages
 	.venv/bin/python -m pytest
 
 # Lint and types

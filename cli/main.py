@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "info": ("ngs.cli.bundle", "info", "Say what a bundle holds."),
     "validate": ("ngs.cli.bundle", "validate", "Check a bundle: hashes, signatures, golden vectors."),
     "evaluate": ("ngs.cli.evaluate", "evaluate", "Measure a bundle: reconstructions, samples, baselines."),
+    "doctor": ("ngs.cli.doctor", "doctor", "Say what of this machine works, and what to do about the rest."),
     "spectrogram": ("ngs.cli.spectrogram", "spectrogram", "Draw spectrograms of sounds side by side."),
 }
 
