@@ -181,7 +181,8 @@ def _golden_vectors(
     values = {
         "grain": grains[_surest(model.encoder, "forward", grains)], "path": path, "condition": condition,
         "embedding": embedding, "onset": onset, "latent": _decided(model, path, condition),
-        "step": torch.arange(batch)[:, None].float(), "weight": 2 * torch.ones(batch, 3 * model.config.audio.hop_length),
+        "step": torch.arange(batch)[:, None].float(),
+        "weight": torch.full((batch, 3 * model.config.audio.hop_length), 2.0),
     }  # fmt: skip
     vectors = {}
     for name, graph in graphs.items():

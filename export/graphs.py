@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,7 @@ from ngs.training.synthesis import PostProcessing, analysis_windows, event_windo
 @dataclass(frozen=True)
 class Graph:
     module: nn.Module
-    inputs: dict[str, tuple[int, ...]]  # shapes without the batch dimension
+    inputs: Mapping[str, tuple[int, ...]]  # shapes without the batch dimension
     outputs: tuple[str, ...]
 
 

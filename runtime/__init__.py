@@ -1,6 +1,17 @@
-"""Play bundles: numpy and onnxruntime, no torch. `Bundle.open`, then the functions of `ngs.runtime.render`."""
+"""Play bundles: numpy and onnxruntime, no torch.
+
+Offline: `Bundle.open`, then the functions of `ngs.runtime.render`. In blocks: a `Synth` of `Note`s, a `GrainStream` of
+one, a `Resynthesiser` of a signal. Live: an `Engine`, whose `read` a host's callback calls.
+"""
 
 from ngs.runtime.bundle import Bundle
+from ngs.runtime.engine import Engine, EngineBusy, Statistics
 from ngs.runtime.manifest import BundleError, Manifest
+from ngs.runtime.notes import CONTROLS, Note
+from ngs.runtime.resynthesiser import Resynthesiser
+from ngs.runtime.synth import GrainStream, Synth
 
-__all__ = ["Bundle", "BundleError", "Manifest"]
+__all__ = [
+    "CONTROLS", "Bundle", "BundleError", "Engine", "EngineBusy", "GrainStream", "Manifest", "Note", "Resynthesiser",
+    "Statistics", "Synth",
+]  # fmt: skip

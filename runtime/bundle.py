@@ -91,11 +91,25 @@ class Bundle:
         if graph not in self._sessions:
             if graph not in self.manifest.graphs:
                 raise BundleError(f"{self.path}: there is no graph {graph!r}")
-            spec = self.manifest.graphs[graph]
-            session = make_session(self._verified(spec.file, spec.sha256), self.provider, self.threads, spec.file)
-            _check_signature(session, spec)
-            self._sessions[graph] = session
+            self._sessions[graph] = self._made(graph)
         return self._sessions[graph]
+
+    def captured_session(self, graph: str) -> onnxruntime.InferenceSession:
+        """A new CUDA session that replays its calls as a CUDA graph, or, where onnxruntime cannot, one like `session`.
+
+        Its inputs and outputs must be bound once, to buffers of the device.
+        """
+        try:
+            return self._made(graph, captured=True)
+        except BundleError:
+            return self.session(graph)
+
+    def _made(self, graph: str, captured: bool = False) -> onnxruntime.InferenceSession:
+        spec = self.manifest.graphs[graph]
+        content = self._verified(spec.file, spec.sha256)
+        session = make_session(content, self.provider, self.threads, spec.file, captured)
+        _check_signature(session, spec)
+        return session
 
     def condition(self, choices: Mapping[str, str]) -> Array:
         """One-hot condition, float32 [C], zeros for attributes that are not chosen.
@@ -143,6 +157,12 @@ class Bundle:
             if labels.dtype.kind != "i" or labels.min() < -1 or (labels.max(axis=0) >= classes).any():
                 raise BundleError(f"{self.path}: latent_map {name} holds others than the classes of the manifest")
         return {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in arrays.items()}
+
+    @cached_property
+    def latent_spread(self) -> Array:
+        """The principal components of the corpus's latents, each as long as its standard deviation: [K, Z]."""
+        spread: Array = np.sqrt(self.latent_map["explained_variance"])[:, None] * self.latent_map["components"]
+        return spread
 
     def golden(self) -> dict[str, NDArray[Any]]:
         """Inputs and outputs of every graph as torch computed them, by "graph/tensor"."""
@@ -254,8 +274,13 @@ class _Files:
         return file.stat().st_size
 
 
-def make_session(model: bytes, provider: str, threads: int, name: str) -> onnxruntime.InferenceSession:
-    """An onnxruntime session that does not spin and keeps quiet. Raises BundleError for a graph it cannot load."""
+def make_session(
+    model: bytes, provider: str, threads: int, name: str, captured: bool = False
+) -> onnxruntime.InferenceSession:
+    """An onnxruntime session that does not spin and keeps quiet; `captured`: as a CUDA graph.
+
+    Raises BundleError for a graph it cannot load.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -267,7 +292,8 @@ def make_session(model: bytes, provider: str, threads: int, name: str) -> onnxru
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     # weights are inside the graph: one that names files would have them looked for in the current folder
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
-    providers = [PROVIDERS["cuda"], PROVIDERS["cpu"]] if provider == "cuda" else [PROVIDERS["cpu"]]
+    cuda = (PROVIDERS["cuda"], {"enable_cuda_graph": "1"} if captured else {})
+    providers = [cuda, PROVIDERS["cpu"]] if provider == "cuda" else [PROVIDERS["cpu"]]
     try:
         return onnxruntime.InferenceSession(model, options, providers=providers)
     except Exception as error:  # onnxruntime's own exceptions share no base class

@@ -101,6 +101,23 @@ class Assembly:
         return self._total[: len(self._total) if tail else self.grains].reshape(-1)
 
 
+class NoiseGrains:
+    """`noise_grains` one after another, without end."""
+
+    def __init__(self, seed: int, grain_length: int) -> None:
+        self._generator, self._hop, self._started = np.random.Philox(key=seed), grain_length // OVERLAP, False
+
+    def move_on(self, noise: Array) -> None:
+        """Turn the noise [L] of a grain into that of the next one; the first call fills it, whatever it holds."""
+        fresh = noise
+        if self._started:
+            noise[: -self._hop] = noise[self._hop :]
+            fresh = noise[-self._hop :]
+        self._started = True
+        draws = self._generator.random_raw(len(fresh) // 4).astype("<u8", copy=False)
+        np.multiply(draws.view("<i2"), np.float32(1 / 32768), out=fresh)
+
+
 def noise_stream(seed: int, samples: int) -> Array:
     """Uniform noise in [-1, 1), float32 [samples]: a longer stream of the same seed begins with the shorter one.
 

@@ -112,7 +112,7 @@ class EmbeddingDecoder(nn.Module):
         if self.basis is not None and self.center is not None:
             place = step[:, 0].clamp(0, len(self.basis) - 1).long()
             path = path + (embedding[:, None] @ self.basis[place])[:, 0] + self.center[place]
-        return path.unflatten(1, (self.grains_per_step, self.latent_size)), state
+        return path.reshape(-1, self.grains_per_step, self.latent_size), state
 
 
 class EmbeddingPrior(nn.Module):

@@ -1,0 +1,148 @@
+"""Voices as the rows of one batch: decoded together, a hop a call."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.graph_stream import GraphStream
+from ngs.runtime.manifest import BundleError
+from ngs.runtime.notes import Note
+from ngs.runtime.voice import Voice
+
+Array = NDArray[np.float32]
+
+
+class VoiceBank:
+    """At most `rows` voices of one bundle. What fails is a voice, never the bank: `failures` counts them."""
+
+    def __init__(self, bundle: Bundle, rows: int, sample_rate: int, channels: int) -> None:
+        self.bundle, self.rows, self.sample_rate, self._channels = bundle, rows, sample_rate, channels
+        self.voices: list[Voice] = []
+        self.hops = self.failures = 0
+        self.last_failure = ""
+        self._decoder = GraphStream(bundle, "decoder_stream", rows)
+        self._writer = GraphStream(bundle, "embedding_step", rows)
+
+    def start(self, note: Note) -> Voice | None:
+        """A new voice in the last row, of which there must be one free; None where that fails."""
+        try:
+            voice = Voice(self.bundle, note, self.sample_rate, self._channels)
+        except ValueError as error:
+            self._failed(str(error))
+            return None
+        row = len(self.voices)
+        self.voices.append(voice)
+        if voice.embedding is not None:
+            self._writer.clear(row)
+            self._writer.inputs["embedding"][row] = voice.embedding
+            self._writer.inputs["condition"][row] = voice.condition
+        return voice
+
+    def remove(self, row: int) -> None:
+        """Take a voice out; the last row moves into its place."""
+        last = len(self.voices) - 1
+        if row < last:
+            self._decoder.move(last, row)
+            self._writer.move(last, row)
+            self.voices[row] = self.voices[last]
+        self.voices.pop()
+
+    def sweep(self) -> None:
+        """Take out the voices that have ended."""
+        for row in range(len(self.voices) - 1, -1, -1):
+            if self.voices[row].ended:
+                self.remove(row)
+
+    def clear(self) -> None:
+        self.voices.clear()
+
+    def fail_all(self) -> None:
+        """End every voice without a click."""
+        for voice in self.voices:
+            voice.fail()
+
+    def fill(self) -> None:
+        """Decode until every voice has samples waiting, or has ended and been taken out.
+
+        A new voice is decoded on its own, at once. Where another one has run dry all that have less than a hop left are
+        decoded with it, so that voices whose hops are not aligned still share a call.
+        """
+        while True:
+            self.sweep()
+            empty = [row for row, voice in enumerate(self.voices) if voice.available == 0]
+            if not empty:
+                return
+            fresh = [row for row in empty if self.voices[row].grains <= self.voices[row].lead]
+            wanted = fresh or [
+                row
+                for row, voice in enumerate(self.voices)
+                if not voice.exhausted
+                and voice.available < voice.hop * self.sample_rate / self.bundle.manifest.sample_rate
+            ]
+            for start, stop in _runs(wanted):
+                self._decode(start, stop)
+
+    def warm_up(self) -> None:
+        """Run all there is to run once, before anything sounds."""
+        self._decoder.warm_up()
+        self._writer.warm_up()
+        self.start(Note(controls={"scatter": 1.0, "density": 0.5}))
+        self.fill()
+        self.clear()
+        self.hops = 0
+
+    def _decode(self, start: int, stop: int) -> None:
+        """The next hop of the voices of rows start .. stop - 1; those that fail are silenced and end."""
+        voices = self.voices[start:stop]
+        try:
+            self._write_paths(start, stop)
+            for row, voice in enumerate(voices, start):
+                voice.next_grain(self._decoder.inputs, row)
+            self._decoder.step(start, stop)
+        except BundleError as error:
+            if stop - start > 1:  # one of them: which?
+                for row in range(start, stop):
+                    self._decode(row, row + 1)
+                return
+            self._failed(str(error))
+            voices[0].fail()
+            return
+        audio = self._decoder.outputs["audio"]
+        sums = audio[start:stop].sum(axis=1)
+        for row, voice in enumerate(voices, start):
+            if np.isfinite(sums[row - start]):
+                voice.give(audio[row])
+            else:
+                self._failed(f"{self.bundle.path} gave NaN or infinite samples: check it with `ngs validate`")
+                voice.fail()
+        self.hops += 1
+
+    def _write_paths(self, start: int, stop: int) -> None:
+        while True:
+            short = [
+                row for row in range(start, stop)
+                if self.voices[row].embedding is not None and self.voices[row].written < self.voices[row].grains_needed
+            ]  # fmt: skip
+            if not short:
+                return
+            for first, last in _runs(short):
+                self._writer.step(first, last)
+                for row in range(first, last):
+                    self.voices[row].write(self._writer.outputs["path"][row])
+
+    def _failed(self, reason: str) -> None:
+        self.failures += 1
+        self.last_failure = reason
+
+
+def _runs(rows: list[int]) -> list[tuple[int, int]]:
+    """Rows in order as runs start .. stop - 1."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and runs[-1][1] == row:
+            runs[-1] = runs[-1][0], row + 1
+        else:
+            runs.append((row, row + 1))
+    return runs

@@ -1,0 +1,278 @@
+"""Plays a synth live: a thread of its own renders ahead into a ring, the host's callback only copies.
+
+Beyond that thread nothing waits: commands go into a bounded queue, frames come out of a ring without a lock. Sessions
+release the GIL while they run. While an engine runs, threads hand the GIL on after half a millisecond.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.notes import Note, check_controls
+from ngs.runtime.ring import Ring
+from ngs.runtime.synth import Synth
+
+Array = NDArray[np.float32]
+CHANNELS = 2
+COMMANDS = 4096  # that wait at most
+FADE_SECONDS = 0.005  # around what was late
+PRIORITY = 5  # among real-time threads, below those of audio servers
+SWITCH_SECONDS = 0.0005  # after which a thread that computes hands the GIL on
+TIMED_BLOCKS = 4096  # whose times the statistics look back on
+
+
+class EngineBusy(RuntimeError):
+    """More commands than the engine can take: it hangs, or a host sends them faster than they can be played."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What an engine did since it was started."""
+
+    frames: int  # the host has read
+    blocks: int  # rendered
+    hops: int  # decoded, of one or several voices each
+    late: int  # reads that found too little
+    skipped: int  # frames that were late and never played
+    late_events: int  # notes and changes whose time had passed when they came
+    dropped: int  # notes that found no voice
+    failures: int  # voices and bundles that failed
+    last_failure: str
+    voices: int  # that sound now
+    cpu: float  # share of one core
+    median_ms: float  # of rendering a block, of the last TIMED_BLOCKS
+    p99_ms: float
+    worst_ms: float
+    realtime: bool  # whether the system lets the thread go before others
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Engine:
+    """A bundle's synth behind a ring. `read` from one thread, the host's; everything else from any.
+
+    block: frames rendered at a time. ahead: frames rendered before they are read, the `latency` of what is played at
+    once; at least two blocks and what the host reads in one go.
+    """
+
+    def __init__(
+        self, bundle: Bundle, sample_rate: int, voices: int = 16, block: int = 128, ahead: int | None = None
+    ) -> None:
+        if not 1 <= block <= 8192:
+            raise ValueError(f"block is {block}: choose 1 to 8192 frames")
+        ahead = max(4 * block, sample_rate // 100) if ahead is None else ahead
+        if not 2 * block <= ahead <= 1 << 20:
+            raise ValueError(f"ahead is {ahead}: choose {2 * block} (two blocks) to {1 << 20} frames")
+        self.sample_rate, self.voices, self.block, self.latency = sample_rate, voices, block, ahead
+        fade = max(1, round(FADE_SECONDS * sample_rate))
+        self._ring = Ring(1 << (ahead + block + fade).bit_length(), CHANNELS, fade)
+        self._synth = Synth(bundle, sample_rate, voices)
+        self._leaving: list[Synth] = []
+        self._commands: deque[tuple[int | None, Callable[[Synth, int | None], Any]]] = deque()
+        self._numbers = itertools.count(1)
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+        self._late_events = self._blocks = self._failures = self._skipped = self._earlier_hops = 0
+        self._last_failure = ""
+        self._realtime = False
+        self._times = np.zeros(TIMED_BLOCKS)
+        self._started = self._cpu = 0.0
+        self._out, self._mix = (np.zeros((CHANNELS, block), dtype=np.float32) for _ in range(2))
+
+    # the host's side
+
+    def start(self) -> None:
+        """Warm up, fill the ring and go on in a thread."""
+        if self._thread:
+            return
+        self._synth.warm_up()
+        self._stopping = False
+        self._switch = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        gc.collect()
+        gc.freeze()  # what is there by now is never looked through again while it plays
+        self._started, self._cpu = time.perf_counter(), 0.0
+        while self._ring.filled + self.block <= self.latency:
+            self._render()
+        self._thread = threading.Thread(target=self._run, name="ngs engine", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what the ring holds can still be read."""
+        if self._thread:
+            self._stopping = True
+            self._thread.join()
+            self._thread = None
+            sys.setswitchinterval(self._switch)
+            gc.unfreeze()
+
+    def __enter__(self) -> Engine:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    @property
+    def time(self) -> int:
+        """Frames the host has read: the time `at` counts in."""
+        return self._ring.read
+
+    def read(self, out: Array) -> None:
+        """Fill `out` float32 [2, n] with the next frames, never waiting: the host's callback calls this."""
+        self._ring.take(out)
+
+    def note_on(self, note: Note, at: int | None = None) -> int:
+        """Play a note when the host reads frame `at`, or as soon as possible: its number.
+
+        A frame is met exactly where it is `latency` or more away. Raises ValueError, EngineBusy.
+        """
+        note.check(self._synth.bundle)
+        number = next(self._numbers)
+        self._send(at, lambda synth, time: synth.note_on(note, time, number))
+        return number
+
+    def note_off(self, number: int, release: float = 0.05, at: int | None = None) -> None:
+        """Fade a note in `release` seconds."""
+        if not 0 <= release <= 60:
+            raise ValueError(f"release is {release!r}: choose 0 to 60 seconds")
+        self._send(at, lambda synth, time: synth.note_off(number, release, time), everywhere=True)
+
+    def all_off(self, release: float = 0.05, at: int | None = None) -> None:
+        """Fade every note."""
+        self._send(at, lambda synth, time: synth.all_off(release, time), everywhere=True)
+
+    def set(self, number: int, at: int | None = None, **controls: float) -> None:
+        """Turn controls of a note (`notes.CONTROLS`). Raises ValueError, EngineBusy."""
+        values = check_controls(controls)
+        self._send(at, lambda synth, time: synth.set(number, time, **values), everywhere=True)
+
+    def load(self, bundle: Bundle | str | Path, fade: float = 0.5, provider: str = "auto") -> None:
+        """Change to another bundle: made ready here, in the caller's thread, while the old one plays on.
+
+        Notes that sound fade in `fade` seconds; later ones are the new bundle's. Raises BundleError, ValueError.
+        """
+        if not 0 <= fade <= 60:
+            raise ValueError(f"fade is {fade!r}: choose 0 to 60 seconds")
+        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
+        synth = Synth(opened, self.sample_rate, self.voices)
+        synth.warm_up()
+        if self._thread is None:
+            self._change(synth, fade)
+        else:
+            self._commands.append((None, lambda old, time: self._change(synth, fade)))
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle whose notes are played next."""
+        return self._synth.bundle
+
+    def statistics(self) -> Statistics:
+        """What happened so far; safe to call at any time, not from the callback."""
+        count = min(self._blocks, TIMED_BLOCKS)
+        times = 1e3 * self._times[:count] if count else np.zeros(1)
+        failures, reason = self._synth.failures
+        elapsed = time.perf_counter() - self._started if self._started else 0.0
+        return Statistics(
+            frames=self._ring.read, blocks=self._blocks, hops=self._earlier_hops + self._synth.hops,
+            late=self._ring.late, skipped=self._skipped, late_events=self._late_events, dropped=self._synth.dropped,
+            failures=self._failures + failures, last_failure=reason or self._last_failure,
+            voices=self._synth.sounding + sum(old.sounding for old in self._leaving),
+            cpu=self._cpu / elapsed if elapsed else 0.0, median_ms=float(np.median(times)),
+            p99_ms=float(np.percentile(times, 99)), worst_ms=float(times.max()),
+            realtime=self._realtime,
+        )  # fmt: skip
+
+    def _send(self, at: int | None, act: Callable[[Synth, int | None], Any], everywhere: bool = False) -> None:
+        if len(self._commands) >= COMMANDS:
+            raise EngineBusy(f"{COMMANDS} commands wait already: the engine is not running, or they come too fast")
+        if everywhere:
+            self._commands.append((at, lambda synth, time: [act(each, time) for each in self._synths()]))
+        else:
+            self._commands.append((at, act))
+
+    # the engine's thread
+
+    def _run(self) -> None:
+        self._realtime = _go_realtime()
+        pause = self.block / self.sample_rate / 4
+        while not self._stopping:
+            if self._ring.filled + self.block > self.latency:
+                time.sleep(pause)
+                continue
+            self._render()
+            self._cpu = time.thread_time()
+
+    def _render(self) -> None:
+        start = time.perf_counter()
+        late = self._ring.skip()
+        if late:
+            self._skipped += late
+            for synth in self._synths():
+                synth.skip(late)
+        for _ in range(len(self._commands)):
+            at, act = self._commands.popleft()
+            self._late_events += at is not None and at < self._synth.time
+            self._guarded(act, self._synth, at)
+        if not self._guarded(self._play):
+            for synth in self._synths():
+                synth.fail(self._ring.written)
+            return
+        self._ring.write(self._out)
+        self._times[self._blocks % TIMED_BLOCKS] = time.perf_counter() - start
+        self._blocks += 1
+
+    def _play(self) -> None:
+        self._out[:] = 0.0
+        self._synth.process(self.block, self._out)
+        for old in self._leaving:
+            old.process(self.block, self._mix)
+            self._out += self._mix
+        if self._leaving:
+            self._earlier_hops += sum(old.hops for old in self._leaving if not old.sounding)
+            self._leaving = [old for old in self._leaving if old.sounding]
+
+    def _change(self, synth: Synth, fade: float) -> None:
+        old, self._synth = self._synth, synth
+        synth.succeed(old)
+        old.all_off(fade)
+        self._leaving.append(old)
+
+    def _guarded(self, act: Callable[..., Any], *arguments: Any) -> bool:
+        """Whether it went well: what goes wrong must not end the thread."""
+        try:
+            act(*arguments)
+        except Exception as error:
+            self._failures += 1
+            self._last_failure = str(error) or type(error).__name__
+            return False
+        return True
+
+    def _synths(self) -> list[Synth]:
+        return [self._synth, *self._leaving]
+
+
+def _go_realtime() -> bool:
+    """Ask for real-time scheduling of this thread, as audio servers do for theirs: False where it is not granted."""
+    if not hasattr(os, "sched_setscheduler"):
+        return False
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""What a synth plays: notes, and the controls that may change while they sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.bundle import Bundle
+
+Array = NDArray[np.float32]
+MODES = ("once", "loop", "back-and-forth")
+
+
+@dataclass(frozen=True)
+class Control:
+    """Something a musician turns: its range, where it stands at first, and what it does."""
+
+    low: float
+    high: float
+    start: float
+    help: str
+
+
+CONTROLS: Mapping[str, Control] = {
+    "gain": Control(0, 4, 1, "Factor of the amplitude."),
+    "pan": Control(-1, 1, 0, "From left to right, at equal power: -3 dB on both sides in the middle."),
+    "pitch": Control(-24, 24, 0, "Semitones, by resampling."),
+    "speed": Control(-8, 8, 1, "Grains of the path to a grain that is played: 0 stands still, below 0 is backwards."),
+    "freeze": Control(0, 1, 0, "Above 0.5 the position stands still, whatever the speed."),
+    "scatter": Control(0, 4, 0, "How far grains stray from the path at random; 1: as the corpus is spread."),
+    "density": Control(0, 1, 1, "Share of the grains that sound."),
+    "position": Control(0, 1, 0, "Where on the path the next grain is from: 0 the start, 1 the end."),
+}
+
+
+def check_controls(values: Mapping[str, float]) -> dict[str, float]:
+    """The values as floats. Raises ValueError for a control that does not exist or a value out of its range."""
+    checked = {}
+    for name, value in values.items():
+        if name not in CONTROLS:
+            raise ValueError(f"There is no control {name!r}; known: {', '.join(CONTROLS)}")
+        control = CONTROLS[name]
+        if not control.low <= value <= control.high:  # NaN is nowhere
+            raise ValueError(f"{name} is {value!r}: choose {control.low:g} to {control.high:g}")
+        checked[name] = float(value)
+    return checked
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sound to be played.
+
+    What sounds is drawn by `seed` and `index` as `render.sample` draws it, or given by `embedding` [E] or by `path`
+    [T, Z] (at most one of the two). `choices` are classes by attribute; open attributes are completed from the corpus.
+    """
+
+    choices: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    index: int = 0  # number of the sound among those of the seed
+    temperature: float = 0.7
+    embedding: Array | None = None
+    path: Array | None = None
+    onset: bool = True  # a path that starts in the middle of sounds has none: it is under way, and fades in in 10 ms
+    mode: str = "once"  # at the end of the path
+    hold: bool = False  # goes on after the end of the path until it is released; an embedding's path is written on
+    seconds: float | None = None  # released after so long
+    release: float = 0.05  # seconds of its fade where `seconds` are over
+    controls: Mapping[str, float] = field(default_factory=dict)
+
+    def check(self, bundle: Bundle) -> None:
+        """Raise ValueError where a bundle cannot play this."""
+        bundle.condition(self.choices)
+        check_controls(self.controls)
+        if self.seed < 0 or self.index < 0:
+            raise ValueError("seed and index are 0 or more")
+        if self.mode not in MODES:
+            raise ValueError(f"There is no mode {self.mode!r}; known: {', '.join(MODES)}")
+        if not 0 <= self.temperature <= 10:
+            raise ValueError(f"temperature is {self.temperature!r}: choose 0 to 10")
+        if self.seconds is not None and not 0 < self.seconds < 1e6:
+            raise ValueError(f"seconds are {self.seconds!r}: choose above 0")
+        if not 0 <= self.release <= 60:
+            raise ValueError(f"release is {self.release!r}: choose 0 to 60 seconds")
+        manifest = bundle.manifest
+        if self.embedding is not None and self.path is not None:
+            raise ValueError("a note has an embedding or a path, not both")
+        for name, value, shape in (
+            ("embedding", self.embedding, (manifest.embedding_size,)),
+            ("path", self.path, (len(self.path) if self.path is not None else 0, manifest.latent_size)),
+        ):
+            if value is None:
+                continue
+            if np.shape(value) != shape or 0 in shape:
+                raise ValueError(
+                    f"{name} is {np.shape(value)}, this bundle needs {('T', *shape[1:]) if name == 'path' else shape}"
+                )
+            if not np.isfinite(value).all():
+                raise ValueError(f"{name} holds NaN or infinite values")
