@@ -1,0 +1,65 @@
+"""Four hits of a class, each a new sound, out of a bundle and nothing but what docs/bundle-format.md says.
+
+python examples/numpy_host.py BUNDLE CLASS OUT.wav [SEED]
+"""
+
+import json
+import sys
+import wave
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnxruntime import InferenceSession
+
+HITS = {0.0: 1.0, 0.25: 0.4, 0.5: 0.7, 0.625: 0.5}  # seconds: level; a voice each
+TEMPERATURE = 0.7
+
+
+class Graph:
+    """A graph that is called over and over: the states of its rows, the voices, come back and go in again."""
+
+    def __init__(self, files: Any, spec: Any) -> None:
+        self.session = InferenceSession((files / spec["file"]).read_bytes(), providers=["CPUExecutionProvider"])
+        self.states = {state["name"]: np.zeros((len(HITS), *state["shape"][1:])) for state in spec["states"]}
+
+    def __call__(self, **inputs: Any) -> Any:
+        values = {name: np.float32(value) for name, value in {**inputs, **self.states}.items()}
+        result, *following = self.session.run(None, values)
+        self.states = dict(zip(self.states, following, strict=True))
+        return result
+
+
+def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
+    files: Any = zipfile.Path(bundle) if zipfile.is_zipfile(bundle) else Path(bundle)
+    manifest = json.loads((files / "manifest.json").read_bytes())
+    write, play = (Graph(files, manifest["graphs"][name]) for name in ("embedding_step", "decoder_stream"))
+    rate, hop, grains = manifest["sample_rate"], manifest["hop_length"], manifest["path_length"]
+
+    condition = np.zeros((len(HITS), sum(len(attribute["classes"]) for attribute in manifest["conditions"])))
+    if class_name not in (classes := manifest["conditions"][0]["classes"]):
+        sys.exit(f"{class_name} is not one of the classes: {', '.join(classes)}")
+    condition[:, classes.index(class_name)] = 1  # any further attributes stay open
+    rng = np.random.default_rng(int(seed))
+    embedding = TEMPERATURE * rng.standard_normal((len(HITS), manifest["embedding_size"]))
+    noise = rng.uniform(-1, 1, (len(HITS), (grains + 6) * hop))
+
+    path, heard = list[Any](), list[Any]()
+    for grain in range(grains + 3):  # the last grain rings out for three hops
+        path = path or [*write(embedding=embedding, condition=condition).swapaxes(0, 1)]
+        onset = np.full((len(HITS), 1), grain == 0)
+        level = np.c_[list(HITS.values())] * (grain < grains)
+        window = noise[:, grain * hop : (grain + 4) * hop]
+        heard.append(play(latent=path.pop(0), condition=condition, noise=window, onset=onset, level=level))
+
+    mix = np.zeros(round(max(HITS) * rate) + len(heard) * hop)
+    for seconds, sound in zip(HITS, np.concatenate(heard, axis=1), strict=True):
+        mix[round(seconds * rate) :][: len(sound)] += sound  # to the sample: voices need not share their hops
+    with wave.open(out, "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes((32767 * mix / max(1, np.abs(mix).max())).round().astype("<i2").tobytes())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,107 @@
+"""The host that developers read first: what it plays is what ngs plays, and it needs nothing of ngs."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.render import decode, postprocess
+
+Array = NDArray[np.float32]
+HOST = Path(__file__).parents[2] / "examples" / "numpy_host.py"
+HITS = {0.0: 1.0, 0.25: 0.4, 0.5: 0.7, 0.625: 0.5}
+# an import of ngs, torch or a library of sound is an ImportError
+ALONE = "import runpy, sys; sys.modules.update(dict.fromkeys(('ngs', 'soundfile', 'soxr', 'torch', 'onnx'))); "
+RUN = ALONE + "sys.argv[:] = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+
+
+def play(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The host beside nothing of this repository, in isolated mode."""
+    host = shutil.copy(HOST, cwd)
+    return subprocess.run([sys.executable, "-I", "-c", RUN, host, *arguments], cwd=cwd, capture_output=True, text=True)
+
+
+def expected(bundle: Bundle, class_name: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> Array:
+    """The same hits by ngs: whole paths, grains in batches, overlap-add in numpy."""
+    manifest, rng = bundle.manifest, np.random.default_rng(seed)
+    condition = bundle.condition({manifest.conditions[0].name: class_name})
+    embedding = (0.7 * rng.standard_normal((len(HITS), manifest.embedding_size))).astype(np.float32)
+    noise = rng.uniform(-1, 1, (len(HITS), (manifest.path_length + 6) * manifest.hop_length)).astype(np.float32)
+    conditions = np.tile(condition, (len(HITS), 1))
+    paths = bundle.run("embedding_decoder", embedding=embedding, condition=conditions)[0]
+    mix = np.zeros(round(max(HITS) * manifest.sample_rate) + (manifest.path_length + 3) * manifest.hop_length)
+    for (seconds, level), path, row in zip(HITS.items(), paths, noise, strict=True):
+        start = round(seconds * manifest.sample_rate)
+        with monkeypatch.context() as patch:
+            sound = hit(bundle, path, condition, row, level, patch)
+        mix[start : start + len(sound)] += sound
+    loudest: float = np.abs(mix).max()
+    return np.asarray(mix / max(1.0, loudest), np.float32)
+
+
+def hit(
+    bundle: Bundle, path: Array, condition: Array, noise: Array, level: float, monkeypatch: pytest.MonkeyPatch
+) -> Array:
+    """A sound of ngs, but of this noise and at this level."""
+    windows = sliding_window_view(noise, bundle.manifest.grain_length)[:: bundle.manifest.hop_length]
+    monkeypatch.setattr("ngs.runtime.render.noise_grains", lambda seed, grains, length: windows[:grains])
+    monkeypatch.setattr("ngs.runtime.render.postprocess", lambda bundle, signal: postprocess(bundle, level * signal))
+    return decode(bundle, path, condition, seed=0)
+
+
+@pytest.mark.parametrize(
+    "fixture, class_name",
+    [("tiny_bundle", "Snare"), ("tiny_zip", "Snare"), ("tiny_noise", "Hat"), ("exported_bundle", "Kick")],
+)
+def test_it_plays_what_ngs_plays(
+    fixture: str, class_name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path: Path = request.getfixturevalue(fixture)
+    result = play(path, class_name, "out.wav", "5", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    found, sample_rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    bundle = Bundle.open(path, "cpu")
+    wanted = expected(bundle, class_name, 5, monkeypatch)
+    assert sample_rate == bundle.manifest.sample_rate and np.abs(wanted).max() > 1e-3
+    np.testing.assert_allclose(found, wanted, atol=1e-4)  # 16 bits take a third of it
+
+
+def test_the_seed_decides(tiny_bundle: Path, tmp_path: Path) -> None:
+    sounds = []
+    for name, seed in (("a.wav", []), ("b.wav", ["0"]), ("c.wav", ["1"])):
+        assert play(tiny_bundle, "Kick", name, *seed, cwd=tmp_path).returncode == 0
+        sounds.append((tmp_path / name).read_bytes())
+    assert sounds[0] == sounds[1] != sounds[2]
+
+
+def test_an_unknown_class_is_one_line(tiny_bundle: Path, tmp_path: Path) -> None:
+    result = play(tiny_bundle, "Gong", "out.wav", cwd=tmp_path)
+    assert result.returncode == 1 and not (tmp_path / "out.wav").exists()
+    assert result.stderr == "Gong is not one of the classes: Kick, Snare, Hat\n"
+
+
+def test_it_imports_numpy_onnxruntime_and_the_standard_library() -> None:
+    tree = ast.parse(HOST.read_text())
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                names |= {alias.name for alias in node.names}
+            case ast.ImportFrom():
+                names |= {node.module or ""}
+    modules = {name.partition(".")[0] for name in names}
+    assert modules - sys.stdlib_module_names == {"numpy", "onnxruntime"}
+
+
+def test_it_is_short() -> None:
+    assert sum(bool(line.strip()) for line in HOST.read_text().splitlines()) <= 50
