@@ -1,0 +1,257 @@
+"""Tensors, fields, arrays and numbers in docs/bundle-format.md are those of bundles, and its code plays them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ngs.runtime import manifest as limits
+from ngs.runtime.bundle import MAGNIFICATION, NO_FOLDER, TOLERANCE, Bundle, make_session
+from ngs.runtime.grains import noise_stream
+from ngs.runtime.manifest import FORMAT_VERSION, REQUIRED_FILES, REQUIRED_GRAPHS, GraphSpec
+from ngs.runtime.render import decode, resynthesise
+
+TEXT = (Path(__file__).parents[1] / "docs" / "bundle-format.md").read_text()
+SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^##+ ", TEXT, flags=re.MULTILINE)[1:]}
+Array = NDArray[Any]
+Run = Callable[[str, dict[str, Array]], list[Array]]
+
+
+def rows(section: str) -> list[list[str]]:
+    """Cells of a section's only table, its header left out."""
+    lines = [line for line in SECTIONS[section].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+
+
+@pytest.fixture(params=["exported_bundle", "tiny_bundle", "tiny_noise"])
+def bundle(request: pytest.FixtureRequest) -> Bundle:
+    return Bundle.open(request.getfixturevalue(request.param), "cpu")
+
+
+@pytest.fixture(scope="module")
+def code() -> dict[str, Any]:
+    """The document's Python, run as one file."""
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)), "bundle-format.md", "exec"), names)
+    return names
+
+
+def as_host(bundle: Bundle) -> tuple[dict[str, Any], Run]:
+    """What the document's code is given: the manifest as JSON, and sessions."""
+
+    def run(graph: str, inputs: dict[str, Array]) -> list[Array]:
+        outputs: list[Array] = bundle.session(graph).run(None, inputs)
+        return outputs
+
+    return json.loads(json.dumps(bundle.manifest.to_dict())), run
+
+
+def sizes(bundle: Bundle) -> dict[str, int | str]:
+    """The letters of the document for a bundle."""
+    manifest = bundle.manifest
+
+    def size(graph: str, name: str) -> int | str:
+        spec = manifest.graphs[graph]
+        return next((tensor.shape[1] for tensor in (*spec.inputs, *spec.outputs) if tensor.name == name), 0)
+
+    return {
+        "B": "batch", "L": manifest.grain_length, "H": manifest.hop_length, "3H": 3 * manifest.hop_length,
+        "K": manifest.grain_length // 2 + 1, "Z": manifest.latent_size, "E": manifest.embedding_size, "1": 1,
+        "T": manifest.path_length, "C": manifest.condition_size, "N": size("embedding_step", "path"),
+        "R": size("embedding_step", "hidden"), "F": size("decoder_stream", "history"),
+        "F + H": size("postprocessing", "signal"), "S": size("synthesis", "profile"),
+    }  # fmt: skip
+
+
+def documented(graph: str, bundle: Bundle) -> Iterator[tuple[str, str, tuple[int | str, ...]]]:
+    """("in" or "out", name, shape) of a graph's table; those marked * only in locked bundles."""
+    letters = sizes(bundle)
+    for name, side, shape, *_ in rows(graph):
+        if name.endswith("*") and not bundle.manifest.graphs["synthesis"].states:
+            continue
+        yield side, name.strip("`*"), tuple(letters[letter] for letter in shape.strip("[]").split(", "))
+
+
+@pytest.mark.parametrize("graph", REQUIRED_GRAPHS)
+def test_tables_name_each_tensor_in_order(graph: str, bundle: Bundle) -> None:
+    spec: GraphSpec = bundle.manifest.graphs[graph]
+    assert [(name, shape) for side, name, shape in documented(graph, bundle) if side == "in"] == [
+        (tensor.name, tensor.shape) for tensor in spec.inputs
+    ]
+    assert [(name, shape) for side, name, shape in documented(graph, bundle) if side == "out"] == [
+        (tensor.name, tensor.shape) for tensor in spec.outputs
+    ]
+    assert sizes(bundle)["F + H"] == int(sizes(bundle)["F"]) + bundle.manifest.hop_length
+
+
+def test_states_are_called_states(bundle: Bundle) -> None:
+    for graph in ("decoder_stream", "embedding_step"):
+        said = [row[0].strip("`*") for row in rows(graph) if "state" in row[4].partition(":")[0]]
+        assert {state.name for state in bundle.manifest.graphs[graph].states} <= set(said)
+    made = [(g.states, g.outputs) for g in bundle.manifest.graphs.values() if g.states]
+    for states, outputs in made:
+        assert [f"next_{state.name}" for state in states] == [output.name for output in outputs[1:]]
+
+
+def fields(value: Any, at: str = "") -> set[str]:
+    """Paths of the fields of JSON, [] for entries of a list and * for names that are free."""
+    if isinstance(value, list):
+        return set().union(*(fields(entry, f"{at}[]") for entry in value)) if at.endswith("conditions") else set()
+    if not isinstance(value, dict) or at == "model_card":
+        return set()
+    free = at in ("graphs", "files")
+    names = {key: f"{at}.{'*' if free else key}".strip(".") for key in value}
+    return set().union(*(({names[key]} if not free else set()) | fields(value[key], names[key]) for key in value))
+
+
+def test_fields_of_the_manifest(bundle: Bundle) -> None:
+    table = {row[0].strip("`") for row in rows("Manifest")}
+    assert fields(json.loads(json.dumps(bundle.manifest.to_dict()))) == table
+    match = re.search(r"```json\n(.*?)```", TEXT, re.DOTALL)
+    assert match and fields(json.loads(match[1])) == table
+
+
+def test_numbers(bundle: Bundle) -> None:
+    assert TEXT.startswith(f"# The bundle format, version {FORMAT_VERSION}\n")
+    assert [row[:3] for row in rows("Manifest")][0] == ["`format_version`", "integer", str(FORMAT_VERSION)]
+    assert TOLERANCE == 1e-4 and MAGNIFICATION == {"embedding_encoder": 10.0}
+    assert limits.MAX_MANIFEST_BYTES == 4 << 20 and limits.MAX_FILE_BYTES == 1 << 30
+    letters = {row.split(" | ")[0]: row for row in TEXT.splitlines() if row.startswith("| ")}
+    for letter, limit in (("R", limits.HIDDEN_SIZE), ("F", limits.HISTORY_SAMPLES), ("S", limits.PROFILE_POINTS)):
+        assert f", 1 to {limit} |" in letters[f"| {letter}"]
+    for name in REQUIRED_FILES:
+        assert f"`{name}.npz`" in TEXT
+
+
+def test_arrays_of_the_latent_map(bundle: Bundle) -> None:
+    letters = sizes(bundle) | {"A": len(bundle.manifest.conditions)}
+    arrays = bundle._archive("latent_map")
+    assert [row[0].strip("`") for row in rows("Latent map")] == list(arrays)
+    for name, shape, dtype, _ in rows("Latent map"):
+        array = arrays[name.strip("`")]
+        sizes_said = shape.strip("[]").split(", ")
+        assert array.ndim == len(sizes_said) and array.dtype.kind == np.dtype(dtype).kind and array.flags.c_contiguous
+        for size, said in zip(array.shape, sizes_said, strict=True):
+            letters.setdefault(said, size)
+            assert letters[said] == size, (name, said)
+
+
+def test_options_of_sessions(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime
+
+    made = []
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda model, options, providers: made.append(options))
+    make_session(b"", "cpu", 1, "")
+    for name, value, _ in rows("onnxruntime"):
+        key = name.strip("`")
+        if key.startswith("session."):
+            assert made[0].get_session_config_entry(key) == value.strip("`")
+        elif name != "providers":
+            assert getattr(made[0], key) == int(value)
+    assert NO_FOLDER in TEXT
+
+
+def test_golden_vectors(bundle: Bundle, code: dict[str, Any]) -> None:
+    errors = code["errors"](*as_host(bundle), bundle.golden())
+    assert errors == pytest.approx(bundle.largest_errors(), abs=1e-9) and max(errors.values()) < TOLERANCE
+
+
+def test_noise(code: dict[str, Any]) -> None:
+    for seed in (0, 2**63 - 1):
+        stream = code["noise_of"](seed)
+        np.testing.assert_array_equal(np.concatenate([stream(64), stream(4), stream(256)]), noise_stream(seed, 324))
+    said = re.search(r"Seed 0 begins with ([-\d,\s]+)\.", TEXT)
+    assert said and [int(number) for number in said[1].split(",")] == (noise_stream(0, 8) * 32768).tolist()
+
+
+def test_a_sound_offline(bundle: Bundle, code: dict[str, Any]) -> None:
+    manifest = bundle.manifest
+    path = bundle.latent_map["points"][: manifest.path_length]
+    condition = np.eye(manifest.condition_size, dtype=np.float32)[1]
+    noise = noise_stream(3, (len(path) + 3) * manifest.hop_length)
+    found = code["offline"](*as_host(bundle), path, condition, noise)
+    wanted = decode(bundle, path, condition, seed=3)
+    assert np.abs(wanted).max() > 1e-3
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", [1, 17, 64, 509])
+def test_voices_that_start_at_any_sample(block: int, bundle: Bundle, code: dict[str, Any]) -> None:
+    """Three sounds, one in the row of another that ended, one let go: each as it is offline, at its sample."""
+    manifest, hop, grains = bundle.manifest, bundle.manifest.hop_length, bundle.manifest.path_length
+    rng = np.random.default_rng(block)
+    embedding = rng.standard_normal((4, manifest.embedding_size), dtype=np.float32)
+    condition = np.eye(manifest.condition_size, dtype=np.float32)[[0, 1, 2, 0]]
+    host = code["Voices"](*as_host(bundle), rows=3)
+    length = (grains + 3) * hop
+    starts, chosen = (0, 100, 333, length + 700), (0, 1, 2, 1)  # the last one in a row that was used
+    let_go = 2
+    paths = bundle.run("embedding_decoder", embedding=embedding, condition=condition)[0]
+    total = starts[-1] + length + 2 * block
+    found, wanted = np.zeros(total, np.float32), np.zeros(total, np.float32)
+    for at in range(0, total - block + 1, block):
+        for number, start in enumerate(starts):
+            if at <= start < at + block:
+                assert chosen[number] not in host.voices
+                noise = code["noise_of"](number)
+                held = inf if number == let_go else grains
+                host.start(chosen[number], embedding[number], condition[number], noise, held, delay=start - at)
+        if let_go in host.voices and host.voices[let_go].grain >= 3 and host.voices[let_go].end == inf:
+            host.release(let_go)
+            released = host.voices[let_go].end
+        found[at : at + block] = host.process(block)
+    for number, start in enumerate(starts):
+        path = paths[number][: released if number == let_go else grains]
+        sound = decode(bundle, path, condition[number], seed=number)
+        wanted[start : start + len(sound)] += sound
+    assert not host.voices and np.abs(wanted[starts[-1] :]).max() > 1e-3 and released < grains
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_rows_do_not_mix_and_starts_need_no_states(exported_bundle: Path) -> None:
+    bundle = Bundle.open(exported_bundle, "cpu")
+    golden = bundle.golden()
+    for graph, spec in bundle.manifest.graphs.items():
+        inputs = {tensor.name: golden[f"{graph}/{tensor.name}"].copy() for tensor in spec.inputs}
+        whole = bundle.run(graph, **inputs)
+        for name, values in inputs.items():
+            values[1] = 0 if name in ("step", "peak") else np.nan
+        inputs |= {name: np.where(inputs["onset"] > 0, np.nan, inputs[name]) for name in ("sum", "weight", "history")
+                   if name in inputs}  # fmt: skip
+        if "hidden" in inputs:
+            inputs["hidden"] = np.where(inputs["step"] == 0, np.float32(np.nan), inputs["hidden"])
+        for found, wanted in zip(bundle.run(graph, **inputs), whole, strict=True):
+            np.testing.assert_allclose(found[[0, 2]], wanted[[0, 2]], atol=1e-6)
+
+
+@pytest.mark.parametrize("block", [1, 64, 509])
+def test_resynthesis_is_late_by_a_grain_less_one_sample(block: int, bundle: Bundle, code: dict[str, Any]) -> None:
+    manifest = bundle.manifest
+    rng = np.random.default_rng(4)
+    signal = rng.uniform(-0.5, 0.5, 1100).astype(np.float32)
+    condition = np.eye(manifest.condition_size, dtype=np.float32)[2]
+    latency = manifest.grain_length - 1
+    padded = np.concatenate((signal, np.zeros(latency, np.float32)))
+    host = code["Resynthesis"](*as_host(bundle), condition, code["noise_of"](9))
+    parts = [host.process(padded[at : at + block]) for at in range(0, len(padded), block)]
+    found = np.concatenate(parts)
+    wanted = resynthesise(bundle, signal, condition, seed=9)
+    assert len(found) == len(padded) and not found[:latency].any() and np.abs(wanted).max() > 1e-3
+    np.testing.assert_allclose(found[latency:], wanted, atol=1e-4)
+
+
+def test_links_lead_somewhere() -> None:
+    anchors = {re.sub(r"[^a-z0-9 -]", "", name.lower()).replace(" ", "-") for name in SECTIONS}
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        else:
+            assert (Path(__file__).parents[1] / "docs" / target).exists(), target
