@@ -1,0 +1,213 @@
+/**
+ * Plays a bundle hop by hop: voices are the rows of one call of `decoder_stream`, their paths are written by
+ * `embedding_step` as they go. No page, no audio interface: whoever needs samples asks for the next hop.
+ *
+ *     const host = await Host.open(ort, await openUrl("drums.ngs"));
+ *     host.start({ embedding: host.draw(7, 0.7), condition: host.condition({ class: "Kick" }), seed: 7 });
+ *     while (host.sounding) play(await host.hop());
+ */
+
+import { BundleError, readGraph, readManifest } from "./bundle.js";
+import { NoiseStream, normal } from "./noise.js";
+
+const TAIL = 3; // silent grains until the last one has rung out
+
+export class Host {
+  /** `ort` is onnxruntime-web or any package with its interface; `files` is a bundle opened by bundle.js. */
+  static async open(ort, files, options = { executionProviders: ["wasm"] }) {
+    const manifest = await readManifest(files);
+    const graphs = {};
+    for (const name of ["embedding_step", "decoder_stream"]) {
+      graphs[name] = await Graph.open(ort, files, manifest.graphs[name], options);
+    }
+    return new Host(manifest, graphs);
+  }
+
+  constructor(manifest, graphs) {
+    this.manifest = manifest;
+    this.graphs = graphs;
+    this.hopLength = manifest.hop_length;
+    this.clear();
+  }
+
+  /** Whether the next hop can be anything but silence. */
+  get sounding() {
+    return this.voices.length > 0 || this.resting;
+  }
+
+  /** One-hot condition [C]; attributes that are not named stay open. */
+  condition(choices) {
+    const vector = [];
+    for (const { name, classes } of this.manifest.conditions) {
+      if (choices[name] !== undefined && !classes.includes(choices[name])) {
+        throw new RangeError(`There is no ${name} ${choices[name]}; known: ${classes.join(", ")}`);
+      }
+      vector.push(...classes.map((one) => Number(one === choices[name])));
+    }
+    return Float32Array.from(vector);
+  }
+
+  /** An embedding [E] from the prior N(0, temperature^2), decided by a seed. */
+  draw(seed, temperature) {
+    const stream = (1n << 64n) | BigInt(seed); // another one than the noise's
+    return normal(stream, this.manifest.embedding_size).map((value) => temperature * value);
+  }
+
+  /**
+   * Start a voice with the next hop, `offset` samples into it. `seed` decides its noise, `gain` its part in the mix.
+   * It lasts `length` grains and rings out; Infinity is a note that is held until `release()`.
+   */
+  start({ embedding, condition, seed, gain = 1, offset = 0, length = this.manifest.path_length }) {
+    const { embedding_size: size, grain_length: samples, latent_size: latents } = this.manifest;
+    if (embedding.length !== size) throw new RangeError(`An embedding has ${size} values, not ${embedding.length}`);
+    const voice = new Voice(this.graphs, latents, new NoiseStream(seed, samples, this.hopLength), {
+      embedding: Float32Array.from(embedding), condition: Float32Array.from(condition), gain, offset, length,
+    });
+    this.voices.push(voice);
+    return voice;
+  }
+
+  /** The next hop of all voices together, float32 [hop]: a sum, not limited. One call at a time. */
+  async hop() {
+    const voices = [...this.voices]; // those that start while the graphs run wait for the next hop
+    const due = voices.filter((voice) => voice.pathUsedUp);
+    const paths = await this.graphs.embedding_step.run(due.map((voice) => voice.stepInputs()));
+    due.forEach((voice, row) => voice.takePath(paths[row]));
+    const hops = await this.graphs.decoder_stream.run(voices.map((voice) => voice.hopInputs()));
+    const mix = this.rest;
+    this.rest = new Float32Array(this.hopLength);
+    this.resting = false;
+    voices.forEach((voice, row) => {
+      const { audio } = hops[row], { gain, offset } = voice, here = this.hopLength - offset;
+      for (let at = 0; at < here; at++) mix[offset + at] += gain * audio[at];
+      for (let at = here; at < this.hopLength; at++) this.rest[at - here] += gain * audio[at];
+      if (offset) this.resting = true;
+      voice.takeHop(hops[row]);
+    });
+    this.voices = this.voices.filter((voice) => !voice.over);
+    return mix;
+  }
+
+  /** Forget all voices at once. */
+  clear() {
+    this.voices = [];
+    this.rest = new Float32Array(this.hopLength); // of voices that started within a hop: their part of the next one
+    this.resting = false;
+  }
+
+  async close() {
+    await Promise.all(Object.values(this.graphs).map((graph) => graph.session.release()));
+  }
+}
+
+/** One sound under way: where it is on its path, its noise, and the states of both graphs. */
+class Voice {
+  constructor(graphs, latents, noise, { embedding, condition, gain, offset, length }) {
+    Object.assign(this, { embedding, condition, gain, offset, length, noise, latents, released: false });
+    this.writing = graphs.embedding_step.states(); // zeros start a path
+    this.playing = graphs.decoder_stream.states(); // the onset of a sound ignores them
+    this.graphs = graphs;
+    this.grain = 0;
+    this.path = new Float32Array(0); // the latents that were written last
+    this.at = 0;
+  }
+
+  /** Let it ring out from the next hop on. */
+  release() {
+    this.released = true;
+    this.length = Math.min(this.length, Math.max(this.grain, 1));
+  }
+
+  get over() {
+    return this.grain >= this.length + TAIL;
+  }
+
+  get pathUsedUp() {
+    return this.grain < this.length && this.at === this.path.length;
+  }
+
+  stepInputs() {
+    return { embedding: this.embedding, condition: this.condition, ...this.writing };
+  }
+
+  takePath(outputs) {
+    this.writing = this.graphs.embedding_step.following(outputs);
+    this.path = outputs.path;
+    this.at = 0;
+  }
+
+  hopInputs() {
+    const level = Number(this.grain < this.length);
+    if (level) {
+      this.latent = this.path.subarray(this.at, this.at + this.latents);
+      this.at += this.latents;
+    }
+    return {
+      latent: this.latent, condition: this.condition, noise: this.noise.next(), onset: [Number(this.grain === 0)],
+      level: [level], ...this.playing,
+    };
+  }
+
+  takeHop(outputs) {
+    this.playing = this.graphs.decoder_stream.following(outputs);
+    this.grain++;
+  }
+}
+
+/** A session that takes rows and gives rows: objects with an array for each tensor. */
+class Graph {
+  static async open(ort, files, spec, options) {
+    const content = await readGraph(files, spec);
+    try {
+      return new Graph(ort, spec, await ort.InferenceSession.create(content, { logSeverityLevel: 3, ...options }));
+    } catch (error) {
+      throw new BundleError(`${spec.file} is not a graph that onnxruntime can load (${firstLine(error)})`);
+    }
+  }
+
+  constructor(ort, spec, session) {
+    Object.assign(this, { ort, spec, session });
+    const same = (tensors, names) => `${tensors.map(({ name }) => name)}` === `${names}`;
+    if (!same(spec.inputs, session.inputNames) || !same(spec.outputs, session.outputNames)) {
+      throw new BundleError(`${spec.file} has other inputs and outputs than the manifest says`);
+    }
+  }
+
+  /** States to start with. */
+  states() {
+    return Object.fromEntries(this.spec.states.map(({ name, shape }) => [name, new Float32Array(product(shape))]));
+  }
+
+  /** States for the next call, out of a row that this one gave. */
+  following(outputs) {
+    return Object.fromEntries(this.spec.states.map(({ name }) => [name, outputs[`next_${name}`]]));
+  }
+
+  async run(rows) {
+    if (rows.length === 0) return [];
+    const feeds = {};
+    for (const { name, shape } of this.spec.inputs) {
+      const values = new Float32Array(rows.length * product(shape));
+      rows.forEach((row, index) => values.set(row[name], index * product(shape)));
+      feeds[name] = new this.ort.Tensor("float32", values, [rows.length, ...shape.slice(1)]);
+    }
+    let outputs;
+    try {
+      outputs = await this.session.run(feeds);
+    } catch (error) {
+      throw new BundleError(`${this.spec.file} cannot be run (${firstLine(error)})`);
+    }
+    const results = rows.map(() => ({}));
+    for (const { name, shape } of this.spec.outputs) {
+      const values = outputs[name].data, size = product(shape);
+      if (values.length !== rows.length * size) throw new BundleError(`${this.spec.file} gave a wrong ${name}`);
+      results.forEach((row, index) => (row[name] = values.subarray(index * size, (index + 1) * size)));
+    }
+    return results;
+  }
+}
+
+/** The size of a row; the first number of a shape is "batch". */
+const product = (shape) => shape.slice(1).reduce((a, b) => a * b, 1);
+
+const firstLine = (error) => String(error?.message ?? error).split("\n")[0].slice(0, 160);
