@@ -1,0 +1,60 @@
+/**
+ * node serve.mjs [BUNDLE] [PORT]: serves this folder to this machine, and a bundle, folder or file, as bundle.ngs.
+ *
+ * With the headers that let a page share memory between its threads.
+ */
+
+import { createReadStream } from "node:fs";
+import { realpath, stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { basename, extname, join, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+const bundle = resolve(process.argv[2] ?? join(root, "../../runtime/drums.ngs"));
+const port = Number(process.argv[3] ?? 8080);
+const types = {
+  ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+  ".mjs": "text/javascript; charset=utf-8", ".json": "application/json", ".wasm": "application/wasm",
+};
+const headers = {
+  "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff",
+};
+
+/** The file of a URL, never outside of what is served; undefined where there is none. */
+async function located(url) {
+  const parts = decodeURIComponent(new URL(url, "http://localhost").pathname).split("/").filter(Boolean);
+  const own = parts[0] === "bundle.ngs";
+  const base = await realpath(own ? bundle : root);
+  const path = await realpath(join(base, ...(own ? parts.slice(1) : parts.length ? parts : ["index.html"])));
+  if (path !== base && !path.startsWith(base + sep)) return undefined;
+  const found = await stat(path);
+  if (found.isFile()) return { path, size: found.size };
+  return own && path === base ? { folder: true } : undefined;
+}
+
+const server = createServer(async (request, response) => {
+  const file = await located(request.url).catch(() => undefined);
+  if (!file || !["GET", "HEAD"].includes(request.method)) {
+    response.writeHead(404, headers).end("There is nothing here\n");
+  } else if (file.folder) {
+    response.writeHead(200, { ...headers, "Content-Type": "text/plain" }).end("A folder\n");
+  } else {
+    const type = types[extname(file.path)] ?? "application/octet-stream";
+    response.writeHead(200, { ...headers, "Content-Length": file.size, "Content-Type": type });
+    if (request.method === "HEAD") response.end();
+    else createReadStream(file.path).on("error", () => response.destroy()).pipe(response);
+  }
+});
+server.on("error", (error) => {
+  console.error(error.code === "EADDRINUSE" ? `Port ${port} is taken: node serve.mjs BUNDLE PORT` : error.message);
+  process.exit(1);
+});
+await stat(bundle).catch(() => {
+  console.error(`${bundle} does not exist: node serve.mjs BUNDLE`);
+  process.exit(1);
+});
+server.listen(port, "127.0.0.1", () => {
+  console.log(`http://127.0.0.1:${server.address().port}/ plays ${basename(bundle)}`);
+});
