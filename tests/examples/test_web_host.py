@@ -1,0 +1,291 @@
+"""The host for browsers (examples/web) plays what Python plays, and its page works in Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.grains import noise_grains
+from ngs.runtime.render import decode
+
+HERE = Path(__file__).resolve().parent
+SITE = HERE.parents[1] / "examples" / "web"
+LOUDNESS = 0.5 * 0.9**2  # of the page, as it is opened
+GRAINS = 60  # of a sound that is longer than the page's buffer
+PYTHON_SERVER = (sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1")
+Array = NDArray[np.float32]
+Drive = Callable[..., dict[str, Any]]
+Serve = Callable[[Path], AbstractContextManager[str]]
+
+
+def program(name: str, package: str) -> str:
+    """Path of a program; without it these tests fail rather than pass unseen."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(f"The tests of examples/web need {name}: apt-get install {package} (scripts/test-packages)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    return program("node", "nodejs npm")
+
+
+@pytest.fixture(scope="module")
+def site(node: str) -> Path:
+    """examples/web with the packages of its lock file: installed where they are missing or of other versions."""
+    lock = json.loads((SITE / "package-lock.json").read_text())["packages"]
+    for folder in ("node_modules/onnxruntime-web", "node_modules/playwright-core"):
+        installed = SITE / folder / "package.json"
+        if not installed.is_file() or json.loads(installed.read_text())["version"] != lock[folder]["version"]:
+            command = [program("npm", "nodejs npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            result = subprocess.run(command, cwd=SITE, capture_output=True, text=True)
+            assert result.returncode == 0, f"npm ci failed: {result.stderr}"
+            break
+    return SITE
+
+
+@contextmanager
+def served(command: Sequence[str | Path], cwd: Path) -> Iterator[str]:
+    """The address that a server prints in its first line."""
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        try:
+            assert server.stdout is not None
+            line = server.stdout.readline()
+            address = re.search(r"http://[\w.]+:\d+/", line)
+            assert address, f"The server did not start: {line}"
+            yield address[0]
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def serve(site: Path, node: str) -> Serve:
+    """Serves the page with a bundle by serve.mjs, on a free port."""
+    return lambda bundle: served([node, site / "serve.mjs", bundle, "0"], site)
+
+
+@pytest.fixture(scope="module")
+def drive(site: Path, node: str, tmp_path_factory: pytest.TempPathFactory) -> Drive:
+    """Runs tasks of drive.mjs on the page at an address."""
+    chromium, folder = program("chromium", "chromium"), tmp_path_factory.mktemp("chromium")
+
+    def run(url: str, *tasks: str, **options: object) -> dict[str, Any]:
+        job = folder / "job.json"
+        job.write_text(json.dumps({"site": str(site), "chromium": chromium, "url": url, "tasks": tasks, **options}))
+        environment = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder)}
+        result = subprocess.run(
+            [node, HERE / "drive.mjs", job], env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert result.returncode == 0, result.stderr
+        found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+        return found
+
+    return run
+
+
+def expected(bundle: Bundle, embedding: Array, choice: str, seed: int) -> Array:
+    """What ngs plays, before the silence at its end is cut."""
+    condition = bundle.condition({bundle.manifest.conditions[0].name: choice})
+    path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
+    return decode(bundle, path, condition, seed)
+
+
+def expected_note(bundle: Bundle, embedding: Array, choice: str, seed: int, grains: int) -> Array:
+    """The same of another length."""
+    condition = bundle.condition({bundle.manifest.conditions[0].name: choice})
+    fixed = {"embedding": embedding[None], "condition": condition[None]}
+    states = bundle.manifest.graphs["embedding_step"].states
+    state = {spec.name: np.zeros((1, *map(int, spec.shape[1:])), np.float32) for spec in states}
+    parts: list[Array] = []
+    while sum(map(len, parts)) < grains:
+        path, *following = bundle.run("embedding_step", **fixed, **state)
+        parts.append(path[0])
+        state = dict(zip(state, following, strict=True))
+    return decode(bundle, np.concatenate(parts)[:grains], condition, seed)
+
+
+def added(sounds: Sequence[tuple[int, Array]], length: int) -> Array:
+    mix = np.zeros(length, np.float32)
+    for start, sound in sounds:
+        mix[start : start + len(sound)] += sound
+    return mix
+
+
+def linked(site: Path, target: Path, *names: str) -> None:
+    """The page's files in another folder, and some more."""
+    for path in (*site.glob("*.*"), *(site / name for name in names)):
+        (target / path.name).symlink_to(path)
+
+
+def changed(bundle: Path, target: Path, **fields: object) -> Path:
+    shutil.copytree(bundle, target)
+    manifest = json.loads((target / "manifest.json").read_text())
+    (target / "manifest.json").write_text(json.dumps({**manifest, **fields}))
+    return target
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 + 7, 2**63 - 1])
+def test_noise_is_that_of_python(site: Path, node: str, seed: int) -> None:
+    program_text = f"""
+        import {{ NoiseStream }} from "./noise.js";
+        const noise = new NoiseStream({seed}n, 256, 64);
+        console.log(JSON.stringify(Array.from({{ length: 40 }}, () => [...noise.next()])));
+    """
+    command = [node, "--input-type=module", "--eval", program_text]
+    result = subprocess.run(command, cwd=site, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_array_equal(np.array(json.loads(result.stdout), np.float32), noise_grains(seed, 40, 256))
+
+
+@pytest.mark.parametrize("name", ["tiny_bundle", "tiny_noise", "exported_bundle"])
+def test_sounds_are_those_of_python(
+    name: str, serve: Serve, drive: Drive, site: Path, request: pytest.FixtureRequest
+) -> None:
+    """Two classes alone, then both at once, the second some hops and a part of one later."""
+    folder: Path = request.getfixturevalue(name)
+    bundle = Bundle.open(folder, "cpu")
+    manifest = bundle.manifest
+    hop, attribute = manifest.hop_length, manifest.conditions[0]
+    embeddings = np.random.default_rng(5).standard_normal((2, manifest.embedding_size)).astype(np.float32)
+    seeds, classes = (3, 2**63 - 25), attribute.classes[:2]
+    voices = [
+        {"start": 0, "choices": {attribute.name: chosen}, "seed": str(seed), "embedding": embedding.tolist()}
+        for chosen, seed, embedding in zip(classes, seeds, embeddings, strict=True)
+    ]
+    late = {**voices[1], "start": 3, "offset": 5}
+    with serve(folder) as url:
+        found = drive(url, "render", bundle="bundle.ngs", sounds=[[voices[0]], [voices[1]], [voices[0], late]])
+    assert found["errors"] == []
+    alone = [
+        expected(bundle, embedding, chosen, seed)
+        for embedding, chosen, seed in zip(embeddings, classes, seeds, strict=True)
+    ]
+    both = added([(0, alone[0]), (3 * hop + 5, alone[1])], len(alone[1]) + 4 * hop)
+    for sound, wanted in zip(found["render"], (*alone, both), strict=True):
+        assert np.abs(wanted).max() > 0.01
+        np.testing.assert_allclose(sound, wanted, atol=1e-4)
+
+
+def test_the_audio_thread_plays_what_it_was_given(site: Path, node: str) -> None:
+    result = subprocess.run(
+        [node, "--test", HERE / "worklet.test.mjs"],
+        env={**os.environ, "SITE": str(site)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def check_presses(found: dict[str, Any], bundle: Bundle, choice: str, seed: int) -> None:
+    """Each press is a sound as Python plays it, then silence; the worker may have been late, but not every time."""
+    assert found["errors"] == []
+    underruns, whole = 0, 0
+    presses, embeddings = found["play"]["presses"], found["play"]["embeddings"]
+    for number, (press, embedding) in enumerate(zip(presses, embeddings, strict=True)):
+        sound = np.array(press["sound"], np.float32)
+        drawn = np.float32(0.7) * np.array(embedding, np.float32)
+        wanted = LOUDNESS * expected_note(bundle, drawn, choice, seed + number, GRAINS)
+        assert np.abs(sound).max() > 0.1 * np.abs(wanted).max() > 1e-3
+        if press["underruns"] == underruns:
+            start = int(np.flatnonzero(sound)[0]) - int(np.flatnonzero(wanted)[0])
+            np.testing.assert_allclose(sound[start : start + len(wanted)], wanted, atol=1e-4)
+            assert not sound[start + len(wanted) :].any()
+            whole += 1
+        underruns = press["underruns"]
+    assert whole > 0
+
+
+def test_the_page_plays_a_class(serve: Serve, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
+    with serve(changed(tiny_bundle, tmp_path / "note.ngs", path_length=GRAINS)) as url:
+        found = drive(url, "play", choice="Hat", seed=11, presses=3, size=4)
+    assert found["play"]["isolated"]
+    check_presses(found, Bundle.open(tiny_bundle, "cpu"), "Hat", 11)
+
+
+def test_voices_overlap_and_the_page_fits(serve: Serve, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
+    """Of sounds that last longer than the test."""
+    with serve(changed(tiny_bundle, tmp_path / "long.ngs", path_length=60000)) as url:
+        found = drive(url, "overlap", "look", pictures=str(tmp_path))
+    assert found["errors"] == []
+    assert [Path(name).stat().st_size > 5000 for name in found["look"]["names"]] == [True, True]
+    assert found["look"]["overflow"] <= 0  # nothing sticks out of a phone
+
+
+def test_the_page_plays_from_any_server(site: Path, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
+    """Python's own, which sends no headers: samples go as messages. Of a folder, then of a file that is chosen."""
+    with zipfile.ZipFile(tmp_path / "note.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in changed(tiny_bundle, tmp_path / "note.ngs", path_length=GRAINS).iterdir():
+            archive.write(file, file.name)
+    linked(site, tmp_path, "node_modules")
+    (tmp_path / "bundle.ngs").symlink_to(tiny_bundle)
+    with served(PYTHON_SERVER, tmp_path) as url:
+        found = drive(url, "choose", "play", choice="Kick", seed=4, presses=3, size=4, file=str(tmp_path / "note.zip"))
+    assert not found["play"]["isolated"]
+    check_presses(found, Bundle.open(tiny_bundle, "cpu"), "Kick", 4)
+
+
+def test_what_is_wrong_is_said_in_a_line(site: Path, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
+    linked(site, tmp_path, "node_modules")
+    (tmp_path / "bare").mkdir()
+    linked(site, tmp_path / "bare")
+    changed(tiny_bundle, tmp_path / "newer.ngs", format_version=99)
+    (changed(tiny_bundle, tmp_path / "lacking.ngs") / "decoder_stream.onnx").unlink()
+    swapped = changed(tiny_bundle, tmp_path / "swapped.ngs")
+    shutil.copy(swapped / "decoder.onnx", swapped / "decoder_stream.onnx")
+    with served(PYTHON_SERVER, tmp_path) as url:
+        pages = ["?bundle=newer.ngs", "?bundle=nowhere.ngs", "?bundle=lacking.ngs/", "?bundle=swapped.ngs", "bare/"]
+        found = drive(url, visits=[{"url": url + page, "broken": True} for page in pages])["problems"]
+    assert [line for line, name in found if name == "No bundle"] == [
+        "manifest.json: format_version: expected 3, found 99",
+        f"{url}nowhere.ngs is missing (404)",
+        f"{url}lacking.ngs/decoder_stream.onnx is missing (404)",
+        "decoder_stream.onnx is not the file that was exported: copy the bundle again or export it anew",
+        "worker.js cannot be loaded: `npm ci` brings what it needs",
+    ]
+
+
+def test_what_goes_wrong_leaves_the_bundle_that_plays(
+    serve: Serve, drive: Drive, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    torn, empty = tmp_path / "torn.ngs", tmp_path / "empty.ngs"
+    torn.write_bytes(b"PK\x03\x04 and no more")
+    with zipfile.ZipFile(empty, "w") as archive:
+        archive.writestr("notes.txt", "none")
+    visits = [{"file": str(torn)}, {"file": str(empty)}, {"without": "AudioWorkletNode", "press": True}]
+    with serve(tiny_bundle) as url:
+        found = drive(url, visits=visits)
+    assert found["errors"] == []
+    assert [line for line, name in found["problems"] if name == "tiny"] == [
+        "This is not a bundle: neither a folder nor a whole zip archive",
+        "manifest.json is missing",
+        "There is no AudioWorklet here: take a current browser, and open this page on localhost or over https",
+    ]
+
+
+def test_serve_keeps_to_its_folders(serve: Serve, tiny_bundle: Path) -> None:
+    with serve(tiny_bundle) as url:
+        host, port = url.removeprefix("http://").rstrip("/").split(":")
+        for path, status in {
+            "/bundle.ngs/manifest.json": 200, "/host.js": 200, "/": 200, "/bundle.ngs/../../../etc/passwd": 404,
+            "/..%2f..%2fREADME.md": 404, "/bundle.ngs/%2e%2e/%2e%2e/conftest.py": 404, "/nothing": 404,
+        }.items():  # fmt: skip
+            connection = HTTPConnection(host, int(port), timeout=10)
+            connection.request("GET", path)
+            assert connection.getresponse().status == status, path
+            connection.close()
