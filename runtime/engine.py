@@ -80,14 +80,15 @@ class Engine:
             raise ValueError(f"ahead is {ahead}: choose {2 * block} (two blocks) to {1 << 20} frames")
         self.sample_rate, self.voices, self.block, self.latency = sample_rate, voices, block, ahead
         fade = max(1, round(FADE_SECONDS * sample_rate))
-        self._ring = Ring(1 << (ahead + block + fade).bit_length(), CHANNELS, fade)
+        self._ring = Ring(1 << (ahead + block + 2 * fade).bit_length(), CHANNELS, fade)
         self._synth = Synth(bundle, sample_rate, voices)
         self._leaving: list[Synth] = []
         self._commands: deque[tuple[int | None, Callable[[Synth, int | None], Any]]] = deque()
         self._numbers = itertools.count(1)
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._late_events = self._blocks = self._failures = self._skipped = self._earlier_hops = 0
+        self._late_events = self._blocks = self._failures = self._skipped = 0
+        self._earlier_hops = self._earlier_dropped = self._earlier_failures = 0  # of synths that are gone
         self._last_failure = ""
         self._realtime = False
         self._times = np.zeros(TIMED_BLOCKS)
@@ -100,12 +101,10 @@ class Engine:
         """Warm up, fill the ring and go on in a thread."""
         if self._thread:
             return
-        self._synth.warm_up()
+        if not self._blocks:  # later there may be notes that go on
+            self._synth.warm_up()
         self._stopping = False
-        self._switch = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_SECONDS)
-        gc.collect()
-        gc.freeze()  # what is there by now is never looked through again while it plays
+        _interpreter.hurry()
         self._started, self._cpu = time.perf_counter(), 0.0
         while self._ring.filled + self.block <= self.latency:
             self._render()
@@ -118,8 +117,7 @@ class Engine:
             self._stopping = True
             self._thread.join()
             self._thread = None
-            sys.setswitchinterval(self._switch)
-            gc.unfreeze()
+            _interpreter.rest()
 
     def __enter__(self) -> Engine:
         self.start()
@@ -140,7 +138,8 @@ class Engine:
     def note_on(self, note: Note, at: int | None = None) -> int:
         """Play a note when the host reads frame `at`, or as soon as possible: its number.
 
-        A frame is met exactly where it is `latency` or more away. Raises ValueError, EngineBusy.
+        A frame is met exactly where it is `latency` and what the host reads in one go away, or more.
+        Raises ValueError, EngineBusy.
         """
         note.check(self._synth.bundle)
         number = next(self._numbers)
@@ -186,13 +185,16 @@ class Engine:
         """What happened so far; safe to call at any time, not from the callback."""
         count = min(self._blocks, TIMED_BLOCKS)
         times = 1e3 * self._times[:count] if count else np.zeros(1)
-        failures, reason = self._synth.failures
+        synths = self._synths()
+        failures, reasons = zip(*(synth.failures for synth in synths), strict=True)
         elapsed = time.perf_counter() - self._started if self._started else 0.0
         return Statistics(
-            frames=self._ring.read, blocks=self._blocks, hops=self._earlier_hops + self._synth.hops,
-            late=self._ring.late, skipped=self._skipped, late_events=self._late_events, dropped=self._synth.dropped,
-            failures=self._failures + failures, last_failure=reason or self._last_failure,
-            voices=self._synth.sounding + sum(old.sounding for old in self._leaving),
+            frames=self._ring.read, blocks=self._blocks, hops=self._earlier_hops + sum(synth.hops for synth in synths),
+            late=self._ring.late, skipped=self._skipped, late_events=self._late_events,
+            dropped=self._earlier_dropped + sum(synth.dropped for synth in synths),
+            failures=self._failures + self._earlier_failures + sum(failures),
+            last_failure=next(filter(None, reasons), self._last_failure),
+            voices=sum(synth.sounding for synth in synths),
             cpu=self._cpu / elapsed if elapsed else 0.0, median_ms=float(np.median(times)),
             p99_ms=float(np.percentile(times, 99)), worst_ms=float(times.max()),
             realtime=self._realtime,
@@ -222,17 +224,18 @@ class Engine:
         start = time.perf_counter()
         late = self._ring.skip()
         if late:
-            self._skipped += late
+            self._skipped += late * (self._blocks > 0)  # before that nothing was to be played
             for synth in self._synths():
                 synth.skip(late)
         for _ in range(len(self._commands)):
             at, act = self._commands.popleft()
             self._late_events += at is not None and at < self._synth.time
             self._guarded(act, self._synth, at)
-        if not self._guarded(self._play):
-            for synth in self._synths():
-                synth.fail(self._ring.written)
-            return
+        if not self._guarded(self._play):  # what sounds ends
+            self._fail(self._ring.written)
+            if not self._guarded(self._play):  # or time goes on without it
+                self._fail(self._ring.written + self.block)
+                self._out[:] = 0.0
         self._ring.write(self._out)
         self._times[self._blocks % TIMED_BLOCKS] = time.perf_counter() - start
         self._blocks += 1
@@ -243,9 +246,16 @@ class Engine:
         for old in self._leaving:
             old.process(self.block, self._mix)
             self._out += self._mix
-        if self._leaving:
-            self._earlier_hops += sum(old.hops for old in self._leaving if not old.sounding)
-            self._leaving = [old for old in self._leaving if old.sounding]
+        for old in [old for old in self._leaving if not old.sounding]:
+            self._leaving = [other for other in self._leaving if other is not old]
+            self._earlier_hops += old.hops
+            self._earlier_dropped += old.dropped
+            self._earlier_failures += old.failures[0]
+            self._last_failure = old.failures[1] or self._last_failure
+
+    def _fail(self, time: int) -> None:
+        for synth in self._synths():
+            self._guarded(synth.fail, time)
 
     def _change(self, synth: Synth, fade: float) -> None:
         old, self._synth = self._synth, synth
@@ -265,6 +275,32 @@ class Engine:
 
     def _synths(self) -> list[Synth]:
         return [self._synth, *self._leaving]
+
+
+class _Interpreter:
+    """How Python runs while engines play: threads hand the GIL on early, what is there already is no garbage."""
+
+    def __init__(self) -> None:
+        self._lock, self._engines, self._interval = threading.Lock(), 0, 0.0
+
+    def hurry(self) -> None:
+        with self._lock:
+            if not self._engines:
+                self._interval = sys.getswitchinterval()
+                sys.setswitchinterval(SWITCH_SECONDS)
+                gc.collect()  # it takes longer than a block: not while another engine plays
+            gc.freeze()
+            self._engines += 1
+
+    def rest(self) -> None:
+        with self._lock:
+            self._engines -= 1
+            if not self._engines:
+                sys.setswitchinterval(self._interval)
+                gc.unfreeze()
+
+
+_interpreter = _Interpreter()
 
 
 def _go_realtime() -> bool:

@@ -22,8 +22,7 @@ class Ring:
         if capacity & self._mask or fade > capacity // 2:
             raise ValueError("the capacity is a power of two, twice a fade at least")
         self._rise = np.linspace(0, 1, fade + 1, dtype=np.float32)[1:]
-        self._fall = np.ascontiguousarray(self._rise[::-1])
-        self._echo = np.zeros((channels, fade), dtype=np.float32)
+        self._past, self._echo = (np.zeros((channels, fade), dtype=np.float32) for _ in range(2))
         self._echoed = self._risen = fade  # frames of the echo that were played, and of the way back from silence
         self._missing = False
         self.written = self.read = self.late = 0
@@ -50,33 +49,44 @@ class Ring:
 
     def take(self, out: Array) -> None:
         """Fill `out` [channels, n] with the next frames; called by the reader alone."""
-        count, fade = out.shape[1], len(self._rise)
-        ready, echo_at = min(max(self.written - self.read, 0), count), 0
+        count = out.shape[1]
+        ready = min(max(self.written - self.read, 0), count)
         if ready:
             self._missing = False
-            self._copy(self.read, out[:, :ready])
-            if self._risen < fade:
-                rising = min(ready, fade - self._risen)
-                out[:, :rising] *= self._rise[self._risen : self._risen + rising]
+            heard = out[:, :ready]
+            self._copy(self.read, heard)
+            if self._risen < len(self._rise):
+                rising = min(ready, len(self._rise) - self._risen)
+                heard[:, :rising] *= self._rise[self._risen : self._risen + rising]
                 self._risen += rising
+            self._add_echo(heard)
         if ready < count:
-            out[:, ready:] = 0.0
             self.late += self.written > 0
+            rest = out[:, ready:]
+            rest[:] = 0.0
             if not self._missing:
-                self._missing, echo_at = True, ready
+                self._missing = True
                 self._listen_back(self.read + ready)
-        if self._echoed < fade:
-            echo = self._echo[:, self._echoed : self._echoed + count - echo_at]
-            out[:, echo_at : echo_at + echo.shape[1]] += echo
-            self._echoed += echo.shape[1]
+            self._add_echo(rest)
         self.read += count
 
+    def _add_echo(self, out: Array) -> None:
+        if self._echoed < len(self._rise):
+            echo = self._echo[:, self._echoed : self._echoed + out.shape[1]]
+            out[:, : echo.shape[1]] += echo
+            self._echoed += echo.shape[1]
+
     def _listen_back(self, end: int) -> None:
-        """Make an echo of what was heard up to `end`."""
-        level = self._rise[self._risen - 1] if self._risen else 0.0
-        self._copy(end - len(self._fall), self._echo)
-        self._echo[:] = self._echo[:, ::-1]
-        self._echo *= self._fall * level
+        """Make an echo of what was heard up to `end`, on top of what is left of an earlier one."""
+        unheard, left = len(self._rise) - self._risen, len(self._rise) - self._echoed
+        self._copy(end - len(self._rise), self._past)
+        self._past[:, :unheard] = 0.0  # from before the way back: it was skipped
+        if unheard:
+            self._past[:, unheard:] *= self._rise[: self._risen]
+        self._past *= self._rise
+        self._echo[:, :left] = self._echo[:, self._echoed :]
+        self._echo[:, left:] = 0.0
+        self._echo += self._past[:, ::-1]
         self._echoed = self._risen = 0
 
     def _copy(self, start: int, out: Array) -> None:
