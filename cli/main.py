@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "validate": ("ngs.cli.bundle", "validate", "Check a bundle: hashes, signatures, golden vectors."),
     "evaluate": ("ngs.cli.evaluate", "evaluate", "Measure a bundle: reconstructions, samples, baselines."),
     "doctor": ("ngs.cli.doctor", "doctor", "Say what of this machine works, and what to do about the rest."),
+    "bench": ("ngs.cli.bench", "bench", "Measure how fast a bundle plays on this machine."),
     "spectrogram": ("ngs.cli.spectrogram", "spectrogram", "Draw spectrograms of sounds side by side."),
 }
 

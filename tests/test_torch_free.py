@@ -66,7 +66,7 @@ finally:
     heavy = {"numpy", "onnxruntime", "torch", "soundfile", "soxr", "lightning", "matplotlib", "sklearn"}
     print("imported:", sorted(heavy & set(sys.modules)))
 """
-    commands = ["hits", "train", "export", "render", "info", "validate", "evaluate", "doctor", "spectrogram"]
+    commands = ["hits", "train", "export", "render", "info", "validate", "evaluate", "doctor", "bench", "spectrogram"]
     for arguments in (["--help"], *([command, "--help"] for command in commands), ["--version"]):
         result = python(code, *arguments, cwd=tmp_path)
         assert result.returncode == 0, result.stderr

@@ -1,0 +1,113 @@
+"""A decoder as one writes it first in torch: what the speed of decoding is compared with.
+
+The steps are the paper's (arXiv 2008.01393, section 3.2), the linear layers as wide as those of the bundle beside it:
+the two differ in how they make sound. Weights are random, which speed does not depend on. Imports torch only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+OVERLAP = 4
+VERSION = str(torch.__version__)
+
+
+class ReferenceDecoder(nn.Module):
+    """Filters for grains of noise out of their latents, added up and post-processed.
+
+    `padded`: each filter is convolved linearly, over 2 L samples of which the first L are kept; else around a circle
+    of L samples. `linear`: beside the residual layers a linear path from the latent, as log magnitudes have it.
+    `channels`: copies of the sound that the post-processing filter of so many `taps` adds up. The authors' published
+    configuration has a circle, 5 channels and 65 taps; one channel does the same with less work.
+    """
+
+    window: Tensor
+
+    def __init__(
+        self,
+        grain_length: int = 2048,
+        latent_size: int = 256,
+        condition_size: int = 8,
+        hidden_size: int = 128,
+        blocks: int = 2,
+        padded: bool = True,
+        linear: bool = True,
+        channels: int = 1,
+        taps: int = 33,
+    ) -> None:
+        super().__init__()
+        self.grain_length, self.size = grain_length, 2 * grain_length if padded else grain_length
+        bins = grain_length // 2 + 1
+        self.first = nn.Linear(latent_size + condition_size, hidden_size)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(hidden_size), nn.SiLU(), nn.Linear(hidden_size, hidden_size))
+            for _ in range(blocks)
+        )
+        self.output = nn.Linear(hidden_size, bins)
+        self.linear = nn.Linear(latent_size, bins) if linear else None
+        self.postprocessing = nn.Conv1d(channels, 1, taps, padding=taps // 2)
+        self.register_buffer("window", torch.hann_window(grain_length))
+        self.totals: dict[int, Tensor] = {}  # of the windows, by the number of grains
+
+    @torch.no_grad()
+    def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Latents [G, Z] and conditions [G, C] of one sound -> audio [(G + 3) * hop], |x| < 1."""
+        grains = self.grains(self.coefficients(latent, condition))
+        if len(grains) not in self.totals:
+            self.totals[len(grains)] = self.folded(self.window.expand_as(grains)).clamp_min(1e-3)
+        signal = self.folded(grains * self.window) / self.totals[len(grains)]
+        copies = signal.repeat(1, self.postprocessing.in_channels, 1)
+        audio: Tensor = nn.functional.softsign(self.postprocessing(copies)).flatten()
+        return audio
+
+    def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Filter coefficients H [G, K] (eq. 6)."""
+        hidden = self.first(torch.cat((latent, condition), -1))
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        result = self.output(nn.functional.silu(hidden))
+        if self.linear is not None:
+            result = result + self.linear(latent)
+        return 2 * torch.sigmoid(result) ** math.log(10) + 1e-7
+
+    def grains(self, coefficients: Tensor) -> Tensor:
+        """Noise that the filters shape [G, L] (eq. 7 and 8)."""
+        response = torch.fft.irfft(torch.complex(coefficients, torch.zeros_like(coefficients)), n=self.grain_length)
+        response = response.roll(self.grain_length // 2, -1) * self.window
+        noise = torch.rand_like(response) * 2 - 1
+        spectrum = torch.fft.rfft(noise, n=self.size) * torch.fft.rfft(response, n=self.size)
+        filtered: Tensor = torch.fft.irfft(spectrum, n=self.size)
+        return filtered[:, : self.grain_length]
+
+    def folded(self, grains: Tensor) -> Tensor:
+        """The sum of grains [G, L], each a hop after the one before: [(G + 3) * hop]."""
+        length, hop = self.grain_length, self.grain_length // OVERLAP
+        samples = (len(grains) + OVERLAP - 1) * hop
+        total: Tensor = nn.functional.fold(grains.T[None], (samples, 1), (length, 1), stride=(hop, 1)).flatten()
+        return total
+
+
+def decoding(
+    decoder: ReferenceDecoder, path: NDArray[np.float32], condition: NDArray[np.float32]
+) -> Callable[[], object]:
+    """A call that decodes a latent path [G, Z] under a condition [C]."""
+    latents, conditions = torch.from_numpy(path), torch.from_numpy(condition).expand(len(path), -1)
+    return lambda: decoder(latents, conditions)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes in one thread within."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
