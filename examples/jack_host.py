@@ -1,0 +1,176 @@
+"""A live instrument in Python: a JACK client that plays a bundle.
+
+python examples/jack_host.py [BUNDLE] [--demo SECONDS] [--ahead FRAMES] [--stats FILE.json] [--record FILE.wav]
+
+It reads commands, one a line: a class is a note ("Kick"), at a gain if you like ("Snare 0.5"); "swap OTHER.ngs" changes
+the bundle while it plays; "stats"; "quit". --demo plays at random. Needs a JACK server, and: pip install JACK-Client
+"""
+
+import argparse
+import json
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from ngs.runtime import Bundle, Engine, EngineBusy, Note
+
+MOST_FRAMES = 8192  # that JACK asks for at once
+NO_SERVER = "No JACK server is running: start one, jackd -d alsa, or jackd -d dummy where there is no sound card"
+
+
+class Host:
+    """An engine between commands, which come from any thread, and JACK's own thread, which calls `process`."""
+
+    def __init__(self, client: Any, bundle: Bundle, ahead: int = 0, tape_seconds: float = 0.0) -> None:
+        """`ahead`: frames that are rendered before they are heard. Fewer: quicker; more: bears a busier machine."""
+        self.rate, self.frames = client.samplerate, client.blocksize
+        self.engine = Engine(bundle, self.rate, ahead=ahead or 2 * self.frames + 512)
+        self.outputs = [client.outports.register(name) for name in ("left", "right")]
+        self.block = np.zeros((2, MOST_FRAMES), np.float32)
+        self.tape = np.full((2, round(tape_seconds * self.rate)), 0.0, np.float32)
+        self.taped = self.xruns = self.errors = 0
+        self.notes: list[dict[str, Any]] = []
+        self.commands: SimpleQueue[str] = SimpleQueue()
+        client.set_process_callback(self.process)
+        client.set_xrun_callback(self.count_xrun)
+        client.set_shutdown_callback(lambda status, reason: self.commands.put("gone"))
+
+    def process(self, frames: int) -> None:
+        """JACK's thread: it copies, and nothing else. An exception would end the sound for good."""
+        try:
+            block = self.block[:, :frames]
+            self.engine.read(block)
+            for output, channel in zip(self.outputs, block, strict=True):
+                output.get_array()[:] = channel
+            room = min(frames, self.tape.shape[1] - self.taped)
+            self.tape[:, self.taped : self.taped + room] = block[:, :room]
+            self.taped += room
+        except Exception:
+            self.errors += 1
+
+    def count_xrun(self, microseconds: float) -> None:
+        self.xruns += 1
+
+    def do(self, command: str) -> None:
+        """What a line says. Raises ValueError, EngineBusy."""
+        word, _, rest = command.partition(" ")
+        if word == "stats":
+            print(json.dumps(self.statistics()), flush=True)
+        elif word == "swap":  # a bundle takes a moment to be made ready: notes go on meanwhile
+            threading.Thread(target=self.swap, args=(rest,), daemon=True).start()
+        elif word:
+            self.play(word, float(rest or 1))
+
+    def play(self, chosen: str, gain: float, at: int | None = None) -> None:
+        attribute, index = self.engine.bundle.manifest.conditions[0].name, len(self.notes)
+        self.engine.note_on(Note({attribute: chosen}, index=index, controls={"gain": gain}), at)
+        self.notes.append({"class": chosen, "index": index, "gain": gain, "at": at})
+
+    def swap(self, path: str) -> None:
+        try:
+            self.engine.load(path)
+        except (ValueError, OSError) as error:  # BundleError is a ValueError
+            print(error, file=sys.stderr)
+
+    def demo(self, seconds: float, over: threading.Event) -> None:
+        """Sixteenths at 120 bpm. Each is sent half a second before it is due, so that it is met to the sample."""
+        rng, lead = random.Random(0), self.engine.latency + self.rate // 2
+        at = self.engine.time + lead
+        end = at + seconds * self.rate
+        while self.engine.time < end and not over.wait(0.01):
+            while at < min(end, self.engine.time + lead):
+                classes = self.engine.bundle.manifest.conditions[0].classes
+                self.play(rng.choice(classes), rng.uniform(0.3, 1.0), at)
+                at += self.rate // 8
+        self.commands.put("end")
+
+    def run(self) -> str:
+        """Carry commands out up to one that ends it, which is returned; "end" lets notes ring out."""
+        while (command := self.commands.get()) not in ("quit", "gone", "end"):
+            try:
+                self.do(command)
+            except (ValueError, EngineBusy) as error:
+                print(error, file=sys.stderr)
+        if command == "end":
+            time.sleep(0.1)
+            while self.engine.statistics().voices and self.commands.empty():
+                time.sleep(0.01)
+        return command
+
+    def statistics(self) -> dict[str, Any]:
+        own = {"bundle": str(self.engine.bundle.path), "sample_rate": self.rate, "frames_at_once": self.frames}
+        counts = {"latency": self.engine.latency, "xruns": self.xruns, "errors": self.errors, "notes": self.notes}
+        return {**own, **self.engine.statistics().to_dict(), **counts}
+
+
+def listen(commands: SimpleQueue[str], last: str) -> None:
+    """Take commands from the keyboard, and `last` at the end of a file. This thread may never end: it holds no host."""
+    for line in sys.stdin:
+        commands.put(line.strip())
+    commands.put(last)
+
+
+def connect() -> Any:
+    """A client of the server that runs: the one named $JACK_DEFAULT_SERVER, or "default"."""
+    try:
+        import jack
+    except (ImportError, OSError) as error:
+        sys.exit(f"JACK for Python is missing ({error}): pip install JACK-Client, and the JACK library (jackd2)")
+    jack.set_error_function(lambda message: None)  # several lines that say less
+    try:
+        return jack.Client("ngs", no_start_server=True)
+    except jack.JackOpenError:
+        sys.exit(NO_SERVER)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", nargs="?", help="by default the one that comes with ngs")
+    parser.add_argument("--demo", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--ahead", type=int, default=0, metavar="FRAMES")
+    parser.add_argument("--stats", type=Path, metavar="FILE", help="JSON, written at the end")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="the demo as it was heard, or the first minute")
+    options = parser.parse_args()
+    tape = (options.demo or 60) + 5 if options.record else 0
+    try:
+        bundle = Bundle.open(options.bundle)
+        client = connect()
+        host = Host(client, bundle, options.ahead, tape)
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
+    last = "" if options.demo else "end"
+    threading.Thread(target=listen, args=(host.commands, last), daemon=True).start()
+    over, ended = threading.Event(), "quit"
+    demo = threading.Thread(target=host.demo, args=(options.demo, over))
+    with host.engine, client:  # the engine starts first and stops last
+        speakers = client.get_ports(is_audio=True, is_physical=True, is_input=True)
+        for output, speaker in zip(host.outputs, speakers, strict=False):
+            client.connect(output, speaker)
+        try:
+            if options.demo:
+                demo.start()
+            ended = host.run()
+        except KeyboardInterrupt:
+            pass
+        over.set()
+        host.engine.all_off()
+        time.sleep(0.2 + host.engine.latency / host.rate)  # until that is heard
+    if options.demo:
+        demo.join()
+    if options.stats:
+        options.stats.write_text(json.dumps(host.statistics(), indent=1) + "\n")
+    if options.record:
+        soundfile.write(options.record, host.tape[:, : host.taped].T, host.rate, subtype="FLOAT")
+    if ended == "gone":
+        sys.exit("The JACK server has gone")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""The host for JACK, on a server without a sound card: it plays what is rendered offline, at the same frames."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from ngs.runtime import Bundle, Note, Statistics, Synth
+
+Array = NDArray[np.float32]
+HOST = Path(__file__).parents[2] / "examples" / "jack_host.py"
+RATE, STEP, DEMO = 48000, 6000, 4.0  # frames a second and a note, seconds
+PATIENCE = 120.0  # of a test that waits for a process; no assertion
+OWN = {"bundle", "sample_rate", "frames_at_once", "latency", "xruns", "errors", "notes"}
+
+
+def start(*arguments: object, server: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    env = {**environment, "JACK_DEFAULT_SERVER": server}
+    command = [sys.executable, str(HOST), *map(str, arguments)]
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env)
+
+
+def tell(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+def wait_until(process: subprocess.Popen[str], met: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Ask the host for statistics until they are as they should be; an AssertionError where it ends before."""
+    assert process.stdout
+    while process.poll() is None:
+        tell(process, "stats")
+        line = process.stdout.readline()
+        if line and met(statistics := json.loads(line)):
+            return statistics
+        time.sleep(0.05)
+    raise AssertionError(process.communicate())
+
+
+def offline(bundle: Path, notes: list[dict[str, Any]], frames: int) -> Array:
+    synth = Synth(Bundle.open(bundle, "cpu"), RATE, voices=16)
+    for note in notes:
+        synth.note_on(
+            Note({"class": note["class"]}, index=note["index"], controls={"gain": note["gain"]}), at=note["at"]
+        )
+    return synth.process(frames)
+
+
+def largest_jump(sound: Array) -> float:
+    return float(np.abs(np.diff(sound)).max())
+
+
+def test_it_plays_what_is_rendered_offline_at_the_same_frames(
+    tiny_bundle: Path, tiny_noise: Path, jack_server: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Notes do not overlap here: each is the one bundle's or the other's, but for one that a swap fades out."""
+    written = ("--stats", tmp_path / "stats.json", "--record", tmp_path / "out.wav")
+    options = ("--demo", DEMO, "--ahead", 16384, *written)  # a third of a second: this machine may be busy
+    process = start(tiny_bundle, *options, server=jack_server.name, environment=environment)
+    told = wait_until(process, lambda statistics: statistics["frames"] >= 1.5 * RATE)
+    tell(process, f"swap {tiny_noise}")
+    done = wait_until(process, lambda statistics: statistics["bundle"] == str(tiny_noise))
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (0, "")
+
+    statistics = json.loads((tmp_path / "stats.json").read_text())
+    assert set(statistics) == OWN | {field.name for field in dataclasses.fields(Statistics)}
+    assert (statistics["sample_rate"], statistics["frames_at_once"], statistics["latency"]) == (RATE, 128, 16384)
+    assert (statistics["errors"], statistics["failures"], statistics["dropped"]) == (0, 0, 0), statistics
+    notes = statistics["notes"]
+    assert [note["at"] - notes[0]["at"] for note in notes] == list(range(0, int(DEMO * RATE), STEP))
+
+    sound, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    sound = sound.T
+    assert rate == RATE and statistics["frames"] >= sound.shape[1] and statistics["hops"] >= 8 * len(notes)
+    assert np.isfinite(sound).all() and np.abs(sound).max() > 0.01
+    before, after = (offline(path, notes, sound.shape[1]) for path in (tiny_bundle, tiny_noise))
+    played = ""
+    for note in notes:
+        window = slice(note["at"], note["at"] + STEP)
+        same = [np.allclose(sound[:, window], each[:, window], rtol=0, atol=1e-6) for each in (before, after)]
+        played += "b" if same[0] else "a" if same[1] else "?"
+        assert not any(same) or np.abs(sound[:, window][:, :128]).max() > 1e-3  # to the sample
+    limit = max(largest_jump(before), largest_jump(after))
+    if statistics["late"] == statistics["late_events"] == 0:
+        assert re.fullmatch(r"b+\??a*", played), played
+        assert largest_jump(sound) <= limit + 1e-6
+    else:  # what was late is faded, not cut; what came later is at its frame again
+        assert played.count("?") < len(notes) / 2, (played, statistics)
+        assert largest_jump(sound) <= 2 * limit, statistics
+    for note, bundle in zip(notes, played, strict=True):
+        assert bundle != "a" or note["at"] > told["frames"], (played, told["frames"])
+        assert bundle != "b" or note["at"] < done["frames"] + 16384 + 2 * 128, (played, done["frames"])
+    assert sound.shape[1] > notes[-1]["at"] + STEP and not sound[:, -RATE // 20 :].any()
+
+
+def test_commands_are_notes_and_a_mistake_is_one_line(
+    tiny_bundle: Path, jack_server: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    options = ("--record", tmp_path / "out.wav", "--stats", tmp_path / "stats.json")
+    process = start(tiny_bundle, *options, server=jack_server.name, environment=environment)
+    _, errors = process.communicate("Gong\nSnare x\nKick\n\nhat 0.5\n", timeout=PATIENCE)
+    assert process.returncode == 0 and len(errors.splitlines()) == 2, errors
+    assert "Gong" in errors and "'x'" in errors
+    sound, _ = soundfile.read(tmp_path / "out.wav")
+    assert np.abs(sound).max() > 0.01
+    notes = json.loads((tmp_path / "stats.json").read_text())["notes"]
+    assert [(note["class"], note["gain"]) for note in notes] == [("Kick", 1.0), ("hat", 0.5)]
+
+
+def test_a_server_that_goes_away_ends_it_in_one_line(
+    tiny_bundle: Path, jack_server: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    options = ("--demo", 60, "--stats", tmp_path / "stats.json")
+    process = start(tiny_bundle, *options, server=jack_server.name, environment=environment)
+    wait_until(process, lambda statistics: statistics["frames"] >= RATE)
+    jack_server.process.terminate()
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (1, "The JACK server has gone\n")
+    assert json.loads((tmp_path / "stats.json").read_text())["frames"] >= RATE
+
+
+@pytest.mark.parametrize(
+    "what, line",
+    [
+        ("no server", r"No JACK server is running: start one, jackd .*"),
+        ("no bundle", r".*README\.md is not a bundle: .*"),
+        ("no package", r"JACK for Python is missing \(.*\): pip install JACK-Client, .*"),
+    ],
+)
+def test_what_is_missing_is_one_line(what: str, line: str, tiny_bundle: Path, environment: dict[str, str]) -> None:
+    bundle = HOST.with_name("README.md") if what == "no bundle" else tiny_bundle
+    hidden = "sys.modules['jack'] = None; " if what == "no package" else ""
+    program = f"import runpy, sys; {hidden}del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    result = subprocess.run(
+        [sys.executable, "-c", program, HOST, bundle],
+        env={**environment, "JACK_DEFAULT_SERVER": "ngs-nowhere"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 1 and re.fullmatch(line + "\n", result.stderr), result.stderr
