@@ -95,23 +95,15 @@ class VoiceBank:
 
     def _decode(self, start: int, stop: int) -> None:
         """The next hop of the voices of rows start .. stop - 1; those that fail are silenced and end."""
-        voices = self.voices[start:stop]
-        try:
-            self._write_paths(start, stop)
-            for row, voice in enumerate(voices, start):
-                voice.next_grain(self._decoder.inputs, row)
-            self._decoder.step(start, stop)
-        except BundleError as error:
-            if stop - start > 1:  # one of them: which?
-                for row in range(start, stop):
-                    self._decode(row, row + 1)
-                return
-            self._failed(str(error))
-            voices[0].fail()
-            return
+        self._write_paths(start, stop)
+        for row in range(start, stop):
+            self.voices[row].next_grain(self._decoder.inputs, row)
+        self._step(self._decoder, start, stop)
         audio = self._decoder.outputs["audio"]
         sums = audio[start:stop].sum(axis=1)
-        for row, voice in enumerate(voices, start):
+        for row, voice in enumerate(self.voices[start:stop], start):
+            if voice.failed:
+                continue
             if np.isfinite(sums[row - start]):
                 voice.give(audio[row])
             else:
@@ -122,15 +114,29 @@ class VoiceBank:
     def _write_paths(self, start: int, stop: int) -> None:
         while True:
             short = [
-                row for row in range(start, stop)
-                if self.voices[row].embedding is not None and self.voices[row].written < self.voices[row].grains_needed
-            ]  # fmt: skip
+                row
+                for row, voice in enumerate(self.voices[start:stop], start)
+                if voice.embedding is not None and voice.written < voice.grains_needed and not voice.failed
+            ]
             if not short:
                 return
             for first, last in _runs(short):
-                self._writer.step(first, last)
+                self._step(self._writer, first, last)
                 for row in range(first, last):
-                    self.voices[row].write(self._writer.outputs["path"][row])
+                    if not self.voices[row].failed:
+                        self.voices[row].write(self._writer.outputs["path"][row])
+
+    def _step(self, stream: GraphStream, start: int, stop: int) -> None:
+        """Run rows of a graph; where that fails, one by one, and what fails then is a voice."""
+        try:
+            stream.step(start, stop)
+        except BundleError as error:
+            if stop - start > 1:
+                for row in range(start, stop):
+                    self._step(stream, row, row + 1)
+            elif not self.voices[start].failed:
+                self._failed(str(error))
+                self.voices[start].fail()
 
     def _failed(self, reason: str) -> None:
         self.failures += 1

@@ -286,7 +286,7 @@ def make_session(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised as well
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # subnormal numbers make an audio thread stall
     options.add_session_config_entry("session.set_denormal_as_zero", "1")

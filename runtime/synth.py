@@ -101,7 +101,7 @@ class Synth:
             for voice in self._bank.voices:
                 length = min(length, voice.horizon)
             for voice in self._bank.voices:
-                voice.pan.mix(voice.take(length), out[:, done : done + length])
+                voice.mix(out[:, done : done + length])
             done += length
             self.time += length
         return out[:, :count]
@@ -183,7 +183,7 @@ class GrainStream:
                 break
             voice = self._bank.voices[0]
             length = min(count - done, voice.horizon)
-            voice.pan.mix(voice.take(length), out[:, done : done + length])
+            voice.mix(out[:, done : done + length])
             done += length
         mono: Array = out[0]
         return mono

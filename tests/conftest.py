@@ -6,6 +6,7 @@ import os
 import subprocess
 import sysconfig
 from collections.abc import Callable, Container, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,12 +101,14 @@ def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
                 node("Unsqueeze", ["rows", "axis"], ["vector"]),
                 node("MatMul", ["vector", "own"], ["y"]),
                 node("Reshape", ["y", "shape"], ["grains"]),
-                node("Sub", ["hidden", "step"], ["wrong"]),
+                node("Less", ["step", "one"], ["starts"]),
+                node("Where", ["starts", "zero", "hidden"], ["kept"]),
+                node("Sub", ["kept", "step"], ["wrong"]),
                 node("ReduceSum", ["wrong", "axis"], ["error"], keepdims=1),
                 node("Unsqueeze", ["error", "axis"], ["everywhere"]),
                 node("Add", ["grains", "everywhere"], ["path"]),
                 node("Add", ["step", "one"], ["next_step"]),
-                node("Add", ["hidden", "one"], ["next_hidden"]),
+                node("Add", ["kept", "one"], ["next_hidden"]),
             ],
             {
                 "zero": np.array(0, np.float32), "last": np.array(PATH // GRAINS_PER_STEP - 1, np.float32),
@@ -293,9 +296,9 @@ def tiny_arrays(graphs: dict[str, bytes]) -> dict[str, dict[str, NDArray[np.gene
     return {"latent_map": latent_map, "golden": golden}
 
 
-def write_tiny(path: Path, zipped: bool = False, excitation: str = "locked") -> Path:
+def write_tiny(path: Path, zipped: bool = False, excitation: str = "locked", sample_rate: int = 8000) -> Path:
     graphs = tiny_graphs(excitation)
-    write_bundle(path, tiny_manifest(), graphs, tiny_arrays(graphs), zipped)
+    write_bundle(path, replace(tiny_manifest(), sample_rate=sample_rate), graphs, tiny_arrays(graphs), zipped)
     return path
 
 

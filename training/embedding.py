@@ -110,7 +110,8 @@ class EmbeddingDecoder(nn.Module):
         state = self.gru(inputs[:, None], hidden[None])[1][0]
         path: Tensor = self.output(state) + self.correction(torch.cat((state, feed), -1))
         if self.basis is not None and self.center is not None:
-            place = step[:, 0].clamp(0, len(self.basis) - 1).long()
+            place = torch.where(step[:, 0] > 0, step[:, 0], 0.0)  # NaN, too, must find a row
+            place = place.clamp_max(len(self.basis) - 1).long()
             path = path + (embedding[:, None] @ self.basis[place])[:, 0] + self.center[place]
         return path.reshape(-1, self.grains_per_step, self.latent_size), state
 
