@@ -16,18 +16,13 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ngs.runtime.excitation import PROFILE_FLOOR, PROFILE_LIMIT, RISE
 from ngs.training.synthesis import analysis_windows
 
 NEIGHBOUR = 2  # bins away that a peak is compared with: the edge of a Hann window's main lobe
 PROMINENCE = 0.7  # log magnitude above those neighbours from which on a peak is a tone
 NOWHERE = -1e9  # log magnitude beyond the ends of a spectrum: lower than any that is decoded, or bins follow it
 LOUDER = 1e9  # than any magnitude
-# Hann-shaped grains under Hann windows need 4 / 3, noise of levelled magnitudes 1.44 (measured on white noise); the
-# rest makes up for what is decoded: medians of log magnitudes, which lie below the mean power
-GAIN = 1.45
-PROFILE_FLOOR = 3e-3  # of the share of a grain's energy
-RISE = 64  # the share of a grain within which a sound rises from 0
-PROFILE_LIMIT = 24 * math.log(10) / 20  # gains and losses of 24 dB
 SILENCE = 1e-7  # mean square of a grain without a profile of its own
 
 
