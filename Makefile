@@ -35,7 +35,7 @@ check: setup
 	.venv/bin/mypy
 
 bench: setup
-	.venv/bin/python benchmarks/decode.py
+	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/decode.py
 	.venv/bin/python benchmarks/training.py --presets fast fast-44k
 
 # The bundle that ships with ngs, trained anew on DATA, the samples that docs/model-card.md names

@@ -1,9 +1,12 @@
-"""Offline decoding of 10 s: the bundle's runtime against torch, and what one hop of live playing costs.
+"""Offline decoding of 1 s and 10 s: the bundle's runtime against torch, and what one hop of live playing costs.
 
-The reference is the trained module in eager mode, `NeuralGranularModel.decode`: all grains of a sound at once, phases
-hop by hop. A hop is one call of the decoder's and one of the synthesis graph, for 1, 8 or 16 voices at once: the locked
-excitation beside the paper's noise. One thread each, all in this process, in turns; noise is drawn by all that decode.
-Prints tables, writes JSON with --json FILE.
+Three decoders in torch's eager mode, all grains of a sound at once: the straightforward one (reference.py) with its
+filters convolved linearly, the same with them convolved in a circle, as published, and the module that was trained,
+`NeuralGranularModel.decode`, phases hop by hop. The floor is what the arithmetic alone takes: the decoder's linear
+layers as bare products of matrices in onnxruntime and two FFTs a grain in numpy. A hop is one call of the decoder's and
+one of the synthesis graph, for 1, 8 or 16 voices at once: the locked excitation beside the paper's noise. One thread
+each (with OMP_NUM_THREADS=1 numpy's products too), all in this process, in turns, medians; noise is drawn by all that
+decode. Prints tables, in brackets times relative to ngs; writes JSON with --json FILE.
 """
 
 from __future__ import annotations
@@ -18,7 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
+from reference import ReferenceDecoder
 
 from ngs.export.bundle import export_graph, export_run
 from ngs.export.graphs import bundle_graphs
@@ -29,6 +35,7 @@ from ngs.training.model import NeuralGranularModel
 from ngs.training.run import RunInfo
 
 SECONDS = 10.0
+FLOOR_GRAINS = 48  # a call
 VOICES = (1, 8, 16)
 
 
@@ -85,26 +92,63 @@ def measure(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def product(grains: int, inputs: int, outputs: int) -> Callable[[], object]:
+    """A call that multiplies grains [grains, inputs] by a constant [inputs, outputs] in onnxruntime."""
+    rng = np.random.default_rng(3)
+    left, weight = (rng.normal(0, 1, shape).astype(np.float32) for shape in ((grains, inputs), (inputs, outputs)))
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["left", "weight"], ["result"])],
+        "product",
+        [helper.make_tensor_value_info("left", TensorProto.FLOAT, left.shape)],
+        [helper.make_tensor_value_info("result", TensorProto.FLOAT, (grains, outputs))],
+        [numpy_helper.from_array(weight, "weight")],
+    )
+    content: onnx.ModelProto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    session = make_session(content.SerializeToString(), "cpu", 1, "product")
+    return lambda: session.run(None, {"left": left})
+
+
+def floor(model: NeuralGranularModel, grains: int) -> Callable[[], object]:
+    """A call that does no more than the arithmetic of so many grains: linear layers and transforms."""
+    module = bundle_graphs(model)["decoder"].module
+    layers = [layer for layer in model.decoder.network.modules() if isinstance(layer, torch.nn.Linear)]
+    sizes = [(layer.in_features, layer.out_features) for layer in (*layers, module.output)]
+    counts = [min(FLOOR_GRAINS, grains - at) for at in range(0, grains, FLOOR_GRAINS)]
+    products = {count: [product(count, *size) for size in sizes] for count in set(counts)}
+    noise = np.random.default_rng(4).uniform(-1, 1, (FLOOR_GRAINS, model.config.audio.grain_length)).astype(np.float32)
+
+    def run() -> None:
+        for count in counts:
+            for call in products[count]:
+                call()
+            np.fft.irfft(np.fft.rfft(noise[:count], norm="forward"))
+
+    return run
+
+
 def decoding(model: NeuralGranularModel, bundle: Bundle, rounds: int) -> dict[str, dict[str, float]]:
-    audio = model.config.audio
+    audio, grain = model.config.audio, model.config.grain
+    sizes = {"latent_size": grain.latent_size, "hidden_size": grain.hidden_size, "blocks": grain.blocks}
+    linear, circular = (
+        ReferenceDecoder(audio.grain_length, condition_size=8, **sizes, padded=padded) for padded in (True, False)
+    )
     results = {}
     for seconds in (1.0, SECONDS):
         grains = round(seconds * audio.sample_rate / audio.hop_length)
         path = np.random.default_rng(1).normal(0, 1, (grains, model.config.grain.latent_size)).astype(np.float32)
         condition = np.eye(8, dtype=np.float32)[0]
-        torch_path, torch_condition = torch.from_numpy(path)[None], torch.from_numpy(condition)[None]
+        torch_path, torch_condition = torch.from_numpy(path), torch.from_numpy(condition).expand(grains, -1)
         times = measure(
             {
-                "torch eager": lambda p=torch_path, c=torch_condition: eager(model, p, c),
-                "ngs runtime": lambda p=path, c=condition: decode(bundle, p, c, seed=0),
+                "plain torch": lambda p=torch_path, c=torch_condition: linear(p, c),
+                "as published": lambda p=torch_path, c=torch_condition: circular(p, c),
+                "trained": lambda p=torch_path[None], c=torch_condition[:1]: eager(model, p, c),
+                "ngs": lambda p=path, c=condition: decode(bundle, p, c, seed=0),
+                "floor": floor(model, grains),
             },
             rounds,
         )
-        results[f"{seconds:g} s"] = {
-            **times,
-            "ratio": times["torch eager"] / times["ngs runtime"],
-            "real_time_factor": seconds / times["ngs runtime"],
-        }
+        results[f"{seconds:g} s"] = {**times, "real_time_factor": seconds / times["ngs"]}
     return results
 
 
@@ -138,12 +182,11 @@ def main() -> None:
         results = decoding(model, bundle, options.rounds)
     audio = model.config.audio
     print(f"{options.preset}, one thread, {platform.machine()}, torch {torch.__version__}")
-    print(f"{'decoding':<10}{'torch eager':>14}{'ngs runtime':>14}{'ratio':>8}{'x real time':>13}")
+    columns = ("ngs", "floor", "plain torch", "as published", "trained")
+    print(f"{'decoding':<10}{'x real time':>11}" + "".join(f"{column:>19}" for column in columns))
     for name, row in results.items():
-        print(
-            f"{name:<10}{row['torch eager'] * 1e3:>11.1f} ms{row['ngs runtime'] * 1e3:>11.1f} ms"
-            f"{row['ratio']:>8.2f}{row['real_time_factor']:>13.0f}"
-        )
+        cells = (f"{row[column] * 1e3:.1f} ms ({row[column] / row['ngs']:.2f})" for column in columns)
+        print(f"{name:<10}{row['real_time_factor']:>11.0f}" + "".join(f"{cell:>19}" for cell in cells))
     document = {"preset": options.preset, "results": results}
     if model.config.grain.excitation == "locked":
         document["hops"] = voices = hops(model, options.rounds)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ngs.evaluation.distances import fitted
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.grains import analysis_grains
-from ngs.runtime.render import BATCH, encode
+from ngs.runtime.render import batches, encode
 
 Array = NDArray[np.float32]
 AUDIBLE = 10 ** (-60 / 20)  # peak of a windowed grain over that of its sound
@@ -57,7 +57,7 @@ def grain_posterior(bundle: Bundle, signal: Array) -> tuple[Array, Array]:
     grains = analysis_grains(signal, bundle.manifest.grain_length)
     loudest = float(np.abs(signal).max(initial=0.0))
     grains = grains[np.abs(grains).max(1, initial=0.0) > AUDIBLE * loudest]
-    parts = [bundle.run("encoder", grain=grains[at : at + BATCH]) for at in range(0, len(grains), BATCH)]
+    parts = [bundle.run("encoder", grain=grains[part]) for part in batches(len(grains), bundle)]
     if not parts:
         empty = np.zeros((0, bundle.manifest.latent_size), np.float32)
         return empty, empty

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngs.runtime.excitation import HAS_FFT32, Filling
 from ngs.runtime.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, BundleError, GraphSpec, Manifest
 
 if TYPE_CHECKING:
@@ -167,6 +168,21 @@ class Bundle:
     def golden(self) -> dict[str, NDArray[Any]]:
         """Inputs and outputs of every graph as torch computed them, by "graph/tensor"."""
         return self._archive("golden")
+
+    @cached_property
+    def filling(self) -> Filling | None:
+        """What fills many grains at once as the synthesis graph does, and faster; None where the graph has to.
+
+        That is on a GPU, without a state (noise alone), with numpy 1, and where the graph follows another law.
+        """
+        spec = self.manifest.graphs["synthesis"]
+        if self.provider != "cpu" or not spec.states or not HAS_FFT32:
+            return None
+        points = int({tensor.name: tensor.shape[1] for tensor in spec.inputs}["profile"])
+        if self.manifest.grain_length % points:
+            return None
+        filling = Filling(self.manifest.grain_length, points)
+        return filling if filling.agrees(lambda **inputs: self.run("synthesis", **inputs)) else None
 
     def largest_errors(self) -> dict[str, float]:
         """Run every graph on its golden inputs: the largest difference to the golden outputs, by graph.

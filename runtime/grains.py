@@ -34,6 +34,18 @@ def onset_window(length: int) -> Array:
     return window
 
 
+@lru_cache(maxsize=8)
+def analysis_windows(length: int) -> Array:
+    """Windows before an analysis, of the first grain and of the others: float32 [2, length]; read-only.
+
+    The first has the energy of the others, so that a steady sound looks the same at its onset.
+    """
+    onset, window = onset_window(length), hann(length)
+    windows: Array = np.stack((onset * np.sqrt(np.sum(window**2) / np.sum(onset**2)), window)).astype(np.float32)
+    windows.setflags(write=False)
+    return windows
+
+
 def grain_count(samples: int, grain_length: int) -> int:
     """Grains that cover a signal."""
     return -(-samples * OVERLAP // grain_length)
@@ -50,21 +62,20 @@ def slice_grains(signal: Array, grain_length: int) -> Array:
 
 def analysis_grains(signal: Array, grain_length: int) -> Array:
     """Windowed grains [G, L] as the encoder reads them: the onset's has the energy of a Hann window."""
-    grains = slice_grains(signal, grain_length) * hann(grain_length)
-    if len(grains):
-        onset, window = onset_window(grain_length), hann(grain_length)
-        grains[0] = slice_grains(signal, grain_length)[0] * onset
-        grains[0] *= np.sqrt(np.sum(window**2) / np.sum(onset**2))
+    first, later = analysis_windows(grain_length)
+    slices = slice_grains(signal, grain_length)
+    grains: Array = slices * later
+    grains[:1] = slices[:1] * first
     return grains
 
 
-def overlap_add(grains: Array, tail: bool = False) -> Array:
-    """Window grains [G, L] and assemble them: float32 [G * hop].
+def overlap_add(grains: Array, tail: bool = False, gains: Array | None = None) -> Array:
+    """Window grains [G, L], or multiply them by `gains`, and assemble them: float32 [G * hop].
 
     With `tail` silent grains follow until the last one has ended: [(G + 3) * hop], faded out by the windows.
     """
     assembly = Assembly(*grains.shape)
-    assembly.add(grains)
+    assembly.add(grains, gains)
     return assembly.signal(tail)
 
 
@@ -76,14 +87,14 @@ class Assembly:
         self.added = 0
         self._total = np.zeros((grains + OVERLAP - 1 if grains else 0, grain_length // OVERLAP), dtype=np.float32)
 
-    def add(self, grains: Array) -> None:
-        """Window the next grains [n, L] and add them."""
+    def add(self, grains: Array, gains: Array | None = None) -> None:
+        """Window the next grains [n, L] and add them; `gains` [OVERLAP, n, hop] stand for their windows."""
         windows = hann(self.grain_length).reshape(OVERLAP, -1)
         quarters = grains.reshape(len(grains), *windows.shape)
-        for shift in range(OVERLAP):
+        for shift, gain in enumerate(windows if gains is None else gains):
             place = self.added + shift
-            self._total[place : place + len(grains)] += quarters[:, shift] * windows[shift]
-        if self.added == 0 and len(grains):
+            self._total[place : place + len(grains)] += quarters[:, shift] * gain
+        if self.added == 0 and len(grains) and gains is None:
             missing = onset_window(self.grain_length) - hann(self.grain_length)
             self._total[:OVERLAP] += (grains[0] * missing).reshape(windows.shape)
         self.added += len(grains)

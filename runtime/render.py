@@ -13,7 +13,7 @@ from ngs.runtime.grains import OVERLAP, Assembly, analysis_grains, noise_grains
 from ngs.runtime.manifest import BundleError
 
 Array = NDArray[np.float32]
-BATCH = 256  # grains a call: what one call works on stays in the processor's caches
+BATCH_SAMPLES = 96 << 10  # of the grains of one call: what it works on stays in the processor's caches
 
 
 def seeded(seed: int, *stream: int) -> np.random.Generator:
@@ -21,10 +21,16 @@ def seeded(seed: int, *stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *stream])))
 
 
+def batches(count: int, bundle: Bundle) -> list[slice]:
+    """The grains of each call, when there are `count`."""
+    size = max(BATCH_SAMPLES // bundle.manifest.grain_length, 1)
+    return [slice(at, min(at + size, count)) for at in range(0, count, size)]
+
+
 def encode(bundle: Bundle, signal: Array) -> Array:
     """Latent path of a signal at the bundle's rate, float32 [n] -> [G, Z]: the means of q(z|x)."""
     grains = analysis_grains(signal, bundle.manifest.grain_length)
-    means = [bundle.run("encoder", grain=grains[at : at + BATCH])[0] for at in range(0, len(grains), BATCH)]
+    means = [bundle.run("encoder", grain=grains[part])[0] for part in batches(len(grains), bundle)]
     return np.concatenate(means) if means else np.zeros((0, bundle.manifest.latent_size), dtype=np.float32)
 
 
@@ -41,17 +47,26 @@ def decode(bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool 
     onset[:1] = 1.0
     phases = Phases() if manifest.graphs["synthesis"].states else None
     assembly = Assembly(count, manifest.grain_length)
-    for at in range(0, count, BATCH):
-        part = slice(at, at + BATCH)
+    for part in batches(count, bundle):
         latent = np.ascontiguousarray(path[part], dtype=np.float32)
         values = bundle.run("decoder", latent=latent, condition=np.ascontiguousarray(conditions[part]))
         frame = dict(zip((spec.name for spec in manifest.graphs["decoder"].outputs), values, strict=True))
         if phases:
-            if not (frame["peak"].min() >= 0 and frame["peak"].max() < frame["peak"].shape[1]):  # NaN is neither
-                raise BundleError(f"{bundle.path}: the decoder gave a peak outside the spectrum: export the run anew")
+            _check_peaks(bundle, frame["peak"])
+        if phases and bundle.filling:
+            turns = phases.follow(frame["peak"], frame["advance"])[1:]
+            grains = bundle.filling.grains(frame["magnitude"], turns, noise[part], first=part.start == 0)
+            assembly.add(grains, bundle.filling.gains(frame["profile"], first=part.start == 0))
+            continue
+        if phases:
             frame |= {"onset": onset[part], "phase": phases.before(frame["peak"], frame["advance"])}
         assembly.add(bundle.run("synthesis", **frame, noise=np.ascontiguousarray(noise[part]))[0])
     return postprocess(bundle, assembly.signal(tail))
+
+
+def _check_peaks(bundle: Bundle, peak: Array) -> None:
+    if not (peak.min() >= 0 and peak.max() < peak.shape[1]):  # NaN is neither
+        raise BundleError(f"{bundle.path}: the decoder gave a peak outside the spectrum: export the run anew")
 
 
 def postprocess(bundle: Bundle, signal: Array) -> Array:
@@ -63,7 +78,8 @@ def postprocess(bundle: Bundle, signal: Array) -> Array:
         return signal
     padded = np.concatenate((np.zeros(width - hop, dtype=np.float32), signal))
     blocks = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
-    return bundle.run("postprocessing", signal=np.ascontiguousarray(blocks))[0].reshape(-1)
+    parts = (np.ascontiguousarray(blocks[part]) for part in batches(len(blocks), bundle))
+    return np.concatenate([bundle.run("postprocessing", signal=part)[0].reshape(-1) for part in parts])
 
 
 def resynthesise(bundle: Bundle, signal: Array, condition: Array, seed: int) -> Array:

@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ngs.runtime.excitation import GAIN
 from ngs.training.config import AudioConfig, GrainConfig
 from ngs.training.encoders import PROFILE_SCALE, ResidualBlock, zero_linear
 from ngs.training.excitation import (
-    GAIN,
     excite,
     find_peaks,
     follow_phases,

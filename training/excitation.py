@@ -16,18 +16,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ngs.runtime.excitation import PROFILE_FLOOR, PROFILE_LIMIT, RISE
 from ngs.training.synthesis import analysis_windows
 
 NEIGHBOUR = 2  # bins away that a peak is compared with: the edge of a Hann window's main lobe
 PROMINENCE = 0.7  # log magnitude above those neighbours from which on a peak is a tone
-NOWHERE = -1e9  # log magnitude beyond the ends of a spectrum: lower than any that is decoded, or bins follow it
 LOUDER = 1e9  # than any magnitude
-# Hann-shaped grains under Hann windows need 4 / 3, noise of levelled magnitudes 1.44 (measured on white noise); the
-# rest makes up for what is decoded: medians of log magnitudes, which lie below the mean power
-GAIN = 1.45
-PROFILE_FLOOR = 3e-3  # of the share of a grain's energy
-RISE = 64  # the share of a grain within which a sound rises from 0
-PROFILE_LIMIT = 24 * math.log(10) / 20  # gains and losses of 24 dB
 SILENCE = 1e-7  # mean square of a grain without a profile of its own
 
 
@@ -39,26 +33,33 @@ def find_peaks(log_magnitude: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     exact for a steady sine under a Hann window. tone: whether that peak is prominent; the other bins are noise.
     """
     bins = log_magnitude.shape[-1]
-    nowhere = torch.full_like(log_magnitude[..., :1], NOWHERE)
-    left = torch.cat((nowhere, log_magnitude[..., :-1]), -1)
-    right = torch.cat((log_magnitude[..., 1:], nowhere), -1)
+    left, right = neighbours(log_magnitude, 1)
     higher = torch.maximum(left, right)
-    step = torch.where(right > left, 1.0, -1.0)
     index = torch.arange(bins, device=log_magnitude.device, dtype=log_magnitude.dtype)
-    peak = index + torch.where(log_magnitude > higher, 0.0, step)
+    step = torch.where((right > left) | (index == 0), 1.0, -1.0)  # never beyond the ends, not even of NaN
+    peak = index + step * (log_magnitude <= higher)
     # r = neighbour / peak, offset (2 r - 1) / (r + 1) bins; a hop is a quarter of a grain: a quarter of a turn a bin
     offset = 0.5 - 0.75 * torch.sigmoid(log_magnitude - higher)
     advance = step * torch.relu(offset) + 0.25 * (index % 4)
-    follow = peak.long().clamp(0, bins - 1)  # NaN, which is reported elsewhere, has no peaks
+    follow = peak.long()
     return peak, advance.gather(-1, follow), prominence(log_magnitude).gather(-1, follow) > PROMINENCE
 
 
 def prominence(log_magnitude: Tensor) -> Tensor:
-    """How far each bin of [..., K] lies above its neighbours NEIGHBOUR bins away, the ends mirrored: [..., K]."""
-    first, last = log_magnitude[..., 1 : NEIGHBOUR + 1].flip(-1), log_magnitude[..., -NEIGHBOUR - 1 : -1].flip(-1)
-    below = torch.cat((first, log_magnitude[..., :-NEIGHBOUR]), -1)
-    above = torch.cat((log_magnitude[..., NEIGHBOUR:], last), -1)
+    """How far each bin of [..., K] lies above its neighbours NEIGHBOUR bins away: [..., K]."""
+    below, above = neighbours(log_magnitude, NEIGHBOUR)
     return log_magnitude - 0.5 * (below + above)
+
+
+def neighbours(values: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+    """What lies `reach` bins, at most NEIGHBOUR, below and above each bin of [..., K], the ends mirrored: two [..., K].
+
+    (Cut from one mirrored copy, whatever the reach: graphs make it once.)
+    """
+    first, last = values[..., 1 : NEIGHBOUR + 1].flip(-1), values[..., -NEIGHBOUR - 1 : -1].flip(-1)
+    mirrored = torch.cat((first, values, last), -1)
+    low, high = NEIGHBOUR - reach, NEIGHBOUR + reach
+    return mirrored[..., low : low + values.shape[-1]], mirrored[..., high : high + values.shape[-1]]
 
 
 def next_phase(phase: Tensor, peak: Tensor, advance: Tensor, onset: Tensor | float = 0.0) -> Tensor:

@@ -16,6 +16,7 @@ from tests.conftest import tiny_arrays, tiny_manifest
 from ngs.export.bundle import export_graph, export_run, reference
 from ngs.export.graphs import bundle_graphs
 from ngs.runtime.bundle import Bundle, make_session
+from ngs.runtime.excitation import HAS_FFT32
 from ngs.runtime.grains import noise_grains
 from ngs.runtime.manifest import BundleError, Condition
 from ngs.runtime.render import decode
@@ -180,10 +181,12 @@ def test_steps_of_the_embedding_are_its_path(exported: Exported) -> None:
     np.testing.assert_allclose(np.concatenate(found, 1), whole, atol=1e-4)
 
 
+@pytest.mark.parametrize("by_graph", [False, True])
 @pytest.mark.parametrize("grains", [1, 24])
 def test_a_bundle_decodes_as_torch_does(
-    exported: Exported, grains: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exported: Exported, grains: int, by_graph: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Whether numpy fills the grains, many at once, or the graph as it does live."""
     model, graphs = exported
     config = model.config
     manifest = replace(
@@ -197,7 +200,11 @@ def test_a_bundle_decodes_as_torch_does(
     monkeypatch.setattr("ngs.training.model.noise_grains", lambda *arguments: noise)
     with torch.no_grad():
         expected_sound = model.decode(path[None], condition)[0]
-    found = decode(Bundle.open(tmp_path / "a.ngs", "cpu"), path.numpy(), condition[0].numpy(), seed=4, tail=False)
+    bundle = Bundle.open(tmp_path / "a.ngs", "cpu")
+    assert (bundle.filling is not None) == (config.grain.excitation == "locked" and HAS_FFT32)
+    if by_graph:
+        bundle.filling = None
+    found = decode(bundle, path.numpy(), condition[0].numpy(), seed=4, tail=False)
     assert found.shape == expected_sound.shape and np.abs(found).max() > 0.01
     np.testing.assert_allclose(found, expected_sound, atol=1e-4)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.excitation import Array, Phases
+from ngs.runtime.excitation import Array, Filling, Phases, fixed_point, in_turns
 
 GRAINS, BINS = 60, 129
 
@@ -77,3 +77,34 @@ def test_phases_are_those_of_the_graph_step_by_step(tiny_bundle: Path) -> None:
         onset = np.full((1, 1), grain == 0, np.float32)
         moved = {"peak": peak[grain : grain + 1], "advance": advance[grain : grain + 1], "phase": phase, "onset": onset}
         _, phase = bundle.run("synthesis", **still, **moved, noise=np.zeros((1, 256), np.float32))
+
+
+@pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_noise"])
+def test_a_graph_that_follows_another_law_is_run_itself(kind: str, request: pytest.FixtureRequest) -> None:
+    assert Bundle.open(request.getfixturevalue(kind), "cpu").filling is None
+
+
+def test_fixed_point_numbers_keep_turns() -> None:
+    advance = np.array([-0.5, -0.25, 0.0, 0.5, 0.75, 1.0, 1.25], np.float32)
+    np.testing.assert_array_equal(in_turns(fixed_point(advance)), [0.5, 0.75, 0.0, 0.5, 0.75, 0.0, 0.25])
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_silence_is_filled_with_silence(first: bool) -> None:
+    filling, noise = Filling(256, 4), np.random.default_rng(5).uniform(-1, 1, (3, 256)).astype(np.float32)
+    still = np.zeros((3, BINS), np.float32)
+    assert not filling.grains(still, still.astype(np.int32), noise, first).any()
+    assert not filling.grains(still, still.astype(np.int32), np.zeros_like(noise), first).any()
+
+
+def test_only_the_first_grain_of_a_sound_is_another_one() -> None:
+    filling, rng = Filling(256, 4), np.random.default_rng(6)
+    magnitude = rng.normal(0, 1, (3, BINS)).astype(np.float32)
+    turns, noise = rng.integers(-(1 << 31), 1 << 31, (3, BINS), np.int32), rng.uniform(-1, 1, (3, 256))
+    profile = rng.normal(0, 1, (3, 4)).astype(np.float32)
+    both = [filling.grains(magnitude, turns, noise.astype(np.float32), first) for first in (False, True)]
+    gains = [filling.gains(profile, first) for first in (False, True)]
+    assert not np.allclose(both[0][0], both[1][0]) and not np.allclose(gains[0][:, 0], gains[1][:, 0])
+    np.testing.assert_array_equal(both[0][1:], both[1][1:])
+    np.testing.assert_array_equal(gains[0][:, 1:], gains[1][:, 1:])
+    assert gains[1][0, 0, 0] == 0  # it rises from 0

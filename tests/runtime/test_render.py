@@ -16,6 +16,7 @@ from ngs.runtime.manifest import Condition
 from ngs.runtime.render import Array, completed
 
 HOP, LENGTH = 64, 256
+BATCH = render.BATCH_SAMPLES // LENGTH
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def stepped(bundle: Bundle, path: render.Array, condition: render.Array, seed: i
     return np.stack(grains)
 
 
-@pytest.mark.parametrize("grains", [1, 5, render.BATCH, render.BATCH + 1, 3 * render.BATCH])
+@pytest.mark.parametrize("grains", [1, 5, BATCH, BATCH + 1, 3 * BATCH])
 @pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_noise"])
 def test_decoding_in_batches_is_decoding_hop_by_hop(kind: str, grains: int, request: pytest.FixtureRequest) -> None:
     bundle = Bundle.open(request.getfixturevalue(kind), "cpu")
