@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.notes import Note, check_controls
+from ngs.runtime.notes import Note, check_controls, check_release
 from ngs.runtime.ring import Ring
 from ngs.runtime.synth import Synth
 
@@ -148,12 +148,12 @@ class Engine:
 
     def note_off(self, number: int, release: float = 0.05, at: int | None = None) -> None:
         """Fade a note in `release` seconds."""
-        if not 0 <= release <= 60:
-            raise ValueError(f"release is {release!r}: choose 0 to 60 seconds")
+        check_release(release)
         self._send(at, lambda synth, time: synth.note_off(number, release, time), everywhere=True)
 
     def all_off(self, release: float = 0.05, at: int | None = None) -> None:
         """Fade every note."""
+        check_release(release)
         self._send(at, lambda synth, time: synth.all_off(release, time), everywhere=True)
 
     def set(self, number: int, at: int | None = None, **controls: float) -> None:

@@ -49,6 +49,13 @@ def check_controls(values: Mapping[str, float]) -> dict[str, float]:
     return checked
 
 
+def check_release(seconds: float) -> float:
+    """The seconds of a release. Raises ValueError where they are not 0 to 60."""
+    if not 0 <= seconds <= 60:
+        raise ValueError(f"release is {seconds!r}: choose 0 to 60 seconds")
+    return seconds
+
+
 @dataclass(frozen=True)
 class Note:
     """A sound to be played.
@@ -82,8 +89,7 @@ class Note:
             raise ValueError(f"temperature is {self.temperature!r}: choose 0 to 10")
         if self.seconds is not None and not 0 < self.seconds < 1e6:
             raise ValueError(f"seconds are {self.seconds!r}: choose above 0")
-        if not 0 <= self.release <= 60:
-            raise ValueError(f"release is {self.release!r}: choose 0 to 60 seconds")
+        check_release(self.release)
         manifest = bundle.manifest
         if self.embedding is not None and self.path is not None:
             raise ValueError("a note has an embedding or a path, not both")

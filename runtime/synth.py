@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ngs.runtime.bank import VoiceBank
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.notes import Note, check_controls
+from ngs.runtime.notes import Note, check_controls, check_release
 from ngs.runtime.voice import Voice
 
 Array = NDArray[np.float32]
@@ -70,12 +70,12 @@ class Synth:
 
     def note_off(self, number: int, release: float = 0.05, at: int | None = None) -> None:
         """Fade a note in `release` seconds; one that has ended is no error."""
-        if not 0 <= release <= 60:
-            raise ValueError(f"release is {release!r}: choose 0 to 60 seconds")
+        check_release(release)
         self._schedule(at, lambda synth: synth._each(number, lambda voice: voice.release(release)))
 
     def all_off(self, release: float = 0.05, at: int | None = None) -> None:
         """Fade every note."""
+        check_release(release)
         self._schedule(at, lambda synth: synth._each(None, lambda voice: voice.release(release)))
 
     def set(self, number: int, at: int | None = None, **controls: float) -> None:
