@@ -51,4 +51,4 @@ def _wait_for(name: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
         if process.poll() is not None:
             break
-    pytest.fail(f"jackd does not start (exit status {process.poll()}): {' '.join(map(str, process.args))}")
+    pytest.fail(f"jackd does not start (exit status {process.poll()}): {process.args!r}")

@@ -44,8 +44,8 @@ def wait_until(process: subprocess.Popen[str], met: Callable[[dict[str, Any]], b
     assert process.stdout
     while process.poll() is None:
         tell(process, "stats")
-        line = process.stdout.readline()
-        if line and met(statistics := json.loads(line)):
+        statistics: dict[str, Any] = json.loads(process.stdout.readline() or "{}")
+        if statistics and met(statistics):
             return statistics
         time.sleep(0.05)
     raise AssertionError(process.communicate())
