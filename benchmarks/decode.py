@@ -1,12 +1,12 @@
 """Offline decoding of 1 s and 10 s: the bundle's runtime against torch, and what one hop of live playing costs.
 
-Three decoders in torch's eager mode, all grains of a sound at once: the straightforward one (reference.py) with its
-filters convolved linearly, the same with them convolved in a circle, as published, and the module that was trained,
-`NeuralGranularModel.decode`, phases hop by hop. The floor is what the arithmetic alone takes: the decoder's linear
-layers as bare products of matrices in onnxruntime and two FFTs a grain in numpy. A hop is one call of the decoder's and
-one of the synthesis graph, for 1, 8 or 16 voices at once: the locked excitation beside the paper's noise. One thread
-each (with OMP_NUM_THREADS=1 numpy's products too), all in this process, in turns, medians; noise is drawn by all that
-decode. Prints tables, in brackets times relative to ngs; writes JSON with --json FILE.
+Three decoders in torch's eager mode, all grains of a sound at once: the one published with the paper
+(ngs.training.reference), the same with its filters convolved linearly and not in a circle, and the module that was
+trained, `NeuralGranularModel.decode`, phases hop by hop. The floor is what the arithmetic alone takes: the decoder's
+linear layers as bare products of matrices in onnxruntime and two FFTs a grain in numpy. A hop is one call of the
+decoder's and one of the synthesis graph, for 1, 8 or 16 voices at once: the locked excitation beside the paper's noise.
+One thread each (with OMP_NUM_THREADS=1 numpy's products too), all in this process, in turns, medians; noise is drawn by
+all that decode. Prints tables, in brackets times relative to ngs; writes JSON with --json FILE.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from reference import ReferenceDecoder
 
 from ngs.export.bundle import export_graph, export_run
 from ngs.export.graphs import bundle_graphs
@@ -32,6 +31,7 @@ from ngs.runtime.bundle import Bundle, make_session
 from ngs.runtime.render import decode
 from ngs.training.config import load_preset, override
 from ngs.training.model import NeuralGranularModel
+from ngs.training.reference import ReferenceDecoder
 from ngs.training.run import RunInfo
 
 SECONDS = 10.0
@@ -140,7 +140,7 @@ def decoding(model: NeuralGranularModel, bundle: Bundle, rounds: int) -> dict[st
         torch_path, torch_condition = torch.from_numpy(path), torch.from_numpy(condition).expand(grains, -1)
         times = measure(
             {
-                "plain torch": lambda p=torch_path, c=torch_condition: linear(p, c),
+                "linear": lambda p=torch_path, c=torch_condition: linear(p, c),
                 "as published": lambda p=torch_path, c=torch_condition: circular(p, c),
                 "trained": lambda p=torch_path[None], c=torch_condition[:1]: eager(model, p, c),
                 "ngs": lambda p=path, c=condition: decode(bundle, p, c, seed=0),
@@ -182,7 +182,7 @@ def main() -> None:
         results = decoding(model, bundle, options.rounds)
     audio = model.config.audio
     print(f"{options.preset}, one thread, {platform.machine()}, torch {torch.__version__}")
-    columns = ("ngs", "floor", "plain torch", "as published", "trained")
+    columns = ("ngs", "floor", "as published", "linear", "trained")
     print(f"{'decoding':<10}{'x real time':>11}" + "".join(f"{column:>19}" for column in columns))
     for name, row in results.items():
         cells = (f"{row[column] * 1e3:.1f} ms ({row[column] / row['ngs']:.2f})" for column in columns)

@@ -21,7 +21,7 @@ def bench(bundle: str | None, provider: str, quick: bool, as_json: bool) -> None
     """Measure how fast BUNDLE, a .ngs folder or file, plays on this machine with one thread.
 
     Decoding offline, a hop and a synth of 1 to 32 voices, a note's start to its first samples, start-up, memory. Where
-    torch is installed, a straightforward decoder in torch is measured beside it. Without BUNDLE: the drums that come
+    torch is installed, the decoder published with the paper is measured beside it. Without BUNDLE: the drums that come
     with ngs.
 
     \b

@@ -1,7 +1,9 @@
-"""A decoder as one writes it first in torch: what the speed of decoding is compared with.
+"""The decoder published with the paper, in torch: what the speed of decoding is compared with.
 
-The steps are the paper's (arXiv 2008.01393, section 3.2), the linear layers as wide as those of the bundle beside it:
-the two differ in how they make sound. Weights are random, which speed does not depend on. Imports torch only.
+The steps are those of `waveform_model.decode` and `noise_filtering` in codes/models.py of
+https://github.com/adrienchaton/neural_granular_synthesis (arXiv 2008.01393, section 3.2), of which nothing was taken
+but what they do. The linear layers are as wide as those of the bundle beside it: the two differ in how they make sound.
+Weights are random, which speed does not depend on. Imports torch only.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ class ReferenceDecoder(nn.Module):
 
     `padded`: each filter is convolved linearly, over 2 L samples of which the first L are kept; else around a circle
     of L samples. `linear`: beside the residual layers a linear path from the latent, as log magnitudes have it.
-    `channels`: copies of the sound that the post-processing filter of so many `taps` adds up. The authors' published
-    configuration has a circle, 5 channels and 65 taps; one channel does the same with less work.
+    `channels`: copies of the sound that the post-processing filter of so many `taps` adds up. The circle, 5 channels
+    and 65 taps are the published configuration.
     """
 
     window: Tensor
@@ -37,10 +39,10 @@ class ReferenceDecoder(nn.Module):
         condition_size: int = 8,
         hidden_size: int = 128,
         blocks: int = 2,
-        padded: bool = True,
+        padded: bool = False,
         linear: bool = True,
-        channels: int = 1,
-        taps: int = 33,
+        channels: int = 5,
+        taps: int = 65,
     ) -> None:
         super().__init__()
         self.grain_length, self.size = grain_length, 2 * grain_length if padded else grain_length

@@ -66,7 +66,7 @@ def test_the_reference_filters_its_noise(padded: bool) -> None:
 
 
 def test_a_flat_filter_delays_the_reference_by_half_a_grain() -> None:
-    decoder = ReferenceDecoder(256, 4, 3, 16, 2)
+    decoder = ReferenceDecoder(256, 4, 3, 16, 2, padded=True)
     torch.manual_seed(0)
     grains = decoder.grains(torch.ones(1, 129))
     torch.manual_seed(0)
