@@ -53,7 +53,7 @@ def _offline(speed: Speed) -> list[list[str]]:
     return [
         *rows,
         [f"torch {sizes.torch}: eager, one CPU thread, layers as the bundle's ({layers}),"],
-        ["  filters by irfft, noise through them by rfft and irfft, fold, a FIR of 5 x 65 taps, softsign, as published."],
+        ["  filters by irfft, noise through them by rfft, irfft, fold, a FIR of 5 x 65 taps, softsign: as published."],
     ]
 
 
