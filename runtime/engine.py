@@ -29,6 +29,7 @@ from ngs.runtime.synth import Synth
 Array = NDArray[np.float32]
 CHANNELS = 2
 COMMANDS = 4096  # that wait at most
+COMMANDS_AT_ONCE = 64  # that are taken in: a thousand notes must not make a block late
 FADE_SECONDS = 0.005  # around what was late
 PRIORITY = 5  # among real-time threads, below those of audio servers
 SWITCH_SECONDS = 0.0005  # after which a thread that computes hands the GIL on
@@ -215,6 +216,7 @@ class Engine:
         pause = self.block / self.sample_rate / 4
         while not self._stopping:
             if self._ring.filled + self.block > self.latency:
+                self._take_in()
                 time.sleep(pause)
                 continue
             self._render()
@@ -227,10 +229,7 @@ class Engine:
             self._skipped += late * (self._blocks > 0)  # before that nothing was to be played
             for synth in self._synths():
                 synth.skip(late)
-        for _ in range(len(self._commands)):
-            at, act = self._commands.popleft()
-            self._late_events += at is not None and at < self._synth.time
-            self._guarded(act, self._synth, at)
+        self._take_in()
         if not self._guarded(self._play):  # what sounds ends
             self._fail(self._ring.written)
             if not self._guarded(self._play):  # or time goes on without it
@@ -239,6 +238,13 @@ class Engine:
         self._ring.write(self._out)
         self._times[self._blocks % TIMED_BLOCKS] = time.perf_counter() - start
         self._blocks += 1
+
+    def _take_in(self) -> None:
+        """Commands that wait, the first of them."""
+        for _ in range(min(len(self._commands), COMMANDS_AT_ONCE)):
+            at, act = self._commands.popleft()
+            self._late_events += at is not None and at < self._synth.time
+            self._guarded(act, self._synth, at)
 
     def _play(self) -> None:
         self._out[:] = 0.0
