@@ -28,6 +28,7 @@ class VoiceBank:
     def start(self, note: Note) -> Voice | None:
         """A new voice in the last row, of which there must be one free; None where that fails."""
         try:
+            note.check(self.bundle)  # it may have been meant for another bundle
             voice = Voice(self.bundle, note, self.sample_rate, self._channels)
         except ValueError as error:
             self._failed(str(error))

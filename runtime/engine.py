@@ -148,12 +148,12 @@ class Engine:
         return number
 
     def note_off(self, number: int, release: float = 0.05, at: int | None = None) -> None:
-        """Fade a note in `release` seconds."""
+        """Fade a note in `release` seconds, or cancel it where it has not begun."""
         check_release(release)
         self._send(at, lambda synth, time: synth.note_off(number, release, time), everywhere=True)
 
     def all_off(self, release: float = 0.05, at: int | None = None) -> None:
-        """Fade every note."""
+        """Fade every note, and cancel those that have not begun."""
         check_release(release)
         self._send(at, lambda synth, time: synth.all_off(release, time), everywhere=True)
 

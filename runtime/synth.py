@@ -65,18 +65,18 @@ class Synth:
         """Start a note at sample `at` (now, where that is past or not given): its number. Raises ValueError."""
         note.check(self.bundle)
         number = next(self._numbers) if number is None else number
-        self._schedule(at, lambda synth: synth._start(note, number), starts=True)
+        self._schedule(at, lambda synth: synth._start(note, number), starts=number)
         return number
 
     def note_off(self, number: int, release: float = 0.05, at: int | None = None) -> None:
-        """Fade a note in `release` seconds; one that has ended is no error."""
+        """Fade a note in `release` seconds, or cancel it where it has not begun; one that has ended is no error."""
         check_release(release)
-        self._schedule(at, lambda synth: synth._each(number, lambda voice: voice.release(release)))
+        self._schedule(at, lambda synth: synth._end(number, release))
 
     def all_off(self, release: float = 0.05, at: int | None = None) -> None:
-        """Fade every note."""
+        """Fade every note, and cancel those that have not begun."""
         check_release(release)
-        self._schedule(at, lambda synth: synth._each(None, lambda voice: voice.release(release)))
+        self._schedule(at, lambda synth: synth._end(None, release))
 
     def set(self, number: int, at: int | None = None, **controls: float) -> None:
         """Turn controls of a note (`notes.CONTROLS`). Raises ValueError."""
@@ -112,7 +112,7 @@ class Synth:
 
     def succeed(self, other: Synth) -> None:
         """Take over the time of another synth and the events that wait in it; notes that sound there stay there."""
-        self.time = other.time
+        self.time, self._order = other.time, other._order
         self._events = list(other._events)
         other._events = [event for event in other._events if not event.starts]
         heapq.heapify(other._events)
@@ -126,7 +126,7 @@ class Synth:
         """Do what the first notes would have to wait for."""
         self._bank.warm_up()
 
-    def _schedule(self, at: int | None, act: Callable[[Synth], Any], starts: bool = False) -> None:
+    def _schedule(self, at: int | None, act: Callable[[Synth], Any], starts: int = 0) -> None:
         heapq.heappush(self._events, _Event(self.time if at is None else at, next(self._order), act, starts))
 
     def _start(self, note: Note, number: int) -> None:
@@ -140,6 +140,11 @@ class Synth:
         if voice:
             voice.number = number
 
+    def _end(self, number: int | None, release: float) -> None:
+        self._each(number, lambda voice: voice.release(release))
+        self._events = [event for event in self._events if not event.starts or number not in (None, event.starts)]
+        heapq.heapify(self._events)
+
     def _each(self, number: int | None, act: Callable[[Voice], None]) -> None:
         for voice in self._bank.voices:
             if number in (None, voice.number):
@@ -151,7 +156,7 @@ class _Event:
     time: int
     order: int
     act: Callable[[Synth], Any] = field(compare=False)
-    starts: bool = field(compare=False)
+    starts: int = field(compare=False)  # number of the note, or 0
 
 
 class GrainStream:

@@ -41,7 +41,8 @@ class Voice:
         else:
             self._span = self.written = len(note.path)
             self._path = np.array(note.path, dtype=np.float32)
-        self.length = LONGEST_PATH if note.hold and note.path is None else self._span  # of the path in grains
+        goes_on = note.hold and note.path is None and note.mode == "once"
+        self.length = LONGEST_PATH if goes_on else self._span  # of the path in grains
         self.position = self.controls.pop("position") * (self._span - 1)
         self._direction = 1.0
         self._noise = NoiseGrains(noise_seed(note.seed, note.index), manifest.grain_length)

@@ -219,6 +219,49 @@ def test_a_held_note_goes_on_until_it_is_released(tiny: Bundle) -> None:
     assert not synth.process(100).any()
 
 
+def test_notes_that_have_not_begun_are_cancelled(tiny: Bundle) -> None:
+    synth = Synth(tiny)
+    first, second = (synth.note_on(Note({"class": "Kick"}), at) for at in (1000, 2000))
+    synth.note_off(first, at=500)
+    assert not synth.process(2000).any()
+    assert synth.process(1000).any()
+    synth.note_on(Note({"class": "Kick"}), 4000)
+    synth.all_off(release=0.01)
+    synth.process(500)
+    assert not synth.process(3000).any() and second != first
+
+
+def test_another_synth_takes_over_what_waits(tiny: Bundle, bundle: Bundle) -> None:
+    old, new = Synth(tiny, 11025), Synth(bundle, 11025)
+    old.note_on(Note({"class": "Kick"}, hold=True), 100)
+    old.note_on(Note(embedding=np.zeros(4, np.float32)), 900)
+    tied = old.note_on(Note({"class": "Hat"}, hold=True), 1000)
+    old.process(700)
+    new.succeed(old)
+    new.note_off(tied, release=0.01, at=1000)  # asked for later: it comes later
+    old.all_off(release=0.01)
+    assert old.process(1000)[:, :50].any() and not old.process(1000).any()
+    heard = new.process(20000)
+    assert not heard[:, :200].any() and heard[:, 200:400].any() and not heard[:, -1000:].any()
+    assert new.sounding == 0 and new.failures[0] == 0
+
+
+def test_a_note_of_another_bundle_fails_alone(tiny: Bundle, tmp_path: Path) -> None:
+    synth = Synth(tiny)
+    synth.note_on(Note({"class": "Kick"}, hold=True))
+    note = Note(embedding=np.zeros(5, np.float32))
+    synth._schedule(500, lambda synth: synth._start(note, 9))  # as after a change of bundle
+    assert synth.process(3000)[:, 2000:].any()
+    assert synth.sounding == 1 and synth.failures == (1, "embedding is (5,), this bundle needs (4,)")
+
+
+@pytest.mark.parametrize("mode", ["loop", "back-and-forth"])
+def test_a_held_loop_backwards_stays_within_the_sound(tiny: Bundle, mode: str) -> None:
+    stream = GrainStream(tiny, Note({"class": "Kick"}, mode=mode, hold=True, controls={"speed": -7}))
+    assert np.abs(stream.process(50 * PATH * HOP)[-HOP:]).max() > 1e-4
+    assert stream._bank.voices[0].written == PATH
+
+
 def test_gain_and_pan_follow_smoothly_at_equal_power(tiny: Bundle) -> None:
     path = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 200, axis=0)
     mono = GrainStream(tiny, Note(path=path)).process(6000)
