@@ -126,7 +126,7 @@ def note_ons(bundle: Bundle, sample_rate: int, seconds: float) -> list[NoteOn]:
 
 
 def _start(synth: Synth, note: Note, number: int, out: Array) -> None:
-    synth.note_on(note, number=number)
+    synth.admit(note, number)
     synth.process(FIRST_FRAMES, out)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,7 @@ class VoiceBank:
         self.voices: list[Voice] = []
         self.hops = self.failures = 0
         self.last_failure = ""
+        self._ages = itertools.count()
         self._decoder = GraphStream(bundle, "decoder_stream", rows)
         self._writer = GraphStream(bundle, "embedding_step", rows)
 
@@ -30,10 +33,11 @@ class VoiceBank:
         try:
             note.check(self.bundle)  # it may have been meant for another bundle
             voice = Voice(self.bundle, note, self.sample_rate, self._channels)
-        except ValueError as error:
-            self._failed(str(error))
+        except Exception as error:
+            self.failed(error)
             return None
         row = len(self.voices)
+        voice.age = next(self._ages)
         self.voices.append(voice)
         if voice.embedding is not None:
             self._writer.clear(row)
@@ -57,10 +61,12 @@ class VoiceBank:
                 self.remove(row)
 
     def clear(self) -> None:
+        """Silence, at once."""
         self.voices.clear()
 
-    def fail_all(self) -> None:
-        """End every voice without a click."""
+    def fail_all(self, error: Exception) -> None:
+        """After an error that may be anyone's: end every voice without a click."""
+        self.failed(error)
         for voice in self.voices:
             voice.fail()
 
@@ -72,33 +78,39 @@ class VoiceBank:
         """
         while True:
             self.sweep()
-            empty = [row for row, voice in enumerate(self.voices) if voice.available == 0]
+            for voice in self.voices:
+                if voice.fifo.available == 0:
+                    voice.fifo.fetch(voice.exhausted)
+            empty = [row for row, voice in enumerate(self.voices) if voice.fifo.available == 0]
             if not empty:
                 return
             fresh = [row for row in empty if self.voices[row].grains <= self.voices[row].lead]
             wanted = fresh or [
-                row
-                for row, voice in enumerate(self.voices)
-                if not voice.exhausted
-                and voice.available < voice.hop * self.sample_rate / self.bundle.manifest.sample_rate
+                row for row, voice in enumerate(self.voices) if not voice.exhausted and voice.fifo.pending < voice.hop
             ]
             for start, stop in _runs(wanted):
                 self._decode(start, stop)
 
     def warm_up(self) -> None:
-        """Run all there is to run once, before anything sounds."""
+        """Run all there is to run once, before anything sounds. Raises BundleError where that fails."""
         self._decoder.warm_up()
         self._writer.warm_up()
         self.start(Note(controls={"scatter": 1.0, "density": 0.5}))
         self.fill()
         self.clear()
         self.hops = 0
+        if self.failures:
+            raise BundleError(self.last_failure)
 
     def _decode(self, start: int, stop: int) -> None:
         """The next hop of the voices of rows start .. stop - 1; those that fail are silenced and end."""
         self._write_paths(start, stop)
-        for row in range(start, stop):
-            self.voices[row].next_grain(self._decoder.inputs, row)
+        for row, voice in enumerate(self.voices[start:stop], start):
+            try:
+                voice.next_grain(self._decoder.inputs, row)
+            except Exception as error:
+                self.failed(error)
+                voice.fail()
         self._step(self._decoder, start, stop)
         audio = self._decoder.outputs["audio"]
         sums = audio[start:stop].sum(axis=1)
@@ -108,7 +120,7 @@ class VoiceBank:
             if np.isfinite(sums[row - start]):
                 voice.give(audio[row])
             else:
-                self._failed(f"{self.bundle.path} gave NaN or infinite samples: check it with `ngs validate`")
+                self.failed(BundleError(f"{self.bundle.path} gave NaN or infinite samples: see `ngs validate`"))
                 voice.fail()
         self.hops += 1
 
@@ -136,12 +148,13 @@ class VoiceBank:
                 for row in range(start, stop):
                     self._step(stream, row, row + 1)
             elif not self.voices[start].failed:
-                self._failed(str(error))
+                self.failed(error)
                 self.voices[start].fail()
 
-    def _failed(self, reason: str) -> None:
+    def failed(self, error: Exception) -> None:
+        """Count a failure."""
         self.failures += 1
-        self.last_failure = reason
+        self.last_failure = str(error) or type(error).__name__
 
 
 def _runs(rows: list[int]) -> list[tuple[int, int]]:

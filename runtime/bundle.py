@@ -112,11 +112,13 @@ class Bundle:
         _check_signature(session, spec)
         return session
 
-    def condition(self, choices: Mapping[str, str]) -> Array:
-        """One-hot condition, float32 [C], zeros for attributes that are not chosen.
+    def condition(self, choices: Mapping[str, str] | str) -> Array:
+        """One-hot condition, float32 [C], zeros for attributes that are not chosen; a word is a class of the first one.
 
         Upper and lower case are alike. Raises ValueError for an attribute or class that the bundle does not have.
         """
+        if isinstance(choices, str):
+            choices = {self.manifest.conditions[0].name: choices}
         vector = np.zeros(self.manifest.condition_size, dtype=np.float32)
         attributes = {condition.name: condition for condition in self.manifest.conditions}
         offsets, total = {}, 0

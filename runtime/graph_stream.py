@@ -43,10 +43,7 @@ class GraphStream:
 
     def step(self, start: int, stop: int) -> None:
         """Run rows start .. stop - 1: outputs stay until the next call, states are moved on. Raises BundleError."""
-        try:
-            self._run(start, stop)
-        except Exception as error:  # onnxruntime's own exceptions share no base class
-            raise BundleError(f"{self._where} cannot be run ({str(error).splitlines()[0]})") from error
+        self._try(start, stop)
         for state, following in self._next:
             state[start:stop] = following[start:stop]
 
@@ -61,13 +58,19 @@ class GraphStream:
             self.inputs[name][row] = 0.0
 
     def warm_up(self) -> None:
-        """Run every number of rows once: what onnxruntime allocates, it allocates now."""
+        """Run every number of rows once: what onnxruntime allocates, it allocates now. Raises BundleError."""
         kept = {name: array.copy() for name, array in self.inputs.items()}
         for row in range(self.rows):
-            self._run(0, row + 1)
-            self._run(row, row + 1)
+            self._try(0, row + 1)
+            self._try(row, row + 1)
         for name, array in kept.items():
             self.inputs[name][:] = array
+
+    def _try(self, start: int, stop: int) -> None:
+        try:
+            self._run(start, stop)
+        except Exception as error:  # onnxruntime's own exceptions share no base class
+            raise BundleError(f"{self._where} cannot be run ({str(error).splitlines()[0]})") from error
 
 
 class _InPlace:

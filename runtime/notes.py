@@ -36,17 +36,38 @@ CONTROLS: Mapping[str, Control] = {
 }
 
 
-def check_controls(values: Mapping[str, float]) -> dict[str, float]:
+RESYNTHESIS_CONTROLS: Mapping[str, Control] = {
+    "mix": Control(0, 1, 1, "Share of the resynthesis; the rest is the input, at the same latency."),
+    **{name: CONTROLS[name] for name in ("gain", "freeze", "scatter", "density")},
+}
+
+
+def check_controls(values: Mapping[str, float], known: Mapping[str, Control] = CONTROLS) -> dict[str, float]:
     """The values as floats. Raises ValueError for a control that does not exist or a value out of its range."""
     checked = {}
     for name, value in values.items():
-        if name not in CONTROLS:
-            raise ValueError(f"There is no control {name!r}; known: {', '.join(CONTROLS)}")
-        control = CONTROLS[name]
-        if not control.low <= value <= control.high:  # NaN is nowhere
+        if name not in known:
+            raise ValueError(f"There is no control {name!r}; known: {', '.join(known)}")
+        control = known[name]
+        if not isinstance(value, int | float | np.number) or not control.low <= value <= control.high:  # NaN is nowhere
             raise ValueError(f"{name} is {value!r}: choose {control.low:g} to {control.high:g}")
         checked[name] = float(value)
     return checked
+
+
+def check_frame(at: float) -> int:
+    """The nearest frame to a time in frames. Raises ValueError where it is no number."""
+    try:
+        return round(at)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"at is {at!r}: a time in frames is a number") from None
+
+
+def check_sample_rate(sample_rate: float) -> int:
+    """A rate in hertz, whole. Raises ValueError where it is out of range."""
+    if not 1000 <= sample_rate <= 384000 or sample_rate != round(sample_rate):
+        raise ValueError(f"sample_rate is {sample_rate!r} Hz: choose a whole number, 1000 to 384000")
+    return round(sample_rate)
 
 
 def check_release(seconds: float) -> float:
@@ -56,15 +77,16 @@ def check_release(seconds: float) -> float:
     return seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Note:
     """A sound to be played.
 
     What sounds is drawn by `seed` and `index` as `render.sample` draws it, or given by `embedding` [E] or by `path`
-    [T, Z] (at most one of the two). `choices` are classes by attribute; open attributes are completed from the corpus.
+    [T, Z] (at most one of the two). `choices` are classes by attribute, or one of the first attribute; open attributes
+    are completed from the corpus.
     """
 
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, str] | str = field(default_factory=dict)
     seed: int = 0
     index: int = 0  # number of the sound among those of the seed
     temperature: float = 0.7
@@ -81,8 +103,8 @@ class Note:
         """Raise ValueError where a bundle cannot play this."""
         bundle.condition(self.choices)
         check_controls(self.controls)
-        if self.seed < 0 or self.index < 0:
-            raise ValueError("seed and index are 0 or more")
+        if not all(isinstance(number, int | np.integer) and number >= 0 for number in (self.seed, self.index)):
+            raise ValueError(f"seed and index are {self.seed!r} and {self.index!r}: choose whole numbers from 0")
         if self.mode not in MODES:
             raise ValueError(f"There is no mode {self.mode!r}; known: {', '.join(MODES)}")
         if not 0 <= self.temperature <= 10:

@@ -14,6 +14,8 @@ from ngs.runtime.manifest import BundleError
 
 Array = NDArray[np.float32]
 BATCH_SAMPLES = 96 << 10  # of the grains of one call: what it works on stays in the processor's caches
+SILENT = 1e-4  # -80 dB
+FADE_SHARE = 100  # of a second, in which a path that is under way fades in
 
 
 def seeded(seed: int, *stream: int) -> np.random.Generator:
@@ -150,7 +152,7 @@ def decode_embeddings(bundle: Bundle, embeddings: Array, conditions: Array, seed
     ]
 
 
-def trim_tail(signal: Array, hop: int, level: float = 1e-4) -> Array:
+def trim_tail(signal: Array, hop: int, level: float = SILENT) -> Array:
     """Cut what stays below -80 dB at the end, after a short fade; at least one hop is left."""
     loud = np.flatnonzero(np.abs(signal) > level)
     end = min(len(signal), max(hop, int(loud[-1]) + hop if len(loud) else 0))
@@ -168,7 +170,7 @@ def play_path(bundle: Bundle, path: Array, condition: Array, seed: int) -> Array
     hop, sample_rate = bundle.manifest.hop_length, bundle.manifest.sample_rate
     led = np.concatenate((np.repeat(path[:1], OVERLAP, axis=0), path))
     sound = decode(bundle, led, condition, seed)[OVERLAP * hop :]
-    count = min(sample_rate // 100, len(sound))
+    count = min(sample_rate // FADE_SHARE, len(sound))
     sound[:count] *= np.linspace(0, 1, count, dtype=np.float32)
     return sound
 

@@ -11,13 +11,17 @@ import soxr
 from numpy.typing import NDArray
 
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.grains import NoiseGrains, hann, onset_window
+from ngs.runtime.grains import NoiseGrains, analysis_windows
 from ngs.runtime.graph_stream import GraphStream
+from ngs.runtime.manifest import BundleError
+from ngs.runtime.notes import RESYNTHESIS_CONTROLS, check_controls, check_sample_rate
+from ngs.runtime.pan import SMOOTH_SECONDS
 from ngs.runtime.render import seeded
 
 Array = NDArray[np.float32]
 PIECE = 32  # samples that a resampler is given at a time, whatever the host's blocks are
 SETTLING_HOPS = 40  # after which the resamplers' delays have shown all they do, but for
+LOUDEST = 16.0  # 24 dB above full scale: what is louder is no sound
 MARGIN = 8  # samples: in 400 000 samples at eight pairs of rates it was 1
 
 
@@ -32,18 +36,14 @@ class Resynthesiser:
         self, bundle: Bundle, choices: Mapping[str, str] | None = None, sample_rate: int | None = None, seed: int = 0
     ) -> None:
         manifest = bundle.manifest
-        self.sample_rate = sample_rate or manifest.sample_rate
-        if not 1000 <= self.sample_rate <= 384000:
-            raise ValueError(f"sample_rate is {sample_rate} Hz: choose 1000 to 384000")
+        self.sample_rate = check_sample_rate(sample_rate or manifest.sample_rate)
         self._bundle, self._seed, self._rate = bundle, seed, manifest.sample_rate
         self._hop, self._length = manifest.hop_length, manifest.grain_length
         self._encoder, self._decoder = GraphStream(bundle, "encoder", 1), GraphStream(bundle, "decoder_stream", 1)
-        window, onset = hann(self._length), onset_window(self._length)
-        self._window, self._onset = window, onset * np.sqrt(np.sum(window**2) / np.sum(onset**2)).astype(np.float32)
-        self.freeze = False  # whether the last grain goes on
+        self._windows = analysis_windows(self._length)
+        self.controls = {name: control.start for name, control in RESYNTHESIS_CONTROLS.items()}
+        self.failures, self.last_failure = 0, ""
         self.condition(choices or {})
-        self.scatter(0.0)
-        self.mix(1.0)
         self.latency = self._length - 1
         if self.sample_rate != self._rate:
             self.latency = self._measured_latency()
@@ -57,42 +57,33 @@ class Resynthesiser:
         self._chance = seeded(self._seed, 4)
         self._grains = 0
         self._wet, self._dry = _Delay(self.latency), _Delay(self.latency)
-        self._level = self._mix
+        self._levels = _Levels(self._wanted_levels, self.sample_rate)
 
     def condition(self, choices: Mapping[str, str]) -> None:
         """Play with the grains of these classes from the next grain on. Raises ValueError."""
         self._condition = self._bundle.condition(choices)
 
-    def scatter(self, amount: float) -> None:
-        """How far grains stray from what comes in, 0 to 4; 1: as the corpus is spread. Raises ValueError."""
-        if not 0 <= amount <= 4:
-            raise ValueError(f"scatter is {amount!r}: choose 0 to 4")
-        self._scatter = np.float32(amount)
-
-    def mix(self, wet: float) -> None:
-        """Share of the resynthesis, 0 to 1, the rest is the input at the same latency; smooth. Raises ValueError."""
-        if not 0 <= wet <= 1:
-            raise ValueError(f"mix is {wet!r}: choose 0 to 1")
-        self._mix = float(wet)
+    def set(self, **controls: float) -> None:
+        """Turn controls (`notes.RESYNTHESIS_CONTROLS`); what they do is smooth. Raises ValueError."""
+        self.controls |= check_controls(controls, RESYNTHESIS_CONTROLS)
 
     def process(self, block: Array) -> Array:
         """A block [n] of any size to as many samples, float32 [n], `latency` later. NaN counts as silence."""
-        block = np.nan_to_num(np.asarray(block, dtype=np.float32), posinf=0.0, neginf=0.0)
+        block = np.asarray(block, dtype=np.float32)
         if block.ndim != 1:
             raise ValueError(f"the block is {block.shape}: one channel, [n]")
+        block = np.clip(np.nan_to_num(block, posinf=0.0, neginf=0.0), -LOUDEST, LOUDEST)
         self._dry.put(block)
         for samples in self._in.convert(block):
             self._feed(samples)
-        wet, dry = self._wet.get(len(block)), self._dry.get(len(block))
-        if self._level == self._mix:
-            return np.float32(self._mix) * wet + np.float32(1 - self._mix) * dry
-        step = 1 / (0.01 * self.sample_rate)
-        way = self._mix - self._level
-        levels = self._level + np.sign(way) * np.minimum(step * np.arange(1, len(block) + 1), abs(way))
-        if len(block):
-            self._level = float(levels[-1])
-        mixed: Array = (levels * wet + (1 - levels) * dry).astype(np.float32)
+        levels = self._levels.follow(self._wanted_levels, len(block))
+        mixed: Array = levels[0] * self._wet.get(len(block)) + levels[1] * self._dry.get(len(block))
         return mixed
+
+    @property
+    def _wanted_levels(self) -> tuple[float, float]:
+        gain, mix = self.controls["gain"], self.controls["mix"]
+        return gain * mix, gain * (1 - mix)
 
     def _feed(self, samples: Array) -> None:
         """Take samples at the bundle's rate; play a hop whenever a grain is complete."""
@@ -108,17 +99,31 @@ class Resynthesiser:
                 self._fill -= self._hop
 
     def _hop_of(self, grain: Array) -> Array:
+        """The next hop; silence, and a new sound after it, where that fails."""
+        try:
+            audio = self._decoded(grain)
+            if np.isfinite(audio).all():
+                return audio
+            raise BundleError(f"{self._bundle.path} gave NaN or infinite samples: see `ngs validate`")
+        except BundleError as error:
+            self.failures, self.last_failure = self.failures + 1, str(error)
+            self._grains = 0
+            return np.zeros(self._hop, dtype=np.float32)
+
+    def _decoded(self, grain: Array) -> Array:
         first, given = self._grains == 0, self._decoder.inputs
-        if first or not self.freeze:
-            np.multiply(grain, self._onset if first else self._window, out=self._encoder.inputs["grain"][0])
+        if first or self.controls["freeze"] <= 0.5:
+            np.multiply(grain, self._windows[0 if first else 1], out=self._encoder.inputs["grain"][0])
             self._encoder.step(0, 1)
         given["latent"][0] = self._encoder.outputs["mean"][0]
-        if self._scatter:
+        scatter = np.float32(self.controls["scatter"])
+        if scatter > 0:
             normal = self._chance.standard_normal(len(self._bundle.latent_spread), dtype=np.float32)
-            given["latent"][0] += self._scatter * (normal @ self._bundle.latent_spread)
+            given["latent"][0] += scatter * (normal @ self._bundle.latent_spread)
         given["condition"][0] = self._condition
         self._noise.move_on(given["noise"][0])
-        given["onset"][0], given["level"][0] = first, 1.0
+        dropped = self.controls["density"] < 1 and self._chance.random() >= self.controls["density"]
+        given["onset"][0], given["level"][0] = first, not dropped
         self._decoder.step(0, 1)
         self._grains += 1
         audio: Array = self._decoder.outputs["audio"][0]
@@ -136,6 +141,24 @@ class Resynthesiser:
                 hops += 1
             behind = max(behind, sample - made)
         return behind + MARGIN
+
+
+class _Levels:
+    """Levels of wet and dry by the sample, 10 ms from one to the next."""
+
+    def __init__(self, levels: tuple[float, float], sample_rate: int) -> None:
+        self._now, self._step = np.array(levels)[:, None], 1 / (SMOOTH_SECONDS * sample_rate)
+
+    def follow(self, levels: tuple[float, float], count: int) -> Array:
+        """[2, count], or [2, 1] where they stand still."""
+        way = np.array(levels)[:, None] - self._now
+        if not way.any():
+            return self._now.astype(np.float32)
+        line = self._now + np.sign(way) * np.minimum(self._step * np.arange(1, count + 1), np.abs(way))
+        if count:
+            self._now = line[:, -1:]
+        result: Array = line.astype(np.float32)
+        return result
 
 
 class _Rate:

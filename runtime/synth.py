@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ngs.runtime.bank import VoiceBank
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.notes import Note, check_controls, check_release
+from ngs.runtime.notes import Note, check_controls, check_frame, check_release, check_sample_rate
 from ngs.runtime.voice import Voice
 
 Array = NDArray[np.float32]
@@ -32,20 +32,22 @@ class Synth:
     def __init__(self, bundle: Bundle, sample_rate: int | None = None, voices: int = 16) -> None:
         if voices < 1:
             raise ValueError(f"voices is {voices}: choose 1 or more")
-        self.bundle, self.sample_rate, self.voices = bundle, sample_rate or bundle.manifest.sample_rate, voices
-        if not 1000 <= self.sample_rate <= 384000:
-            raise ValueError(f"sample_rate is {sample_rate} Hz: choose 1000 to 384000")
+        self.bundle, self.voices = bundle, voices
+        self.sample_rate = check_sample_rate(sample_rate or bundle.manifest.sample_rate)
         self._bank = VoiceBank(bundle, 2 * voices, self.sample_rate, channels=2)  # stolen voices still fade
         self._numbers = itertools.count(1)
         self.reset()
 
     def reset(self) -> None:
-        """Silence at time 0, no events to come: as it was made."""
+        """Silence at time 0, no events to come, nothing counted: as it was made."""
         self._bank.clear()
+        self._bank.hops = self._bank.failures = 0
+        self._bank.last_failure = ""
         self._events: list[_Event] = []
-        self._order = itertools.count()
+        self._waiting: dict[int, _Event] = {}  # notes that have not begun
+        self._order, self._order_now = itertools.count(), 0
         self.time = 0  # samples played
-        self.dropped = 0  # notes that found no row
+        self.dropped = 0  # notes that were not heard or not faded: too many came at once
 
     @property
     def sounding(self) -> int:
@@ -53,58 +55,89 @@ class Synth:
         return sum(not voice.ended for voice in self._bank.voices)
 
     @property
+    def pending(self) -> int:
+        """Events that wait for their time."""
+        return len(self._events)
+
+    @property
     def hops(self) -> int:
+        """Calls of the decoder so far."""
         return self._bank.hops
 
     @property
     def failures(self) -> tuple[int, str]:
-        """Voices that failed so far, and why the last one did."""
+        """What failed so far, and why the last time."""
         return self._bank.failures, self._bank.last_failure
 
-    def note_on(self, note: Note, at: int | None = None, number: int | None = None) -> int:
+    def note_on(self, note: Note, at: float | None = None) -> int:
         """Start a note at sample `at` (now, where that is past or not given): its number. Raises ValueError."""
         note.check(self.bundle)
-        number = next(self._numbers) if number is None else number
-        self._schedule(at, lambda synth: synth._start(note, number), starts=number)
+        number = next(self._numbers)
+        self.admit(note, number, at)
         return number
 
-    def note_off(self, number: int, release: float = 0.05, at: int | None = None) -> None:
+    def admit(self, note: Note, number: int, at: float | None = None) -> None:
+        """`note_on` under a number of the caller's; the note is checked when it starts."""
+        self._waiting[number] = self._schedule(at, lambda synth: synth._start(note, number), number)
+
+    def note_off(self, number: int, release: float = 0.05, at: float | None = None) -> None:
         """Fade a note in `release` seconds, or cancel it where it has not begun; one that has ended is no error."""
         check_release(release)
-        self._schedule(at, lambda synth: synth._end(number, release))
+        self._schedule(at, lambda synth: synth._end([number], release))
 
-    def all_off(self, release: float = 0.05, at: int | None = None) -> None:
-        """Fade every note, and cancel those that have not begun."""
+    def all_off(self, release: float = 0.05, at: float | None = None) -> None:
+        """Fade every note, and cancel those that were asked for and have not begun."""
         check_release(release)
         self._schedule(at, lambda synth: synth._end(None, release))
 
-    def set(self, number: int, at: int | None = None, **controls: float) -> None:
-        """Turn controls of a note (`notes.CONTROLS`). Raises ValueError."""
+    def set(self, number: int | None, at: float | None = None, **controls: float) -> None:
+        """Turn controls (`notes.CONTROLS`) of a note, or of all that sound (None). Raises ValueError."""
         values = check_controls(controls)
         self._schedule(at, lambda synth: synth._each(number, lambda voice: voice.set(values)))
 
     def process(self, count: int, out: Array | None = None) -> Array:
-        """The next `count` samples, float32 [2, count], written to `out` where it is given."""
+        """The next `count` samples, float32 [2, count], written to `out` where it is given.
+
+        What fails ends the voices that it may concern, and is counted: it is not raised.
+        """
+        if count < 0:
+            raise ValueError(f"count is {count}: choose 0 or more samples")
         if out is None:
             out = np.zeros((2, count), dtype=np.float32)
         else:
             out[:, :count] = 0.0
-        done = 0
+        done = attempts = 0
         while done < count:
-            self._bank.sweep()
-            while self._events and self._events[0].time <= self.time:
-                heapq.heappop(self._events).act(self)
-            self._bank.fill()
-            length = count - done
-            if self._events:
-                length = min(length, self._events[0].time - self.time)
-            for voice in self._bank.voices:
-                length = min(length, voice.horizon)
-            for voice in self._bank.voices:
-                voice.mix(out[:, done : done + length])
+            try:
+                length, attempts = self._segment(out[:, done:count]), 0
+            except Exception as error:
+                length, attempts = 0, attempts + 1
+                self._bank.fail_all(error)
+                if attempts > 1:  # their ends fail as well
+                    self._bank.clear()
+                if attempts > 2:  # and silence
+                    length = count - done
             done += length
             self.time += length
         return out[:, :count]
+
+    def _segment(self, out: Array) -> int:
+        """Mix until something happens, `out` [2, n] is full at the latest: the samples mixed."""
+        self._bank.sweep()
+        while self._events and self._events[0].time <= self.time:
+            event = heapq.heappop(self._events)
+            if not event.cancelled:
+                self._order_now = event.order
+                event.act(self)
+        self._bank.fill()
+        length: int = out.shape[1]
+        if self._events:
+            length = min(length, self._events[0].time - self.time)
+        for voice in self._bank.voices:
+            length = min(length, voice.horizon)
+        for voice in self._bank.voices:
+            voice.mix(out[:, :length])
+        return length
 
     def skip(self, count: int) -> None:
         """Let time go on by `count` samples without playing them: voices go on afterwards from where they are."""
@@ -113,37 +146,49 @@ class Synth:
     def succeed(self, other: Synth) -> None:
         """Take over the time of another synth and the events that wait in it; notes that sound there stay there."""
         self.time, self._order = other.time, other._order
-        self._events = list(other._events)
-        other._events = [event for event in other._events if not event.starts]
+        self._events, self._waiting = list(other._events), other._waiting
+        other._events = [event for event in other._events if event.number is None]
+        other._waiting = {}
         heapq.heapify(other._events)
 
-    def fail(self, time: int) -> None:
-        """After an error: end all voices without a click, and be at sample `time`."""
-        self._bank.fail_all()
-        self.time = time
-
     def warm_up(self) -> None:
-        """Do what the first notes would have to wait for."""
+        """Do what the first notes would have to wait for. Raises BundleError where the bundle cannot be played."""
         self._bank.warm_up()
 
-    def _schedule(self, at: int | None, act: Callable[[Synth], Any], starts: int = 0) -> None:
-        heapq.heappush(self._events, _Event(self.time if at is None else at, next(self._order), act, starts))
+    def _schedule(self, at: float | None, act: Callable[[Synth], Any], number: int | None = None) -> _Event:
+        time = self.time if at is None else check_frame(at)
+        event = _Event(time, next(self._order), act, number)
+        heapq.heappush(self._events, event)
+        return event
 
     def _start(self, note: Note, number: int) -> None:
+        self._waiting.pop(number, None)
         held = [voice for voice in self._bank.voices if not voice.stolen]
         if len(held) >= self.voices:
-            min(held, key=lambda voice: (not voice.releasing, voice.number)).steal(STEAL_SECONDS)
+            victim = min(held, key=lambda voice: (not voice.releasing, voice.age))
+            if victim.grains:
+                victim.steal(STEAL_SECONDS)
+            else:
+                self._drop(victim)
         if len(self._bank.voices) == self._bank.rows:
-            self.dropped += 1
-            return
+            self._drop(min((v for v in self._bank.voices if v.stolen), key=lambda voice: voice.pan.remaining))
         voice = self._bank.start(note)
         if voice:
             voice.number = number
 
-    def _end(self, number: int | None, release: float) -> None:
-        self._each(number, lambda voice: voice.release(release))
-        self._events = [event for event in self._events if not event.starts or number not in (None, event.starts)]
-        heapq.heapify(self._events)
+    def _drop(self, voice: Voice) -> None:
+        self.dropped += 1
+        self._bank.remove(self._bank.voices.index(voice))
+
+    def _end(self, numbers: list[int] | None, release: float) -> None:
+        for number in list(self._waiting) if numbers is None else numbers:
+            event = self._waiting.get(number)
+            if event and event.order < self._order_now:
+                event.cancelled = True
+                del self._waiting[number]
+        for voice in self._bank.voices:
+            if numbers is None or voice.number in numbers:
+                voice.release(release)
 
     def _each(self, number: int | None, act: Callable[[Voice], None]) -> None:
         for voice in self._bank.voices:
@@ -151,12 +196,13 @@ class Synth:
                 act(voice)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(order=True)
 class _Event:
     time: int
     order: int
     act: Callable[[Synth], Any] = field(compare=False)
-    starts: int = field(compare=False)  # number of the note, or 0
+    number: int | None = field(compare=False)  # of the note that it starts
+    cancelled: bool = field(compare=False, default=False)
 
 
 class GrainStream:
@@ -166,7 +212,8 @@ class GrainStream:
 
     def __init__(self, bundle: Bundle, note: Note, sample_rate: int | None = None) -> None:
         note.check(bundle)
-        self._note, self._bank = note, VoiceBank(bundle, 1, sample_rate or bundle.manifest.sample_rate, channels=1)
+        rate = check_sample_rate(sample_rate or bundle.manifest.sample_rate)
+        self._note, self._bank = note, VoiceBank(bundle, 1, rate, channels=1)
         self.reset()
 
     def reset(self) -> None:
@@ -176,7 +223,24 @@ class GrainStream:
 
     @property
     def ended(self) -> bool:
-        return not self._bank.voices
+        """Whether nothing more is to be heard."""
+        return all(voice.ended for voice in self._bank.voices)
+
+    @property
+    def failures(self) -> tuple[int, str]:
+        """What failed so far, and why the last time."""
+        return self._bank.failures, self._bank.last_failure
+
+    def set(self, **controls: float) -> None:
+        """Turn controls (`notes.CONTROLS`); pan is not heard. Raises ValueError."""
+        values = check_controls(controls)
+        for voice in self._bank.voices:
+            voice.set(values)
+
+    def release(self, seconds: float = 0.05) -> None:
+        """Fade it and end."""
+        for voice in self._bank.voices:
+            voice.release(check_release(seconds))
 
     def process(self, count: int) -> Array:
         """The next samples, float32 [count]."""
@@ -184,7 +248,7 @@ class GrainStream:
         done = 0
         while done < count:
             self._bank.fill()
-            if self.ended:
+            if not self._bank.voices:
                 break
             voice = self._bank.voices[0]
             length = min(count - done, voice.horizon)

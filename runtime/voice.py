@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from ngs.runtime.bundle import Bundle
+from ngs.runtime.fifo import Fifo
 from ngs.runtime.grains import OVERLAP, NoiseGrains
 from ngs.runtime.notes import CONTROLS, Note
-from ngs.runtime.render import completed, drawn_embedding, noise_seed, seeded
+from ngs.runtime.pan import Pan
+from ngs.runtime.render import FADE_SHARE, SILENT, completed, drawn_embedding, noise_seed, seeded
 
 Array = NDArray[np.float32]
-SMOOTH_SECONDS = 0.01  # in which gain and pan follow
-SILENT = 1e-4  # -80 dB: what is quieter for SILENT_HOPS is over
-SILENT_HOPS = 16
+SILENT_HOPS = 16  # after which a sound that plays forwards to its end is over
 LONGEST_PATH = 1 << 14  # grains of a held note that are written; after them the last one goes on
-OCTAVES = 2  # of the pitch control, either way
-RESAMPLER_DELAY = 2  # samples that soxr's stream of variable rate is late (1.4 to 1.7, measured on sines)
+ECHO_SECONDS = 0.005  # of a voice that failed
 
 
 class Voice:
@@ -32,15 +29,15 @@ class Voice:
         self.note, self.hop, self._rate, self.sample_rate = note, manifest.hop_length, manifest.sample_rate, sample_rate
         self.controls = {name: control.start for name, control in CONTROLS.items()} | dict(note.controls)
         self.condition, self.embedding = bundle.condition(note.choices), note.embedding
+        self._blocks: list[Array] = []  # of the path, as they are written: [g, Z] each
         if note.path is None:
             self.condition = completed(bundle, self.condition, note.seed, note.index, 3)
             if self.embedding is None:
                 self.embedding = drawn_embedding(bundle, note.temperature, note.seed, note.index)
             self._span = manifest.path_length
-            self._path, self.written = np.zeros((self._span, manifest.latent_size), np.float32), 0
         else:
-            self._span = self.written = len(note.path)
-            self._path = np.array(note.path, dtype=np.float32)
+            self._span = len(note.path)
+            self.write(note.path)
         goes_on = note.hold and note.path is None and note.mode == "once"
         self.length = LONGEST_PATH if goes_on else self._span  # of the path in grains
         self.position = self.controls.pop("position") * (self._span - 1)
@@ -52,19 +49,15 @@ class Voice:
         self.lead = 0 if note.onset else OVERLAP  # grains that are not heard
         self._tail = -1  # silent grains still to come; -1: the path goes on
         self._quiet = 0
-        self._fade_in = 0 if note.onset else manifest.sample_rate // 100
-        self._resampler: Any = None
-        self._skip = 0  # samples of the resampler that were heard before it was there
-        longest = math.ceil(3 * self.hop * max(1.0, sample_rate / self._rate) * 2**OCTAVES) + 1024
-        self._waiting = np.zeros(longest, dtype=np.float32)
-        self._read = self.available = 0
-        self._last_hop = np.zeros(self.hop, dtype=np.float32)
+        self._faded_in = manifest.sample_rate // FADE_SHARE if note.onset else 0
+        self.fifo = Fifo(self.hop, self._rate, sample_rate)
+        self.fifo.tune(self._tuned)
         self.pan = Pan(self.controls["gain"], self.controls["pan"], sample_rate, channels)
-        self.number = 0  # by which its synth knows it
+        self.number: int | None = None  # by which its synth knows it
+        self.age = 0  # that of a later one is higher
         self.releasing = self.stolen = self.failed = False
-        self._release_at = -1 if note.seconds is None else round(note.seconds * sample_rate)
+        self._release_at = -1 if note.seconds is None else max(1, round(note.seconds * sample_rate))
         self._played = 0
-        self._retune()
 
     # what is heard
 
@@ -76,7 +69,7 @@ class Voice:
         if values.keys() & {"gain", "pan"} and not self.releasing:
             self.pan.go(self.controls["gain"], self.controls["pan"])
         if "pitch" in values:
-            self._retune()
+            self.fifo.tune(self._tuned)
 
     def release(self, seconds: float) -> None:
         """Fade to silence and end; a second release can only be quicker."""
@@ -93,14 +86,14 @@ class Voice:
         """End without a click: what was heard last, backwards, fading."""
         self.failed = True
         self._tail = 0
-        end = self._read + self.available
-        count = min(self.sample_rate // 200, end)
-        self._append(self._waiting[end - count : end][::-1] * np.linspace(1, 0, count, dtype=np.float32))
+        self.fifo.echo(round(ECHO_SECONDS * self.sample_rate))
 
     @property
     def ended(self) -> bool:
         """Whether nothing more is to be heard."""
-        return (self.releasing and self.pan.remaining == 0) or (self.exhausted and self.available == 0)
+        return (self.releasing and self.pan.remaining == 0) or (
+            self.exhausted and self.fifo.available == 0 and self.fifo.pending == 0
+        )
 
     @property
     def exhausted(self) -> bool:
@@ -110,7 +103,7 @@ class Voice:
     @property
     def horizon(self) -> int:
         """Samples until something happens to it: the end of what is decoded, of a fade, or of its time."""
-        count = self.available
+        count = self.fifo.available
         if self.pan.remaining:
             count = min(count, self.pan.remaining)
         if not self.releasing and self._release_at > self._played:
@@ -120,9 +113,7 @@ class Voice:
     def mix(self, out: Array) -> None:
         """Add the next n samples to the channels of `out` [c, n]; n is at most `horizon`."""
         count = out.shape[1]
-        self.pan.mix(self._waiting[self._read : self._read + count], out)
-        self._read += count
-        self.available -= count
+        self.pan.mix(self.fifo.take(count), out)
         self._played += count
         if self._played == self._release_at and not self.releasing:
             self.release(self.note.release)
@@ -134,13 +125,14 @@ class Voice:
         """Grains of an embedding's path that must be written before the next one can be decoded."""
         return min(math.ceil(self.position) + 1, self.length)
 
+    @property
+    def written(self) -> int:
+        """Grains of the path that are there."""
+        return len(self._blocks) * len(self._blocks[0]) if self._blocks else 0
+
     def write(self, latents: Array) -> None:
-        """Append the next grains [n, Z] of the path."""
-        end = self.written + len(latents)
-        if end > len(self._path):
-            self._path = np.concatenate((self._path, np.zeros_like(self._path)))
-        self._path[self.written : end] = latents
-        self.written = end
+        """Append the next grains [g, Z] of the path, as many each time."""
+        self._blocks.append(np.array(latents, dtype=np.float32))
 
     def next_grain(self, inputs: dict[str, Array], row: int) -> None:
         """Fill a row of a decoder's inputs with the next grain and move on."""
@@ -166,28 +158,36 @@ class Voice:
         """Take a decoded hop [hop]."""
         if self.grains <= self.lead:
             return
-        if self._fade_in > 0:
-            audio = self._faded_in(audio)
-        self._quiet = self._quiet + 1 if -SILENT < audio.min() and audio.max() < SILENT else 0
-        if self._quiet >= SILENT_HOPS and self.note.path is None and not self.note.hold and self._tail != 0:
-            audio = audio * np.linspace(1, 0, self.hop, dtype=np.float32)
-            self._tail = 0
-        if self._resampler is None:
-            self._append(audio)
-            self._last_hop[:] = audio
-        else:
-            samples = self._resampler.resample_chunk(audio, last=self.exhausted)
-            skipped = min(self._skip, len(samples))
-            self._skip -= skipped
-            self._append(samples[skipped:])
+        if self._faded_in < self._rate // FADE_SHARE:
+            audio = self._fading_in(audio)
+        if self._ends_in_silence:
+            self._quiet = self._quiet + 1 if -SILENT < audio.min() and audio.max() < SILENT else 0
+            if self._quiet >= SILENT_HOPS and self._tail != 0:
+                audio = audio * np.linspace(1, 0, self.hop, dtype=np.float32)
+                self._tail = 0
+        self.fifo.put(audio)
+
+    @property
+    def _ends_in_silence(self) -> bool:
+        """Whether silence now means that no more is to come: a drawn sound on its way to its end."""
+        turned = self.controls
+        return (
+            self.note.path is None and not self.note.hold and self.note.mode == "once"
+            and turned["speed"] > 0 and turned["freeze"] <= 0.5 and turned["density"] == 1
+        )  # fmt: skip
 
     def _read_path(self, latent: Array) -> None:
         low = min(int(self.position), self.written - 1)
         share = self.position - low
-        latent[:] = self._path[low]
+        latent[:] = self._grain(low)
         if share > 0:
             high = low + 1 if low + 1 < self.written else (0 if self.note.mode == "loop" else low)
-            latent += np.float32(share) * (self._path[high] - self._path[low])
+            latent += np.float32(share) * (self._grain(high) - self._grain(low))
+
+    def _grain(self, number: int) -> Array:
+        block, place = divmod(number, len(self._blocks[0]))
+        grain: Array = self._blocks[block][place]
+        return grain
 
     def _advance(self) -> None:
         if self.controls["freeze"] > 0.5:
@@ -214,74 +214,15 @@ class Voice:
             self._choice = seeded(self.note.seed, self.note.index, 4)
         return self._choice
 
-    def _faded_in(self, audio: Array) -> Array:
-        whole = self._rate // 100
-        start = whole - self._fade_in
-        count = min(self._fade_in, self.hop)
-        self._fade_in -= count
+    def _fading_in(self, audio: Array) -> Array:
+        whole, start = self._rate // FADE_SHARE, self._faded_in
+        count = min(whole - start, self.hop)
+        self._faded_in += count
         audio = audio.copy()
         audio[:count] *= np.linspace(0, 1, whole, dtype=np.float32)[start : start + count]
         return audio
 
-    def _retune(self) -> None:
-        """Resample from now on by the pitch, from the bundle's rate to the host's."""
-        rate = self._rate * 2 ** (self.controls["pitch"] / 12)
-        if self._resampler is None:
-            if rate == self.sample_rate:
-                return
-            self._resampler = soxr.ResampleStream(
-                self._rate * 2**OCTAVES, self.sample_rate, 1, dtype="float32", quality="HQ", vr=True
-            )
-            self._resampler.set_io_ratio(rate, self.sample_rate, 0)
-            if self.grains > self.lead:  # what was already heard gives the filter its past
-                heard = len(self._resampler.resample_chunk(self._last_hop))
-                self._skip = round(self.hop * self.sample_rate / rate) + RESAMPLER_DELAY - heard
-        else:
-            self._resampler.set_io_ratio(rate, self.sample_rate, round(SMOOTH_SECONDS * self.sample_rate))
-
-    def _append(self, samples: Array) -> None:
-        if self._read:
-            self._waiting[: self.available] = self._waiting[self._read : self._read + self.available]
-            self._read = 0
-        self._waiting[self.available : self.available + len(samples)] = samples
-        self.available += len(samples)
-
-
-class Pan:
-    """Gains of the two sides, which follow what they are told in straight lines: no zipper noise, no click."""
-
-    def __init__(self, gain: float, pan: float, sample_rate: int, channels: int) -> None:
-        """`channels`: 2, or 1, which hears no pan."""
-        self._sample_rate, self._channels = sample_rate, channels
-        self._end = self._start = self._sides(gain, pan)
-        self._length, self.remaining = 1, 0  # samples of the line, in all and still to come
-
-    def go(self, gain: float, pan: float, seconds: float = SMOOTH_SECONDS) -> None:
-        """Head for a gain and a pan, there in so many seconds (or 2 ms at least)."""
-        self._start = self._now()
-        self._end = self._sides(gain, pan)
-        self._length = self.remaining = max(round(seconds * self._sample_rate), self._sample_rate // 500, 1)
-
-    def mix(self, samples: Array, out: Array) -> None:
-        """Add samples [n] to the channels of `out` [c, n]; n is at most `remaining` where that is above 0."""
-        for side in range(self._channels):
-            if self.remaining:
-                done = self._length - self.remaining
-                share = np.arange(done + 1, done + len(samples) + 1, dtype=np.float32) / np.float32(self._length)
-                gains = self._start[side] + share * (self._end[side] - self._start[side])
-                out[side] += samples * gains
-            elif self._end[side]:
-                out[side] += samples * self._end[side]
-        self.remaining = max(0, self.remaining - len(samples))
-
-    def _now(self) -> list[np.float32]:
-        share = np.float32(1 - self.remaining / self._length)
-        return [start + share * (end - start) for start, end in zip(self._start, self._end, strict=True)]
-
-    def _sides(self, gain: float, pan: float) -> list[np.float32]:
-        angle = (pan + 1) * math.pi / 4
-        return (
-            [np.float32(gain * side) for side in (math.cos(angle), math.sin(angle))]
-            if self._channels == 2
-            else [np.float32(gain)]
-        )
+    @property
+    def _tuned(self) -> float:
+        """The rate that makes the bundle's samples sound at the pitch."""
+        return float(self._rate * 2 ** (self.controls["pitch"] / 12))

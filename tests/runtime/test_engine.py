@@ -100,7 +100,8 @@ def test_another_bundle_fades_in_without_a_break(tiny: Bundle, tmp_path: Path) -
     with engine:
         before = read(engine, 4000)
         engine.load(other, fade=0.2, provider="cpu")
-        assert engine.bundle is not None
+        assert engine.bundle.path == other  # its notes may be asked for now
+        engine.note_on(Note({"class": "Kick"}), at=14500)
         after = read(engine, 9000)
         wait_for(lambda: engine.bundle.path == other and not engine._leaving)
         later = read(engine, 4000)
@@ -124,6 +125,8 @@ def test_notes_and_bundles_that_cannot_be_are_refused_where_they_are_asked_for(t
             (lambda: engine.all_off(release=-1), "release is -1"),
             (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
             (lambda: engine.load(tiny, fade=-1), "fade is -1"),
+            (lambda: engine.note_on(Note(), at=float("nan")), "at is nan: a time in frames"),
+            (lambda: engine.set(1, at="soon", gain=1.0), "at is 'soon'"),  # type: ignore[arg-type]
         ):
             with pytest.raises(ValueError, match=message):
                 wrong()
@@ -148,6 +151,30 @@ def test_more_commands_than_fit_are_refused(tiny: Bundle) -> None:
         wait_for(lambda: not engine._commands)
         engine.note_on(Note(path=TONE))
         assert np.abs(read(engine, 3000)).max() > 0.01
+
+
+def test_more_events_than_can_wait_are_refused(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ngs.runtime.engine.EVENTS", 100)
+    with Engine(tiny, 8000) as engine:
+        for _ in range(100):
+            engine.set(1, at=10**9, gain=1.0)
+        wait_for(lambda: not engine._commands)
+        with pytest.raises(EngineBusy, match="100 events wait for their time"):
+            engine.note_on(Note())
+
+
+def test_a_bundle_that_cannot_be_played_is_not_changed_to(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Engine(tiny, 8000) as engine:
+
+        def refused(*arguments: object) -> None:
+            raise RuntimeError("no kernel")
+
+        monkeypatch.setattr("ngs.runtime.graph_stream._InPlace.__call__", refused)
+        with pytest.raises(BundleError, match="cannot be run .no kernel"):
+            engine.load(Bundle.open(tiny.path, "cpu"))
+        monkeypatch.undo()
+        engine.note_on(Note(path=TONE))
+        assert engine.bundle is tiny and np.abs(read(engine, 3000)).max() > 0.01
 
 
 def test_an_error_ends_voices_without_a_click_and_the_thread_goes_on(

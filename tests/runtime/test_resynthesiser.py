@@ -92,7 +92,7 @@ def test_an_impulse_arrives_at_the_latency(bundle: Bundle, rate: int | None, at:
     slack = 0 if rate in (None, bundle.manifest.sample_rate) else 1 + 4 * max(1.0, stream.sample_rate / 16000)
     assert abs(int(np.abs(heard).argmax()) - at - stream.latency) <= slack
     dry = Resynthesiser(bundle, sample_rate=rate)
-    dry.mix(0.0)
+    dry.set(mix=0)
     dry.reset()
     assert int(np.abs(dry.process(given)).argmax()) == at + stream.latency
 
@@ -107,12 +107,12 @@ def test_silence_stays_silent_at_any_rate() -> None:
 def test_dry_and_wet_change_smoothly(tiny: Bundle) -> None:
     tone = (0.3 * np.sin(np.arange(6000) * 2 * np.pi * 100 / 8000)).astype(np.float32)
     stream = Resynthesiser(tiny)
-    stream.mix(0.0)
+    stream.set(mix=0)
     stream.reset()
     before = stream.process(tone[:3000])
     np.testing.assert_allclose(before[stream.latency :], tone[: 3000 - stream.latency], atol=1e-6)
     wet = Resynthesiser(tiny).process(tone)
-    stream.mix(0.5)
+    stream.set(mix=0.5)
     after = stream.process(tone[3000:])
     dry = tone[3000 - stream.latency : 6000 - stream.latency]
     np.testing.assert_allclose(after[80:], 0.5 * (dry + wet[3000:])[80:], atol=1e-5)
@@ -124,11 +124,11 @@ def test_frozen_the_last_grain_goes_on(tiny: Bundle) -> None:
     stream = Resynthesiser(tiny)
     given = signal(4000)
     stream.process(given[:2000])
-    stream.freeze = True
+    stream.set(freeze=1)
     stream.process(given[2000:2600])
     one, other = (stream.process(given[:HOP] * factor) for factor in (1.0, 0.0))
     assert np.abs(one).max() > 1e-3 and np.abs(other).max() > 1e-3
-    stream.freeze = False
+    stream.set(freeze=0)
     assert np.abs(stream.process(np.zeros(4000, np.float32))[-HOP:] - other).max() > 1e-3
 
 
@@ -141,10 +141,37 @@ def test_bad_samples_are_silence_and_the_stream_goes_on(tiny: Bundle) -> None:
     np.testing.assert_array_equal(Resynthesiser(tiny).process(broken), Resynthesiser(tiny).process(cleaned))
 
 
+@pytest.mark.parametrize("loud", [1e19, 1e30, 3e38])
+def test_a_sample_that_is_no_sound_is_survived(tiny: Bundle, loud: float) -> None:
+    given = signal(6000)
+    given[1000] = loud
+    heard = Resynthesiser(tiny).process(given)
+    assert np.isfinite(heard).all() and np.abs(heard[-1000:]).max() > 0.01
+
+
+def test_a_hop_that_fails_is_silent_and_a_new_sound_follows(tiny: Bundle) -> None:
+    stream, given = Resynthesiser(tiny), signal(6000)
+    stream.process(given[:2000])
+    stream._decoder.inputs["sum"][:] = np.nan
+    heard = stream.process(given[2000:])
+    assert np.isfinite(heard).all() and np.abs(heard[-1000:]).max() > 0.01
+    assert stream.failures == 1 and "NaN" in stream.last_failure
+
+
+def test_gain_and_density_are_heard(tiny: Bundle) -> None:
+    given, plain = signal(4000), Resynthesiser(tiny).process(signal(4000))
+    louder, sparse = Resynthesiser(tiny), Resynthesiser(tiny)
+    louder.set(gain=2)
+    louder.reset()
+    np.testing.assert_allclose(louder.process(given), 2 * plain, atol=1e-6)
+    sparse.set(density=0)
+    assert not sparse.process(given).any()
+
+
 def test_scatter_strays_and_can_be_recalled(tiny: Bundle) -> None:
     given = signal(3000)
     stream, plain = Resynthesiser(tiny, seed=1), Resynthesiser(tiny, seed=1).process(given)
-    stream.scatter(1.0)
+    stream.set(scatter=1)
     strayed = stream.process(given)
     assert np.abs(strayed - plain).max() > 0.01
     stream.reset()
@@ -154,8 +181,9 @@ def test_scatter_strays_and_can_be_recalled(tiny: Bundle) -> None:
 def test_what_cannot_be_set_is_refused(tiny: Bundle) -> None:
     stream = Resynthesiser(tiny)
     for wrong, message in (
-        (lambda: stream.scatter(-1), "scatter is -1: choose 0 to 4"),
-        (lambda: stream.mix(float("nan")), "mix is nan: choose 0 to 1"),
+        (lambda: stream.set(scatter=-1), "scatter is -1: choose 0 to 4"),
+        (lambda: stream.set(mix=float("nan")), "mix is nan: choose 0 to 1"),
+        (lambda: stream.set(pan=0), "no control 'pan'; known: mix, gain"),
         (lambda: stream.condition({"class": "Cow"}), "no class 'Cow'"),
         (lambda: stream.process(np.zeros((2, 10), np.float32)), "one channel"),
         (lambda: Resynthesiser(tiny, sample_rate=10), "sample_rate is 10 Hz"),

@@ -221,7 +221,7 @@ def test_a_held_note_goes_on_until_it_is_released(tiny: Bundle) -> None:
 
 def test_notes_that_have_not_begun_are_cancelled(tiny: Bundle) -> None:
     synth = Synth(tiny)
-    first, second = (synth.note_on(Note({"class": "Kick"}), at) for at in (1000, 2000))
+    first, second = [synth.note_on(Note({"class": "Kick"}), at) for at in (1000, 2000)]
     synth.note_off(first, at=500)
     assert not synth.process(2000).any()
     assert synth.process(1000).any()
@@ -290,8 +290,9 @@ def test_more_notes_than_voices_fade_the_oldest(tiny: Bundle) -> None:
     assert synth.sounding == 2 and synth.dropped == 0
     assert np.abs(np.diff(sound)).max() < 3 * np.abs(np.diff(plain)).max()
     for index in range(50):  # a flood within one fade
-        synth.note_on(Note(path=path, seed=index))
-    assert np.isfinite(synth.process(1000)).all() and synth.sounding <= 2 and synth.dropped > 0
+        synth.note_on(Note(path=path, seed=index), synth.time + index % 3)
+    assert np.isfinite(synth.process(1000)).all() and synth.sounding == 2 and synth.dropped > 0
+    assert np.abs(synth.process(1000)).max() > 0.5 * np.abs(plain).max()
 
 
 def test_a_voice_that_fails_is_silenced_and_the_others_go_on(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,10 +333,88 @@ def test_a_voice_that_fails_is_silenced_and_the_others_go_on(tiny: Bundle, monke
     assert played(refused).failures[1] == "it cannot be run"
 
 
+def test_drawn_sounds_play_backwards_again_and_again_and_frozen() -> None:
+    """Of the bundle that ships, whose sounds end in silence: it must not end those that come back from it."""
+    bundle = Bundle.open(provider="cpu")
+    second = bundle.manifest.sample_rate
+    plain = np.abs(GrainStream(bundle, Note({"class": "Kick"})).process(second)).max()
+    for note in (
+        Note({"class": "Kick"}, controls={"speed": -1, "position": 1}),
+        Note({"class": "Kick"}, mode="loop"),
+        Note({"class": "Kick"}, mode="back-and-forth"),
+    ):
+        heard = GrainStream(bundle, note).process(4 * second)
+        late = heard[second:] if note.mode != "once" else heard
+        assert np.abs(late).max() > 0.3 * plain
+    stream = GrainStream(bundle, Note({"class": "Kick"}, controls={"density": 0, "freeze": 1}))
+    assert not stream.process(second).any()
+    stream.set(density=1)
+    assert np.abs(stream.process(second)).max() > 0.1 * plain
+    stream.release(0.1)
+    stream.process(second // 5)
+    assert stream.ended
+
+
+def test_an_error_in_the_middle_of_a_block_ends_voices_without_a_click(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 400, axis=0)
+    plain = GrainStream(tiny, Note(path=path)).process(3000)
+    for rate in (8000, 11025):
+        synth = Synth(tiny, rate)
+        synth.note_on(Note(path=path))
+        synth._schedule(1040, lambda synth: 1 / 0)
+        synth.note_on(Note(path=path), 3000)
+        sound = np.concatenate([synth.process(100) for _ in range(40)], axis=1)
+        assert synth.failures == (1, "division by zero")
+        assert np.abs(sound[:, 1000:1040]).max() > 0.01 and not sound[:, 1500:3000].any()
+        assert np.abs(sound[:, 3100:]).max() > 0.01  # it goes on
+        assert np.abs(np.diff(sound)).max() < 1.5 * np.abs(np.diff(plain)).max()
+    synth = Synth(tiny)
+    synth.note_on(Note(path=path))
+    monkeypatch.setattr(synth._bank, "fill", lambda: 1 / 0)
+    assert not synth.process(500)[:, 200:].any() and synth.time == 500
+
+
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), "100", None.__class__])
+def test_a_time_that_is_none_is_refused(tiny: Bundle, at: Any) -> None:
+    with pytest.raises(ValueError, match="a time in frames is a number"):
+        Synth(tiny).note_on(Note(), at)
+
+
+def test_times_between_samples_are_the_nearest_ones(tiny: Bundle) -> None:
+    synth = Synth(tiny, 8000.0)  # type: ignore[arg-type]
+    synth.note_on(Note({"class": "Kick"}), at=99.6)
+    assert np.flatnonzero(synth.process(500)[0])[0] == 100
+
+
+def test_all_notes_are_set_at_once(tiny: Bundle) -> None:
+    synth = Synth(tiny)
+    for index in range(3):
+        synth.note_on(Note({"class": "Kick"}, seed=index, hold=True))
+    synth.process(100)
+    synth.set(None, gain=0)
+    synth.process(200)
+    assert not synth.process(500).any() and synth.sounding == 3
+
+
+def test_notes_asked_for_after_a_release_are_not_cancelled_by_it(tiny: Bundle) -> None:
+    synth = Synth(tiny)
+    synth.all_off(at=1000)
+    synth.note_on(Note({"class": "Kick"}), at=2000)
+    assert synth.process(3000)[:, 2000:].any()
+    synth.reset()
+    synth.admit(Note({"class": "Kick"}), 0)
+    synth.note_off(0, 0.01, at=500)
+    synth.admit(Note({"class": "Hat"}), 0, at=1500)  # the same number again
+    assert synth.process(3000)[:, 1500:].any()
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"choices": {"class": "Cow"}}, "no class 'Cow'"),
     ({"choices": {"size": "big"}}, "no condition 'size'"),
-    ({"seed": -1}, "seed and index are 0 or more"),
+    ({"seed": -1}, "seed and index are -1 and 0: choose whole numbers"),
+    ({"seed": 1.5}, "seed and index are 1.5 and 0"),
     ({"mode": "twice"}, "no mode 'twice'; known: once, loop"),
     ({"temperature": float("nan")}, "temperature is nan: choose 0 to 10"),
     ({"seconds": 0}, "seconds are 0: choose above 0"),
@@ -365,7 +444,7 @@ def test_what_cannot_be_set_is_refused(tiny: Bundle) -> None:
         (lambda: synth.set(1, swing=1.0), "no control 'swing'"),
         (lambda: synth.note_off(1, release=-0.1), "release is -0.1"),
         (lambda: Synth(tiny, voices=0), "voices is 0"),
-        (lambda: Synth(tiny, sample_rate=10), "sample_rate is 10 Hz: choose 1000"),
+        (lambda: Synth(tiny, sample_rate=10), "sample_rate is 10 Hz: choose a whole number, 1000"),
     ):
         with pytest.raises(ValueError, match=message):
             wrong()
