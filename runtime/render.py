@@ -63,7 +63,8 @@ def postprocess(bundle: Bundle, signal: Array) -> Array:
         return signal
     padded = np.concatenate((np.zeros(width - hop, dtype=np.float32), signal))
     blocks = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
-    return bundle.run("postprocessing", signal=np.ascontiguousarray(blocks))[0].reshape(-1)
+    parts = [np.ascontiguousarray(blocks[at : at + BATCH]) for at in range(0, len(blocks), BATCH)]
+    return np.concatenate([bundle.run("postprocessing", signal=part)[0] for part in parts]).reshape(-1)
 
 
 def resynthesise(bundle: Bundle, signal: Array, condition: Array, seed: int) -> Array:
