@@ -7,6 +7,7 @@ import math
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,7 +25,10 @@ MAX_DIRECTORY_BYTES = 128 << 10  # of an archive's table of contents
 MAX_RATIO, SMALL_BYTES = 200, 16 << 20  # zeros pack a thousandfold: entries that are small unpacked may
 MAX_DIMENSIONS = 8
 FLAGS = 0x80E  # of zip entries: deflate's levels, sizes after the data, names in UTF-8
-UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, MemoryError)
+UNREADABLE = (  # what zipfile raises for an archive that is damaged
+    OSError, zipfile.BadZipFile, zlib.error, struct.error, ArithmeticError, EOFError, LookupError, MemoryError,
+    RuntimeError, ValueError,
+)  # fmt: skip
 # as numpy.save writes it, which needs no parser of Python: little-endian plain numbers only
 HEADER = re.compile(
     rb"\{'descr': '(<f2|<f4|<i4|<i8)', 'fortran_order': (True|False), 'shape': \(((?:\d{1,10}, ?)*\d{0,10})\), \} *\n"

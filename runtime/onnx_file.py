@@ -8,33 +8,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ngs.runtime.manifest import BundleError
+from ngs.runtime.onnx_sizes import FOLLOWED, Misfit, Tensor, check_size, outputs_of, steps_of
 
 MAX_GRAPH_BYTES = 128 << 20
 MAX_NODES = 2048
-MAX_FOLDED_BYTES = 4 << 30  # upper bound of all that onnxruntime may compute from constants when it loads a graph
-MAX_FOLDED_STEPS = 1 << 40  # upper bound of the multiplications that takes
+MAX_NUMBERS = 1 << 26  # in all tensors that a graph computes from one row, beside some copies of its weights
+MAX_STEPS = 1 << 32  # multiplications for one row
+MANY_ROWS = 64  # another batch that is looked at: what it takes may grow with it, no more than in proportion
 
 FLOAT, INT32, INT64, BOOL, FLOAT16 = 1, 6, 7, 9, 10
 ITEM_BYTES = {FLOAT: 4, INT32: 4, INT64: 8, BOOL: 1, FLOAT16: 2}
 IR_VERSIONS, OPSETS = range(8, 14), range(17, 24)
 
 # no control flow, nothing random, no strings
-ELEMENTWISE = frozenset(
-    b"Abs Add And Cast Ceil Clip Cos Div Equal Erf Exp Floor Greater GreaterOrEqual Identity LeakyRelu Less "
-    b"LessOrEqual Log Max Min Mul Neg Not Or Pow Reciprocal Relu Round Sigmoid Sign Sin Softplus Softsign Sqrt Sub "
-    b"Tanh Where".split()
+OPERATORS = frozenset(
+    b"Abs Add And Cast Ceil Clip Concat Conv Cos Div Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements "
+    b"GatherND Gemm Greater GreaterOrEqual Identity LayerNormalization LeakyRelu Less LessOrEqual Log MatMul Max Min "
+    b"Mul Neg Not Or Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Round Shape Sigmoid Sign "
+    b"Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where".split()
 )
-PRODUCTS = frozenset(b"Conv GRU Gemm MatMul".split())
-GATHERS = frozenset(b"Gather GatherElements GatherND".split())
-GROWING = frozenset(b"Expand Pad".split())
-KEEPING = frozenset(  # their outputs have no more numbers than their first input, or 8
-    b"Flatten LayerNormalization ReduceMax ReduceMean ReduceMin ReduceSum Reshape Shape Slice Softmax Split Squeeze "
-    b"Transpose Unsqueeze".split()
-)
-OPERATORS = ELEMENTWISE | PRODUCTS | GATHERS | GROWING | KEEPING | {b"Concat"}
 COMPARISONS = frozenset(b"And Equal Greater GreaterOrEqual Less LessOrEqual Not Or".split())
 
 AXES, SIZES, SWITCH = range(-8, 9), range(1, 65537), range(2)
@@ -79,6 +76,10 @@ TENSOR = _schema(
     sizes=(1, VARINT, 8), type=(2, VARINT, 1), name=(8, BYTES, 1), content=(9, BYTES, 1), doc_string=(12, BYTES, 1)
 )
 NAMED = _schema(name=(1, BYTES, 1), type=(2, BYTES, 1), doc_string=(3, BYTES, 1), metadata=(4, BYTES, 64))
+TYPE = _schema(tensor=(1, BYTES, 1))
+TENSOR_TYPE = _schema(type=(1, VARINT, 1), shape=(2, BYTES, 1))
+SHAPE = _schema(sizes=(1, BYTES, 8))
+SIZE = _schema(size=(1, VARINT, 1), batch=(2, BYTES, 1))
 
 
 def largest_constant(model: bytes | memoryview) -> int:
@@ -117,49 +118,93 @@ def _check_model(model: memoryview) -> None:
     _check_contents(_fields(fields.get("graph", model[:0]), GRAPH, "a graph"), largest_constant(model))
 
 
+class _Node(NamedTuple):
+    operator: bytes
+    attributes: dict[str, Any]
+    inputs: list[bytes]
+    outputs: list[bytes]
+
+
 def _check_contents(graph: dict[str, Any], largest: int) -> None:
     """Initializers and nodes, in order: each name is given once, before it is used."""
-    types: dict[bytes, int] = {}  # of all tensors so far
-    constants: dict[bytes, int] = {b"": 1}  # numbers, at most, in those that no input decides
-    for named in graph["inputs"]:
-        _define(types, _fields(named, NAMED, "an input"), FLOAT)  # compared with the manifest later
-    for tensor in graph["initializers"]:
-        values = _fields(tensor, TENSOR, "an initializer")
-        constants[_define(types, values, values.get("type", 0))] = _check_initializer(values)
-    folded = steps = 0
-    for encoded in graph["nodes"]:
-        node = _fields(encoded, NODE, "a node")
-        operator = bytes(node.get("operator", b""))
-        _check_domain(node)
-        if operator not in OPERATORS:
-            raise _Unexpected("operators that ngs exports", operator)
-        to = _check_attributes(node, operator)
-        inputs = [bytes(name) for name in node["inputs"]] or [b""]
-        for name in inputs:
-            if name and name not in types:
-                raise _Unexpected(f"{operator.decode()} of tensors that come before it", name)
-        given = [types[name] for name in inputs if name] or [FLOAT]
-        result = given[operator == b"Where" and len(given) > 1]
-        if operator == b"Div" and result in (INT32, INT64):
-            raise _Unexpected("Div of floats", "integers")  # the smallest number by -1 ends the process
-        result = to or (INT64 if operator == b"Shape" else BOOL if operator in COMPARISONS else result)
-        outputs = [_define(types, {"name": name}, result) for name in node["outputs"] if len(name)]
-        if operator == b"Shape" or all(name in constants for name in inputs):
-            size = _largest_size(operator, [constants.get(name, 1) for name in inputs], largest // 8)
-            folded += 8 * size * len(outputs)
-            steps += math.prod(constants.get(name, 1) for name in inputs) if operator in PRODUCTS else 0
-            constants |= dict.fromkeys(outputs, size)
-    if folded > MAX_FOLDED_BYTES or steps > MAX_FOLDED_STEPS:
-        raise _Unexpected("constants that are stored", f"constants that unfold to {folded} bytes in {steps} steps")
+    types: dict[bytes, int] = {}
+    rows: dict[bytes, tuple[int, ...]] = {}  # sizes of the inputs, 0 for the batch
+    constants: dict[bytes, Tensor] = {}
+    for encoded in graph["inputs"]:
+        values = _fields(encoded, NAMED, "an input")
+        rows[_define(types, values, FLOAT)] = _input_shape(values)
+    for encoded in graph["initializers"]:
+        values = _fields(encoded, TENSOR, "an initializer")
+        constants[_define(types, values, values.get("type", 0))] = _initializer(values)
+    nodes = [_node(encoded, types) for encoded in graph["nodes"]]
+    numbers, steps = _cost(nodes, constants, rows, 1)
+    if numbers > MAX_NUMBERS + 4 * largest or steps > MAX_STEPS:
+        raise _Unexpected(f"a row of {MAX_NUMBERS} numbers in {MAX_STEPS} steps", f"{numbers} in {steps}")
+    if _cost(nodes, constants, rows, MANY_ROWS)[0] > MANY_ROWS * numbers:
+        raise _Unexpected("tensors that grow with the batch", "some that grow faster")
 
 
-def _largest_size(operator: bytes, sizes: list[int], most: int) -> int:
-    """Upper bound of the numbers in an output, from those in the inputs; onnxruntime folds no more than `most`."""
-    if operator in KEEPING:
-        return min(max(sizes[0], 8), most)
-    if operator == b"Concat":
-        return min(sum(sizes), most)
-    return most if operator in GROWING or operator in (b"Conv", b"GRU") else min(math.prod(sizes), most)
+def _node(encoded: memoryview, types: dict[bytes, int]) -> _Node:
+    """A node whose operator, attributes and types are allowed; the types of its outputs are added."""
+    values = _fields(encoded, NODE, "a node")
+    operator = bytes(values.get("operator", b""))
+    _check_domain(values)
+    if operator not in OPERATORS:
+        raise _Unexpected("operators that ngs exports", operator)
+    attributes = _attributes(values, operator)
+    inputs = [bytes(name) for name in values["inputs"]]
+    for name in inputs:
+        if name and name not in types:
+            raise _Unexpected(f"{operator.decode()} of tensors that come before it", name)
+    given = [types[name] for name in inputs if name]
+    if not given or not inputs[0]:
+        raise _Unexpected(f"inputs of {operator.decode()}", "none")
+    type_ = given[operator == b"Where" and len(given) > 1]
+    if operator == b"Div" and type_ in (INT32, INT64):
+        raise _Unexpected("Div of floats", "integers")  # the smallest number by -1 ends the process
+    type_ = INT64 if operator == b"Shape" else BOOL if operator in COMPARISONS else type_
+    if operator == b"Cast":
+        type_ = attributes["to"]
+    outputs = [bytes(name) for name in values["outputs"]]
+    for name in outputs:
+        if name:
+            _define(types, {"name": name}, type_)
+    return _Node(operator, attributes, inputs, outputs)
+
+
+def _cost(
+    nodes: list[_Node], constants: dict[bytes, Tensor], rows: dict[bytes, tuple[int, ...]], batch: int
+) -> tuple[int, int]:  # fmt: skip
+    """Numbers in all that is computed from a batch of rows, and multiplications.
+
+    No tensor may be empty: in a GRU such a one ends the process.
+    """
+    tensors = {**constants, **{name: Tensor(tuple(size or batch for size in shape)) for name, shape in rows.items()}}
+    numbers = steps = 0
+    for operator, attributes, names, results in nodes:
+        inputs = [tensors.get(name) for name in names]
+        try:
+            outputs = outputs_of(operator, attributes, inputs, len(results))
+            steps += steps_of(operator, inputs, outputs)
+            for name, output in zip(results, outputs, strict=True):
+                check_size(output.shape)
+                numbers += math.prod(output.shape)
+                if name:
+                    tensors[name] = output
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            expected = f"{operator.decode()} of {error if isinstance(error, Misfit) else 'sizes that fit together'}"
+            raise _Unexpected(expected[:120], [tensor.shape if tensor else () for tensor in inputs][:4]) from error
+    return numbers, steps
+
+
+def _input_shape(values: dict[str, Any]) -> tuple[int, ...]:
+    empty = memoryview(b"")
+    tensor = _fields(_fields(values.get("type", empty), TYPE, "a type").get("tensor", empty), TENSOR_TYPE, "a type")
+    sizes = _fields(tensor.get("shape", empty), SHAPE, "a shape")["sizes"]
+    found = tuple(_fields(size, SIZE, "a size").get("size", 0) for size in sizes)
+    if tensor.get("type") != FLOAT or found[:1] != (0,) or not all(0 < size < 1 << 31 for size in found[1:]):
+        raise _Unexpected("inputs of floats, a batch first", found)
+    return found
 
 
 def _check_domain(values: dict[str, Any]) -> None:
@@ -176,39 +221,43 @@ def _define(types: dict[bytes, int], values: dict[str, Any], type_: int) -> byte
     return name
 
 
-def _check_initializer(values: dict[str, Any]) -> int:
-    """The count of numbers in it."""
+def _initializer(values: dict[str, Any]) -> Tensor:
     if values.get("type") not in ITEM_BYTES:
         raise _Unexpected("initializers of numbers", f"type {values.get('type')}")
-    count: int = math.prod(values["sizes"])
-    stored = len(values.get("content", b""))
-    if stored != count * ITEM_BYTES[values["type"]]:
-        raise _Unexpected(f"initializers of the sizes they name, {values['sizes']}", f"{stored} bytes")
-    return count
+    count, content = math.prod(values["sizes"]), values.get("content", b"")
+    if not count or len(content) != count * ITEM_BYTES[values["type"]]:
+        raise _Unexpected(f"initializers of the sizes they name, {values['sizes']}", f"{len(content)} bytes")
+    followed = values["type"] == INT64 and count <= FOLLOWED
+    numbers = np.frombuffer(content, dtype="<i8").reshape(values["sizes"]) if followed else None
+    return Tensor(tuple(values["sizes"]), numbers)
 
 
-def _check_attributes(node: dict[str, Any], operator: bytes) -> int:
-    """Returns the type that a Cast gives, else 0."""
-    to, names = 0, set()
+def _attributes(node: dict[str, Any], operator: bytes) -> dict[str, Any]:
+    """Values of whole numbers by name; all are checked."""
+    values: dict[str, Any] = {}
     for encoded in node["attributes"]:
         attribute = _fields(encoded, ATTRIBUTE, f"an attribute of {operator.decode()}")
         name = bytes(attribute.get("name", b""))
         key = VALUES.get(attribute.get("type", 0), "")
         others = [other for other in VALUES.values() if other != key and attribute.get(other)]
         value = attribute.get(key, 0 if key == "integer" else None)
-        if name not in ATTRIBUTES or name in names or value is None or others:
+        if name not in ATTRIBUTES or name.decode() in values or value is None or others:
             raise _Unexpected(f"attributes of {operator.decode()} that ngs exports", name)
-        names.add(name)
         allowed = ATTRIBUTES[name]
-        for item in value if key == "integers" else [bytes(value) if key == "text" else value]:
-            signed = item - (1 << 64) if isinstance(item, int) and item >> 63 else item
-            if allowed is None and key != "float" or allowed is not None and signed not in allowed:
-                found = signed if isinstance(signed, int) else bytes(signed)
-                raise _Unexpected(f"a {name.decode()} of {operator.decode()} that ngs exports", found)
-        to = value if name == b"to" else to
-    if operator == b"Cast" and not to:
+        items = [_signed(item) for item in value] if key == "integers" else [_signed(value)]
+        for item in items:
+            if allowed is None and key != "float" or allowed is not None and item not in allowed:
+                raise _Unexpected(f"a {name.decode()} of {operator.decode()} that ngs exports", item)
+        values[name.decode()] = items if key == "integers" else items[0]
+    if operator == b"Cast" and "to" not in values:
         raise _Unexpected("a type that Cast gives", "none")
-    return to
+    return values
+
+
+def _signed(value: int | memoryview) -> int | bytes:
+    if isinstance(value, int):
+        return value - (1 << 64) if value >> 63 else value
+    return bytes(value)
 
 
 def _fields(message: memoryview, schema: Schema, what: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.conftest import write_tiny
 from tests.mutations import Contents, every_operator, load, mutated, sealed, sound_bundle, unzipped, zipped
 
-from ngs.runtime import files, onnx_file
+from ngs.runtime import files, onnx_file, onnx_sizes
 from ngs.runtime.bundle import Bundle, make_session
 from ngs.runtime.manifest import BundleError
 from ngs.runtime.onnx_file import check_graph
@@ -155,6 +156,22 @@ def test_a_table_of_contents_that_is_too_large(sound: Contents, tmp_path: Path) 
             archive.writestr(zipfile.ZipInfo(name), b"")
             archive.getinfo(name).extra = struct.pack("<HH", 0x9999, 65000) + bytes(65000)
     refused(path, "at most 256 files, found a larger one")
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_entry_beyond_the_end(sound: Contents, tmp_path: Path, inside: bool) -> None:
+    """Of the bundle, or of an archive of arrays in it: at a place that no file has."""
+    archive = bytearray(sound["golden.npz"] if inside else zipped(sound))
+    table = archive.index(b"PK\1\2") if inside else archive.rindex(b"PK\1\2")
+    name, end = int.from_bytes(archive[table + 28 : table + 30], "little"), len(archive) - 22
+    far = struct.pack("<HHQ", 1, 8, (1 << 64) - 1)
+    archive[end + 12 : end + 16] = (int.from_bytes(archive[end + 12 : end + 16], "little") + len(far)).to_bytes(
+        4, "little"
+    )
+    archive[table + 46 + name : table + 46 + name] = far
+    archive[table + 30 : table + 32], archive[table + 42 : table + 46] = len(far).to_bytes(2, "little"), b"\xff" * 4
+    content = zipped(sealed({**sound, "golden.npz": bytes(archive)})) if inside else bytes(archive)
+    refused(written(tmp_path, content), "golden.npz is not an archive" if inside else "synthesis.onnx cannot be read")
 
 
 def test_what_is_around_an_archive(sound: Contents, tmp_path: Path) -> None:
@@ -314,7 +331,7 @@ def test_arrays_of_too_much(sound: Contents, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.zeros((300, 256), np.float32), "of encoder: expected grain of up to 256 rows|expected grain"),
+        (np.zeros((300, 256), np.float32), "of encoder: expected grain of up to 16 rows|expected grain"),
         (np.zeros((2, 255), np.float32), r"expected grain .*found \(2, 255\)"),
         (np.zeros((2, 256), np.float16), "expected grain .*float16"),
         (np.float32(0), r"expected grain .*found \(\)"),
@@ -331,7 +348,7 @@ def test_golden_vectors_of_too_many_rows(sound: Contents, tmp_path: Path) -> Non
     for name in ("encoder/grain", "encoder/mean", "encoder/log_variance"):
         values = np.load(io.BytesIO(arrays[f"{name}.npy"]))
         arrays[f"{name}.npy"] = array(np.resize(values, (257, values.shape[1])))
-    refused(written(tmp_path, zipped(sealed({**sound, "golden.npz": zipped(arrays)}))), r"256 rows.*found \(257")
+    refused(written(tmp_path, zipped(sealed({**sound, "golden.npz": zipped(arrays)}))), r"16 rows.*found \(257")
 
 
 # Graphs
@@ -540,8 +557,18 @@ def bombs() -> Iterator[tuple[str, onnx.ModelProto]]:
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _ in bombs()])
-def test_small_graphs_that_would_fill_the_memory(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_small_graphs_that_would_fill_the_memory(kind: str) -> None:
+    with pytest.raises(BundleError, match="a.onnx: expected .*(a row of|dimensions)"):
+        check_graph(dict(bombs())[kind].SerializeToString(), "a.onnx")
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in bombs()])
+def test_onnxruntime_itself_is_bounded(
+    kind: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    """Were the check above blind, memory would still have an end, when a graph is loaded and when it runs."""
     resource = pytest.importorskip("resource")
+    monkeypatch.setattr("ngs.runtime.bundle.check_graph", lambda model, file: None)
     proto = dict(bombs())[kind]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     session = make_session(proto.SerializeToString(), "cpu", 1, "a.onnx")
@@ -551,15 +578,88 @@ def test_small_graphs_that_would_fill_the_memory(kind: str, capfd: pytest.Captur
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("operator", ["Mul", "MatMul"])
-def test_constants_that_unfold(operator: str) -> None:
-    """More nodes than would be worth storing, each of a size that onnxruntime would fold."""
-    rows = np.ones((1 << 10, 1 << 10), np.float32)
-    many = [node(operator, ["a", "a"], [f"n{index}"]) for index in range(1000)]
-    proto = model(*many, node("Add", ["x", "n0"], ["n"]), node("Gather", ["n", "i"], ["y"], axis=1), a=rows,
-                  i=np.int64([0, 1, 2, 3]))  # fmt: skip
-    with pytest.raises(BundleError, match="constants that are stored, found constants that unfold to"):
+def test_a_graph_that_takes_too_long() -> None:
+    square = np.ones((1 << 10, 1 << 10), np.float32)
+    many = [node("MatMul", [f"n{n}" if n else "a", "a"], [f"n{n + 1}"]) for n in range(5)]
+    pick = [node("Gather", ["n5", "i"], ["n"], axis=1), node("ReduceMax", ["n"], ["m"]), node("Add", ["m", "x"], ["y"])]
+    check_graph(
+        model(*many[:1], node("Identity", ["n1"], ["n5"]), *pick, a=square, i=np.int64([0])).SerializeToString(), ""
+    )
+    with pytest.raises(BundleError, match="a row of .* steps, found [0-9]* in 5[0-9]*:"):
+        check_graph(model(*many, *pick, a=square, i=np.int64([0])).SerializeToString(), "a.onnx")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        (
+            [node("Slice", ["x", "one", "four", "zero"], ["y"])],
+            "Slice of tensors of up to 8 dimensions .*none of them empty",
+        ),
+        ([node("Slice", ["x", "four", "four", "one"], ["y"])], "none of them empty"),
+        ([node("Split", ["x", "parts"], ["y", "z"], axis=1)], "none of them empty"),
+        ([node("Expand", ["x", "zeros"], ["y"])], "sizes that are alike or 1"),
+        ([node("Pad", ["x", "cut"], ["y"])], "none of them empty"),
+        ([node("Shape", ["x"], ["s"], start=1, end=1)], "none of them empty"),
+        ([node("Cast", ["x"], ["i"], to=7), node("Expand", ["a", "i"], ["y"])], "sizes that are known before it runs"),
+        ([node("MatMul", ["x", "a"], ["y"])], "MatMul of matrices that fit together"),
+        ([node("Reshape", ["x", "five"], ["y"])], "Reshape of as many numbers as before"),
+        ([node("Transpose", ["x"], ["y"], perm=[0, 0])], "Transpose of a permutation"),
+        ([node("Split", ["x", "five"], ["y"], axis=1)], "Split of parts of a whole"),
+        ([node("GRU", ["x", "a", "a"], ["y"])], "GRU of sizes that fit together"),
+        ([node("Reshape", ["x", ""], ["y"])], "Reshape of sizes that are known before it runs"),
+        ([node("Squeeze", ["x", "one"], ["y"])], "Squeeze of dimensions of 1"),
+        ([node("Pad", ["x", "one"], ["y"])], "Pad of pads of every dimension"),
+        ([node("Gather", ["x"], ["y"])], "Gather of sizes that fit together"),
+        ([node("Unsqueeze", ["x", "many"], ["y"])], "up to 8 dimensions"),
+        ([node("Transpose", ["x"], ["t"]), node("MatMul", ["x", "t"], ["y"])], "tensors that grow with the batch"),
+    ],
+)
+def test_sizes_that_do_not_fit(nodes: list[onnx.NodeProto], message: str) -> None:
+    numbers = {
+        "zero": [0],
+        "one": [1],
+        "four": [4],
+        "five": [5],
+        "parts": [4, 0],
+        "zeros": [0, 4],
+        "cut": [0, 0, 0, -4],
+    }
+    numbers["many"] = list(range(2, 9))
+    constants: dict[str, Any] = {name: np.int64(values) for name, values in numbers.items()}
+    proto = model(*nodes, node("Identity", ["x"], ["w"]), a=np.ones((3, 1), np.float32), **constants)
+    with pytest.raises(BundleError, match=f"a.onnx: expected .*{message}"):
         check_graph(proto.SerializeToString(), "a.onnx")
+
+
+@pytest.mark.parametrize("name", ["operators", "decoder", "synthesis", "embedding_encoder", "embedding_decoder"])
+@pytest.mark.parametrize("rows", [1, onnx_file.MANY_ROWS])
+def test_sizes_are_those_of_onnxruntime(
+    sound: Contents, monkeypatch: pytest.MonkeyPatch, name: str, rows: int
+) -> None:  # fmt: skip
+    found: list[tuple[int, ...]] = []
+
+    def recorded(*arguments: Any) -> list[onnx_sizes.Tensor]:
+        outputs = onnx_sizes.outputs_of(*arguments)
+        found.extend(output.shape for output in outputs)
+        return outputs
+
+    monkeypatch.setattr(onnx_file, "outputs_of", recorded)
+    check_graph(sound[f"{name}.onnx"], "a.onnx")
+    found = found[: len(found) // 2] if rows == 1 else found[len(found) // 2 :]
+    proto = onnx.load_from_string(sound[f"{name}.onnx"])
+    names = [output for entry in proto.graph.node for output in entry.output]
+    del proto.graph.output[:]
+    proto.graph.output.extend(onnx.ValueInfoProto(name=output) for output in names)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    inputs = {tensor.name: np.zeros((rows, *tensor.shape[1:]), np.float32) for tensor in session.get_inputs()}
+    shapes = [output.shape for output in session.run(None, inputs)]
+    assert dict(zip(names, found, strict=True)) == dict(zip(names, shapes, strict=True))
+
+
+def test_an_empty_batch_is_not_run(tiny_bundle: Path) -> None:
+    with pytest.raises(BundleError, match="encoder cannot be run .an input is empty"):
+        Bundle.open(tiny_bundle, "cpu").run("encoder", grain=np.zeros((0, 256), np.float32))
 
 
 def with_graph(sound: Contents, proto: onnx.ModelProto) -> bytes:
@@ -585,9 +685,11 @@ def with_graph(sound: Contents, proto: onnx.ModelProto) -> bytes:
     ],
 )
 def test_outputs_that_were_not_promised(
-    sound: Contents, tmp_path: Path, nodes: list[onnx.NodeProto], message: str, capfd: pytest.CaptureFixture[str]
+    sound: Contents, tmp_path: Path, nodes: list[onnx.NodeProto], message: str, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """Sizes come from where onnxruntime does not see them before it runs."""
+    """What onnxruntime does not see before it runs."""
+    monkeypatch.setattr("ngs.runtime.bundle.check_graph", lambda model, file: None)
     numbers = {"i": 1, "two": 2, "zero": 0, "four": 4, "huge": 1 << 40}
     constants: dict[str, Any] = {name: np.int64([number]) for name, number in numbers.items()}
     constants |= {"a": np.zeros(1, np.float32), "b": np.ones((1, 4), np.float32)}
