@@ -163,8 +163,10 @@ def _shapes(
         return [tuple(first[i] for i in perm)]
     if operator == b"Unsqueeze":
         axes = _numbers(inputs, 1)
-        sizes = iter(first)
         new = {axis % (rank + len(axes)) for axis in axes}
+        if len(new) != len(axes):
+            raise Misfit("new dimensions, each once")
+        sizes = iter(first)
         return [tuple(1 if i in new else next(sizes) for i in range(rank + len(new)))]
     return [_broadcast(*shapes)]  # all others are elementwise
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -185,6 +186,8 @@ def noise(content: bytes, random: Random) -> bytes:
 
 def directory(archive: bytes, random: Random) -> bytes:
     """Fields of a zip archive's headers set to numbers at the edges."""
+    if random.randrange(8) == 0:
+        return beyond(archive, random.choice(NUMBERS))
     data = bytearray(archive)
     signature = random.choice((b"PK\1\2", b"PK\1\2", b"PK\1\2", b"PK\3\4", b"PK\5\6"))
     at = random.choice([match.start() for match in re.finditer(re.escape(signature), data)])
@@ -193,6 +196,18 @@ def directory(archive: bytes, random: Random) -> bytes:
         place = at + random.randrange(4, 60 if signature == b"PK\1\2" else 40 if signature == b"PK\3\4" else 22)
         data[place : place + size] = (random.choice(NUMBERS) % (1 << 8 * size)).to_bytes(size, "little")
     return bytes(data[: len(archive)])
+
+
+def beyond(archive: bytes, place: int) -> bytes:
+    """The last entry of a zip archive said to be at a place for which 32 bits do not suffice."""
+    data, table = bytearray(archive), archive.rindex(b"PK\1\2")
+    far = struct.pack("<HHQ", 1, 8, place)
+    name = table + 46 + int.from_bytes(data[table + 28 : table + 30], "little")
+    data[table + 30 : table + 32], data[table + 42 : table + 46] = len(far).to_bytes(2, "little"), b"\xff" * 4
+    size = len(data) - 10
+    data[size : size + 4] = (int.from_bytes(data[size : size + 4], "little") + len(far)).to_bytes(4, "little")
+    data[name:name] = far
+    return bytes(data)
 
 
 def manifest(content: bytes, random: Random) -> bytes:
@@ -264,7 +279,7 @@ def _change(field: list[Any], random: Random) -> None:
     if isinstance(value, int):
         field[3] = random.choice((*NUMBERS, value + 1, value - 1)) % (1 << 64)
     elif isinstance(value, bytes):
-        words = [*OPERATORS, *ATTRIBUTES, b"", b"x", b"Loop", b"\xff" * 300]
+        words = [*sorted(OPERATORS), *ATTRIBUTES, b"", b"x", b"Loop", b"\xff" * 300]
         if field[2] == "tensor" and len(value) % 8 == 0 and 0 < len(value) <= 64:
             at = random.randrange(0, len(value), 8)
             field[3] = value[:at] + random.choice(NUMBERS).to_bytes(8, "little") + value[at + 8 :]
