@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import io
-import json
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.excitation import HAS_FFT32, Filling
-from ngs.runtime.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, BundleError, GraphSpec, Manifest
+from ngs.runtime.files import MAX_ARRAYS_BYTES, Files, read_arrays, reason
+from ngs.runtime.manifest import MAX_MANIFEST_BYTES, BundleError, GraphSpec, Manifest, read_manifest
+from ngs.runtime.onnx_file import MAX_GRAPH_BYTES, check_graph, largest_constant
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -27,7 +25,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 NO_FOLDER = "/nonexistent"
-UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError)  # of a damaged archive
+MAX_MEMORY_BYTES = 2 << 30  # that all graphs of a process may hold, weights apart
+MAX_GOLDEN_ROWS = 16
 TOLERANCE = 1e-4  # largest error of a graph against its golden vectors
 # along directions that hardly a sound takes the prior's inverse magnifies rounding errors ten times and more
 MAGNIFICATION = {"embedding_encoder": 10.0}
@@ -36,10 +35,11 @@ MAGNIFICATION = {"embedding_encoder": 10.0}
 class Bundle:
     """An opened bundle. Sessions are made when a graph is first run, after its hash and signature were checked.
 
-    Nothing in a bundle is trusted: names stay inside it, sizes are capped, archives hold no pickles.
+    Nothing in a bundle is trusted: names stay inside it, sizes are capped, archives hold no pickles, graphs do no more
+    than those that `ngs export` writes.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, files: _Files, provider: str, threads: int) -> None:
+    def __init__(self, path: Path, manifest: Manifest, files: Files, provider: str, threads: int) -> None:
         self.path, self.manifest, self.provider, self.threads = path, manifest, provider, threads
         self._files = files
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
@@ -54,13 +54,10 @@ class Bundle:
         if provider not in ("auto", *PROVIDERS):
             raise ValueError(f"There is no provider {provider!r}; known: auto, cpu, cuda")
         path = shipped() if path is None else Path(path)
-        files = _Files(path)
+        files = Files(path)
+        content = files.read("manifest.json", MAX_MANIFEST_BYTES)
         try:
-            document = json.loads(files.read("manifest.json", MAX_MANIFEST_BYTES))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise BundleError(f"{path}: manifest.json is not JSON ({error})") from error
-        try:
-            manifest = Manifest.from_dict(document)
+            manifest = read_manifest(content)
         except BundleError as error:
             raise BundleError(f"{path}: {error}") from error
         for group in (manifest.graphs, manifest.files):
@@ -71,13 +68,15 @@ class Bundle:
     def run(self, graph: str, **inputs: Array) -> tuple[Array, ...]:
         """Run a graph on float32 inputs by name; returns its outputs in the order of the manifest.
 
-        Raises BundleError where the graph fails or its outputs are not of the shapes it promised.
+        Raises BundleError where the graph fails or its outputs are not numbers of the shapes it promised.
         """
         session = self.session(graph)
+        if not all(value.size for value in inputs.values()):  # onnxruntime's GRU would end the process
+            raise BundleError(f"{self.path}: {graph} cannot be run (an input is empty)")
         try:
             values: Any = session.run(None, inputs)
         except Exception as error:  # onnxruntime's own exceptions share no base class
-            raise BundleError(f"{self.path}: {graph} cannot be run ({str(error).splitlines()[0]})") from error
+            raise BundleError(f"{self.path}: {graph} cannot be run ({reason(error)})") from error
         outputs: tuple[Array, ...] = tuple(values)
         batch = len(next(iter(inputs.values())))
         for spec, output in zip(self.manifest.graphs[graph].outputs, outputs, strict=True):
@@ -85,6 +84,8 @@ class Bundle:
                 raise BundleError(
                     f"{self.path}: {graph} gave {spec.name} {output.shape}, expected {(batch, *spec.shape[1:])}"
                 )
+            if not np.isfinite(output).all():
+                raise BundleError(f"{self.path}: {graph} gave {spec.name} that is not finite: export the run anew")
         return outputs
 
     def session(self, graph: str) -> onnxruntime.InferenceSession:
@@ -107,9 +108,12 @@ class Bundle:
 
     def _made(self, graph: str, captured: bool = False) -> onnxruntime.InferenceSession:
         spec = self.manifest.graphs[graph]
-        content = self._verified(spec.file, spec.sha256)
-        session = make_session(content, self.provider, self.threads, spec.file, captured)
-        _check_signature(session, spec)
+        content = self._verified(spec.file, spec.sha256, MAX_GRAPH_BYTES)
+        try:
+            session = make_session(content, self.provider, self.threads, spec.file, captured)
+            _check_signature(session, spec)
+        except BundleError as error:
+            raise BundleError(f"{self.path}: {error}") from error
         return session
 
     def condition(self, choices: Mapping[str, str] | str) -> Array:
@@ -141,7 +145,10 @@ class Bundle:
         arrays = self._archive("latent_map")
         z, e = self.manifest.latent_size, self.manifest.embedding_size
         columns = len(self.manifest.conditions)
-        k, n, m = (len(arrays[name]) if name in arrays else -1 for name in ("components", "points", "embeddings"))
+        k, n, m = (
+            arrays[name].shape[0] if name in arrays and arrays[name].ndim else -1
+            for name in ("components", "points", "embeddings")
+        )
         expected = {
             "mean": (z,), "components": (k, z), "explained_variance": (k,), "low": (k,), "high": (k,),
             "points": (n, z), "labels": (n, columns), "embeddings": (m, e), "embedding_labels": (m, columns),
@@ -150,16 +157,16 @@ class Bundle:
             if name not in arrays or arrays[name].shape != shape or min(k, n, m) < 1:
                 found = arrays[name].shape if name in arrays else "missing"
                 raise BundleError(f"{self.path}: latent_map {name} is {found}, expected {shape}")
-            if arrays[name].dtype.kind not in "fi":
-                raise BundleError(f"{self.path}: latent_map {name} holds {arrays[name].dtype}, expected numbers")
+            if arrays[name].dtype.kind != ("i" if "labels" in name else "f"):
+                raise BundleError(f"{self.path}: latent_map {name} holds {arrays[name].dtype}, expected other numbers")
             if not np.isfinite(arrays[name]).all():
                 raise BundleError(f"{self.path}: latent_map {name} holds NaN or infinite values")
         classes = [len(condition.classes) for condition in self.manifest.conditions]
         for name in ("labels", "embedding_labels"):
             labels = arrays[name]
-            if labels.dtype.kind != "i" or labels.min() < -1 or (labels.max(axis=0) >= classes).any():
+            if labels.min() < -1 or (labels.max(axis=0) >= classes).any():
                 raise BundleError(f"{self.path}: latent_map {name} holds others than the classes of the manifest")
-        return {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in arrays.items()}
+        return {name: arrays[name] if "labels" in name else arrays[name].astype(np.float32) for name in expected}
 
     @cached_property
     def latent_spread(self) -> Array:
@@ -201,17 +208,23 @@ class Bundle:
                 raise BundleError(f"{self.path}: the golden vectors lack {error}") from error
             if not all(array.size for array in (*inputs.values(), *expected)):
                 raise BundleError(f"{self.path}: the golden vectors of {name} are empty")
+            rows = len(expected[0]) if expected[0].ndim else 0
+            for spec, array in zip((*graph.inputs, *graph.outputs), (*inputs.values(), *expected), strict=True):
+                if array.dtype != spec.dtype or array.shape != (rows, *spec.shape[1:]) or rows > MAX_GOLDEN_ROWS:
+                    raise BundleError(
+                        f"{self.path}: the golden vectors of {name}: expected {spec.name} of up to {MAX_GOLDEN_ROWS} "
+                        f"rows of {spec.shape[1:]}, {spec.dtype}, found {array.shape}, {array.dtype}"
+                    )
             outputs = self.run(name, **inputs)
-            if any(ours.shape != theirs.shape for ours, theirs in zip(outputs, expected, strict=True)):
-                raise BundleError(f"{self.path}: golden vectors of {name} have other shapes than its outputs")
-            errors[name] = max(
-                float(np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max()) / MAGNIFICATION.get(name, 1.0))
-                for ours, theirs in zip(outputs, expected, strict=True)
-            )
+            with np.errstate(all="ignore"):  # vectors that are not finite give NaN
+                errors[name] = max(
+                    float(np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max()) / MAGNIFICATION.get(name, 1.0))
+                    for ours, theirs in zip(outputs, expected, strict=True)
+                )
         return errors
 
-    def _verified(self, file: str, sha256: str) -> bytes:
-        content = self._files.read(file, MAX_FILE_BYTES)
+    def _verified(self, file: str, sha256: str, most: int) -> bytes:
+        content = self._files.read(file, most)
         found = hashlib.sha256(content).hexdigest()
         if found != sha256:
             raise BundleError(
@@ -222,17 +235,8 @@ class Bundle:
 
     def _archive(self, name: str) -> dict[str, NDArray[Any]]:
         spec = self.manifest.files[name]
-        content = self._verified(spec.file, spec.sha256)
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
-                    raise BundleError(f"{self.path}: {spec.file} unpacks to more than {MAX_FILE_BYTES >> 20} MiB")
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return {key: arrays[key] for key in arrays.files}
-        except (*UNREADABLE, KeyError, MemoryError) as error:
-            if isinstance(error, BundleError):
-                raise
-            raise BundleError(f"{self.path}: {spec.file} is not an archive of plain arrays ({error})") from error
+        content = self._verified(spec.file, spec.sha256, MAX_ARRAYS_BYTES)
+        return read_arrays(content, f"{self.path}: {spec.file}")
 
 
 def shipped() -> Path:
@@ -243,95 +247,65 @@ def shipped() -> Path:
     return path
 
 
-class _Files:
-    """Reads files by name out of a folder or an archive, never outside and never more than a cap."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.archive: zipfile.ZipFile | None = None
-        if path.is_dir():
-            return
-        if not path.exists():
-            raise BundleError(f"{path} does not exist: name a bundle that `ngs export` wrote")
-        try:
-            self.archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise BundleError(
-                f"{path} is not a bundle: neither a folder nor a whole zip archive; if it was one, copy it again"
-            ) from error
-
-    def check(self, name: str) -> None:
-        """Raise BundleError when there is no such plain file."""
-        self._size(name)
-
-    def read(self, name: str, most: int) -> bytes:
-        size = self._size(name)
-        if size > most:
-            raise BundleError(f"{self.path}: {name} has {size} bytes, more than the {most} that are allowed")
-        try:
-            if self.archive:
-                with self.archive.open(name) as file:
-                    content = file.read(most + 1)
-            else:
-                content = (self.path / name).read_bytes()
-        except UNREADABLE as error:
-            raise BundleError(f"{self.path}: {name} cannot be read ({error})") from error
-        if len(content) != size:
-            raise BundleError(f"{self.path}: {name} has {len(content)} bytes, expected {size}")
-        return content
-
-    def _size(self, name: str) -> int:
-        if self.archive:
-            try:
-                return self.archive.getinfo(name).file_size
-            except KeyError as error:
-                raise BundleError(f"{self.path}: {name} is missing") from error
-        file = self.path / name
-        if not file.is_file() or file.is_symlink():
-            raise BundleError(f"{self.path}: {name} is missing" + (" (a link)" if file.is_symlink() else ""))
-        return file.stat().st_size
-
-
 def make_session(
     model: bytes, provider: str, threads: int, name: str, captured: bool = False
 ) -> onnxruntime.InferenceSession:
-    """An onnxruntime session that does not spin and keeps quiet; `captured`: as a CUDA graph.
+    """An onnxruntime session that does not spin, keeps quiet and within bounds of memory; `captured`: as a CUDA graph.
 
-    Raises BundleError for a graph it cannot load.
+    Raises BundleError for a graph that `ngs export` would not write or onnxruntime cannot load.
     """
     import onnxruntime
 
+    check_graph(model, name)
+    _bound_memory()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised as well
+    options.log_severity_level = 4  # what fails is raised as well
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # subnormal numbers make an audio thread stall
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     # weights are inside the graph: one that names files would have them looked for in the current folder
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
-    cuda = (PROVIDERS["cuda"], {"enable_cuda_graph": "1"} if captured else {})
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry(
+        "optimization.constant_folding_max_output_size_in_bytes", str(largest_constant(model))
+    )
+    cuda = (PROVIDERS["cuda"], {"gpu_mem_limit": str(MAX_MEMORY_BYTES), "enable_cuda_graph": str(int(captured))})
     providers = [cuda, PROVIDERS["cpu"]] if provider == "cuda" else [PROVIDERS["cpu"]]
     try:
-        return onnxruntime.InferenceSession(model, options, providers=providers)
+        # where CUDA fails onnxruntime prints so and tries the CPU; on the CPU there is nothing else to try
+        return onnxruntime.InferenceSession(model, options, providers, enable_fallback=int(provider == "cuda"))
     except Exception as error:  # onnxruntime's own exceptions share no base class
-        raise BundleError(f"{name} is not a graph that onnxruntime can load ({str(error).splitlines()[0]})") from error
+        raise BundleError(f"{name} is not a graph that onnxruntime can load ({reason(error)})") from error
 
 
-def signature(values: Iterable[Any]) -> list[tuple[str, str, tuple[int | str, ...]]]:
-    """(name, dtype, shape) of a session's inputs or outputs; a dynamic dimension is "batch"."""
+@cache
+def _bound_memory() -> None:
+    """One arena for the tensors of all sessions, which refuses to grow without end."""
+    import onnxruntime as ort
+
+    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg({"max_mem": MAX_MEMORY_BYTES}))
+
+
+def signature(values: Iterable[Any], file: str) -> list[tuple[str, str, tuple[int | str, ...]]]:
+    """(name, dtype, shape) of a session's inputs or outputs; a dynamic dimension is "batch". Raises BundleError."""
     dtypes = {"tensor(float)": "float32"}
-    return [
-        (value.name, dtypes.get(value.type, str(value.type)),
-         tuple(size if isinstance(size, int) else "batch" for size in value.shape))
-        for value in values
-    ]  # fmt: skip
+    try:
+        return [
+            (value.name, dtypes.get(value.type, str(value.type)),
+             tuple(size if isinstance(size, int) else "batch" for size in value.shape))
+            for value in values
+        ]  # fmt: skip
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{file}: names of inputs and outputs are not text ({reason(error)})") from error
 
 
 def _check_signature(session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
     for kind, found, specs in (
-        ("inputs", signature(session.get_inputs()), spec.inputs),
-        ("outputs", signature(session.get_outputs()), spec.outputs),
+        ("inputs", signature(session.get_inputs(), spec.file), spec.inputs),
+        ("outputs", signature(session.get_outputs(), spec.file), spec.outputs),
     ):
         expected = [(tensor.name, tensor.dtype, tensor.shape) for tensor in specs]
         if found != expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -187,6 +188,32 @@ class Manifest:
         return _integer(found, f"graphs.{graph}.{name}.shape", low, high)
 
 
+def read_manifest(content: bytes) -> Manifest:
+    """The manifest in a file of JSON. Raises BundleError."""
+    try:
+        document = json.loads(content.decode(), object_pairs_hook=_members, parse_constant=_no_number)
+        return Manifest.from_dict(document)
+    except BundleError:
+        raise
+    except RecursionError as error:
+        raise BundleError("manifest.json is nested too deeply") from error
+    except ValueError as error:  # not UTF-8, not JSON, or a number of thousands of digits
+        raise BundleError(f"manifest.json is not JSON ({error})") from error
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _wrong("content", "each name once", f"{ascii(twice)} twice")
+    return members
+
+
+def _no_number(name: str) -> None:
+    raise _wrong("content", "numbers", name)
+
+
 def check_model_card(value: object) -> dict[str, str]:
     """Printable text by printable names, or BundleError."""
     return {
@@ -217,9 +244,11 @@ def _wrong(field: str, expected: object, found: object) -> BundleError:
     return BundleError(f"manifest.json: {field}: expected {expected}, found {text}")
 
 
-def _object(value: object, field: str) -> dict[str, Any]:
+def _object(value: object, field: str, most: int = 256) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _wrong(field, "an object", value)
+    if len(value) > most:
+        raise _wrong(field, f"at most {most} entries", len(value))
     return value
 
 
@@ -304,6 +333,8 @@ def _conditions(value: object) -> tuple[Condition, ...]:
 
 
 def _distinct(names: tuple[str, ...], field: str) -> None:
-    for index, name in enumerate(names):
-        if name in names[:index]:
+    seen = set()
+    for name in names:
+        if name in seen:
             raise _wrong(field, "distinct names", f"{name} twice")
+        seen.add(name)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.bundle import TOLERANCE, Bundle, make_session, signature
+from ngs.runtime.files import Files
 from ngs.runtime.manifest import BundleError, FileSpec, GraphSpec, Manifest, TensorSpec
 
 
@@ -75,12 +76,9 @@ def check_target(path: Path) -> None:
 
 def _is_bundle(path: Path) -> bool:
     """Whether a folder or archive holds a manifest, graphs and arrays and nothing else: what may be replaced."""
-    if path.is_dir():
-        names = [entry.name for entry in path.iterdir()]
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    else:
+    try:
+        names = Files(path).names()
+    except BundleError:
         return False
     return "manifest.json" in names and all(
         name == "manifest.json" or name.endswith((".onnx", ".npz")) for name in names
@@ -112,7 +110,7 @@ def _writable(folder: Path) -> Path:
 def _graph_spec(file: str, model: bytes) -> GraphSpec:
     session = make_session(model, "cpu", 1, file)
     inputs, outputs = (
-        tuple(TensorSpec(*values) for values in signature(side))
+        tuple(TensorSpec(*values) for values in signature(side, file))
         for side in (session.get_inputs(), session.get_outputs())
     )
     following = {tensor.name for tensor in outputs}

@@ -148,8 +148,8 @@ def test_options_of_sessions(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch)
     import onnxruntime
 
     made = []
-    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda model, options, providers: made.append(options))
-    make_session(b"", "cpu", 1, "")
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda model, options, *others, **more: made.append(options))
+    make_session((tiny_bundle / "encoder.onnx").read_bytes(), "cpu", 1, "")
     for name, value, _ in rows("onnxruntime"):
         key = name.strip("`")
         if key.startswith("session."):
@@ -228,7 +228,8 @@ def test_rows_do_not_mix_and_starts_need_no_states(exported_bundle: Path) -> Non
                    if name in inputs}  # fmt: skip
         if "hidden" in inputs:
             inputs["hidden"] = np.where(inputs["step"] == 0, np.float32(np.nan), inputs["hidden"])
-        for found, wanted in zip(bundle.run(graph, **inputs), whole, strict=True):
+        outputs = bundle.session(graph).run(None, inputs)  # `Bundle.run` refuses NaN
+        for found, wanted in zip(outputs, whole, strict=True):
             np.testing.assert_allclose(found[[0, 2]], wanted[[0, 2]], atol=1e-6)
 
 
