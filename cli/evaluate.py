@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ngs.cli.parameters import BUNDLE
+from ngs.cli.parameters import BUNDLE, Number
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 SOUND = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -23,7 +23,7 @@ SOUND = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--train", "training", type=FOLDER, help="Folder of training sounds; all of DATA is measured.")
 @click.option("--labels", type=SOUND, help="CSV with more conditions.  [default: DATA/labels.csv, the run's]")
 @click.option("--samples", default=32, show_default=True, type=click.IntRange(0, 10000), help="Sounds a class, or 0.")
-@click.option("--temperature", default=0.7, show_default=True, type=click.FloatRange(0, 10), help="Of the samples.")
+@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10), help="Of the samples.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides everything random.")
 @click.option("--limit", type=click.IntRange(1), help="Files a class, for large libraries.")
 @click.option("--pair", "pairs", nargs=2, multiple=True, type=SOUND, metavar="INPUT OUTPUT",

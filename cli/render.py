@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ngs.cli.parameters import BUNDLE
+from ngs.cli.parameters import BUNDLE, Number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -213,7 +213,7 @@ def resynth(job: Job, file: Path) -> None:
 
 @form
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100000), help="How many sounds.")
-@click.option("--temperature", default=0.7, show_default=True, type=click.FloatRange(0, 10),
+@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10),
               help="0: the most typical sound; 1: as varied as what was learnt; more: stranger.")  # fmt: skip
 def sample(job: Job, count: int, temperature: float) -> None:
     """Draw new sounds. Without --class each sound has one drawn by the seed; so has what else is left open, as some
@@ -249,7 +249,7 @@ def sample(job: Job, count: int, temperature: float) -> None:
 
 @form
 @click.option("--kind", default="linear", show_default=True, help="linear, back-and-forth, circle, spiral or walk.")
-@click.option("--seconds", default=4.0, show_default=True, type=click.FloatRange(0, 3600, min_open=True))
+@click.option("--seconds", default=4.0, show_default=True, type=Number(0, 3600, min_open=True))
 def path(job: Job, kind: str, seconds: float) -> None:
     """Follow a path through the grains of the sounds learnt; the seed decides which.
 
@@ -303,9 +303,9 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
 @form
 @click.option("--pattern", default=BUILT_IN[0], show_default=True, metavar="NAME|FILE",
               help=f"A text file, or one of {', '.join(BUILT_IN)}.")  # fmt: skip
-@click.option("--bpm", default=120.0, show_default=True, type=click.FloatRange(20, 400), help="Beats a minute.")
+@click.option("--bpm", default=120.0, show_default=True, type=Number(20, 400), help="Beats a minute.")
 @click.option("--bars", default=2, show_default=True, type=click.IntRange(1, 256), help="Bars of 16 steps.")
-@click.option("--temperature", default=0.7, show_default=True, type=click.FloatRange(0, 10), help="As of `sample`.")
+@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10), help="As of `sample`.")
 def loop(job: Job, pattern: str, bpm: float, bars: int, temperature: float) -> None:
     """Play a drum pattern with a fresh hit at every step. The file is exactly that many bars long.
 
