@@ -271,7 +271,10 @@ def make_session(
     options.add_session_config_entry(
         "optimization.constant_folding_max_output_size_in_bytes", str(largest_constant(model))
     )
-    cuda = (PROVIDERS["cuda"], {"gpu_mem_limit": str(MAX_MEMORY_BYTES), "enable_cuda_graph": str(int(captured))})
+    cuda = (
+        PROVIDERS["cuda"],
+        {"gpu_mem_limit": str(MAX_MEMORY_BYTES), "use_tf32": "0", "enable_cuda_graph": str(int(captured))},
+    )
     providers = [cuda, PROVIDERS["cpu"]] if provider == "cuda" else [PROVIDERS["cpu"]]
     try:
         # where CUDA fails onnxruntime prints so and tries the CPU; on the CPU there is nothing else to try
