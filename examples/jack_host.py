@@ -3,25 +3,35 @@
 python examples/jack_host.py [BUNDLE] [--demo SECONDS] [--ahead FRAMES] [--stats FILE.json] [--record FILE.wav]
 
 It reads commands, one a line: a class is a note ("Kick"), at a gain if you like ("Snare 0.5"); "swap OTHER.ngs" changes
-the bundle while it plays; "stats"; "quit". --demo plays at random. Needs a JACK server, and: pip install JACK-Client
+the bundle while it plays; "stats"; "quit"; "help". MIDI notes play as well: 36 is the first class. --demo plays at
+random. Needs a JACK server (PipeWire has one), and: pip install JACK-Client
 """
 
 import argparse
 import json
 import random
+import signal
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import numpy as np
-import soundfile
+try:
+    import numpy as np
+    import soundfile
 
-from ngs.runtime import Bundle, Engine, EngineBusy, Note
+    from ngs.runtime import CONTROLS, Bundle, Engine, EngineBusy, Note
+except KeyboardInterrupt:  # they take a moment
+    sys.exit(130)
 
 MOST_FRAMES = 8192  # that JACK asks for at once
+FIRST_KEY = 36  # the MIDI note of the first class
+NOTE_ON = 0x90  # on MIDI channel 1; the lower half of the byte is the channel
+REMEMBERED = 256  # notes, the last ones
+COMMANDS = "CLASS [GAIN], swap PATH, stats, quit, help"
 NO_SERVER = "No JACK server is running: start one, jackd -d alsa, or jackd -d dummy where there is no sound card"
 
 
@@ -33,17 +43,18 @@ class Host:
         self.rate, self.frames = client.samplerate, client.blocksize
         self.engine = Engine(bundle, self.rate, ahead=ahead or 2 * self.frames + 512)
         self.outputs = [client.outports.register(name) for name in ("left", "right")]
+        self.midi = client.midi_inports.register("midi")
         self.block = np.zeros((2, MOST_FRAMES), np.float32)
         self.tape = np.full((2, round(tape_seconds * self.rate)), 0.0, np.float32)
-        self.taped = self.xruns = self.errors = 0
-        self.notes: list[dict[str, Any]] = []
-        self.commands: SimpleQueue[str] = SimpleQueue()
+        self.taped = self.played = self.xruns = self.errors = 0
+        self.notes: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
+        self.commands: SimpleQueue[str | tuple[int, int, int]] = SimpleQueue()  # lines, and arguments of `press`
         client.set_process_callback(self.process)
         client.set_xrun_callback(self.count_xrun)
         client.set_shutdown_callback(lambda status, reason: self.commands.put("gone"))
 
     def process(self, frames: int) -> None:
-        """JACK's thread: it copies, and nothing else. An exception would end the sound for good."""
+        """JACK's thread: it copies and hands keys on, no more. An exception would end the sound for good."""
         try:
             block = self.block[:, :frames]
             self.engine.read(block)
@@ -52,30 +63,66 @@ class Host:
             room = min(frames, self.tape.shape[1] - self.taped)
             self.tape[:, self.taped : self.taped + room] = block[:, :room]
             self.taped += room
+            due = self.engine.time + self.engine.latency  # each key is as late as any other
+            for offset, event in self.midi.incoming_midi_events():
+                if len(event) == 3:
+                    status, key, velocity = bytes(event)
+                    if status & 0xF0 == NOTE_ON and velocity:  # 0 ends a note
+                        self.commands.put((due + offset, key, velocity))
         except Exception:
             self.errors += 1
 
     def count_xrun(self, microseconds: float) -> None:
         self.xruns += 1
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of the bundle's first attribute."""
+        return self.engine.bundle.manifest.conditions[0].classes
+
+    def help(self) -> str:
+        keys = f"MIDI notes {FIRST_KEY} to {FIRST_KEY + len(self.classes) - 1}"
+        return f"{self.engine.bundle.path.name} plays {', '.join(self.classes)} ({keys}). Commands: {COMMANDS}"
+
     def do(self, command: str) -> None:
         """What a line says. Raises ValueError, EngineBusy."""
         word, _, rest = command.partition(" ")
-        if word == "stats":
+        if command == "help":
+            print(self.help(), flush=True)
+        elif command == "stats":
             print(json.dumps(self.statistics()), flush=True)
-        elif word == "swap":  # a bundle takes a moment to be made ready: notes go on meanwhile
+        elif word == "swap" and rest:  # a bundle takes a moment to be made ready: notes go on meanwhile
             threading.Thread(target=self.swap, args=(rest,), daemon=True).start()
-        elif word:
-            self.play(word, float(rest or 1))
+        elif command:
+            self.play(*self.understood(command))
+
+    def understood(self, line: str) -> tuple[str, float]:
+        """The class and the gain of "Snare 0.5"; names of classes may have spaces. Raises ValueError."""
+        lower, names = line.lower() + " ", sorted(self.classes, key=len, reverse=True)
+        chosen = next((name for name in names if lower.startswith(name.lower() + " ")), None)
+        if chosen is None:
+            raise ValueError(f"{line!r} is neither a class ({', '.join(self.classes)}) nor a command: {COMMANDS}")
+        gain = line[len(chosen) :].strip()
+        try:
+            return chosen, float(gain or 1)
+        except ValueError:
+            low, high = CONTROLS["gain"].low, CONTROLS["gain"].high
+            raise ValueError(f"gain is {gain!r}: choose {low:g} to {high:g}, as in '{chosen} 0.5'") from None
+
+    def press(self, at: int, key: int, velocity: int) -> None:
+        """A key, at a frame; those beyond the classes are silent."""
+        if 0 <= key - FIRST_KEY < len(classes := self.classes):
+            self.play(classes[key - FIRST_KEY], velocity / 127, at)
 
     def play(self, chosen: str, gain: float, at: int | None = None) -> None:
-        attribute, index = self.engine.bundle.manifest.conditions[0].name, len(self.notes)
-        self.engine.note_on(Note({attribute: chosen}, index=index, controls={"gain": gain}), at)
-        self.notes.append({"class": chosen, "index": index, "gain": gain, "at": at})
+        self.engine.note_on(Note(chosen, index=self.played, controls={"gain": gain}), at)
+        self.notes.append({"class": chosen, "index": self.played, "gain": gain, "at": at})
+        self.played += 1
 
     def swap(self, path: str) -> None:
         try:
             self.engine.load(path)
+            print(self.help(), flush=True)
         except (ValueError, OSError) as error:  # BundleError is a ValueError
             print(error, file=sys.stderr)
 
@@ -86,8 +133,7 @@ class Host:
         end = at + seconds * self.rate
         while self.engine.time < end and not over.wait(0.01):
             while at < min(end, self.engine.time + lead):
-                classes = self.engine.bundle.manifest.conditions[0].classes
-                self.play(rng.choice(classes), rng.uniform(0.3, 1.0), at)
+                self.commands.put((at, FIRST_KEY + rng.randrange(len(self.classes)), rng.randint(40, 127)))
                 at += self.rate // 8
         self.commands.put("end")
 
@@ -95,7 +141,10 @@ class Host:
         """Carry commands out up to one that ends it, which is returned; "end" lets notes ring out."""
         while (command := self.commands.get()) not in ("quit", "gone", "end"):
             try:
-                self.do(command)
+                if isinstance(command, str):
+                    self.do(command)
+                else:
+                    self.press(*command)
             except (ValueError, EngineBusy) as error:
                 print(error, file=sys.stderr)
         if command == "end":
@@ -106,11 +155,11 @@ class Host:
 
     def statistics(self) -> dict[str, Any]:
         own = {"bundle": str(self.engine.bundle.path), "sample_rate": self.rate, "frames_at_once": self.frames}
-        counts = {"latency": self.engine.latency, "xruns": self.xruns, "errors": self.errors, "notes": self.notes}
+        counts = {"latency": self.engine.latency, "xruns": self.xruns, "errors": self.errors, "notes": self.played}
         return {**own, **self.engine.statistics().to_dict(), **counts}
 
 
-def listen(commands: SimpleQueue[str], last: str) -> None:
+def listen(commands: SimpleQueue[Any], last: str) -> None:
     """Take commands from the keyboard, and `last` at the end of a file. This thread may never end: it holds no host."""
     for line in sys.stdin:
         commands.put(line.strip())
@@ -130,14 +179,19 @@ def connect() -> Any:
         sys.exit(NO_SERVER)
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", nargs="?", help="by default the one that comes with ngs")
     parser.add_argument("--demo", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--ahead", type=int, default=0, metavar="FRAMES")
     parser.add_argument("--stats", type=Path, metavar="FILE", help="JSON, written at the end")
     parser.add_argument("--record", type=Path, metavar="FILE", help="the demo as it was heard, or the first minute")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Raises KeyboardInterrupt where it was stopped by one, after all is written."""
+    options = read_options()
     tape = (options.demo or 60) + 5 if options.record else 0
     try:
         bundle = Bundle.open(options.bundle)
@@ -153,24 +207,34 @@ def main() -> None:
         speakers = client.get_ports(is_audio=True, is_physical=True, is_input=True)
         for output, speaker in zip(host.outputs, speakers, strict=False):
             client.connect(output, speaker)
+        print(host.help(), flush=True)
         try:
             if options.demo:
                 demo.start()
             ended = host.run()
         except KeyboardInterrupt:
-            pass
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one ends it at once
+            ended = "interrupt"
         over.set()
         host.engine.all_off()
         time.sleep(0.2 + host.engine.latency / host.rate)  # until that is heard
-    if options.demo:
+    if demo.is_alive():
         demo.join()
     if options.stats:
-        options.stats.write_text(json.dumps(host.statistics(), indent=1) + "\n")
+        told = {**host.statistics(), "last_notes": [*host.notes]}
+        options.stats.write_text(json.dumps(told, indent=1) + "\n")
     if options.record:
         soundfile.write(options.record, host.tape[:, : host.taped].T, host.rate, subtype="FLOAT")
     if ended == "gone":
         sys.exit("The JACK server has gone")
+    if ended == "interrupt":
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        print("Stopped.", file=sys.stderr)
+        sys.exit(130)

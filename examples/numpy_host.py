@@ -32,7 +32,7 @@ class Graph:
 
 
 def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
-    files: Any = zipfile.Path(bundle) if zipfile.is_zipfile(bundle) else Path(bundle)
+    files: Any = zipfile.Path(bundle) if Path(bundle).is_file() else Path(bundle)
     manifest = json.loads((files / "manifest.json").read_bytes())
     write, play = (Graph(files, manifest["graphs"][name]) for name in ("embedding_step", "decoder_stream"))
     rate, hop, grains = manifest["sample_rate"], manifest["hop_length"], manifest["path_length"]
@@ -56,10 +56,16 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     mix = np.zeros(round(max(HITS) * rate) + len(heard) * hop)
     for seconds, sound in zip(HITS, np.concatenate(heard, axis=1), strict=True):
         mix[round(seconds * rate) :][: len(sound)] += sound  # to the sample: voices need not share their hops
-    with wave.open(out, "wb") as file:
+    with open(out, "wb") as target, wave.open(target) as file:
         file.setparams((1, 2, rate, 0, "NONE", ""))
         file.writeframes((32767 * mix / max(1, np.abs(mix).max())).round().astype("<i2").tobytes())
+    print(f"{out}: {len(HITS)} hits of {class_name}, {len(mix) / rate:.2f} seconds")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) not in (4, 5) or not all(map(str.isdecimal, sys.argv[4:])):
+        sys.exit("Usage: python numpy_host.py BUNDLE CLASS OUT.wav [SEED], where a seed is a whole number from 0")
+    try:
+        main(*sys.argv[1:])
+    except Exception as error:  # of files, of what is in them, and onnxruntime's own, which share no base class
+        sys.exit(f"{sys.argv[1]} cannot be played into {sys.argv[3]}: {type(error).__name__}, {error}")

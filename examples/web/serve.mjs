@@ -5,7 +5,7 @@
  */
 
 import { createReadStream } from "node:fs";
-import { realpath, stat } from "node:fs/promises";
+import { open, realpath, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { basename, extname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,6 +34,14 @@ async function located(url) {
   return own && path === base ? { folder: true } : undefined;
 }
 
+/** Whether a path is that of a folder with a manifest, or begins as a zip archive does. */
+async function isBundle(path) {
+  if ((await stat(path)).isDirectory()) return stat(join(path, "manifest.json")).then(() => true, () => false);
+  const file = await open(path);
+  const { buffer } = await file.read(Buffer.alloc(4), 0, 4).finally(() => file.close());
+  return buffer.toString("latin1") === "PK\x03\x04";
+}
+
 const server = createServer(async (request, response) => {
   const file = await located(request.url).catch(() => undefined);
   if (!file || !["GET", "HEAD"].includes(request.method)) {
@@ -51,10 +59,14 @@ server.on("error", (error) => {
   console.error(error.code === "EADDRINUSE" ? `Port ${port} is taken: node serve.mjs BUNDLE PORT` : error.message);
   process.exit(1);
 });
-await stat(bundle).catch(() => {
-  console.error(`${bundle} does not exist: node serve.mjs BUNDLE`);
+const problem = await isBundle(bundle).then(
+  (found) => !found && "is not a bundle: neither a folder with a manifest.json nor a zip archive",
+  (error) => (error.code === "ENOENT" ? "does not exist: node serve.mjs BUNDLE" : `cannot be read (${error.code})`),
+);
+if (problem) {
+  console.error(`${bundle} ${problem}`);
   process.exit(1);
-});
+}
 server.listen(port, "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${server.address().port}/ plays ${basename(bundle)}`);
 });

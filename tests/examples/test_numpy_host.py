@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -68,10 +69,11 @@ def test_it_plays_what_ngs_plays(
 ) -> None:
     path: Path = request.getfixturevalue(fixture)
     result = play(path, class_name, "out.wav", "5", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
+    assert (result.returncode, result.stderr) == (0, "")
     found, sample_rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
     bundle = Bundle.open(path, "cpu")
     wanted = expected(bundle, class_name, 5, monkeypatch)
+    assert result.stdout == f"out.wav: 4 hits of {class_name}, {len(found) / sample_rate:.2f} seconds\n"
     assert sample_rate == bundle.manifest.sample_rate and np.abs(wanted).max() > 1e-3
     np.testing.assert_allclose(found, wanted, atol=1e-4)  # 16 bits take a third of it
 
@@ -90,6 +92,49 @@ def test_an_unknown_class_is_one_line(tiny_bundle: Path, tmp_path: Path) -> None
     assert result.stderr == "Gong is not one of the classes: Kick, Snare, Hat\n"
 
 
+@pytest.mark.parametrize("arguments", ["", "BUNDLE Kick", "BUNDLE Kick out.wav x", "BUNDLE Kick out.wav -1 2"])
+def test_arguments_that_make_no_sense_are_told_how_to(arguments: str, tiny_bundle: Path, tmp_path: Path) -> None:
+    result = play(*(tiny_bundle if word == "BUNDLE" else word for word in arguments.split()), cwd=tmp_path)
+    assert result.returncode == 1 and not (tmp_path / "out.wav").exists()
+    assert re.fullmatch(r"Usage: python numpy_host\.py BUNDLE CLASS OUT\.wav \[SEED\], .*\n", result.stderr)
+
+
+@pytest.mark.parametrize(
+    "what, line",
+    [
+        ("missing", r"FileNotFoundError, .*manifest\.json'"),
+        ("empty", r"FileNotFoundError, .*manifest\.json'"),
+        ("text", r"BadZipFile, .*"),
+        ("cut", r"BadZipFile, .*"),
+        ("not JSON", r"JSONDecodeError, .*"),
+        ("of no graphs", r"KeyError, 'graphs'"),
+        ("a torn graph", r"InvalidProtobuf, .*"),
+    ],
+)
+def test_what_is_no_bundle_is_one_line(what: str, line: str, tiny_bundle: Path, tiny_zip: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "x.ngs"
+    if what in ("text", "cut"):
+        bundle.write_bytes(b"words" if what == "text" else tiny_zip.read_bytes()[:-30])
+    elif what != "missing":
+        shutil.copytree(tiny_bundle, bundle)
+    manifest = bundle / "manifest.json"
+    if what == "empty":
+        manifest.unlink()
+    elif what in ("not JSON", "of no graphs"):
+        manifest.write_text("{}" if what == "of no graphs" else "{")
+    elif what == "a torn graph":
+        (bundle / "decoder_stream.onnx").write_bytes(b"torn")
+    result = play(bundle, "Kick", "out.wav", cwd=tmp_path)
+    assert result.returncode == 1 and not (tmp_path / "out.wav").exists()
+    assert re.fullmatch(rf"\S+x\.ngs cannot be played into out\.wav: {line}\n", result.stderr), result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tiny_bundle: Path, tmp_path: Path) -> None:
+    result = play(tiny_bundle, "Kick", "nowhere/out.wav", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert re.fullmatch(r".* into nowhere/out\.wav: FileNotFoundError, .*\n", result.stderr), result.stderr
+
+
 def test_it_imports_numpy_onnxruntime_and_the_standard_library() -> None:
     tree = ast.parse(HOST.read_text())
     names: set[str] = set()
@@ -104,4 +149,4 @@ def test_it_imports_numpy_onnxruntime_and_the_standard_library() -> None:
 
 
 def test_it_is_short() -> None:
-    assert sum(bool(line.strip()) for line in HOST.read_text().splitlines()) <= 50
+    assert sum(bool(line.strip()) for line in HOST.read_text().splitlines()) <= 56

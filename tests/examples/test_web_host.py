@@ -289,3 +289,16 @@ def test_serve_keeps_to_its_folders(serve: Serve, tiny_bundle: Path) -> None:
             connection.request("GET", path)
             assert connection.getresponse().status == status, path
             connection.close()
+
+
+@pytest.mark.parametrize(
+    "what, line",
+    [("text", "is not a bundle: .*"), ("folder", "is not a bundle: .*"), ("missing", "does not exist: .*")],
+)
+def test_serve_takes_bundles_only(what: str, line: str, site: Path, node: str, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("words")
+    (tmp_path / "folder").mkdir()
+    command = [node, site / "serve.mjs", tmp_path / what, "0"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert re.fullmatch(rf"{re.escape(str(tmp_path / what))} {line}\n", result.stderr), result.stderr
