@@ -183,7 +183,8 @@ class Player:
 
     def _value(self, name: str) -> float:
         control = CONTROLS[name]
-        return float(self._rng.uniform(control.low, 1.0 if name == "gain" else control.high))
+        most = {"gain": 1.0, "pitch": 12.0}.get(name, control.high)  # two octaves up, a note costs four
+        return float(self._rng.uniform(max(control.low, -most), most))
 
     def _at(self) -> int | None:
         """A third at once, a third to the frame, a third too late."""

@@ -69,17 +69,17 @@ class Engine:
     """A bundle's synth behind a ring. `read` from one thread, the host's; everything else from any.
 
     block: frames rendered at a time. ahead: frames rendered before they are read, the `latency` of what is played at
-    once; at least two blocks and what the host reads in one go. By default 6 ms and 0.4 ms a voice: a core of a laptop
+    once; at least two blocks and what the host reads in one go. By default 8 ms and 0.5 ms a voice: a core of a laptop
     decodes all of them at once in that time.
     """
 
     def __init__(
-        self, bundle: Bundle, sample_rate: int, voices: int = 16, block: int = 128, ahead: int | None = None
+        self, bundle: Bundle, sample_rate: int, voices: int = 16, block: int = 256, ahead: int | None = None
     ) -> None:
         if not 1 <= block <= 8192:
             raise ValueError(f"block is {block}: choose 1 to 8192 frames")
         sample_rate = check_sample_rate(sample_rate)
-        ahead = max(4 * block, round(sample_rate * (0.006 + 0.0004 * voices))) if ahead is None else ahead
+        ahead = max(3 * block, round(sample_rate * (0.008 + 0.0005 * voices))) if ahead is None else ahead
         if not 2 * block <= ahead <= 1 << 20:
             raise ValueError(f"ahead is {ahead}: choose {2 * block} (two blocks) to {1 << 20} frames")
         self.sample_rate, self.voices, self.block, self.latency = sample_rate, voices, block, ahead
