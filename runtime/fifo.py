@@ -80,7 +80,8 @@ class Fifo:
         return self._piece[self._read - count : self._read]
 
     def echo(self, count: int) -> None:
-        """End: follow what is available by `count` samples of it, backwards and fading."""
+        """End: follow what is available by `count` samples of it (a hop at most), backwards and fading."""
+        count = min(count, self._hop)
         recent = self._raw[max(0, self._end - count) : self._end] if self._resampler is None else self._piece[-count:]
         faded = recent[::-1] * np.linspace(1, 0, len(recent), dtype=np.float32)
         if self._resampler is None:
