@@ -25,6 +25,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from ngs.evaluation.products import plain_session
 from ngs.export.bundle import export_graph, export_run
 from ngs.export.graphs import bundle_graphs
 from ngs.runtime.bundle import Bundle, make_session
@@ -104,7 +105,7 @@ def product(grains: int, inputs: int, outputs: int) -> Callable[[], object]:
         [numpy_helper.from_array(weight, "weight")],
     )
     content: onnx.ModelProto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    session = make_session(content.SerializeToString(), "cpu", 1, "product")
+    session = plain_session(content.SerializeToString())
     return lambda: session.run(None, {"left": left})
 
 
