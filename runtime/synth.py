@@ -83,7 +83,7 @@ class Synth:
     def note_off(self, number: int, release: float = 0.05, at: float | None = None) -> None:
         """Fade a note in `release` seconds, or cancel it where it has not begun; one that has ended is no error."""
         check_release(release)
-        self._schedule(at, lambda synth: synth._end([number], release))
+        self._schedule(at, lambda synth: synth._end(number, release))
 
     def all_off(self, release: float = 0.05, at: float | None = None) -> None:
         """Fade every note, and cancel those that were asked for and have not begun."""
@@ -180,15 +180,13 @@ class Synth:
         self.dropped += 1
         self._bank.remove(self._bank.voices.index(voice))
 
-    def _end(self, numbers: list[int] | None, release: float) -> None:
-        for number in list(self._waiting) if numbers is None else numbers:
-            event = self._waiting.get(number)
+    def _end(self, number: int | None, release: float) -> None:
+        for each in list(self._waiting) if number is None else [number]:
+            event = self._waiting.get(each)
             if event and event.order < self._order_now:
                 event.cancelled = True
-                del self._waiting[number]
-        for voice in self._bank.voices:
-            if numbers is None or voice.number in numbers:
-                voice.release(release)
+                del self._waiting[each]
+        self._each(number, lambda voice: voice.release(release))
 
     def _each(self, number: int | None, act: Callable[[Voice], None]) -> None:
         for voice in self._bank.voices:
