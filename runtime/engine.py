@@ -6,10 +6,7 @@ release the GIL while they run. While an engine runs, threads hand the GIL on af
 
 from __future__ import annotations
 
-import gc
 import itertools
-import os
-import sys
 import threading
 import time
 from collections import deque
@@ -23,6 +20,7 @@ from numpy.typing import NDArray
 
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.notes import Note, check_controls, check_frame, check_release, check_sample_rate
+from ngs.runtime.realtime import go_realtime, interpreter
 from ngs.runtime.ring import Ring
 from ngs.runtime.synth import Synth
 
@@ -32,8 +30,6 @@ COMMANDS = 4096  # that wait at most to be taken in
 EVENTS = 1 << 16  # that wait at most for their time
 COMMANDS_AT_ONCE = 64  # that are taken in: a thousand notes must not make a block late
 FADE_SECONDS = 0.005  # around what was late
-PRIORITY = 5  # among real-time threads, below those of audio servers
-SWITCH_SECONDS = 0.0005  # after which a thread that computes hands the GIL on
 TIMED_BLOCKS = 4096  # whose times the statistics look back on
 
 
@@ -110,7 +106,7 @@ class Engine:
         if not self._blocks:  # later there may be notes that go on
             self._synth.warm_up()
         self._stopping = False
-        _interpreter.hurry()
+        interpreter.hurry()
         self._started, self._cpu = time.perf_counter(), 0.0
         while self._ring.filled + self.block <= self.latency:
             self._render()
@@ -123,7 +119,7 @@ class Engine:
             self._stopping = True
             self._thread.join()
             self._thread = None
-            _interpreter.rest()
+            interpreter.rest()
 
     def __enter__(self) -> Engine:
         self.start()
@@ -225,7 +221,7 @@ class Engine:
     # the engine's thread
 
     def _run(self) -> None:
-        self._realtime = _go_realtime()
+        self._realtime = go_realtime()
         pause = self.block / self.sample_rate / 4
         while not self._stopping:
             if self._ring.filled + self.block > self.latency:
@@ -285,40 +281,3 @@ class Engine:
 
     def _synths(self) -> list[Synth]:
         return [self._synth, *self._leaving]
-
-
-class _Interpreter:
-    """How Python runs while engines play: threads hand the GIL on early, what is there already is no garbage."""
-
-    def __init__(self) -> None:
-        self._lock, self._engines, self._interval = threading.Lock(), 0, 0.0
-
-    def hurry(self) -> None:
-        with self._lock:
-            if not self._engines:
-                self._interval = sys.getswitchinterval()
-                sys.setswitchinterval(SWITCH_SECONDS)
-                gc.collect()  # it takes longer than a block: not while another engine plays
-            gc.freeze()
-            self._engines += 1
-
-    def rest(self) -> None:
-        with self._lock:
-            self._engines -= 1
-            if not self._engines:
-                sys.setswitchinterval(self._interval)
-                gc.unfreeze()
-
-
-_interpreter = _Interpreter()
-
-
-def _go_realtime() -> bool:
-    """Ask for real-time scheduling of this thread, as audio servers do for theirs: False where it is not granted."""
-    if not hasattr(os, "sched_setscheduler"):
-        return False
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
-    except OSError:
-        return False
-    return True
