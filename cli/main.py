@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "train": ("ngs.cli.train", "train", "Train a model on a folder of sounds."),
     "export": ("ngs.cli.export", "export", "Turn a trained run into an ONNX bundle."),
     "render": ("ngs.cli.render", "render", "Render sound from a bundle to a WAV or FLAC file."),
+    "play": ("ngs.cli.play", "play", "Play an instrument live."),
     "info": ("ngs.cli.bundle", "info", "Say what a bundle holds."),
     "validate": ("ngs.cli.bundle", "validate", "Check a bundle: hashes, signatures, golden vectors."),
     "evaluate": ("ngs.cli.evaluate", "evaluate", "Measure a bundle: reconstructions, samples, baselines."),
@@ -23,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench": ("ngs.cli.bench", "bench", "Measure how fast a bundle plays on this machine."),
     "spectrogram": ("ngs.cli.spectrogram", "spectrogram", "Draw spectrograms of sounds side by side."),
 }
+LIVE = ("pyo", "pythonosc", "mido", "rtmidi")  # modules of the extra `live`
 
 
 class LazyGroup(click.Group):
@@ -58,9 +60,14 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; a known error is one line on stderr and exit status 1, Ctrl-C is 130."""
+    """Run the command line."""
+    guarded(cli)
+
+
+def guarded(command: click.Command) -> None:
+    """Run a command: a known error is one line on stderr and exit status 1, Ctrl-C is 130."""
     try:
-        cli.main(standalone_mode=False)
+        command.main(standalone_mode=False)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
@@ -73,7 +80,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except ImportError as error:
-        click.echo(f"Error: {error}. Training and export need the extra: pip install 'ngs[train]'", err=True)
+        extra = "Playing live needs" if error.name in LIVE else "Training and export need"
+        name = "live" if error.name in LIVE else "train"
+        click.echo(f"Error: {error}. {extra} the extra: pip install 'ngs[{name}]'", err=True)
         sys.exit(1)
     except (ValueError, OSError) as error:
         if os.environ.get("NGS_DEBUG"):

@@ -46,6 +46,12 @@ class Track:
     class_name: str
     levels: tuple[float, ...]  # of each step, 0 = rest
 
+    @property
+    def text(self) -> str:
+        """The steps as they are written."""
+        symbols = {level: symbol for symbol, level in LEVELS.items()}
+        return "".join(symbols.get(level, ".") for level in self.levels)
+
 
 def parse_pattern(text: str, source: str) -> list[Track]:
     """Read the lines of a pattern. Raises PatternError with the line's number."""

@@ -1,0 +1,16 @@
+"""Live instruments: pyo objects that play bundles, and instruments made of them that OSC and MIDI control."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+with contextlib.redirect_stdout(io.StringIO()):  # a banner about wxPython
+    import pyo  # noqa: F401
+
+from ngs.pyo_instruments.clock import Clock
+from ngs.pyo_instruments.commands import CommandError
+from ngs.pyo_instruments.hit_player import HitPlayer
+from ngs.pyo_instruments.instrument import Instrument
+
+__all__ = ["Clock", "CommandError", "HitPlayer", "Instrument"]

@@ -1,0 +1,183 @@
+"""The one callback of a pyo server: it tells the time in frames and lets every object of ours make its next block.
+
+A pyo server has one callback, called before each block with the GIL held, and loses its errors. So there is one `Clock`
+a server, which calls all that need it and counts what fails. Whatever is asked for from other threads is carried out
+between two blocks, by the clock: objects need no locks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import heapq
+import itertools
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyo
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Tap = Callable[[Array], None]
+MESSAGES = 4096  # that wait at most
+MESSAGES_AT_ONCE = 64  # that a block carries out: a flood must not make it late
+EVENTS = 1 << 16  # that wait at most for their time
+TIMED_BLOCKS = 4096  # whose times the statistics look back on
+
+
+class ClockBusy(RuntimeError):
+    """More is asked for than can be carried out."""
+
+
+class Node(Protocol):
+    """What makes a block whenever the clock ticks."""
+
+    def process(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class ClockStatistics:
+    """What the callback did so far."""
+
+    frames: int
+    blocks: int
+    late_blocks: int  # that began more than two blocks' time after the one before
+    failures: int  # commands and objects that failed
+    last_failure: str
+    median_ms: float  # of the callback, of the last TIMED_BLOCKS
+    p99_ms: float
+    worst_ms: float
+    budget_ms: float  # a block's time
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Clock:
+    """The clock of a server, which is booted and not yet started.
+
+    frame: the first frame of the block that is made next. block: frames of a block. live: whether blocks are asked for
+    by a sound card; otherwise everything is made when it is needed, and nothing is ever late.
+    """
+
+    _current: Clock | None = None
+
+    def __init__(self, server: Any, live: bool) -> None:
+        self.live, self.sample_rate, self.block = live, round(server.getSamplingRate()), server.getBufferSize()
+        self.channels = server.getNchnls()
+        self.frame = 0
+        self.offset = 0  # of what is carried out now, within the block
+        self.taps: list[Tap] = []  # that hear every block [frames, channels] after it was played
+        self._server = server
+        self._output = _view(server.getOutputAddr(), (self.block, self.channels))
+        self._nodes: list[weakref.ref[Node]] = []
+        self._messages: deque[tuple[int | None, Callable[[], None]]] = deque()
+        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._ticker: int | None = None  # the thread that ticks, while it does
+        self._blocks = self._late = self._failures = 0
+        self._last_failure = ""
+        self._times = np.zeros(TIMED_BLOCKS)
+        self._begun = 0.0
+        server.setCallback(self._tick)
+        Clock._current = self
+
+    @classmethod
+    def of(cls, server: pyo.Server) -> Clock:
+        """The clock of a Python server, made where it has none."""
+        base = server._server
+        if cls._current is None or cls._current._server is not base:
+            cls._current = cls(base, server._audio not in ("manual", "offline", "offline_nb"))
+        return cls._current
+
+    @classmethod
+    def current(cls) -> Clock:
+        """The clock of the server that was booted last. Raises RuntimeError where there is none."""
+        if not pyo.serverBooted():
+            raise RuntimeError("there is no pyo server yet: boot one first, as in s = Server().boot()")
+        base = pyo.Sig(0).getServer()
+        if cls._current is None or cls._current._server is not base:
+            cls._current = cls(base, live=True)
+        return cls._current
+
+    def add(self, node: Node) -> None:
+        """Call `node.process` before every block, after those that were added before; as long as the node exists."""
+        self._nodes = [*(each for each in self._nodes if each() is not None), weakref.ref(node)]
+
+    def send(self, act: Callable[[], None], at: int | None = None) -> None:
+        """Carry something out before the next block, or at frame `at`. From any thread. Raises ClockBusy."""
+        if len(self._messages) >= MESSAGES or len(self._events) >= EVENTS:
+            raise ClockBusy(f"{MESSAGES} commands wait already: the server is not running, or they come too fast")
+        self._messages.append((at, act))
+
+    @property
+    def ticking(self) -> bool:
+        """Whether the caller is called by the clock."""
+        return self._ticker == threading.get_ident()
+
+    @property
+    def now(self) -> int:
+        """The frame of what is carried out now, or of the next block."""
+        return self.frame + self.offset
+
+    def statistics(self) -> ClockStatistics:
+        """What happened so far; from any thread."""
+        count = min(self._blocks, TIMED_BLOCKS)
+        times = 1e3 * self._times[:count] if count else np.zeros(1)
+        return ClockStatistics(
+            frames=self.frame, blocks=self._blocks, late_blocks=self._late, failures=self._failures,
+            last_failure=self._last_failure, median_ms=float(np.median(times)),
+            p99_ms=float(np.percentile(times, 99)), worst_ms=float(times.max()),
+            budget_ms=1e3 * self.block / self.sample_rate,
+        )  # fmt: skip
+
+    def _tick(self) -> None:
+        begun = time.perf_counter()
+        self._late += self.live and self._blocks > 0 and begun - self._begun > 2 * self.block / self.sample_rate
+        self._begun = begun
+        self._ticker = threading.get_ident()
+        if self._blocks:
+            self.hear()
+        for _ in range(min(len(self._messages), MESSAGES_AT_ONCE)):
+            at, act = self._messages.popleft()
+            heapq.heappush(self._events, (self.frame if at is None else max(at, self.frame), next(self._order), act))
+        while self._events and self._events[0][0] < self.frame + self.block:
+            due, _, act = heapq.heappop(self._events)
+            self.offset = due - self.frame
+            self._guarded(act)
+        self.offset = 0
+        for reference in self._nodes:
+            node = reference()
+            if node is not None:
+                self._guarded(node.process)
+        self.frame += self.block
+        self._ticker = None
+        self._times[self._blocks % TIMED_BLOCKS] = time.perf_counter() - begun
+        self._blocks += 1
+
+    def hear(self) -> None:
+        """Give the taps the block that was made last: the clock does so, but for the very last one."""
+        for tap in self.taps:
+            tap(self._output)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:
+            self.failed(error)
+
+    def failed(self, error: Exception) -> None:
+        """Count a failure."""
+        self._failures += 1
+        self._last_failure = str(error) or type(error).__name__
+
+
+def _view(address: str, shape: tuple[int, ...]) -> Array:
+    """Memory of a server as an array."""
+    pointer = ctypes.cast(int(address, 16), ctypes.POINTER(ctypes.c_float))
+    return np.ctypeslib.as_array(pointer, shape)

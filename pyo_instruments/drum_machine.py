@@ -1,0 +1,185 @@
+"""Drum machine: 8 tracks of 16 steps, a fresh hit at every step.
+
+Play it with `ngs play drum-machine` or `python -m ngs.pyo_instruments.drum_machine`; copy it and change it to taste.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyo import Pan, SigTo
+
+from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, Text, action, control
+from ngs.pyo_instruments.hit_player import HitPlayer
+from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.sequencer import TEMPOS, Transport
+from ngs.runtime.patterns import BUILT_IN, LEVELS, STEPS, load_pattern
+
+REST = "." * STEPS
+
+
+class DrumMachine(Instrument):
+    """Tracks of steps, a class of the bundle each: every step sounds anew, or the same until it is resampled."""
+
+    counts = {"track": 8, "step": STEPS}
+
+    def __init__(self, bundle: Any = None, seed: int = 0, mul: Any = 1, add: Any = 0) -> None:
+        super().__init__(bundle, seed, mul, add)
+        tracks = range(self.counts["track"])
+        self.transport = Transport(self.clock.sample_rate)
+        self.patterns = [REST for _ in tracks]
+        self.levels = [SigTo(0.8, 0.01, 0.8) for _ in tracks]
+        self.pans = [SigTo(0.5, 0.01, 0.5) for _ in tracks]
+        self.muted, self.soloed = [0 for _ in tracks], [0 for _ in tracks]
+        names = [self.classes[track % len(self.classes)] for track in tracks]
+        self.hits = HitPlayer(self.bundle, names, seed=seed, mul=self.levels)
+        self.sounds(Pan(self.hits, outs=2, pan=self.pans, spread=0).mix(2))
+        for track, name in enumerate(names):
+            self.setClass(track, name)
+        self.pattern("house")
+
+    def process(self) -> None:
+        """Play the steps of the next block."""
+        for number, offset in self.transport.steps(self.clock.frame, self.clock.block):
+            step = number % STEPS
+            self.tell("/position", step + 1)
+            for track, pattern in enumerate(self.patterns):
+                audible = self.soloed[track] if any(self.soloed) else not self.muted[track]
+                if pattern[step] in LEVELS and audible:
+                    self.hits.hit(track, LEVELS[pattern[step]], offset)
+
+    # the whole machine
+
+    @control("/play", Switch("on", 1))
+    def setPlay(self, on: int) -> None:
+        """Start with the first step, or stop; what sounds rings out."""
+        if on:
+            self.transport.start(self.clock.now)
+        else:
+            self.transport.stop()
+
+    @control("/tempo", Number("tempo", *TEMPOS, 120, "bpm"))
+    def setTempo(self, tempo: float) -> None:
+        """Beats a minute, four steps each."""
+        self.transport.set_tempo(tempo, self.clock.now)
+
+    @control("/swing", Number("swing", 0, 0.5))
+    def setSwing(self, swing: float) -> None:
+        """By what share of a step every second one comes late; 0.33 makes triplets."""
+        self.transport.swing = swing
+
+    @action("/pattern", Choice("pattern", tuple(BUILT_IN)))
+    def pattern(self, name: str) -> None:
+        """Take a pattern that comes with ngs, for the tracks of its classes."""
+        steps: dict[Any, str] = {each.class_name: each.text for each in load_pattern(name, self.classes)}
+        for track in range(len(self.patterns)):
+            self.setPattern(track, steps.pop(self.values[f"/track/{track + 1}/class"][0], REST))
+
+    @action("/sample_note", ClassName())
+    def sample_note(self, name: str) -> None:
+        """Draw a new sound from the embedding for every track of a class."""
+        self._sample(name, "note")
+
+    @action("/sample_path", ClassName())
+    def sample_path(self, name: str) -> None:
+        """Draw a new sound for every track of a class: a free path through its grains."""
+        self._sample(name, "path")
+
+    def _sample(self, name: str, source: str) -> None:
+        for track in range(len(self.patterns)):
+            if self.values[f"/track/{track + 1}/class"] == (name,):
+                self.setSource(track, source)
+                self.resample(track)
+
+    # a track
+
+    @control(
+        "/track/{track}/pattern", Text("pattern", f"[.oxX]{{{STEPS}}}", f"{STEPS} steps, each one of . o x X", REST)
+    )
+    def setPattern(self, track: int, pattern: str) -> None:
+        """All steps of a track: . a rest, o soft, x a hit, X an accent."""
+        self.patterns[track] = pattern
+
+    @action("/track/{track}/step/{step}", Number("level", 0, 1))
+    def step(self, track: int, step: int, level: float) -> None:
+        """One step: 0 a rest, up to 0.5 soft, up to 0.85 a hit, above an accent."""
+        symbol = "." if level == 0 else "o" if level <= 0.5 else "x" if level <= 0.85 else "X"
+        pattern = self.patterns[track]
+        self.setPattern(track, pattern[:step] + symbol + pattern[step + 1 :])
+
+    @action("/track/{track}/hit", Number("gain", 0, 2, 1))
+    def hit(self, track: int, gain: float) -> None:
+        """Play a hit of a track at once."""
+        self.hits.hit(track, gain)
+
+    @action("/track/{track}/resample")
+    def resample(self, track: int) -> None:
+        """Draw a new sound, where a track keeps its own."""
+        self.hits.resample(track)
+
+    @control("/track/{track}/class", ClassName())
+    def setClass(self, track: int, name: str) -> None:
+        """Class of a track."""
+        self.hits.set(track, choices=name)
+
+    @control("/track/{track}/source", Choice("source", ("note", "path"), "note"))
+    def setSource(self, track: int, source: str) -> None:
+        """What sounds are drawn from: the embedding, or free paths through the class's grains."""
+        self.hits.set(track, source=source)
+
+    @control("/track/{track}/fresh", Switch("fresh", 1))
+    def setFresh(self, track: int, fresh: int) -> None:
+        """A new sound at every step, or the same until it is resampled."""
+        self.hits.set(track, fresh=bool(fresh))
+
+    @control("/track/{track}/temperature", Number("temperature", 0, 2, 0.7))
+    def setTemperature(self, track: int, temperature: float) -> None:
+        """How far sounds stray from the usual."""
+        self.hits.set(track, temperature=temperature)
+
+    @control("/track/{track}/pitch", Number("pitch", -24, 24, 0, "semitones"))
+    def setPitch(self, track: int, pitch: float) -> None:
+        """Pitch of the hits to come."""
+        self.hits.set(track, pitch=pitch)
+
+    @control("/track/{track}/decay", Number("decay", 0, 10, 0, "seconds"))
+    def setDecay(self, track: int, decay: float) -> None:
+        """Time to -60 dB of the hits to come; 0 lets them ring."""
+        self.hits.set(track, decay=decay)
+
+    @control("/track/{track}/level", Number("level", 0, 2, 0.8))
+    def setLevel(self, track: int, level: float) -> None:
+        """Factor of the amplitude."""
+        self.levels[track].value = level
+
+    @control("/track/{track}/pan", Number("pan", -1, 1))
+    def setPan(self, track: int, pan: float) -> None:
+        """From left to right."""
+        self.pans[track].value = (pan + 1) / 2
+
+    @control("/track/{track}/mute", Switch("mute"))
+    def setMute(self, track: int, mute: int) -> None:
+        """No new hits of a track."""
+        self.muted[track] = mute
+
+    @control("/track/{track}/solo", Switch("solo"))
+    def setSolo(self, track: int, solo: int) -> None:
+        """New hits of tracks that are soloed only."""
+        self.soloed[track] = solo
+
+    def screen(self) -> list[str]:
+        """A line a track: class, steps, level."""
+        now = int(self.transport.place(self.clock.frame)) % STEPS if self.transport.running else -1
+        lines = [f"tempo {self.values['/tempo'][0]:g}   swing {self.values['/swing'][0]:g}"]
+        for track, (pattern, peak) in enumerate(zip(self.patterns, self.hits.take_peaks(), strict=True)):
+            steps = "".join(f"[{s}]" if step == now else f" {s} " for step, s in enumerate(pattern))
+            flags = "M" * self.muted[track] + "S" * self.soloed[track]
+            name = self.values[f"/track/{track + 1}/class"][0]
+            lines.append(f"{track + 1} {name:<10.10} {steps} {'#' * min(round(8 * peak), 8):<8} {flags}")
+        return lines
+
+
+if __name__ == "__main__":
+    from ngs.cli.play import run
+
+    run(DrumMachine)

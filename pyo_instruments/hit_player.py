@@ -1,0 +1,151 @@
+"""A fresh hit a trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyo
+from ngs.runtime.pads import Pads
+from numpy.typing import NDArray
+
+from ngs.pyo_instruments.port import Inlet, Port
+from ngs.runtime.bundle import Bundle
+
+Array = NDArray[np.float32]
+
+
+class HitPlayer(Port):
+    """Plays hits of a bundle's classes that were never heard before, a stream a class.
+
+    A hit is made before it is asked for, so that it sounds at the very sample of its trigger, a block later than the
+    trigger is made; `hit` plays one from Python.
+
+    :Parent: :py:class:`PyoObject`
+
+    :Args:
+
+        bundle: Bundle, path or None
+            None is the bundle that comes with ngs.
+        classes: string or list of strings
+            Class of the bundle's first attribute, a stream each.
+        trig: PyoObject or list of PyoObjects, optional
+            Streams of triggers; the value of a trigger is the gain of its hit.
+        temperature: float or list of floats, optional
+            How far sounds stray from the usual, 0 to 2.
+        pitch: float or list of floats, optional
+            Semitones, -24 to 24.
+        decay: float or list of floats, optional
+            Seconds to -60 dB, 0 for as it is.
+        fresh: int or list of ints, optional
+            1: a new hit for each trigger; 0: the same until `resample`.
+        seed: int, optional
+            Decides every sound.
+
+    >>> s = Server().boot()
+    >>> s.start()
+    >>> beat = Beat(time=.125, taps=16, w1=[90, 20], w2=[40, 60], w3=[20, 40]).play()
+    >>> drums = HitPlayer(classes=["Kick", "Hat"], trig=beat).out()
+    """
+
+    def __init__(
+        self, bundle: Bundle | str | Path | None = None, classes: str | Sequence[str] = "Kick", trig: Any = None,
+        temperature: Any = 0.7, pitch: Any = 0.0, decay: Any = 0.0, fresh: Any = 1, seed: int = 0, overlap: int = 4,
+        mul: Any = 1, add: Any = 0,
+    ) -> None:  # fmt: skip
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        names = [classes] if isinstance(classes, str) else list(classes)
+        count = max(len(names), len(trig) if trig is not None else 1)
+        self._trig, self._inlet = trig, None if trig is None else Inlet(trig)
+        super().__init__(count, mul, add)
+        self.pads = Pads(self.bundle, self.clock.sample_rate, count, seed, overlap=overlap, threaded=self.clock.live)
+        self._decay = [0.0] * count
+        self._closed = False
+        for set_up, value in (
+            (self.setClasses, names), (self.setTemperature, temperature), (self.setPitch, pitch),
+            (self.setDecay, decay), (self.setFresh, fresh),
+        ):  # fmt: skip
+            set_up(value)
+        self.pads.start()
+
+    def hit(self, stream: int = 0, gain: float = 1.0, offset: int = 0) -> None:
+        """Play a hit of a stream, `offset` samples into the next block."""
+        self._apply(lambda: self._hit(stream, gain, self.clock.offset + offset))
+
+    def resample(self, stream: int = 0) -> None:
+        """Let the next trigger of a stream play a new hit, whether it is fresh or not."""
+        self._apply(lambda: self.pads.resample(stream))
+
+    def set(self, stream: int, decay: float | None = None, **what: Any) -> None:
+        """Set what one stream plays: `decay`, or what `Pads.set` takes. Raises ValueError."""
+        self.pads.check(**what)
+        if decay is not None:
+            self._decay[stream] = float(decay)
+        if what:
+            self._apply(lambda: self.pads.set(stream, **what))
+
+    def setClasses(self, x: str | Sequence[str]) -> None:
+        """Replace the `classes`."""
+        self._classes = x
+        self._each(x, lambda value: {"choices": value})
+
+    def setTemperature(self, x: Any) -> None:
+        """Replace the `temperature`."""
+        self._temperature = x
+        self._each(x, lambda value: {"temperature": float(value)})
+
+    def setPitch(self, x: Any) -> None:
+        """Replace the `pitch`; hits that sound keep theirs."""
+        self._pitch = x
+        self._each(x, lambda value: {"pitch": float(value)})
+
+    def setFresh(self, x: Any) -> None:
+        """Replace `fresh`."""
+        self._fresh = x
+        self._each(x, lambda value: {"fresh": bool(value)})
+
+    def setDecay(self, x: Any) -> None:
+        """Replace the `decay`; hits that sound keep theirs."""
+        values = pyo.convertArgsToLists(x)[0]
+        self._decay = [float(pyo.wrap(values, stream)) for stream in range(len(self._decay))]
+
+    def setTrig(self, x: Any) -> None:
+        """Replace the `trig`: as many streams as there were."""
+        self._trig = x
+        if self._inlet is None:
+            self._inlet = Inlet(x)
+        else:
+            self._inlet.change(x)
+
+    def render(self, out: Array) -> None:
+        if self._inlet is not None:
+            for stream in range(len(out)):
+                trigger = self._inlet.views[stream % len(self._inlet)]
+                if trigger.any():
+                    for offset in np.flatnonzero(trigger):
+                        self._hit(stream, float(trigger[offset]), int(offset))
+        self.pads.process(out)
+
+    def __del__(self) -> None:
+        pads = getattr(self, "pads", None)
+        if pads is not None:
+            pads.stop()
+
+    def _hit(self, stream: int, gain: float, offset: int) -> None:
+        self.pads.trigger(stream, offset, min(max(gain, 0.0), 4.0), self._decay[stream] or None)
+
+    def _each(self, x: Any, what: Any) -> None:
+        values = pyo.convertArgsToLists(x)[0]
+        wanted = [what(pyo.wrap(values, stream)) for stream in range(len(self))]
+        for each in wanted:
+            self.pads.check(**each)
+        self._apply(lambda: [self.pads.set(stream, **each) for stream, each in enumerate(wanted)])
+
+    def _apply(self, act: Any) -> None:
+        """The audio thread alone may turn the pads."""
+        if self.clock.ticking:
+            act()
+        else:
+            self.clock.send(act)

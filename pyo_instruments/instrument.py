@@ -1,0 +1,154 @@
+"""What all instruments have in common: a bundle, commands with kept values, a sound that mixes with the rest of pyo."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyo
+
+from ngs.pyo_instruments.clock import Clock
+from ngs.pyo_instruments.commands import Command, CommandError, Declaration, Number, Value, declarations
+from ngs.pyo_instruments.recorder import replaced
+from ngs.runtime.bundle import Bundle
+
+Listener = Callable[[int, str, tuple[Value, ...]], None]  # frame, address, values
+WILD = re.compile(r"[*?\[\]{}]")
+
+
+class Instrument(pyo.PyoObject):
+    """A pyo object that plays a bundle and does what its commands say.
+
+    A method with `@control` or `@action` may be called from anywhere: what it is given is checked there and then, and
+    carried out by the clock before the next block. A control that concerns no single track is a property as well:
+    `setTempo(90)` and `tempo = 90` are one, as everywhere in pyo.
+    """
+
+    counts: ClassVar[Mapping[str, int]] = {}  # of what addresses count: {"track": 8}
+    listens: ClassVar[bool] = False  # whether it plays what comes in
+
+    def __init_subclass__(cls) -> None:
+        for declared in declarations(cls):
+            if declared.property_name:
+                setattr(cls, declared.property_name, _property(declared))
+
+    def __init__(self, bundle: Bundle | str | Path | None = None, seed: int = 0, mul: Any = 1, add: Any = 0) -> None:
+        super().__init__(mul, add)
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        self.classes = self.bundle.manifest.conditions[0].classes
+        self.seed = seed
+        self.clock = Clock.current()
+        self.values: dict[str, tuple[Value, ...]] = {}
+        self.listeners: list[Listener] = []  # told of every value that changes, by the clock: they must be quick
+        self.log: Listener | None = None  # told of every command from outside
+        found = declarations(type(self))
+        made = [command for each in found for command in each.commands(self, self.counts, self.classes)]
+        self.commands = {command.address: command for command in made}
+        self.clock.add(self)
+
+    def process(self) -> None:
+        """Called before every block, before the players that the instrument is made of."""
+
+    def sounds(self, output: pyo.PyoObject) -> None:
+        """Say what is heard, and set every control to its start: the end of an instrument's `__init__`."""
+        self._output = pyo.Sig(output, mul=self._mul, add=self._add)
+        self._base_objs = self._output.getBaseObjects()
+        for command in self.commands.values():
+            if command.kept:
+                self._act(command, command.start)
+
+    def do(self, address: str, *values: object, at: int | None = None) -> None:
+        """Carry out a command before the next block, or at frame `at`. Raises CommandError, ClockBusy.
+
+        Patterns of OSC are understood: "/track/*/mute".
+        """
+        found = [(command, command.read(values)) for command in self._find(address)]
+        if self.clock.ticking:  # asked for by what the clock carries out
+            for command, checked in found:
+                self._act(command, checked)
+        else:
+            self.clock.send(lambda: self._carry_out(found), at)
+
+    def keep(self, address: str, *values: Value) -> None:
+        """Note a value that was changed in another way than by its command."""
+        self.values[address] = values
+        self.tell(address, *values)
+
+    def tell(self, address: str, *values: Value) -> None:
+        """Say something to those who listen that is no value to keep: a step that is played."""
+        for listener in self.listeners:
+            listener(self.clock.now, address, values)
+
+    def state(self) -> dict[str, list[Value]]:
+        """Every kept value by its address."""
+        return {address: list(values) for address, values in self.values.items()}
+
+    def save(self, path: str | Path) -> None:
+        """Write every kept value to a JSON file, which `load` reads."""
+        told = {"instrument": type(self).__name__, "values": self.state()}
+        with replaced(Path(path)) as beside:
+            beside.write_text(json.dumps(told, indent=1) + "\n")
+
+    def load(self, path: str | Path) -> None:
+        """Set the values of a file of `save`, all before the same block. Raises CommandError."""
+        try:
+            told = json.loads(Path(path).read_text())
+            values = {str(address): list(each) for address, each in told["values"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CommandError(
+                f"{path} is no file of values of an instrument: save one, and see what it holds"
+            ) from error
+        if told.get("instrument") != type(self).__name__:
+            raise CommandError(f"{path} is of another instrument: {told.get('instrument')!r}")
+        found = [(self._one(address), self._one(address).read(each)) for address, each in values.items()]
+        self.clock.send(lambda: self._carry_out(found))
+
+    def screen(self) -> list[str]:
+        """Lines of text that show what plays."""
+        return []
+
+    def ctrl(self, map_list: Any = None, title: str | None = None, wxnoserver: bool = False) -> None:
+        """Open a window of sliders, one for each control that is a number."""
+        self._map_list = [
+            pyo.SLMap(number.low, number.high, "lin", name, self.values[declared.address][0])
+            for declared in declarations(type(self))
+            if (name := declared.property_name) and isinstance(number := declared.arguments[0], Number)
+        ]
+        super().ctrl(map_list, title, wxnoserver)
+
+    def _find(self, address: str) -> list[Command]:
+        if address not in self.commands and WILD.search(address):
+            found = [self.commands[each] for each in self.commands if fnmatch.fnmatchcase(each, address)]
+            if found:
+                return found
+        return [self._one(address)]
+
+    def _one(self, address: str) -> Command:
+        if address not in self.commands:
+            raise CommandError(f"There is no address {address}; `ngs play {{name}} --addresses` lists what there is")
+        return self.commands[address]
+
+    def _carry_out(self, found: list[tuple[Command, tuple[Value, ...]]]) -> None:
+        for command, values in found:
+            if self.log:
+                self.log(self.clock.now, command.address, values)
+            self._act(command, values)
+
+    def _act(self, command: Command, values: tuple[Value, ...]) -> None:
+        command.act(*values)
+        if command.kept:
+            self.keep(command.address, *values)
+
+
+def _property(declared: Declaration) -> property:
+    def read(instrument: Instrument) -> Value:
+        return instrument.values[declared.address][0]
+
+    def write(instrument: Instrument, value: object) -> None:
+        instrument.do(declared.address, value)
+
+    return property(read, write, doc=declared.help)

@@ -1,0 +1,222 @@
+"""Where an instrument plays: a sound card, a JACK server, or a file, made as fast as it can be."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyo
+
+from ngs.pyo_instruments.clock import Clock, ClockBusy
+from ngs.pyo_instruments.commands import CommandError, Value
+from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.recorder import Recorder, replaced
+from ngs.runtime.realtime import interpreter
+
+AUDIO = ("portaudio", "jack", "offline")
+CHANNELS = 2
+LOOK_SECONDS = 0.1  # between two looks at what plays
+AHEAD_SECONDS = 2.0  # that events of a file are sent before their time
+LAST_SECONDS = 0.15  # in which the sound fades when it is stopped
+WITHOUT_CARD = "without one, write to a file: --audio offline --record take.wav --seconds 10"
+
+
+class StageError(OSError):
+    """Audio that cannot be opened: one line that says what can be done."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """How the sound comes out."""
+
+    audio: str = "portaudio"
+    device: str | None = None  # part of a name, or a number of `ngs doctor`
+    sample_rate: int = 48000  # asked for: JACK has its own
+    block: int = 128
+
+
+def booted(sound: Sound, listens: bool) -> pyo.Server:
+    """A server, not yet started. Raises StageError."""
+    kind = "manual" if sound.audio == "offline" else sound.audio
+    device = _device(sound.device, listens) if kind == "portaudio" else None
+    os.environ["JACK_NO_START_SERVER"] = "1"
+    with _quiet():
+        server = pyo.Server(
+            sr=sound.sample_rate, nchnls=CHANNELS, buffersize=sound.block, duplex=int(listens), audio=kind,
+            jackname="ngs", verbosity=0,
+        )  # fmt: skip
+        server.deactivateMidi()
+        if device is not None:
+            server.setOutputDevice(device)
+        server.boot()
+    if not server.getIsBooted():
+        if kind == "jack":
+            raise StageError(f"No JACK server runs: start one (jackd, or PipeWire's pw-jack); {WITHOUT_CARD}")
+        raise StageError(f"The sound card cannot be opened at {sound.sample_rate} Hz: see `ngs doctor`; {WITHOUT_CARD}")
+    return server
+
+
+class Stage:
+    """A server with an instrument on it, until it is told to end.
+
+    with Stage(server, instrument) as stage:
+        stage.play(seconds=10)
+    """
+
+    def __init__(self, server: pyo.Server, instrument: Instrument) -> None:
+        self._server, self.instrument, self.clock = server, instrument, Clock.of(server)
+        self.recorder: Recorder | None = None
+        self._events: deque[tuple[int, str, list[Value]]] = deque()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Stage:
+        interpreter.hurry()
+        self._stack.callback(interpreter.rest)
+        self.instrument.out()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._stack, _quiet():
+            if self._server.getIsStarted():
+                self._server.setAmp(0.0)
+                if self.clock.live and exception[0] is not None:
+                    time.sleep(LAST_SECONDS)
+                self._server.stop()
+            self._server.shutdown()
+
+    def record(self, path: Path, seconds: float | None) -> None:
+        """Record what is heard; the file is there when the stage is left."""
+        frames = None if seconds is None else round(seconds * self.clock.sample_rate)
+        self.recorder = self._stack.enter_context(Recorder(self.clock, path, frames))
+
+    def replay(self, path: Path) -> None:
+        """Let the commands of a file of `log` happen at their frames. Raises CommandError."""
+        head, events = read_events(path)
+        for name, value in self.head().items():
+            if head.get(name) != value:
+                raise CommandError(f"{path} was made with {name} {head.get(name)!r}, this is {value!r}")
+        self._events.extend(events)
+
+    def log(self, path: Path) -> None:
+        """Write every command from outside to a file, with its frame; `replay` plays it again."""
+        lines: list[str] = [json.dumps(self.head())]
+
+        def keep(frame: int, address: str, values: Sequence[Value]) -> None:
+            lines.append(json.dumps({"frame": frame, "address": address, "values": list(values)}))
+
+        def write() -> None:
+            with replaced(path) as beside:
+                beside.write_text("\n".join(lines) + "\n")
+
+        self.instrument.log = keep
+        self._stack.callback(write)
+
+    def head(self) -> dict[str, Value]:
+        """What decides the sound beside the commands."""
+        instrument = self.instrument
+        return {
+            "instrument": type(instrument).__name__, "bundle": instrument.bundle.manifest.graphs["decoder"].sha256,
+            "seed": instrument.seed, "sample_rate": self.clock.sample_rate, "block": self.clock.block,
+        }  # fmt: skip
+
+    def play(self, seconds: float | None, look: Callable[[], Any] = lambda: None) -> None:
+        """Play for so long, or until Ctrl-C; `look` is called ten times a second."""
+        with _quiet():
+            self._server.start()
+        if self.clock.live:
+            self._live(seconds, look)
+        else:
+            assert seconds is not None
+            self._offline(seconds, look)
+
+    def _live(self, seconds: float | None, look: Callable[[], Any]) -> None:
+        end = None if seconds is None else seconds * self.clock.sample_rate + self.clock.block
+        seen, stuck = -1, 0
+        while end is None or self.clock.frame < end:
+            self._send_events()
+            look()
+            left = LOOK_SECONDS if end is None else (end - self.clock.frame) / self.clock.sample_rate
+            time.sleep(min(LOOK_SECONDS, max(left, 0.002)))
+            stuck, seen = (stuck + 1 if self.clock.frame == seen else 0), self.clock.frame
+            if stuck > 2 / LOOK_SECONDS:
+                raise StageError("The sound has stopped: the sound card or the JACK server has gone")
+
+    def _offline(self, seconds: float, look: Callable[[], Any]) -> None:
+        end = round(seconds * self.clock.sample_rate)
+        pause = self.clock.sample_rate // self.clock.block
+        for number in range(-(-end // self.clock.block)):
+            if number % pause == 0:
+                self._send_events()
+                look()
+                if self.recorder:
+                    self.recorder.drain()
+            self._server.process()
+        self.clock.hear()
+
+    def _send_events(self) -> None:
+        due = self.clock.frame + AHEAD_SECONDS * self.clock.sample_rate
+        while self._events and self._events[0][0] < due:
+            frame, address, values = self._events[0]
+            try:
+                self.instrument.do(address, *values, at=frame)
+            except ClockBusy:
+                return
+            self._events.popleft()
+
+
+def read_events(path: Path) -> tuple[dict[str, Value], list[tuple[int, str, list[Value]]]]:
+    """Head and events of a file of `Stage.log`. Raises CommandError with the line's number."""
+    events: list[tuple[int, str, list[Value]]] = []
+    head: dict[str, Value] = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        try:
+            told = json.loads(line)
+            if number == 1:
+                head = dict(told)
+            else:
+                events.append((int(told["frame"]), str(told["address"]), list(told["values"])))
+        except (ValueError, KeyError, TypeError) as error:
+            raise CommandError(
+                f"{path}, line {number}: expected frame, address and values as `--log` writes them"
+            ) from error
+    return head, sorted(events, key=lambda event: event[0])
+
+
+def _device(wanted: str | None, listens: bool) -> int | None:
+    """Number of the output device of a name, or of that number."""
+    with _quiet():
+        names, numbers = pyo.pa_get_output_devices()
+    if not names:
+        raise StageError(f"There is no sound card; {WITHOUT_CARD}")
+    if wanted is None:
+        return None
+    for name, number in zip(names, numbers, strict=True):
+        if wanted == str(number) or wanted.lower() in name.lower():
+            return int(number)
+    raise StageError(f"There is no sound card {wanted!r}; there are: {', '.join(names)}")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What libraries print goes nowhere: a hundred lines about devices that do not exist."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(number) for number in (1, 2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for number in (1, 2):
+            os.dup2(nowhere, number)
+        yield
+    finally:
+        for number, old in zip((1, 2), saved, strict=True):
+            os.dup2(old, number)
+            os.close(old)
+        os.close(nowhere)
