@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import heapq
 import itertools
+import math
 import threading
 import time
 import weakref
@@ -27,6 +28,7 @@ Tap = Callable[[Array], None]
 MESSAGES = 4096  # that wait at most
 MESSAGES_AT_ONCE = 64  # that a block carries out: a flood must not make it late
 EVENTS = 1 << 16  # that wait at most for their time
+LEAD_SECONDS = 0.05  # before the first frame, in which a server fades in
 TIMED_BLOCKS = 4096  # whose times the statistics look back on
 
 
@@ -84,6 +86,7 @@ class Clock:
         self._last_failure = ""
         self._times = np.zeros(TIMED_BLOCKS)
         self._begun = 0.0
+        self._lead = math.ceil(LEAD_SECONDS * self.sample_rate / self.block)  # blocks
         server.setCallback(self._tick)
         Clock._current = self
 
@@ -110,7 +113,13 @@ class Clock:
         self._nodes = [*(each for each in self._nodes if each() is not None), weakref.ref(node)]
 
     def send(self, act: Callable[[], None], at: int | None = None) -> None:
-        """Carry something out before the next block, or at frame `at`. From any thread. Raises ClockBusy."""
+        """Carry something out before the next block, or at frame `at`; from any thread. Raises ClockBusy.
+
+        At once where the server has not been started, or where the clock itself asks.
+        """
+        if at is None and (self.ticking or not self._server.getIsStarted()):
+            act()
+            return
         if len(self._messages) >= MESSAGES or len(self._events) >= EVENTS:
             raise ClockBusy(f"{MESSAGES} commands wait already: the server is not running, or they come too fast")
         self._messages.append((at, act))
@@ -137,6 +146,9 @@ class Clock:
         )  # fmt: skip
 
     def _tick(self) -> None:
+        if self._lead > 0:
+            self._lead -= 1
+            return
         begun = time.perf_counter()
         self._late += self.live and self._blocks > 0 and begun - self._begun > 2 * self.block / self.sample_rate
         self._begun = begun

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,11 @@ class HitPlayer(Port):
 
     def hit(self, stream: int = 0, gain: float = 1.0, offset: int = 0) -> None:
         """Play a hit of a stream, `offset` samples into the next block."""
-        self._apply(lambda: self._hit(stream, gain, self.clock.offset + offset))
+        self.clock.send(lambda: self._hit(stream, gain, self.clock.offset + offset))
 
     def resample(self, stream: int = 0) -> None:
         """Let the next trigger of a stream play a new hit, whether it is fresh or not."""
-        self._apply(lambda: self.pads.resample(stream))
+        self.clock.send(lambda: self.pads.resample(stream))
 
     def set(self, stream: int, decay: float | None = None, **what: Any) -> None:
         """Set what one stream plays: `decay`, or what `Pads.set` takes. Raises ValueError."""
@@ -84,7 +85,7 @@ class HitPlayer(Port):
         if decay is not None:
             self._decay[stream] = float(decay)
         if what:
-            self._apply(lambda: self.pads.set(stream, **what))
+            self.clock.send(lambda: self.pads.set(stream, **what))
 
     def setClasses(self, x: str | Sequence[str]) -> None:
         """Replace the `classes`."""
@@ -141,11 +142,5 @@ class HitPlayer(Port):
         wanted = [what(pyo.wrap(values, stream)) for stream in range(len(self))]
         for each in wanted:
             self.pads.check(**each)
-        self._apply(lambda: [self.pads.set(stream, **each) for stream, each in enumerate(wanted)])
-
-    def _apply(self, act: Any) -> None:
-        """The audio thread alone may turn the pads."""
-        if self.clock.ticking:
-            act()
-        else:
-            self.clock.send(act)
+        for stream, each in enumerate(wanted):
+            self.clock.send(functools.partial(self.pads.set, stream, **each))

@@ -67,11 +67,8 @@ class Instrument(pyo.PyoObject):
         Patterns of OSC are understood: "/track/*/mute".
         """
         found = [(command, command.read(values)) for command in self._find(address)]
-        if self.clock.ticking:  # asked for by what the clock carries out
-            for command, checked in found:
-                self._act(command, checked)
-        else:
-            self.clock.send(lambda: self._carry_out(found), at)
+        by_itself = self.clock.ticking  # asked for by what the clock carries out
+        self.clock.send(lambda: self._carry_out(found, logged=not by_itself), at)
 
     def keep(self, address: str, *values: Value) -> None:
         """Note a value that was changed in another way than by its command."""
@@ -132,9 +129,9 @@ class Instrument(pyo.PyoObject):
             raise CommandError(f"There is no address {address}; `ngs play {{name}} --addresses` lists what there is")
         return self.commands[address]
 
-    def _carry_out(self, found: list[tuple[Command, tuple[Value, ...]]]) -> None:
+    def _carry_out(self, found: list[tuple[Command, tuple[Value, ...]]], logged: bool = True) -> None:
         for command, values in found:
-            if self.log:
+            if self.log and logged:
                 self.log(self.clock.now, command.address, values)
             self._act(command, values)
 

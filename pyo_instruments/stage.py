@@ -61,6 +61,7 @@ def booted(sound: Sound, listens: bool) -> pyo.Server:
         if kind == "jack":
             raise StageError(f"No JACK server runs: start one (jackd, or PipeWire's pw-jack); {WITHOUT_CARD}")
         raise StageError(f"The sound card cannot be opened at {sound.sample_rate} Hz: see `ngs doctor`; {WITHOUT_CARD}")
+    Clock.of(server)
     return server
 
 
@@ -152,8 +153,8 @@ class Stage:
     def _offline(self, seconds: float, look: Callable[[], Any]) -> None:
         end = round(seconds * self.clock.sample_rate)
         pause = self.clock.sample_rate // self.clock.block
-        for number in range(-(-end // self.clock.block)):
-            if number % pause == 0:
+        while self.clock.frame < end:
+            if self.clock.frame // self.clock.block % pause == 0:
                 self._send_events()
                 look()
                 if self.recorder:
