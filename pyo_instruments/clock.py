@@ -16,18 +16,21 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pyo
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+T = TypeVar("T")
 Tap = Callable[[Array], None]
 MESSAGES = 4096  # that wait at most
 MESSAGES_AT_ONCE = 64  # that a block carries out: a flood must not make it late
 EVENTS = 1 << 16  # that wait at most for their time
+PREPARED_SECONDS = 0.25  # that what takes longer than a block has
 LEAD_SECONDS = 0.05  # before the first frame, in which a server fades in
 TIMED_BLOCKS = 4096  # whose times the statistics look back on
 
@@ -49,6 +52,7 @@ class ClockStatistics:
     frames: int
     blocks: int
     late_blocks: int  # that began more than two blocks' time after the one before
+    unprepared: int  # times that something was not ready when it was to be used
     failures: int  # commands and objects that failed
     last_failure: str
     median_ms: float  # of the callback, of the last TIMED_BLOCKS
@@ -82,7 +86,7 @@ class Clock:
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._ticker: int | None = None  # the thread that ticks, while it does
-        self._blocks = self._late = self._failures = 0
+        self._blocks = self._late = self._unprepared = self._failures = 0
         self._last_failure = ""
         self._times = np.zeros(TIMED_BLOCKS)
         self._begun = 0.0
@@ -107,6 +111,36 @@ class Clock:
         if cls._current is None or cls._current._server is not base:
             cls._current = cls(base, live=True)
         return cls._current
+
+    def prepare(self, make: Callable[[], T], use: Callable[[T], Any], seconds: float = PREPARED_SECONDS) -> None:
+        """Make something that takes longer than a block, in a thread of its own, and use it `seconds` from now.
+
+        What comes later than that is used as soon as it is there, and counted. Where nothing has been started it is
+        made and used at once; where nothing is live it is made when its time has come.
+        """
+        if not self._server.getIsStarted():
+            use(make())
+            return
+        made: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                made.set_result(make())
+            except Exception as error:
+                made.set_exception(error)
+
+        def finish() -> None:
+            if self.live and not made.done():
+                self._unprepared += 1
+                made.add_done_callback(lambda future: self.send(lambda: use(future.result())))
+                return
+            if not self.live:
+                work()
+            use(made.result())
+
+        self.send(finish, self.now + round(seconds * self.sample_rate))
+        if self.live:
+            threading.Thread(target=work, name="ngs prepares", daemon=True).start()
 
     def add(self, node: Node) -> None:
         """Call `node.process` before every block, after those that were added before; as long as the node exists."""
@@ -139,7 +173,7 @@ class Clock:
         count = min(self._blocks, TIMED_BLOCKS)
         times = 1e3 * self._times[:count] if count else np.zeros(1)
         return ClockStatistics(
-            frames=self.frame, blocks=self._blocks, late_blocks=self._late, failures=self._failures,
+            frames=self.frame, blocks=self._blocks, late_blocks=self._late, unprepared=self._unprepared, failures=self._failures,
             last_failure=self._last_failure, median_ms=float(np.median(times)),
             p99_ms=float(np.percentile(times, 99)), worst_ms=float(times.max()),
             budget_ms=1e3 * self.block / self.sample_rate,

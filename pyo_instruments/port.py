@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import pyo
 from numpy.typing import NDArray
 
 from ngs.pyo_instruments.clock import Clock
+from ngs.runtime.notes import CONTROLS, Control, check_controls
 
 Array = NDArray[np.float32]
+P = TypeVar("P", bound="EnginePort")
+FOLLOWED_SECONDS = 0.01  # between two looks at a pyo object that turns a control
 
 
 class Port(pyo.PyoObject):
@@ -48,6 +53,89 @@ class Port(pyo.PyoObject):
         peaks = self.peaks.tolist()
         self.peaks[:] = 0.0
         return [float(peak) for peak in peaks]
+
+
+class EnginePort(Port):
+    """Streams that an engine plays, each with controls of its own: `turned` makes setters and properties of them.
+
+    A control is a number, a list of numbers, or a pyo object, whose value is taken every 10 ms. All that is asked for is
+    heard `latency` frames later, and exactly then.
+    """
+
+    def __init__(self, engine: Any, mul: Any = 1, add: Any = 0) -> None:
+        """`engine`: an Engine of an output and one channel for each stream."""
+        super().__init__(engine.channels * getattr(engine, "outputs", 1), mul, add)
+        self.engine = engine
+        self.latency = engine.latency + self.clock.block
+        self._given: dict[str, Any] = {}
+        self._followed: dict[str, tuple[Inlet, list[float]]] = {}
+        self._pace = max(round(FOLLOWED_SECONDS * self.clock.sample_rate / self.clock.block), 1)  # blocks
+        engine.start()
+
+    def turn(self, stream: int, **controls: float) -> None:
+        """Turn controls of what a stream plays, and will play. Called by the clock."""
+        raise NotImplementedError
+
+    def render(self, out: Array) -> None:
+        self.follow()
+        self.engine.read(out)
+
+    def give(self, name: str, value: Any) -> None:
+        """Set a control to a number, a list, or a pyo object that it follows. Raises ValueError."""
+        if isinstance(value, pyo.PyoObject):
+            inlet = Inlet(value)
+            self.clock.send(lambda: self._followed.__setitem__(name, (inlet, [math.nan] * len(self))))
+        else:
+            values = [float(each) for each in pyo.convertArgsToLists(value)[0]]
+            for each in values:
+                check_controls({name: each}, self.known)
+            self.clock.send(lambda: self._turn_all(name, values))
+        self._given[name] = value
+
+    known: ClassVar[Mapping[str, Control]] = CONTROLS
+
+    def _turn_all(self, name: str, values: list[float]) -> None:
+        self._followed.pop(name, None)
+        for stream in range(len(self)):
+            self.turn(stream, **{name: values[stream % len(values)]})
+
+    def follow(self) -> None:
+        """Take the values of the pyo objects that turn controls, when it is time."""
+        if not self._followed or self.clock.frame // self.clock.block % self._pace:
+            return
+        for name, (inlet, last) in self._followed.items():
+            low, high = self.known[name].low, self.known[name].high
+            for stream in range(len(last)):
+                value = min(max(float(inlet.views[stream % len(inlet)][-1]), low), high)
+                if value != last[stream]:
+                    last[stream] = value
+                    self.turn(stream, **{name: value})
+
+    def __del__(self) -> None:
+        engine = getattr(self, "engine", None)
+        if engine is not None:
+            engine.stop()
+
+
+def turned(**controls: str) -> Callable[[type[P]], type[P]]:
+    """Give a port `setX` and a property for each control: name and docstring."""
+
+    def add(kind: type[P]) -> type[P]:
+        for name, text in controls.items():
+            _add_control(kind, name, text)
+        return kind
+
+    return add
+
+
+def _add_control(kind: type[EnginePort], name: str, text: str) -> None:
+    def write(port: EnginePort, x: Any) -> None:
+        port.give(name, x)
+
+    write.__name__ = f"set{name.capitalize()}"
+    write.__doc__ = f"Replace the `{name}`: {text}"
+    setattr(kind, write.__name__, write)
+    setattr(kind, name, property(lambda port: port._given[name], write, doc=text))
 
 
 class Inlet:

@@ -1,0 +1,139 @@
+"""Sounds between two sounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.pyo_instruments.clock import Clock
+from ngs.pyo_instruments.port import EnginePort, Inlet, turned
+from ngs.runtime.audio import read_audio
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.engine import Engine
+from ngs.runtime.notes import CONTROLS, Note
+from ngs.runtime.render import drawn_embedding, embed, interpolate
+
+Array = NDArray[np.float32]
+STAGES = 9  # sounds that are decoded from one end to the other; between them grains are mixed
+VOICES = 6  # that may ring at once
+PLAYED = ("morph", "speed", "scatter", "density", "pitch", "pan", "gain")
+
+
+@turned(**{name: CONTROLS[name].help for name in PLAYED})
+class Morpher(EnginePort):
+    """Plays sounds between two, in stereo: at each trigger, or again and again; `morph` is heard while they sound.
+
+    :Parent: :py:class:`PyoObject`
+
+    :Args:
+
+        bundle: Bundle, path or None
+            None is the bundle that comes with ngs.
+        start, end: int, string or array, optional
+            What to morph from and to: a number draws a sound, a string is a sound file, an array an embedding [E].
+        choices: string or dict, optional
+            Class of both.
+        trig: PyoObject, optional
+            A trigger plays a sound; its value is the gain.
+        period: float, optional
+            Seconds from one sound to the next, 0 for triggers only.
+        morph, speed, scatter, density, pitch, pan, gain: float or PyoObject, optional
+            See `ngs.runtime.CONTROLS`.
+
+    >>> s = Server().boot()
+    >>> s.start()
+    >>> slide = Sine(.1, mul=.5, add=.5)
+    >>> m = Morpher(start=1, end=2, choices="Tom", period=.5, morph=slide).out()
+    """
+
+    def __init__(
+        self, bundle: Bundle | str | Path | None = None, start: Any = 1, end: Any = 2, choices: Any = "",
+        trig: Any = None, period: float = 0.0, temperature: float = 0.7, mul: Any = 1, add: Any = 0, **controls: Any,
+    ) -> None:  # fmt: skip
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        self._ends, self._choices, self._temperature, self._period = [start, end], choices, temperature, period
+        self._inlet = None if trig is None else Inlet(trig)
+        self._table: Array | None = None
+        self._turned: dict[str, float] = {}
+        self._count, self._due = 0, 0
+        clock = Clock.current()
+        engine = Engine(self.bundle, clock.sample_rate, voices=VOICES, threaded=clock.live)
+        super().__init__(engine, mul, add)
+        for name, value in ({name: CONTROLS[name].start for name in PLAYED} | controls).items():
+            self.give(name, value)
+        self._prepare()
+
+    def play_note(self, gain: float = 1.0) -> None:
+        """Play a sound from Python."""
+        self.clock.send(lambda: self._play(gain, 0))
+
+    def setStart(self, x: Any) -> None:
+        """Replace the `start`. Raises AudioError, ValueError."""
+        self._ends[0] = x
+        self._prepare()
+
+    def setEnd(self, x: Any) -> None:
+        """Replace the `end`. Raises AudioError, ValueError."""
+        self._ends[1] = x
+        self._prepare()
+
+    def setChoices(self, x: Any) -> None:
+        """Replace the `choices`. Raises ValueError."""
+        self.bundle.condition(x or {})
+        self._choices = x
+        self._prepare()
+
+    def setPeriod(self, x: float) -> None:
+        """Replace the `period`."""
+        self._period = float(x)
+
+    start = property(lambda self: self._ends[0], setStart, doc="What to morph from.")
+    end = property(lambda self: self._ends[1], setEnd, doc="What to morph to.")
+    choices = property(lambda self: self._choices, setChoices, doc="Class of both.")
+    period = property(lambda self: self._period, setPeriod, doc="Seconds between sounds.")
+
+    def turn(self, stream: int, **controls: float) -> None:
+        self._turned |= controls
+        if stream == 0:
+            self.engine.set(None, self.engine.time + self.latency, **controls)
+
+    def render(self, out: Array) -> None:
+        if self._inlet is not None:
+            trigger = self._inlet.views[0]
+            for offset in np.flatnonzero(trigger):
+                self._play(float(trigger[offset]), int(offset))
+        frame, block = self.clock.frame, self.clock.block
+        while self._period > 0 and self._due < frame + block:
+            self._play(1.0, max(self._due - frame, 0))
+            self._due = max(self._due, frame) + max(round(self._period * self.clock.sample_rate), 1)
+        super().render(out)
+
+    def _play(self, gain: float, offset: int) -> None:
+        if self._table is None:
+            return
+        controls = self._turned | {"gain": min(gain, 4.0) * self._turned["gain"]}
+        self._count += 1
+        note = Note(self._choices or {}, index=self._count, path=self._table, controls=controls)
+        self.engine.note_on(note, self.engine.time + self.latency + self.clock.offset + offset)
+
+    def _prepare(self) -> None:
+        ends, choices = [self._embedding(end) for end in self._ends], self._choices
+        self.clock.prepare(lambda: self._made(ends, choices), lambda table: setattr(self, "_table", table))
+
+    def _embedding(self, end: Any) -> Array:
+        if isinstance(end, int):
+            return drawn_embedding(self.bundle, self._temperature, end, 0)
+        if isinstance(end, str | Path):
+            sound = read_audio(Path(end), self.bundle.manifest.sample_rate)
+            return embed(self.bundle, sound, self.bundle.condition(self._choices or {}))
+        return np.asarray(end, dtype=np.float32)
+
+    def _made(self, ends: list[Array], choices: Any) -> Array:
+        """The table of paths [STAGES, T, Z] between two embeddings."""
+        embeddings = interpolate(ends[0], ends[1], STAGES)
+        condition = np.repeat(self.bundle.condition(choices or {})[None], STAGES, axis=0)
+        table: Array = self.bundle.run("embedding_decoder", embedding=embeddings, condition=condition)[0]
+        return table
