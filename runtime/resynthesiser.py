@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,24 +30,31 @@ class Resynthesiser:
     """A mono stream through encoder and decoder: `render.resynthesise` block by block.
 
     latency: samples by which the output is later than the input, constant for every block size. At the bundle's rate
-    one less than a grain: a grain is heard from its first sample on when its last one has come in.
+    one less than a grain: a grain is heard from its first sample on when its last one has come in. It can be made
+    longer by asking for so many samples `at_least`.
     """
 
     def __init__(
-        self, bundle: Bundle, choices: Mapping[str, str] | None = None, sample_rate: int | None = None, seed: int = 0
+        self,
+        bundle: Bundle,
+        choices: Mapping[str, str] | str | None = None,
+        sample_rate: int | None = None,
+        seed: int = 0,
+        at_least: int = 0,
     ) -> None:
         manifest = bundle.manifest
         self.sample_rate = check_sample_rate(sample_rate or manifest.sample_rate)
-        self._bundle, self._seed, self._rate = bundle, seed, manifest.sample_rate
+        self.bundle, self._seed, self._rate = bundle, seed, manifest.sample_rate
         self._hop, self._length = manifest.hop_length, manifest.grain_length
         self._encoder, self._decoder = GraphStream(bundle, "encoder", 1), GraphStream(bundle, "decoder_stream", 1)
         self._windows = analysis_windows(self._length)
         self.controls = {name: control.start for name, control in RESYNTHESIS_CONTROLS.items()}
         self.failures, self.last_failure = 0, ""
         self.condition(choices or {})
-        self.latency = self._length - 1
+        needed = self._length - 1
         if self.sample_rate != self._rate:
-            self.latency = self._measured_latency()
+            needed = _measured_latency(self.sample_rate, self._rate, self._hop, self._length)
+        self.latency = max(needed, at_least)
         self.reset()
 
     def reset(self) -> None:
@@ -55,13 +63,19 @@ class Resynthesiser:
         self._arrived, self._fill = np.zeros(self._length, np.float32), 0
         self._noise = NoiseGrains(self._seed, self._length)
         self._chance = seeded(self._seed, 4)
-        self._grains = 0
+        self._grains, self._last = 0, np.zeros(self._hop, np.float32)
         self._wet, self._dry = _Delay(self.latency), _Delay(self.latency)
         self._levels = _Levels(self._wanted_levels, self.sample_rate)
 
-    def condition(self, choices: Mapping[str, str]) -> None:
+    def warm_up(self) -> None:
+        """Do what the first grain would have to wait for. Raises BundleError where the bundle cannot be run."""
+        self._encoder.warm_up()
+        self._decoder.warm_up()
+        _ = self.bundle.latent_spread  # is read from a file
+
+    def condition(self, choices: Mapping[str, str] | str) -> None:
         """Play with the grains of these classes from the next grain on. Raises ValueError."""
-        self._condition = self._bundle.condition(choices)
+        self._condition = self.bundle.condition(choices)
 
     def set(self, **controls: float) -> None:
         """Turn controls (`notes.RESYNTHESIS_CONTROLS`); what they do is smooth. Raises ValueError."""
@@ -99,16 +113,19 @@ class Resynthesiser:
                 self._fill -= self._hop
 
     def _hop_of(self, grain: Array) -> Array:
-        """The next hop; silence, and a new sound after it, where that fails."""
+        """The next hop; where that fails what was heard last, backwards and fading, silence, and then a new sound."""
         try:
             audio = self._decoded(grain)
             if np.isfinite(audio).all():
+                self._last[:] = audio
                 return audio
-            raise BundleError(f"{self._bundle.path} gave NaN or infinite samples: see `ngs validate`")
+            raise BundleError(f"{self.bundle.path} gave NaN or infinite samples: see `ngs validate`")
         except BundleError as error:
             self.failures, self.last_failure = self.failures + 1, str(error)
             self._grains = 0
-            return np.zeros(self._hop, dtype=np.float32)
+            echo: Array = self._last[::-1] * np.linspace(1, 0, self._hop, dtype=np.float32)
+            self._last[:] = 0.0
+            return echo
 
     def _decoded(self, grain: Array) -> Array:
         first, given = self._grains == 0, self._decoder.inputs
@@ -118,8 +135,8 @@ class Resynthesiser:
         given["latent"][0] = self._encoder.outputs["mean"][0]
         scatter = np.float32(self.controls["scatter"])
         if scatter > 0:
-            normal = self._chance.standard_normal(len(self._bundle.latent_spread), dtype=np.float32)
-            given["latent"][0] += scatter * (normal @ self._bundle.latent_spread)
+            normal = self._chance.standard_normal(len(self.bundle.latent_spread), dtype=np.float32)
+            given["latent"][0] += scatter * (normal @ self.bundle.latent_spread)
         given["condition"][0] = self._condition
         self._noise.move_on(given["noise"][0])
         dropped = self.controls["density"] < 1 and self._chance.random() >= self.controls["density"]
@@ -129,36 +146,29 @@ class Resynthesiser:
         audio: Array = self._decoder.outputs["audio"][0]
         return audio
 
-    def _measured_latency(self) -> int:
-        """How far the output can fall behind, found by sending silence through the resamplers and counting."""
-        into, out = _Rate(self.sample_rate, self._rate), _Rate(self._rate, self.sample_rate)
-        silence, hop = np.zeros(1, np.float32), np.zeros(self._hop, np.float32)
-        arrived = hops = made = behind = 0
-        for sample in range(1, SETTLING_HOPS * self._hop * self.sample_rate // self._rate + self._length):
-            arrived += sum(map(len, into.convert(silence)))
-            while self._length + hops * self._hop <= arrived:
-                made += sum(map(len, out.convert(hop)))
-                hops += 1
-            behind = max(behind, sample - made)
-        return behind + MARGIN
-
 
 class _Levels:
-    """Levels of wet and dry by the sample, 10 ms from one to the next."""
+    """Levels of wet and dry by the sample, 10 ms from one to the next, whatever the blocks are."""
 
     def __init__(self, levels: tuple[float, float], sample_rate: int) -> None:
-        self._now, self._step = np.array(levels)[:, None], 1 / (SMOOTH_SECONDS * sample_rate)
+        self._start = self._end = np.array(levels)[:, None]
+        self._step, self._done = 1 / (SMOOTH_SECONDS * sample_rate), 0  # samples since the start of the line
 
     def follow(self, levels: tuple[float, float], count: int) -> Array:
         """[2, count], or [2, 1] where they stand still."""
-        way = np.array(levels)[:, None] - self._now
-        if not way.any():
-            return self._now.astype(np.float32)
-        line = self._now + np.sign(way) * np.minimum(self._step * np.arange(1, count + 1), np.abs(way))
-        if count:
-            self._now = line[:, -1:]
-        result: Array = line.astype(np.float32)
-        return result
+        wanted = np.array(levels)[:, None]
+        if (wanted != self._end).any():
+            self._start, self._end, self._done = self._line(np.array([self._done])), wanted, 0
+        if (self._step * self._done >= np.abs(self._end - self._start)).all():
+            return self._end.astype(np.float32)
+        self._done += count
+        return self._line(np.arange(self._done - count + 1, self._done + 1)).astype(np.float32)
+
+    def _line(self, samples: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The levels so many samples after the start of the line."""
+        way, gone = self._end - self._start, self._step * samples
+        line: NDArray[np.float64] = np.where(gone < np.abs(way), self._start + np.sign(way) * gone, self._end)
+        return line
 
 
 class _Rate:
@@ -210,3 +220,18 @@ class _Delay:
                 self._parts.popleft()
                 self._first = 0
         return out
+
+
+@cache
+def _measured_latency(sample_rate: int, rate: int, hop_length: int, grain_length: int) -> int:
+    """How far the output can fall behind, found by sending silence through the resamplers and counting."""
+    into, out = _Rate(sample_rate, rate), _Rate(rate, sample_rate)
+    silence, hop = np.zeros(1, np.float32), np.zeros(hop_length, np.float32)
+    arrived = hops = made = behind = 0
+    for sample in range(1, SETTLING_HOPS * hop_length * sample_rate // rate + grain_length):
+        arrived += sum(map(len, into.convert(silence)))
+        while grain_length + hops * hop_length <= arrived:
+            made += sum(map(len, out.convert(hop)))
+            hops += 1
+        behind = max(behind, sample - made)
+    return behind + MARGIN

@@ -47,6 +47,10 @@ class Ring:
         self.written += late
         return late
 
+    def jump(self) -> None:
+        """Bring a late reader to where the writer is: what it takes next fades in."""
+        self.read, self._risen = self.written, 0
+
     def take(self, out: Array) -> None:
         """Fill `out` [channels, n] with the next frames; called by the reader alone."""
         count = out.shape[1]
