@@ -19,8 +19,9 @@ Array = NDArray[np.float32]
 class VoiceBank:
     """At most `rows` voices of one bundle. What fails is a voice, never the bank: `failures` counts them."""
 
-    def __init__(self, bundle: Bundle, rows: int, sample_rate: int, channels: int) -> None:
-        self.bundle, self.rows, self.sample_rate, self._channels = bundle, rows, sample_rate, channels
+    def __init__(self, bundle: Bundle, rows: int, sample_rate: int, channels: int, outputs: int = 1) -> None:
+        self.bundle, self.rows, self.sample_rate = bundle, rows, sample_rate
+        self._channels, self._outputs = channels, outputs
         self.voices: list[Voice] = []
         self.hops = self.failures = 0
         self.last_failure = ""
@@ -31,7 +32,7 @@ class VoiceBank:
     def start(self, note: Note) -> Voice | None:
         """A new voice in the last row, of which there must be one free; None where that fails."""
         try:
-            note.check(self.bundle)  # it may have been meant for another bundle
+            note.check(self.bundle, self._outputs)  # it may have been meant for another bundle
             voice = Voice(self.bundle, note, self.sample_rate, self._channels)
         except Exception as error:
             self.failed(error)

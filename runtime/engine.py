@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.notes import Note, check_controls, check_frame, check_release, check_sample_rate
+from ngs.runtime.notes import Note, check_controls, check_frame, check_outputs, check_release, check_sample_rate
 from ngs.runtime.realtime import go_realtime, interpreter
 from ngs.runtime.ring import Ring
 from ngs.runtime.synth import Synth
 
 Array = NDArray[np.float32]
-CHANNELS = 2
 COMMANDS = 4096  # that wait at most to be taken in
 EVENTS = 1 << 16  # that wait at most for their time
 COMMANDS_AT_ONCE = 64  # that are taken in: a thousand notes must not make a block late
@@ -66,22 +65,27 @@ class Engine:
 
     block: frames rendered at a time. ahead: frames rendered before they are read, the `latency` of what is played at
     once; at least two blocks and what the host reads in one go. By default 8 ms and 0.5 ms a voice: a core of a laptop
-    decodes all of them at once in that time.
+    decodes all of them at once in that time. outputs, channels: of the synth. threaded: false where nobody waits for
+    the sound: `read` renders what it needs itself, is never late, and all else is as it is with a thread.
     """
 
     def __init__(
-        self, bundle: Bundle, sample_rate: int, voices: int = 16, block: int = 256, ahead: int | None = None
-    ) -> None:
+        self, bundle: Bundle, sample_rate: int, voices: int = 16, block: int = 256, ahead: int | None = None,
+        outputs: int = 1, channels: int = 2, threaded: bool = True,
+    ) -> None:  # fmt: skip
         if not 1 <= block <= 8192:
             raise ValueError(f"block is {block}: choose 1 to 8192 frames")
         sample_rate = check_sample_rate(sample_rate)
+        check_outputs(outputs, channels)
         ahead = max(3 * block, round(sample_rate * (0.008 + 0.0005 * voices))) if ahead is None else ahead
         if not 2 * block <= ahead <= 1 << 20:
             raise ValueError(f"ahead is {ahead}: choose {2 * block} (two blocks) to {1 << 20} frames")
         self.sample_rate, self.voices, self.block, self.latency = sample_rate, voices, block, ahead
+        self.outputs, self.channels, self.threaded = outputs, channels, threaded
+        self._rows = outputs * channels  # of what is read
         fade = max(1, round(FADE_SECONDS * sample_rate))
-        self._ring = Ring(1 << (ahead + block + 2 * fade).bit_length(), CHANNELS, fade)
-        self._synth = Synth(bundle, sample_rate, voices)
+        self._ring = Ring(1 << (ahead + block + 2 * fade).bit_length(), self._rows, fade)
+        self._synth = Synth(bundle, sample_rate, voices, outputs, channels)
         self._bundle = bundle
         self._retired: list[Synth] = []  # to be freed by another thread than this one
         self._leaving: list[Synth] = []
@@ -95,21 +99,22 @@ class Engine:
         self._realtime = False
         self._times = np.zeros(TIMED_BLOCKS)
         self._started = self._cpu = 0.0
-        self._out, self._mix = (np.zeros((CHANNELS, block), dtype=np.float32) for _ in range(2))
+        self._out, self._mix = (np.zeros((self._rows, block), dtype=np.float32) for _ in range(2))
 
     # the host's side
 
     def start(self) -> None:
-        """Warm up, fill the ring and go on in a thread."""
+        """Warm up, fill the ring and go on in a thread, where it is to have one."""
         if self._thread:
             return
         if not self._blocks:  # later there may be notes that go on
             self._synth.warm_up()
+        if not self.threaded:
+            return
         self._stopping = False
         interpreter.hurry()
         self._started, self._cpu = time.perf_counter(), 0.0
-        while self._ring.filled + self.block <= self.latency:
-            self._render()
+        self._fill()
         self._thread = threading.Thread(target=self._run, name="ngs engine", daemon=True)
         self._thread.start()
 
@@ -134,10 +139,16 @@ class Engine:
         return self._ring.read
 
     def read(self, out: Array) -> None:
-        """Fill `out` float32 [2, n] with the next frames, never waiting: the host's callback calls this."""
-        if out.ndim != 2 or len(out) != CHANNELS:
-            raise ValueError(f"a block is [{CHANNELS}, n], this one is {out.shape}")
-        self._ring.take(out)
+        """Fill `out` float32 [outputs * channels, n] with the next frames: the host's callback calls this.
+
+        It never waits; without a thread it renders.
+        """
+        if out.ndim != 2 or len(out) != self._rows:
+            raise ValueError(f"a block is [{self._rows}, n], this one is {out.shape}")
+        if self.threaded:
+            self._ring.take(out)
+        else:
+            self._render_and_take(out)
 
     def note_on(self, note: Note, at: float | None = None) -> int:
         """Play a note when the host reads frame `at`, or as soon as possible: its number.
@@ -145,7 +156,7 @@ class Engine:
         A frame is met exactly where it is `latency` and what the host reads in one go away, or more.
         Raises ValueError, EngineBusy.
         """
-        note.check(self._bundle)
+        note.check(self._bundle, self.outputs)
         number = next(self._numbers)
         self._send(at, lambda synth, time: synth.admit(note, number, time))
         return number
@@ -174,11 +185,11 @@ class Engine:
         if not 0 <= fade <= 60:
             raise ValueError(f"fade is {fade!r}: choose 0 to 60 seconds")
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
-        synth = Synth(opened, self.sample_rate, self.voices)
+        synth = Synth(opened, self.sample_rate, self.voices, self.outputs, self.channels)
         synth.warm_up()
         self._retired.clear()
         self._bundle = opened
-        if self._thread is None:
+        if self.threaded and self._thread is None:
             self._change(synth, fade)
         else:
             self._commands.append((None, lambda old, time: self._change(synth, fade)))
@@ -218,7 +229,7 @@ class Engine:
         else:
             self._commands.append((at, act))
 
-    # the engine's thread
+    # the engine's thread, or without one the reader's
 
     def _run(self) -> None:
         self._realtime = go_realtime()
@@ -230,6 +241,20 @@ class Engine:
                 continue
             self._render()
             self._cpu = time.thread_time()
+
+    def _render_and_take(self, out: Array) -> None:
+        """Fill `out` and, as a thread would, the ring: what is asked for next is heard `latency` later."""
+        done = 0
+        while done < out.shape[1]:
+            self._fill()
+            count = min(out.shape[1] - done, self._ring.filled)
+            self._ring.take(out[:, done : done + count])
+            done += count
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._ring.filled + self.block <= self.latency:
+            self._render()
 
     def _render(self) -> None:
         start = time.perf_counter()
@@ -245,8 +270,9 @@ class Engine:
         self._blocks += 1
 
     def _take_in(self) -> None:
-        """Commands that wait, the first of them."""
-        for _ in range(min(len(self._commands), COMMANDS_AT_ONCE)):
+        """Commands that wait, the first of them; all where no block can be late."""
+        waiting = len(self._commands)
+        for _ in range(min(waiting, COMMANDS_AT_ONCE) if self.threaded else waiting):
             at, act = self._commands.popleft()
             self._late_events += at is not None and at < self._synth.time
             self._guarded(act, self._synth, at)

@@ -12,6 +12,7 @@ from ngs.runtime.bundle import Bundle
 
 Array = NDArray[np.float32]
 MODES = ("once", "loop", "back-and-forth")
+MOST_OUTPUTS = 256
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ CONTROLS: Mapping[str, Control] = {
     "scatter": Control(0, 4, 0, "How far grains stray from the path at random; 1: as the corpus is spread."),
     "density": Control(0, 1, 1, "Share of the grains that sound."),
     "position": Control(0, 1, 0, "Where on the path the next grain is from: 0 the start, 1 the end."),
+    "morph": Control(0, 1, 0, "Of a table of paths: between which of them the next grain is from, 0 the first."),
 }
 
 
@@ -70,6 +72,14 @@ def check_sample_rate(sample_rate: float) -> int:
     return round(sample_rate)
 
 
+def check_outputs(outputs: int, channels: int) -> None:
+    """Raise ValueError where there cannot be so many outputs of so many channels."""
+    if not isinstance(outputs, int | np.integer) or not 1 <= outputs <= MOST_OUTPUTS:
+        raise ValueError(f"outputs is {outputs!r}: choose 1 to {MOST_OUTPUTS}")
+    if channels not in (1, 2):
+        raise ValueError(f"channels is {channels!r}: choose 1 or 2")
+
+
 def check_release(seconds: float) -> float:
     """The seconds of a release. Raises ValueError where they are not 0 to 60."""
     if not 0 <= seconds <= 60:
@@ -82,8 +92,8 @@ class Note:
     """A sound to be played.
 
     What sounds is drawn by `seed` and `index` as `render.sample` draws it, or given by `embedding` [E] or by `path`
-    [T, Z] (at most one of the two). `choices` are classes by attribute, or one of the first attribute; open attributes
-    are completed from the corpus.
+    (at most one of the two): [T, Z], or a table [K, T, Z] of paths that `morph` goes through. `choices` are classes by
+    attribute, or one of the first attribute; open attributes are completed from the corpus.
     """
 
     choices: Mapping[str, str] | str = field(default_factory=dict)
@@ -98,9 +108,10 @@ class Note:
     seconds: float | None = None  # released after so long
     release: float = 0.05  # seconds of its fade where `seconds` are over
     controls: Mapping[str, float] = field(default_factory=dict)
+    output: int = 0  # of the synth, to which it goes
 
-    def check(self, bundle: Bundle) -> None:
-        """Raise ValueError where a bundle cannot play this."""
+    def check(self, bundle: Bundle, outputs: int = 1) -> None:
+        """Raise ValueError where a bundle, or a synth of so many outputs, cannot play this."""
         bundle.condition(self.choices)
         check_controls(self.controls)
         if not all(isinstance(number, int | np.integer) and number >= 0 for number in (self.seed, self.index)):
@@ -112,18 +123,22 @@ class Note:
         if self.seconds is not None and not 0 < self.seconds < 1e6:
             raise ValueError(f"seconds are {self.seconds!r}: choose above 0")
         check_release(self.release)
-        manifest = bundle.manifest
+        if not isinstance(self.output, int | np.integer) or not 0 <= self.output < outputs:
+            raise ValueError(f"output is {self.output!r}: choose {f'0 to {outputs - 1}' if outputs > 1 else '0'}")
         if self.embedding is not None and self.path is not None:
             raise ValueError("a note has an embedding or a path, not both")
-        for name, value, shape in (
-            ("embedding", self.embedding, (manifest.embedding_size,)),
-            ("path", self.path, (len(self.path) if self.path is not None else 0, manifest.latent_size)),
-        ):
-            if value is None:
-                continue
-            if np.shape(value) != shape or 0 in shape:
-                raise ValueError(
-                    f"{name} is {np.shape(value)}, this bundle needs {('T', *shape[1:]) if name == 'path' else shape}"
-                )
-            if not np.isfinite(value).all():
-                raise ValueError(f"{name} holds NaN or infinite values")
+        manifest = bundle.manifest
+        if self.embedding is not None:
+            size = manifest.embedding_size
+            _check_array("embedding", self.embedding, np.shape(self.embedding) == (size,), f"({size},)")
+        if self.path is not None:
+            shape, size = np.shape(self.path), manifest.latent_size
+            fits = len(shape) in (2, 3) and shape[-1] == size and 0 not in shape
+            _check_array("path", self.path, fits, f"(T, {size}) or (K, T, {size})")
+
+
+def _check_array(name: str, value: Array, fits: bool, needed: str) -> None:
+    if not fits:
+        raise ValueError(f"{name} is {np.shape(value)}, this bundle needs {needed}")
+    if not np.isfinite(value).all():
+        raise ValueError(f"{name} holds NaN or infinite values")

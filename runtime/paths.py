@@ -1,4 +1,7 @@
-"""Latent paths as plain arrays [T, Z] (paper, section 5): lines, oscillations, circles, spirals, walks."""
+"""Latent paths as plain arrays [T, Z] (paper, section 5): lines, oscillations, circles, spirals, walks.
+
+And tables of paths [K, T, Z] over the map of a bundle's corpus, for two controls at once.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 KINDS = ("linear", "back-and-forth", "circle", "spiral", "walk")
+# The mode of a note that plays a free path without end and without a jump: a circle's last grain lies a step before its
+# first; the others end far from where they began, so they are gone back on.
+LOOP_MODES: Mapping[str, str] = {kind: "loop" if kind == "circle" else "back-and-forth" for kind in KINDS}
+NEIGHBOURS = 8  # corpus grains that a node of a map grid is made of
 
 
 def linear(start: Array, end: Array, length: int) -> Array:
@@ -76,6 +83,58 @@ def free_path(
     axes = (0.8 * spread[first] * components[first], 0.8 * spread[second] * components[second])
     turns = max(round(length / 80), 1)
     return _within(latent_map, shape(start, *axes, length, turns))
+
+
+def map_grid(latent_map: Mapping[str, NDArray[Any]], size: int = 17) -> Array:
+    """Latents on a regular grid over the map, low to high of its first two components: float32 [size, size, Z].
+
+    The second axis goes along the first component, the first axis along the second one: as the path of a frozen note,
+    `position` is x and `morph` is y. A node is the mean of the grains of the corpus next to it on the map, the nearer
+    the weightier (Franke and Little 1980), moved on the map to where the node is: near a grain it is that grain. A
+    second component that the map lacks changes nothing. Raises ValueError where size is below 2.
+    """
+    if size < 2:
+        raise ValueError(f"size is {size}: choose 2 or more nodes")
+    points = np.asarray(latent_map["points"], dtype=np.float64)
+    axes, low, span = _plane(latent_map)
+    places = map_place(latent_map, points)
+    line = np.linspace(0, 1, size)
+    grid = np.empty((size, size, points.shape[1]), dtype=np.float32)
+    for row, y in zip(grid, line, strict=True):
+        nodes = np.stack((line, np.full(size, y)), axis=1)
+        means = _weights(np.linalg.norm(nodes[:, None] - places, axis=2)) @ points
+        missing = low + nodes[:, : len(axes)] * span - (means - latent_map["mean"]) @ axes.T
+        row[:] = means + missing @ axes
+    return grid
+
+
+def map_place(latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Where latents [N, Z] lie on the map: x and y [N, 2], 0 to 1 between low and high of its first two components.
+
+    Those of the corpus may lie a little outside. A direction in which the map has no extent is 0.5 everywhere.
+    """
+    axes, low, span = _plane(latent_map)
+    places = np.full((len(latents), 2), 0.5)
+    along = (np.asarray(latents, dtype=np.float64) - latent_map["mean"]) @ axes.T
+    wide = np.flatnonzero(span > 0)
+    places[:, wide] = (along[:, wide] - low[wide]) / span[wide]
+    return places
+
+
+def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float64], ...]:
+    """The first two components [2, Z] (or the only one), where the map begins along them, and how far it goes."""
+    axes, low, high = (latent_map[name][:2].astype(np.float64) for name in ("components", "low", "high"))
+    return axes, low, high - low
+
+
+def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares [nodes, points] of the points next to each node: they fall to 0 where the next point comes in."""
+    ordered = np.sort(distances, axis=1)
+    reach = ordered[:, [min(NEIGHBOURS, ordered.shape[1] - 1)]] + 1e-9  # no weight is 0 / 0 where all are as far
+    nearness = np.maximum(reach - distances, 0) / (reach * (distances + 1e-9))
+    weights = nearness**2
+    total: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return total
 
 
 def _within(latent_map: Mapping[str, NDArray[Any]], path: Array) -> Array:

@@ -1,4 +1,4 @@
-"""A polyphonic synth on a bundle: notes with sample-accurate times in, stereo out, in blocks of any size."""
+"""A polyphonic synth on a bundle: notes with sample-accurate times in, sound out, in blocks of any size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ngs.runtime.bank import VoiceBank
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.notes import Note, check_controls, check_frame, check_release, check_sample_rate
+from ngs.runtime.notes import Note, check_controls, check_frame, check_outputs, check_release, check_sample_rate
 from ngs.runtime.voice import Voice
 
 Array = NDArray[np.float32]
@@ -23,18 +23,23 @@ STEAL_SECONDS = 0.005  # in which a stolen voice fades
 class Synth:
     """Up to `voices` notes of a bundle at once, at any sample rate.
 
+    outputs: each a mix of its own, to which notes go by their `output`. channels: of an output, 2 or 1, which hears no
+    pan. What is mixed is [outputs * channels, n], the channels of an output beside each other.
     What is played depends on the notes, their seeds and their times, never on the size of the blocks asked for.
     A synth is used by one thread; `ngs.runtime.Engine` plays one live.
     """
 
     latency = 0
 
-    def __init__(self, bundle: Bundle, sample_rate: int | None = None, voices: int = 16) -> None:
+    def __init__(
+        self, bundle: Bundle, sample_rate: int | None = None, voices: int = 16, outputs: int = 1, channels: int = 2
+    ) -> None:
         if voices < 1:
             raise ValueError(f"voices is {voices}: choose 1 or more")
-        self.bundle, self.voices = bundle, voices
+        check_outputs(outputs, channels)
+        self.bundle, self.voices, self.outputs, self.channels = bundle, voices, outputs, channels
         self.sample_rate = check_sample_rate(sample_rate or bundle.manifest.sample_rate)
-        self._bank = VoiceBank(bundle, 2 * voices, self.sample_rate, channels=2)  # stolen voices still fade
+        self._bank = VoiceBank(bundle, 2 * voices, self.sample_rate, channels, outputs)  # stolen voices still fade
         self._numbers = itertools.count(1)
         self.reset()
 
@@ -71,7 +76,7 @@ class Synth:
 
     def note_on(self, note: Note, at: float | None = None) -> int:
         """Start a note at sample `at` (now, where that is past or not given): its number. Raises ValueError."""
-        note.check(self.bundle)
+        note.check(self.bundle, self.outputs)
         number = next(self._numbers)
         self.admit(note, number, at)
         return number
@@ -96,14 +101,14 @@ class Synth:
         self._schedule(at, lambda synth: synth._each(number, lambda voice: voice.set(values)))
 
     def process(self, count: int, out: Array | None = None) -> Array:
-        """The next `count` samples, float32 [2, count], written to `out` where it is given.
+        """The next `count` samples, float32 [outputs * channels, count], written to `out` where it is given.
 
         What fails ends the voices that it may concern, and is counted: it is not raised.
         """
         if count < 0:
             raise ValueError(f"count is {count}: choose 0 or more samples")
         if out is None:
-            out = np.zeros((2, count), dtype=np.float32)
+            out = np.zeros((self.outputs * self.channels, count), dtype=np.float32)
         else:
             out[:, :count] = 0.0
         done = attempts = 0
@@ -123,7 +128,8 @@ class Synth:
 
     def _segment(self, out: Array) -> int:
         """Mix until something happens, `out` [2, n] is full at the latest: the samples mixed."""
-        self._bank.sweep()
+        if self._events and self._events[0].time <= self.time:
+            self._bank.sweep()  # what has ended keeps no voice from a note
         while self._events and self._events[0].time <= self.time:
             event = heapq.heappop(self._events)
             if not event.cancelled:

@@ -29,15 +29,15 @@ class Voice:
         self.note, self.hop, self._rate, self.sample_rate = note, manifest.hop_length, manifest.sample_rate, sample_rate
         self.controls = {name: control.start for name, control in CONTROLS.items()} | dict(note.controls)
         self.condition, self.embedding = bundle.condition(note.choices), note.embedding
-        self._blocks: list[Array] = []  # of the path, as they are written: [g, Z] each
+        self._blocks: list[Array] = []  # of the path, as they are written: [g, Z] each; of a table [T, K, Z]
         if note.path is None:
             self.condition = completed(bundle, self.condition, note.seed, note.index, 3)
             if self.embedding is None:
                 self.embedding = drawn_embedding(bundle, note.temperature, note.seed, note.index)
             self._span = manifest.path_length
         else:
-            self._span = len(note.path)
-            self.write(note.path)
+            self._span = np.shape(note.path)[-2]
+            self.write(note.path if np.ndim(note.path) == 2 else np.swapaxes(note.path, 0, 1))
         goes_on = note.hold and note.path is None and note.mode == "once"
         self.length = LONGEST_PATH if goes_on else self._span  # of the path in grains
         self.position = self.controls.pop("position") * (self._span - 1)
@@ -53,6 +53,7 @@ class Voice:
         self.fifo = Fifo(self.hop, self._rate, sample_rate)
         self.fifo.tune(self._tuned)
         self.pan = Pan(self.controls["gain"], self.controls["pan"], sample_rate, channels)
+        self._rows = slice(note.output * channels, (note.output + 1) * channels)  # of what is mixed
         self.number: int | None = None  # by which its synth knows it
         self.age = 0  # that of a later one is higher
         self.releasing = self.stolen = self.failed = False
@@ -103,7 +104,7 @@ class Voice:
     @property
     def horizon(self) -> int:
         """Samples until something happens to it: the end of what is decoded, of a fade, or of its time."""
-        count = self.fifo.available
+        count = self.fifo.assured
         if self.pan.remaining:
             count = min(count, self.pan.remaining)
         if not self.releasing and self._release_at > self._played:
@@ -111,9 +112,9 @@ class Voice:
         return count
 
     def mix(self, out: Array) -> None:
-        """Add the next n samples to the channels of `out` [c, n]; n is at most `horizon`."""
+        """Add the next n samples to its rows of `out` [outputs * channels, n]; n is at most `horizon`."""
         count = out.shape[1]
-        self.pan.mix(self.fifo.take(count), out)
+        self.pan.mix(self.fifo.take(count), out[self._rows])
         self._played += count
         if self._played == self._release_at and not self.releasing:
             self.release(self.note.release)
@@ -131,7 +132,7 @@ class Voice:
         return len(self._blocks) * len(self._blocks[0]) if self._blocks else 0
 
     def write(self, latents: Array) -> None:
-        """Append the next grains [g, Z] of the path, as many each time."""
+        """Append the next grains [g, Z] of the path (of a table: [g, K, Z]), as many each time."""
         self._blocks.append(np.array(latents, dtype=np.float32))
 
     def next_grain(self, inputs: dict[str, Array], row: int) -> None:
@@ -187,7 +188,14 @@ class Voice:
     def _grain(self, number: int) -> Array:
         block, place = divmod(number, len(self._blocks[0]))
         grain: Array = self._blocks[block][place]
-        return grain
+        return grain if grain.ndim == 1 else self._morphed(grain)
+
+    def _morphed(self, grains: Array) -> Array:
+        """Of grains [K, Z] beside each other in a table, the one at `morph`."""
+        place = self.controls["morph"] * (len(grains) - 1)
+        low = int(place)
+        grain: Array = grains[low]
+        return grain + np.float32(place - low) * (grains[low + 1] - grain) if place > low else grain
 
     def _advance(self) -> None:
         if self.controls["freeze"] > 0.5:
