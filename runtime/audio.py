@@ -37,7 +37,7 @@ def read_audio(path: Path, sample_rate: int) -> Array:
     return mono
 
 
-def resample(signal: Array, from_hz: int, to_hz: int) -> Array:
+def resample(signal: Array, from_hz: float, to_hz: float) -> Array:
     """Convert the rate of a signal [n]; unchanged where both are the same."""
     if from_hz == to_hz:
         return signal
