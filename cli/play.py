@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 # name -> (module, class, one line)
 INSTRUMENTS: dict[str, tuple[str, str, str]] = {
     "drum-machine": ("drum_machine", "DrumMachine", "8 tracks of 16 steps, a fresh hit at every step."),
+    "drum-and-bass": ("drum_and_bass", "DrumAndBass", "10 tracks for loops, basses, pads and hits."),
+    "path-player": ("path_player", "PathPlayer", "Grains along a path, without end, or at a place on the map."),
+    "resynthesiser": ("resynthesiser", "Resynthesiser", "What comes in, or a file, with the bundle's grains."),
+    "morph": ("morph", "Morph", "The sounds between two sounds, on a slider."),
+    "keyboard": ("keyboard", "Keyboard", "MIDI notes: pitches, or drums as General MIDI has them."),
 }
 FILE = click.Path(dir_okay=False, path_type=Path)
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -31,6 +36,7 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--block", default=128, show_default=True, type=click.IntRange(16, 4096), help="Frames at a time.")
 @click.option("--record", type=FILE, help="Record what is heard: a .wav or .flac file.")
 @click.option("--seconds", type=Number(0.01, 1e6), help="Stop after so long.")
+@click.option("--file", "files", multiple=True, type=EXISTING, help="A sound for the instrument: resynthesiser, morph.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides every sound.")
 @click.option("--set", "settings", multiple=True, metavar="ADDRESS=VALUE", help="Set a control first: /tempo=140.")
 @click.option("--load", type=EXISTING, help="Values that were saved, a JSON file.")
@@ -60,8 +66,8 @@ def run(kind: type[Instrument]) -> None:
 
 def perform(
     kind: type[Instrument], bundle: Path | None, audio: str, device: str | None, sample_rate: int, block: int,
-    record: Path | None, seconds: float | None, seed: int, settings: tuple[str, ...], load: Path | None,
-    log: Path | None, events: Path | None, stats: Path | None, addresses: bool,
+    record: Path | None, seconds: float | None, files: tuple[Path, ...], seed: int, settings: tuple[str, ...],
+    load: Path | None, log: Path | None, events: Path | None, stats: Path | None, addresses: bool,
 ) -> None:  # fmt: skip
     """Set the stage for an instrument and let it play."""
     from ngs.pyo_instruments.commands import declarations
@@ -76,8 +82,8 @@ def perform(
     if audio == "offline" and (record is None or seconds is None):
         raise click.UsageError("--audio offline needs --record FILE and --seconds SECONDS")
     opened = Bundle.open(bundle)
-    server = booted(Sound(audio, device, sample_rate, block), kind.listens)
-    instrument = kind(opened, seed)
+    server = booted(Sound(audio, device, sample_rate, block), kind.listens and not files)
+    instrument = kind(opened, seed, files)
     with Stage(server, instrument) as stage:
         if log:
             stage.log(log)

@@ -10,7 +10,13 @@ with contextlib.redirect_stdout(io.StringIO()):  # a banner about wxPython
 
 from ngs.pyo_instruments.clock import Clock
 from ngs.pyo_instruments.commands import CommandError
+from ngs.pyo_instruments.grain_player import GrainPlayer
 from ngs.pyo_instruments.hit_player import HitPlayer
 from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.morpher import Morpher
+from ngs.pyo_instruments.note_player import NotePlayer
+from ngs.pyo_instruments.resynth import Resynth
 
-__all__ = ["Clock", "CommandError", "HitPlayer", "Instrument"]
+__all__ = [
+    "Clock", "CommandError", "GrainPlayer", "HitPlayer", "Instrument", "Morpher", "NotePlayer", "Resynth",
+]  # fmt: skip

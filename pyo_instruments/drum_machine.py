@@ -22,9 +22,11 @@ class DrumMachine(Instrument):
     """Tracks of steps, a class of the bundle each: every step sounds anew, or the same until it is resampled."""
 
     counts = {"track": 8, "step": STEPS}
+    overlap = 4  # hits of a track that may ring at once
+    first_tempo, first_pattern = 122, "house"
 
-    def __init__(self, bundle: Any = None, seed: int = 0, mul: Any = 1, add: Any = 0) -> None:
-        super().__init__(bundle, seed, mul, add)
+    def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
+        super().__init__(bundle, seed, files, mul, add)
         tracks = range(self.counts["track"])
         self.transport = Transport(self.clock.sample_rate)
         self.patterns = [REST for _ in tracks]
@@ -32,11 +34,10 @@ class DrumMachine(Instrument):
         self.pans = [SigTo(0.5, 0.01, 0.5) for _ in tracks]
         self.muted, self.soloed = [0 for _ in tracks], [0 for _ in tracks]
         names = [self.classes[track % len(self.classes)] for track in tracks]
-        self.hits = HitPlayer(self.bundle, names, seed=seed, mul=self.levels)
-        self.sounds(Pan(self.hits, outs=2, pan=self.pans, spread=0).mix(2))
-        for track, name in enumerate(names):
-            self.setClass(track, name)
-        self.pattern("house")
+        self.hits = HitPlayer(self.bundle, names, seed=seed, overlap=self.overlap, mul=self.levels)
+        starts = {f"/track/{track + 1}/class": name for track, name in enumerate(names)}
+        self.sounds(Pan(self.hits, outs=2, pan=self.pans, spread=0).mix(2), starts | {"/tempo": self.first_tempo})
+        self.pattern(self.first_pattern)
 
     def process(self) -> None:
         """Play the steps of the next block."""
@@ -166,6 +167,10 @@ class DrumMachine(Instrument):
     def setSolo(self, track: int, solo: int) -> None:
         """New hits of tracks that are soloed only."""
         self.soloed[track] = solo
+
+    def meters(self) -> list[float]:
+        """Peaks of the tracks."""
+        return self.hits.take_peaks()
 
     def screen(self) -> list[str]:
         """A line a track: class, steps, level."""

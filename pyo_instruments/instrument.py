@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,15 +29,21 @@ class Instrument(pyo.PyoObject):
     """
 
     counts: ClassVar[Mapping[str, int]] = {}  # of what addresses count: {"track": 8}
-    listens: ClassVar[bool] = False  # whether it plays what comes in
+    listens: ClassVar[bool] = False  # whether it plays what comes in, where it is given no file
+    most_files: ClassVar[int] = 0  # sound files that it takes
 
     def __init_subclass__(cls) -> None:
         for declared in declarations(cls):
             if declared.property_name:
                 setattr(cls, declared.property_name, _property(declared))
 
-    def __init__(self, bundle: Bundle | str | Path | None = None, seed: int = 0, mul: Any = 1, add: Any = 0) -> None:
+    def __init__(
+        self, bundle: Bundle | str | Path | None = None, seed: int = 0, files: Sequence[Path] = (), mul: Any = 1,
+        add: Any = 0,
+    ) -> None:  # fmt: skip
         super().__init__(mul, add)
+        if len(files) > self.most_files:
+            raise ValueError(f"{type(self).__name__} takes {self.most_files or 'no'} sound files, not {len(files)}")
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         self.classes = self.bundle.manifest.conditions[0].classes
         self.seed = seed
@@ -53,13 +59,14 @@ class Instrument(pyo.PyoObject):
     def process(self) -> None:
         """Called before every block, before the players that the instrument is made of."""
 
-    def sounds(self, output: pyo.PyoObject) -> None:
-        """Say what is heard, and set every control to its start: the end of an instrument's `__init__`."""
+    def sounds(self, output: pyo.PyoObject, starts: Mapping[str, Value] | None = None) -> None:
+        """Say what is heard, and set every control to its start, or that of `starts`: the end of an `__init__`."""
         self._output = pyo.Sig(output, mul=self._mul, add=self._add)
         self._base_objs = self._output.getBaseObjects()
         for command in self.commands.values():
             if command.kept:
-                self._act(command, command.start)
+                start = (starts or {}).get(command.address)
+                self._act(command, command.start if start is None else command.read([start]))
 
     def do(self, address: str, *values: object, at: int | None = None) -> None:
         """Carry out a command before the next block, or at frame `at`. Raises CommandError, ClockBusy.
@@ -103,6 +110,10 @@ class Instrument(pyo.PyoObject):
             raise CommandError(f"{path} is of another instrument: {told.get('instrument')!r}")
         found = [(self._one(address), self._one(address).read(each)) for address, each in values.items()]
         self.clock.send(lambda: self._carry_out(found))
+
+    def meters(self) -> list[float]:
+        """Peaks since they were asked for last, of each track where there are such."""
+        return []
 
     def screen(self) -> list[str]:
         """Lines of text that show what plays."""

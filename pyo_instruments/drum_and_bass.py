@@ -1,0 +1,23 @@
+"""Drum and bass machine: 10 tracks of 16 steps for a bundle of loops, basses, pads and hits.
+
+Play it with `ngs play drum-and-bass --bundle packs.ngs` or `python -m ngs.pyo_instruments.drum_and_bass`.
+"""
+
+from __future__ import annotations
+
+from ngs.pyo_instruments.drum_machine import DrumMachine
+from ngs.runtime.patterns import STEPS
+
+
+class DrumAndBass(DrumMachine):
+    """Ten tracks for long sounds: each new one fades the last of its track."""
+
+    counts = {"track": 10, "step": STEPS}
+    overlap = 1
+    first_tempo, first_pattern = 172, "drum-and-bass"
+
+
+if __name__ == "__main__":
+    from ngs.cli.play import run
+
+    run(DrumAndBass)

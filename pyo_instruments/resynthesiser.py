@@ -1,0 +1,79 @@
+"""Resynthesiser: what comes in, or a sound file, played with the grains of a bundle.
+
+Play it with `ngs play resynthesiser --file loop.wav` or `python -m ngs.pyo_instruments.resynthesiser`; without a file
+it listens to the first input.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyo import DataTable, Input, SigTo, TableScan
+
+from ngs.pyo_instruments.commands import ClassName, Number, Switch, control
+from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.resynth import Resynth
+from ngs.runtime.audio import read_audio
+
+
+class Resynthesiser(Instrument):
+    """A signal through the latent space: dry and wet, as another class, frozen."""
+
+    listens, most_files = True, 1
+
+    def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
+        super().__init__(bundle, seed, files, mul, add)
+        self.level = SigTo(1, 0.01, 1)
+        self.drive = SigTo(1, 0.01, 1)
+        if files:
+            sound = read_audio(files[0], self.clock.sample_rate)
+            self.source = TableScan(DataTable(len(sound), init=sound.tolist()), mul=self.drive)
+        else:
+            self.source = Input(0, mul=self.drive)
+        self.resynth = Resynth(self.source, self.bundle, seed=seed, mul=self.level)
+        self.sounds(self.resynth.mix(2))
+
+    @control("/class", ClassName(open=True))
+    def setClass(self, name: str) -> None:
+        """Class that the grains are played as, "" for none."""
+        self.resynth.setChoices(name)
+
+    @control("/mix", Number("mix", 0, 1, 1))
+    def setMix(self, mix: float) -> None:
+        """Share of the resynthesis; the rest is the input, as late."""
+        self.resynth.setMix(mix)
+
+    @control("/freeze", Switch("on"))
+    def setFreeze(self, on: int) -> None:
+        """Go on with the grain that was last."""
+        self.resynth.setFreeze(on)
+
+    @control("/scatter", Number("scatter", 0, 4))
+    def setScatter(self, scatter: float) -> None:
+        """How far grains stray from what comes in."""
+        self.resynth.setScatter(scatter)
+
+    @control("/density", Number("density", 0, 1, 1))
+    def setDensity(self, density: float) -> None:
+        """Share of the grains that sound."""
+        self.resynth.setDensity(density)
+
+    @control("/drive", Number("drive", 0, 4, 1))
+    def setDrive(self, drive: float) -> None:
+        """Factor of the amplitude of what comes in."""
+        self.drive.value = drive
+
+    @control("/level", Number("level", 0, 2, 1))
+    def setLevel(self, level: float) -> None:
+        """Factor of the amplitude of what is heard."""
+        self.level.value = level
+
+    def meters(self) -> list[float]:
+        """Peak of what is heard."""
+        return self.resynth.take_peaks()
+
+
+if __name__ == "__main__":
+    from ngs.cli.play import run
+
+    run(Resynthesiser)
