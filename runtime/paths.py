@@ -91,19 +91,19 @@ def map_grid(latent_map: Mapping[str, NDArray[Any]], size: int = 17) -> Array:
     The second axis goes along the first component, the first axis along the second one: as the path of a frozen note,
     `position` is x and `morph` is y. A node is the mean of the grains of the corpus next to it on the map, the nearer
     the weightier (Franke and Little 1980), moved on the map to where the node is: near a grain it is that grain. A
-    second component that the map lacks changes nothing. Raises ValueError where size is below 2.
+    direction in which the map has no extent changes nothing. Raises ValueError where size is below 2.
     """
     if size < 2:
         raise ValueError(f"size is {size}: choose 2 or more nodes")
     points = np.asarray(latent_map["points"], dtype=np.float64)
-    axes, low, span = _plane(latent_map)
-    places = map_place(latent_map, points)
+    columns, axes, low, span = _plane(latent_map)
+    places = map_place(latent_map, points)[:, columns]
     line = np.linspace(0, 1, size)
     grid = np.empty((size, size, points.shape[1]), dtype=np.float32)
     for row, y in zip(grid, line, strict=True):
-        nodes = np.stack((line, np.full(size, y)), axis=1)
+        nodes = np.stack((line, np.full(size, y)), axis=1)[:, columns]
         means = _weights(np.linalg.norm(nodes[:, None] - places, axis=2)) @ points
-        missing = low + nodes[:, : len(axes)] * span - (means - latent_map["mean"]) @ axes.T
+        missing = low + nodes * span - (means - latent_map["mean"]) @ axes.T
         row[:] = means + missing @ axes
     return grid
 
@@ -113,18 +113,17 @@ def map_place(latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floati
 
     Those of the corpus may lie a little outside. A direction in which the map has no extent is 0.5 everywhere.
     """
-    axes, low, span = _plane(latent_map)
+    columns, axes, low, span = _plane(latent_map)
     places = np.full((len(latents), 2), 0.5)
-    along = (np.asarray(latents, dtype=np.float64) - latent_map["mean"]) @ axes.T
-    wide = np.flatnonzero(span > 0)
-    places[:, wide] = (along[:, wide] - low[wide]) / span[wide]
+    places[:, columns] = ((np.asarray(latents, dtype=np.float64) - latent_map["mean"]) @ axes.T - low) / span
     return places
 
 
-def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float64], ...]:
-    """The first two components [2, Z] (or the only one), where the map begins along them, and how far it goes."""
+def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+    """Those of the first two components that go anywhere: their numbers, axes [n, Z], lows and spans [n]."""
     axes, low, high = (latent_map[name][:2].astype(np.float64) for name in ("components", "low", "high"))
-    return axes, low, high - low
+    columns = np.flatnonzero(high > low)
+    return columns, axes[columns], low[columns], (high - low)[columns]
 
 
 def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def read(engine: Engine, frames: int, block: int = 50) -> Array:
     parts = []
     for _ in range(frames // block):
         wait_for(lambda: engine._ring.filled >= block)
-        out = np.full((2, block), np.nan, np.float32)
+        out = np.full((engine.outputs * engine.channels, block), np.nan, np.float32)
         engine.read(out)
         parts.append(out)
     return np.concatenate(parts, axis=1)
@@ -69,6 +70,82 @@ def test_it_plays_what_the_synth_renders(tiny: Bundle, block: int, reads: int) -
     assert statistics.frames == heard.shape[1] and statistics.hops > 0 and statistics.blocks >= 5000 // block
     assert 0 < statistics.median_ms <= statistics.p99_ms <= statistics.worst_ms
     assert set(statistics.to_dict()) >= {"late", "cpu", "voices", "realtime"}
+
+
+def turned_notes(player: Synth | Engine) -> None:
+    """Voices of other lengths of hop at the host's rate, controls turned at odd frames, some for all that sound."""
+    table, rng = np.random.default_rng(5).normal(size=(3, 40, LATENT)).astype(np.float32), np.random.default_rng(6)
+    for index in range(24):
+        at = 700 + 173 * index
+        kinds = (Note(path=table, mode="loop"), Note("Kick", hold=True), Note(path=table[0], mode="back-and-forth"))
+        number = player.note_on(replace(kinds[index % 3], seed=index, output=index % 2), at)
+        for step in range(1, 6):
+            turned = {"speed": rng.uniform(-2, 2), "position": rng.uniform(), "morph": rng.uniform(), "gain": 0.3}
+            turned |= {"scatter": rng.uniform(), "density": rng.uniform(0.3, 1), "freeze": float(step % 2)}
+            if index % 4 == 0:
+                turned["pitch"] = rng.uniform(-12, 12)
+            player.set(None if step == 5 else number, at=at + 97 * step, **turned)
+        player.note_off(number, 0.02, at=at + 800)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025])
+def test_with_and_without_a_thread_it_is_the_same(tiny: Bundle, rate: int) -> None:
+    """Whatever is rendered and read at a time: a control is met at its frame, not at that of a block."""
+
+    def engine(block: int, ahead: int, threaded: bool) -> Engine:
+        made = Engine(tiny, rate, 5, block, ahead, outputs=2, threaded=threaded)
+        turned_notes(made)
+        return made
+
+    synth = Synth(tiny, rate, 5, outputs=2)
+    turned_notes(synth)
+    expected = synth.process(6000)
+    for block, ahead, reads in ((128, 512, 50), (100, 300, 250), (7, 64, 30)):
+        with engine(block, ahead, threaded=True) as live:
+            heard = read(live, 6000, reads)
+            statistics = live.statistics()
+        np.testing.assert_array_equal(heard, expected)
+        assert (statistics.late, statistics.late_events, statistics.failures) == (0, 0, 0)
+        for size in (reads, 1000, 6000, 3):  # more than `ahead` among them
+            offline = engine(block, ahead, threaded=False)
+            out = np.full((4, 6000), np.nan, np.float32)
+            for start in range(0, 6000, size):
+                offline.read(out[:, start : start + size])
+            np.testing.assert_array_equal(out, expected)
+            assert offline.time == 6000 and offline.statistics().late == 0
+    assert np.abs(expected).max() > 0.05 and synth.failures == (0, "")
+
+
+def test_without_a_thread_nothing_is_late_and_the_latency_is_the_same(tiny: Bundle) -> None:
+    with Engine(tiny, 8000, block=64, ahead=256, threaded=False) as engine:
+        assert not [thread for thread in threading.enumerate() if thread.name == "ngs engine"]
+        silence, out = np.zeros((2, 1000), np.float32), np.zeros((2, 2000), np.float32)
+        engine.read(silence)
+        for index in range(300):  # more than a thread takes in at once
+            engine.note_on(Note(path=TONE, seed=index, controls={"gain": 0.1}), at=engine.time + 256)
+        engine.read(out[:, :1000])
+        engine.note_on(Note(path=TONE))
+        engine.all_off(0.002, at=engine.time)  # late: it comes as soon as can be
+        engine.note_on(Note(path=TONE, controls={"pan": -1}))
+        engine.read(out[:, 1000:])
+        statistics = engine.statistics()
+    assert not silence.any() and not out[:, :256].any() and out[:, 256:260].any()
+    ended = 1000 + int(np.flatnonzero(out[1, 1000:])[-1])
+    assert 1000 + 256 - 64 <= ended - 16 <= 1000 + 256 + 1  # released for 16 frames
+    assert np.abs(out[0, 1300:]).max() > 0.01
+    assert (statistics.late, statistics.skipped, statistics.late_events) == (0, 0, 1)
+
+
+def test_another_bundle_without_a_thread(tiny: Bundle, tmp_path: Path) -> None:
+    other = write_tiny(tmp_path / "other.ngs", zipped=True, sample_rate=11025)
+    engine, out = Engine(tiny, 8000, threaded=False, channels=1), np.zeros((1, 8000), np.float32)
+    engine.note_on(Note(path=TONE, mode="loop"), at=0)
+    engine.note_on(Note("Hat"), at=6000)
+    engine.read(out[:, :2000])
+    engine.load(other, fade=0.1, provider="cpu")
+    engine.read(out[:, 2000:])
+    assert np.abs(out[0, 1900:2000]).max() > 0.01 and not out[0, 4000:6000].any()
+    assert np.abs(out[0, 6000:]).max() > 0.01 and engine.statistics().failures == 0 and engine.bundle.path == other
 
 
 def test_a_note_without_a_time_is_heard_after_the_latency(tiny: Bundle) -> None:
@@ -125,6 +202,8 @@ def test_notes_and_bundles_that_cannot_be_are_refused_where_they_are_asked_for(t
             (lambda: engine.all_off(release=-1), "release is -1"),
             (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
             (lambda: engine.load(tiny, fade=-1), "fade is -1"),
+            (lambda: engine.note_on(Note(output=1)), "output is 1: choose 0"),
+            (lambda: engine.read(np.zeros((1, 64), np.float32)), r"a block is \[2, n\], this one is \(1, 64\)"),
             (lambda: engine.note_on(Note(), at=float("nan")), "at is nan: a time in frames"),
             (lambda: engine.set(1, at="soon", gain=1.0), "at is 'soon'"),  # type: ignore[arg-type]
         ):
@@ -136,6 +215,8 @@ def test_notes_and_bundles_that_cannot_be_are_refused_where_they_are_asked_for(t
         (lambda: Engine(tiny, 8000, block=0), "block is 0"),
         (lambda: Engine(tiny, 8000, block=128, ahead=200), "ahead is 200: choose 256"),
         (lambda: Engine(tiny, 8000, voices=0), "voices is 0"),
+        (lambda: Engine(tiny, 8000, outputs=300), "outputs is 300: choose 1 to 256"),
+        (lambda: Engine(tiny, 8000, channels=0), "channels is 0: choose 1 or 2"),
     ):
         with pytest.raises(ValueError, match=message):
             wrong()

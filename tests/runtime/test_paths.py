@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.paths import KINDS, back_and_forth, circle, free_path, linear, spiral, walk
+from ngs.runtime.paths import (
+    KINDS,
+    LOOP_MODES,
+    back_and_forth,
+    circle,
+    free_path,
+    linear,
+    map_grid,
+    map_place,
+    spiral,
+    walk,
+)
 
 A, B = np.array([0, 1, 2, 3], np.float32), np.array([4, -1, 0, 3], np.float32)
 FIRST, SECOND = np.eye(4, dtype=np.float32)[:2]
@@ -71,3 +82,75 @@ def test_anchors_are_of_the_class(tiny_bundle: Path) -> None:
 def test_an_unknown_kind_is_named(tiny_bundle: Path) -> None:
     with pytest.raises(ValueError, match="zigzag.*linear"):
         free_path("zigzag", 5, 0, Bundle.open(tiny_bundle, "cpu").latent_map)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_free_paths_go_on_without_a_jump_in_their_mode(tiny_bundle: Path, kind: str) -> None:
+    """From the end of a loop to its start is a step like any other; the others would jump, and turn back instead."""
+    path = free_path(kind, 2048, 3, Bundle.open(tiny_bundle, "cpu").latent_map)
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    around = np.linalg.norm(path[0] - path[-1])
+    assert (around < 1.01 * steps.max()) == (LOOP_MODES[kind] == "loop")
+    extent = np.linalg.norm(path - path.mean(0), axis=1).max()
+    assert steps.max() < 0.5 * extent
+
+
+def flat_map(places: list[tuple[float, ...]], components: int = 2) -> dict[str, np.ndarray]:
+    """A map whose points lie at places x, y, and each at a random depth in other directions."""
+    rng = np.random.default_rng(1)
+    axes = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    depth = rng.normal(size=(len(places), 6 - components)) @ axes[components:]
+    mean = rng.normal(size=6)
+    points = mean + np.array(places)[:, :components] @ axes[:components] + depth
+    low, high = np.array([-1.0, -2.0])[:components], np.array([3.0, 2.0])[:components]
+    arrays = {"mean": mean, "components": axes[:components], "low": low, "high": high, "points": points}
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize(("points", "size"), [(1, 5), (5, 2), (9, 17), (300, 17)])
+def test_a_map_grid_is_regular_on_the_map(points: int, size: int) -> None:
+    rng = np.random.default_rng(points)
+    latent_map = flat_map([tuple(rng.uniform(-1, 2, 2)) for _ in range(points)])
+    grid = map_grid(latent_map, size)
+    assert grid.shape == (size, size, 6) and grid.dtype == np.float32 and np.isfinite(grid).all()
+    x, y = np.moveaxis(map_place(latent_map, grid.reshape(-1, 6)).reshape(size, size, 2), 2, 0)
+    line = np.linspace(0, 1, size)
+    np.testing.assert_allclose(x, np.tile(line, (size, 1)), atol=1e-6)
+    np.testing.assert_allclose(y, np.tile(line[:, None], (1, size)), atol=1e-6)
+    np.testing.assert_array_equal(grid, map_grid(latent_map, size))
+
+
+def test_a_node_at_a_grain_is_that_grain_and_between_them_is_a_mean() -> None:
+    places = [(x, y) for y in (-2.0, -1.0, 0.0, 1.0, 2.0) for x in (-1.0, 0.0, 1.0, 2.0, 3.0)]
+    latent_map = flat_map(places)
+    points = latent_map["points"].reshape(5, 5, 6)
+    np.testing.assert_allclose(map_grid(latent_map, 5), points, atol=1e-5)
+    fine = map_grid(latent_map, 65)
+    np.testing.assert_allclose(fine[::16, ::16], points, atol=1e-5)
+    steps = [np.linalg.norm(np.diff(fine, axis=axis), axis=2).max() for axis in (0, 1)]
+    assert max(steps) < 0.5 * np.linalg.norm(np.diff(points, axis=1), axis=2).max()  # no jump where neighbours change
+    low, high = points.reshape(25, 6).min(0), points.reshape(25, 6).max(0)
+    assert (fine >= low - 1).all() and (fine <= high + 1).all()
+
+
+def test_a_map_without_a_second_direction_or_without_extent_has_a_grid() -> None:
+    latent_map = flat_map([(0.5,), (1.0,), (2.5,)], components=1)
+    grid = map_grid(latent_map, 9)
+    np.testing.assert_array_equal(grid, np.tile(grid[:1], (9, 1, 1)))
+    place = map_place(latent_map, grid[3])
+    np.testing.assert_allclose(place, np.stack((np.linspace(0, 1, 9), np.full(9, 0.5)), axis=1), atol=1e-6)
+    latent_map = flat_map([(0.5, 0.0), (1.0, 0.0)])
+    latent_map["high"] = latent_map["low"]
+    assert np.isfinite(map_grid(latent_map, 3)).all() and (map_place(latent_map, latent_map["points"]) == 0.5).all()
+    with pytest.raises(ValueError, match="size is 1: choose 2"):
+        map_grid(latent_map, 1)
+
+
+def test_the_shipped_map_has_a_surface() -> None:
+    latent_map = Bundle.open(provider="cpu").latent_map
+    grid = map_grid(latent_map)
+    places = map_place(latent_map, latent_map["points"])
+    inside = ((places > 0) & (places < 1)).all(axis=1)
+    assert inside.mean() > 0.9  # 2nd to 98th percentiles
+    depth = np.linalg.norm(latent_map["points"] - latent_map["mean"], axis=1).max()
+    assert np.linalg.norm(grid - latent_map["mean"], axis=2).max() < 1.5 * depth

@@ -43,16 +43,18 @@ def busy(synth: Synth) -> None:
     """Notes of all kinds, more than there are voices, with controls that move."""
     path = np.random.default_rng(1).normal(size=(20, LATENT)).astype(np.float32)
     rng = np.random.default_rng(2)
+    table = rng.normal(size=(3, 20, LATENT)).astype(np.float32)
     kinds = (
         Note({"class": "Kick"}), Note({"class": "Hat"}, hold=True), Note(path=path, mode="loop", onset=False),
         Note(path=path, mode="back-and-forth", controls={"speed": -1.5, "position": 0.7}), Note(seconds=0.02),
+        Note(path=table, mode="loop", controls={"morph": 0.3}),
     )  # fmt: skip
     for index in range(30):
         at = int(rng.integers(0, 4000))
         note = replace(kinds[index % len(kinds)], seed=index)
         number = synth.note_on(note, at)
         synth.set(number, at + 211, gain=rng.uniform(0, 2), pan=rng.uniform(-1, 1), pitch=rng.uniform(-9, 9))
-        synth.set(number, at + 500, scatter=0.5, density=0.7, speed=0.3, freeze=float(index % 2), position=0.2)
+        synth.set(number, at + 500, scatter=0.5, density=0.7, speed=0.3, freeze=float(index % 2), position=0.2, morph=1)
         synth.note_off(number, rng.uniform(0, 0.05), at + 1500)
     synth.all_off(0.01, 5800)
 
@@ -192,6 +194,76 @@ def test_controls_move_along_the_path(tiny: Bundle) -> None:
     strayed = played(path, scatter=0.5)
     assert 0.01 < np.abs(strayed - played(path)).max()
     np.testing.assert_array_equal(strayed, played(path, scatter=0.5))
+
+
+def test_morph_goes_through_a_table_of_paths(tiny: Bundle) -> None:
+    table = np.random.default_rng(4).normal(size=(4, 24, LATENT)).astype(np.float32)
+    played = lambda path, **controls: GrainStream(tiny, Note(path=path, controls=controls)).process(24 * HOP)  # noqa: E731
+    for morph, expected in (
+        (0, table[0]), (1, table[3]), (1 / 3, table[1]), (0.5, 0.5 * (table[1] + table[2])),
+        (0.9, 0.3 * table[2] + 0.7 * table[3]),
+    ):  # fmt: skip
+        np.testing.assert_allclose(played(table, morph=morph), played(expected), atol=1e-5)
+    np.testing.assert_array_equal(played(table[:1], morph=0.7), played(table[0]))
+    np.testing.assert_array_equal(played(table[0], morph=0.7), played(table[0]))
+    drawn = [GrainStream(tiny, Note("Kick", controls={"morph": morph})).process(2000) for morph in (0, 1)]
+    np.testing.assert_array_equal(*drawn)
+
+
+def test_a_morph_is_turned_while_it_sounds(tiny: Bundle) -> None:
+    first, second = np.random.default_rng(4).normal(size=(2, 24, LATENT)).astype(np.float32)
+    stream = GrainStream(tiny, Note(path=np.stack((first, second))))
+    sound = [stream.process(10 * HOP)]
+    stream.set(morph=1)
+    sound.append(stream.process(14 * HOP))
+    expected = GrainStream(tiny, Note(path=np.concatenate((first[:10], second[10:])))).process(24 * HOP)
+    np.testing.assert_allclose(np.concatenate(sound), expected, atol=1e-5)
+
+
+def test_a_frozen_table_is_a_surface(tiny: Bundle) -> None:
+    """Position and morph are met between the nodes, at first and when they are turned."""
+    table = np.random.default_rng(4).normal(size=(5, 9, LATENT)).astype(np.float32)
+    x, y = 8 * 0.37, 4 * 0.61
+    above, below = (table[row, 2] + (x - 2) * (table[row, 3] - table[row, 2]) for row in (2, 3))
+    latents = np.repeat(np.stack((table[0, 0], above + (y - 2) * (below - above))), (6, 10), axis=0)
+    stream = GrainStream(tiny, Note(path=table, controls={"freeze": 1}))
+    sound = [stream.process(6 * HOP)]
+    stream.set(position=0.37, morph=0.61)
+    sound.append(stream.process(10 * HOP))
+    expected = GrainStream(tiny, Note(path=latents.astype(np.float32))).process(16 * HOP)
+    np.testing.assert_allclose(np.concatenate(sound), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_each_output_is_the_mix_of_its_notes(tiny: Bundle, channels: int) -> None:
+    notes = [Note(name, seed=index, controls={"pan": 0.5}) for index, name in enumerate(("Kick", "Snare", "Hat") * 3)]
+    synth = Synth(tiny, 11025, voices=9, outputs=3, channels=channels)
+    for index, note in enumerate(notes):
+        synth.note_on(replace(note, output=index % 3), 101 * index)
+    heard = synth.process(3000)
+    assert heard.shape == (3 * channels, 3000)
+    for output in range(3):
+        alone = Synth(tiny, 11025, voices=9, channels=channels)
+        for index, note in list(enumerate(notes))[output::3]:
+            alone.note_on(note, 101 * index)
+        rows = heard[output * channels : (output + 1) * channels]
+        np.testing.assert_allclose(rows, alone.process(3000), atol=1e-6)
+        assert np.abs(rows).max() > 0.01
+
+
+def test_one_channel_is_a_grain_stream(tiny: Bundle) -> None:
+    note = Note("Kick", controls={"gain": 0.7, "pan": -1})
+    synth = Synth(tiny, channels=1)
+    synth.note_on(note)
+    np.testing.assert_array_equal(synth.process(3000)[0], GrainStream(tiny, note).process(3000))
+
+
+def test_an_output_that_is_not_there_is_refused(tiny: Bundle) -> None:
+    synth = Synth(tiny, outputs=2)
+    with pytest.raises(ValueError, match="output is 2: choose 0 to 1"):
+        synth.note_on(Note(output=2))
+    synth.admit(Note(output=2), 1)  # it is seen when it starts
+    assert not synth.process(500).any() and synth.failures == (1, "output is 2: choose 0 to 1")
 
 
 @pytest.mark.parametrize("mode", ["loop", "back-and-forth"])
@@ -422,6 +494,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"embedding": np.zeros(5, np.float32)}, r"embedding is \(5,\), this bundle needs \(4,\)"),
     ({"path": np.zeros((3, 5), np.float32)}, "path is .*3, 5.*needs .*T.*4"),
     ({"path": np.zeros((0, 4), np.float32)}, "path is .*0, 4"),
+    ({"path": np.zeros((2, 0, 4), np.float32)}, "path is .*2, 0, 4.*K, T, 4"),
+    ({"path": np.zeros((2, 2, 2, 4), np.float32)}, "path is .*2, 2, 2, 4"),
+    ({"path": np.zeros(4, np.float32)}, r"path is \(4,\)"),
+    ({"output": 1}, "output is 1: choose 0$"),
+    ({"output": -1}, "output is -1: choose 0$"),
+    ({"output": 0.0}, "output is 0.0: choose 0$"),
     ({"path": np.full((2, 4), np.inf, np.float32)}, "path holds NaN or infinite"),
     ({"path": np.zeros((2, 4), np.float32), "embedding": np.zeros(4, np.float32)}, "not both"),
     ({"controls": {"volume": 1}}, "no control 'volume'; known: gain, pan"),
@@ -444,6 +522,8 @@ def test_what_cannot_be_set_is_refused(tiny: Bundle) -> None:
         (lambda: synth.set(1, swing=1.0), "no control 'swing'"),
         (lambda: synth.note_off(1, release=-0.1), "release is -0.1"),
         (lambda: Synth(tiny, voices=0), "voices is 0"),
+        (lambda: Synth(tiny, outputs=0), "outputs is 0: choose 1 to 256"),
+        (lambda: Synth(tiny, channels=3), "channels is 3: choose 1 or 2"),
         (lambda: Synth(tiny, sample_rate=10), "sample_rate is 10 Hz: choose a whole number, 1000"),
     ):
         with pytest.raises(ValueError, match=message):
