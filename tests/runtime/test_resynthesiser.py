@@ -120,6 +120,31 @@ def test_dry_and_wet_change_smoothly(tiny: Bundle) -> None:
     np.testing.assert_allclose(levels, np.minimum(np.arange(1, 81) / 80, 0.5), atol=1e-3)
 
 
+@pytest.mark.parametrize("block", [1, 7, 30])
+def test_a_control_turned_before_it_is_there_turns_without_a_jump(tiny: Bundle, block: int) -> None:
+    ones, heard = np.ones(1200, np.float32), []
+    for size in (block, 600):
+        stream = Resynthesiser(tiny)
+        stream.set(mix=0)
+        stream.reset()
+        stream.process(ones[:1000])
+        stream.set(gain=0.3)
+        part = in_blocks(stream, ones[:30], size)
+        stream.set(gain=0.9)
+        heard.append(np.concatenate((part, in_blocks(stream, ones, size))))
+    np.testing.assert_array_equal(*heard)
+    there = 1 - 30 / 80
+    np.testing.assert_allclose(heard[0][:30], 1 - np.arange(1, 31) / 80, atol=1e-6)
+    np.testing.assert_allclose(heard[0][30:], np.minimum(there + np.arange(1, 1201) / 80, 0.9), atol=1e-6)
+
+
+def test_asked_for_more_latency_it_is_later_by_as_much(tiny: Bundle) -> None:
+    given, plain = signal(3000), Resynthesiser(tiny)
+    later = Resynthesiser(tiny, at_least=plain.latency + 100)
+    assert later.latency == plain.latency + 100 and Resynthesiser(tiny, at_least=10).latency == plain.latency
+    np.testing.assert_array_equal(later.process(given)[100:], plain.process(given)[:-100])
+
+
 def test_frozen_the_last_grain_goes_on(tiny: Bundle) -> None:
     stream = Resynthesiser(tiny)
     given = signal(4000)
@@ -149,11 +174,15 @@ def test_a_sample_that_is_no_sound_is_survived(tiny: Bundle, loud: float) -> Non
     assert np.isfinite(heard).all() and np.abs(heard[-1000:]).max() > 0.01
 
 
-def test_a_hop_that_fails_is_silent_and_a_new_sound_follows(tiny: Bundle) -> None:
+def test_a_hop_that_fails_is_an_echo_that_fades_and_a_new_sound_follows(tiny: Bundle) -> None:
     stream, given = Resynthesiser(tiny), signal(6000)
-    stream.process(given[:2000])
+    before = stream.process(given[:2000])
     stream._decoder.inputs["sum"][:] = np.nan
     heard = stream.process(given[2000:])
+    whole = np.concatenate((before, heard))[stream.latency :]
+    failed = (2000 - LENGTH) // HOP * HOP + HOP  # from here on there was a hop that is none
+    echo = whole[failed - HOP : failed][::-1] * np.linspace(1, 0, HOP, dtype=np.float32)
+    np.testing.assert_array_equal(whole[failed : failed + HOP], echo)
     assert np.isfinite(heard).all() and np.abs(heard[-1000:]).max() > 0.01
     assert stream.failures == 1 and "NaN" in stream.last_failure
 
