@@ -367,6 +367,15 @@ def test_more_notes_than_voices_fade_the_oldest(tiny: Bundle) -> None:
     assert np.abs(synth.process(1000)).max() > 0.5 * np.abs(plain).max()
 
 
+def test_a_note_where_another_ends_takes_its_voice(tiny: Bundle) -> None:
+    path = np.random.default_rng(4).normal(size=(4, LATENT)).astype(np.float32)
+    synth = Synth(tiny, voices=2)
+    synth.note_on(Note(path=path, mode="loop"))
+    synth.note_on(Note(path=path))  # the last one ends by itself
+    synth.note_on(Note(path=path, mode="loop"), at=7 * HOP)
+    assert synth.process(2000).any() and synth.sounding == 2
+
+
 def test_a_voice_that_fails_is_silenced_and_the_others_go_on(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = Note({"class": "Kick"}, hold=True, seed=1), Note({"class": "Hat"}, hold=True, seed=2)
     alone = Synth(tiny)
