@@ -100,9 +100,8 @@ def perform(
             stage.play(seconds)
         finally:
             if stats:
-                told = {"clock": stage.clock.statistics().to_dict()}
                 with replaced(stats) as beside:
-                    beside.write_text(json.dumps(told, indent=1) + "\n")
+                    beside.write_text(json.dumps(stage.statistics(), indent=1) + "\n")
 
 
 def _value(text: str) -> float | str:

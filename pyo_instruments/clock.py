@@ -7,6 +7,7 @@ between two blocks, by the clock: objects need no locks.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import heapq
 import itertools
@@ -33,6 +34,7 @@ EVENTS = 1 << 16  # that wait at most for their time
 PREPARED_SECONDS = 0.25  # that what takes longer than a block has
 LEAD_SECONDS = 0.05  # before the first frame, in which a server fades in
 TIMED_BLOCKS = 4096  # whose times the statistics look back on
+MET_BLOCKS = 100  # of which one counts, in what frames the times of other threads are
 
 
 class ClockBusy(RuntimeError):
@@ -43,6 +45,8 @@ class Node(Protocol):
     """What makes a block whenever the clock ticks."""
 
     def process(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,10 @@ class Clock:
         self._blocks = self._late = self._unprepared = self._failures = 0
         self._last_failure = ""
         self._times = np.zeros(TIMED_BLOCKS)
-        self._begun = 0.0
+        self._begun = self._met = 0.0
         self._lead = math.ceil(LEAD_SECONDS * self.sample_rate / self.block)  # blocks
         server.setCallback(self._tick)
+        atexit.register(self.close)
         Clock._current = self
 
     @classmethod
@@ -168,13 +173,21 @@ class Clock:
         """The frame of what is carried out now, or of the next block."""
         return self.frame + self.offset
 
+    def frame_at(self, seconds: float) -> int | None:
+        """The frame to carry something out at that came at `seconds` of `time.perf_counter`, just now.
+
+        What comes is carried out as late as a block takes, always: not at the beginning of the next. None, as soon as it
+        can be, where nothing is live.
+        """
+        return round(seconds * self.sample_rate + self._met) if self.live and self._blocks else None
+
     def statistics(self) -> ClockStatistics:
         """What happened so far; from any thread."""
         count = min(self._blocks, TIMED_BLOCKS)
         times = 1e3 * self._times[:count] if count else np.zeros(1)
         return ClockStatistics(
-            frames=self.frame, blocks=self._blocks, late_blocks=self._late, unprepared=self._unprepared, failures=self._failures,
-            last_failure=self._last_failure, median_ms=float(np.median(times)),
+            frames=self.frame, blocks=self._blocks, late_blocks=self._late, unprepared=self._unprepared,
+            failures=self._failures, last_failure=self._last_failure, median_ms=float(np.median(times)),
             p99_ms=float(np.percentile(times, 99)), worst_ms=float(times.max()),
             budget_ms=1e3 * self.block / self.sample_rate,
         )  # fmt: skip
@@ -186,6 +199,8 @@ class Clock:
         begun = time.perf_counter()
         self._late += self.live and self._blocks > 0 and begun - self._begun > 2 * self.block / self.sample_rate
         self._begun = begun
+        met = self.frame + self.block - begun * self.sample_rate  # least where the block is late, so that most is true
+        self._met = max(met, self._met + (met - self._met) / MET_BLOCKS) if self._blocks else met
         self._ticker = threading.get_ident()
         if self._blocks:
             self.hear()
@@ -205,6 +220,19 @@ class Clock:
         self._ticker = None
         self._times[self._blocks % TIMED_BLOCKS] = time.perf_counter() - begun
         self._blocks += 1
+
+    def players(self) -> dict[str, dict[str, Any]]:
+        """Statistics of every node that has some, by its kind and number."""
+        nodes = [node for node in (reference() for reference in self._nodes) if hasattr(node, "statistics")]
+        return {f"{type(node).__name__} {number}": node.statistics() for number, node in enumerate(nodes, 1)}
+
+    def close(self) -> None:
+        """End the threads of what plays; pyo's server should be stopped by then."""
+        for reference in self._nodes:
+            node = reference()
+            if node is not None:
+                node.close()
+        self._nodes = []
 
     def hear(self) -> None:
         """Give the taps the block that was made last: the clock does so, but for the very last one."""

@@ -29,14 +29,14 @@ class DrumMachine(Instrument):
         super().__init__(bundle, seed, files, mul, add)
         tracks = range(self.counts["track"])
         self.transport = Transport(self.clock.sample_rate)
-        self.patterns = [REST for _ in tracks]
-        self.levels = [SigTo(0.8, 0.01, 0.8) for _ in tracks]
-        self.pans = [SigTo(0.5, 0.01, 0.5) for _ in tracks]
-        self.muted, self.soloed = [0 for _ in tracks], [0 for _ in tracks]
+        self._patterns = [REST for _ in tracks]
+        self._levels = [SigTo(0.8, 0.01, 0.8) for _ in tracks]
+        self._pans = [SigTo(0.5, 0.01, 0.5) for _ in tracks]
+        self._muted, self._soloed = [0 for _ in tracks], [0 for _ in tracks]
         names = [self.classes[track % len(self.classes)] for track in tracks]
-        self.hits = HitPlayer(self.bundle, names, seed=seed, overlap=self.overlap, mul=self.levels)
+        self.hits = HitPlayer(self.bundle, names, seed=seed, overlap=self.overlap, mul=self._levels)
         starts = {f"/track/{track + 1}/class": name for track, name in enumerate(names)}
-        self.sounds(Pan(self.hits, outs=2, pan=self.pans, spread=0).mix(2), starts | {"/tempo": self.first_tempo})
+        self.sounds(Pan(self.hits, outs=2, pan=self._pans, spread=0).mix(2), starts | {"/tempo": self.first_tempo})
         self.pattern(self.first_pattern)
 
     def process(self) -> None:
@@ -44,8 +44,8 @@ class DrumMachine(Instrument):
         for number, offset in self.transport.steps(self.clock.frame, self.clock.block):
             step = number % STEPS
             self.tell("/position", step + 1)
-            for track, pattern in enumerate(self.patterns):
-                audible = self.soloed[track] if any(self.soloed) else not self.muted[track]
+            for track, pattern in enumerate(self._patterns):
+                audible = self._soloed[track] if any(self._soloed) else not self._muted[track]
                 if pattern[step] in LEVELS and audible:
                     self.hits.hit(track, LEVELS[pattern[step]], offset)
 
@@ -73,7 +73,7 @@ class DrumMachine(Instrument):
     def pattern(self, name: str) -> None:
         """Take a pattern that comes with ngs, for the tracks of its classes."""
         steps: dict[Any, str] = {each.class_name: each.text for each in load_pattern(name, self.classes)}
-        for track in range(len(self.patterns)):
+        for track in range(len(self._patterns)):
             self.setPattern(track, steps.pop(self.values[f"/track/{track + 1}/class"][0], REST))
 
     @action("/sample_note", ClassName())
@@ -87,7 +87,7 @@ class DrumMachine(Instrument):
         self._sample(name, "path")
 
     def _sample(self, name: str, source: str) -> None:
-        for track in range(len(self.patterns)):
+        for track in range(len(self._patterns)):
             if self.values[f"/track/{track + 1}/class"] == (name,):
                 self.setSource(track, source)
                 self.resample(track)
@@ -99,13 +99,13 @@ class DrumMachine(Instrument):
     )
     def setPattern(self, track: int, pattern: str) -> None:
         """All steps of a track: . a rest, o soft, x a hit, X an accent."""
-        self.patterns[track] = pattern
+        self._patterns[track] = pattern
 
     @action("/track/{track}/step/{step}", Number("level", 0, 1))
     def step(self, track: int, step: int, level: float) -> None:
         """One step: 0 a rest, up to 0.5 soft, up to 0.85 a hit, above an accent."""
         symbol = "." if level == 0 else "o" if level <= 0.5 else "x" if level <= 0.85 else "X"
-        pattern = self.patterns[track]
+        pattern = self._patterns[track]
         self.setPattern(track, pattern[:step] + symbol + pattern[step + 1 :])
 
     @action("/track/{track}/hit", Number("gain", 0, 2, 1))
@@ -151,22 +151,22 @@ class DrumMachine(Instrument):
     @control("/track/{track}/level", Number("level", 0, 2, 0.8))
     def setLevel(self, track: int, level: float) -> None:
         """Factor of the amplitude."""
-        self.levels[track].value = level
+        self._levels[track].value = level
 
     @control("/track/{track}/pan", Number("pan", -1, 1))
     def setPan(self, track: int, pan: float) -> None:
         """From left to right."""
-        self.pans[track].value = (pan + 1) / 2
+        self._pans[track].value = (pan + 1) / 2
 
     @control("/track/{track}/mute", Switch("mute"))
     def setMute(self, track: int, mute: int) -> None:
         """No new hits of a track."""
-        self.muted[track] = mute
+        self._muted[track] = mute
 
     @control("/track/{track}/solo", Switch("solo"))
     def setSolo(self, track: int, solo: int) -> None:
         """New hits of tracks that are soloed only."""
-        self.soloed[track] = solo
+        self._soloed[track] = solo
 
     def meters(self) -> list[float]:
         """Peaks of the tracks."""
@@ -176,9 +176,9 @@ class DrumMachine(Instrument):
         """A line a track: class, steps, level."""
         now = int(self.transport.place(self.clock.frame)) % STEPS if self.transport.running else -1
         lines = [f"tempo {self.values['/tempo'][0]:g}   swing {self.values['/swing'][0]:g}"]
-        for track, (pattern, peak) in enumerate(zip(self.patterns, self.hits.take_peaks(), strict=True)):
+        for track, (pattern, peak) in enumerate(zip(self._patterns, self.hits.take_peaks(), strict=True)):
             steps = "".join(f"[{s}]" if step == now else f" {s} " for step, s in enumerate(pattern))
-            flags = "M" * self.muted[track] + "S" * self.soloed[track]
+            flags = "M" * self._muted[track] + "S" * self._soloed[track]
             name = self.values[f"/track/{track + 1}/class"][0]
             lines.append(f"{track + 1} {name:<10.10} {steps} {'#' * min(round(8 * peak), 8):<8} {flags}")
         return lines

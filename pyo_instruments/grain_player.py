@@ -11,8 +11,8 @@ import numpy as np
 import pyo
 from numpy.typing import NDArray
 
-from ngs.pyo_instruments.clock import PREPARED_SECONDS, Clock
-from ngs.pyo_instruments.port import EnginePort, turned
+from ngs.pyo_instruments.clock import Clock
+from ngs.pyo_instruments.port import EnginePort, steady, turned
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.engine import Engine
 from ngs.runtime.notes import CONTROLS, Note
@@ -62,11 +62,13 @@ class GrainPlayer(EnginePort):
         count = max(len(self._paths), len(self._choices), *widths)
         self.seed, self._serial = seed, 0
         self._playing: list[int | None] = [None] * count  # numbers of notes
+        self._wanted: dict[int, Note] = {}  # that begin with the next block
         self._turned: list[dict[str, float]] = [{} for _ in range(count)]
         clock = Clock.current()
         engine = Engine(
-            self.bundle, clock.sample_rate, voices=2 * count, outputs=count, channels=1, threaded=clock.live
-        )
+            self.bundle, clock.sample_rate, voices=2 * count, ahead=steady(clock), outputs=count, channels=1,
+            threaded=clock.live,
+        )  # fmt: skip
         super().__init__(engine, mul, add)
         for name, value in given.items():
             self.give(name, value)
@@ -98,8 +100,13 @@ class GrainPlayer(EnginePort):
         self._serial += 1
         seed = self.seed + self._serial
         self.clock.prepare(
-            lambda: self._note(wanted, chosen, seed), lambda note: self._play(stream, note), PREPARED_SECONDS
+            lambda: self._note(wanted, chosen, seed), lambda note: self._wanted.__setitem__(stream, note)
         )
+
+    def render(self, out: Array) -> None:
+        while self._wanted:
+            self._play(*self._wanted.popitem())
+        super().render(out)
 
     def turn(self, stream: int, **controls: float) -> None:
         self._turned[stream] |= controls

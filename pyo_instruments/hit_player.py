@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyo
-from ngs.runtime.pads import Pads
 from numpy.typing import NDArray
 
 from ngs.pyo_instruments.port import Inlet, Port
 from ngs.runtime.bundle import Bundle
+from ngs.runtime.pads import Pads
 
 Array = NDArray[np.float32]
 
@@ -129,10 +130,15 @@ class HitPlayer(Port):
                         self._hit(stream, float(trigger[offset]), int(offset))
         self.pads.process(out)
 
+    def statistics(self) -> dict[str, Any]:
+        return asdict(self.pads.statistics())
+
+    def close(self) -> None:
+        self.pads.stop()
+
     def __del__(self) -> None:
-        pads = getattr(self, "pads", None)
-        if pads is not None:
-            pads.stop()
+        if hasattr(self, "pads"):
+            self.close()
 
     def _hit(self, stream: int, gain: float, offset: int) -> None:
         self.pads.trigger(stream, offset, min(max(gain, 0.0), 4.0), self._decay[stream] or None)

@@ -59,6 +59,9 @@ class Instrument(pyo.PyoObject):
     def process(self) -> None:
         """Called before every block, before the players that the instrument is made of."""
 
+    def close(self) -> None:
+        """End what the instrument itself began; its players are closed on their own."""
+
     def sounds(self, output: pyo.PyoObject, starts: Mapping[str, Value] | None = None) -> None:
         """Say what is heard, and set every control to its start, or that of `starts`: the end of an `__init__`."""
         self._output = pyo.Sig(output, mul=self._mul, add=self._add)
@@ -157,6 +160,11 @@ def _property(declared: Declaration) -> property:
         return instrument.values[declared.address][0]
 
     def write(instrument: Instrument, value: object) -> None:
+        if not hasattr(instrument, "_output"):
+            name = declared.property_name
+            raise TypeError(
+                f"{name} is the value of {declared.address}: call what __init__ keeps otherwise, as _{name}"
+            )
         instrument.do(declared.address, value)
 
     return property(read, write, doc=declared.help)

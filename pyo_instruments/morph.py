@@ -22,64 +22,64 @@ class Morph(Instrument):
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
-        self.files = [*files, None, None]
-        self.level = SigTo(0.8, 0.01, 0.8)
-        self.morpher = Morpher(self.bundle, period=0.5, mul=self.level)
-        self.sounds(self.morpher, {"/start": 2 * seed + (not files), "/end": 2 * seed + 2 * (len(files) < 2)})
+        self._files = [*files, None, None]
+        self._level = SigTo(0.8, 0.01, 0.8)
+        self._morpher = Morpher(self.bundle, period=0.5, mul=self._level)
+        self.sounds(self._morpher, {"/start": 2 * seed + (not files), "/end": 2 * seed + 2 * (len(files) < 2)})
 
     @control("/morph", Number("morph", 0, 1, 0.5))
     def setMorph(self, morph: float) -> None:
         """From the first sound (0) to the second (1), while they sound."""
-        self.morpher.setMorph(morph)
+        self._morpher.setMorph(morph)
 
     @control("/start", Whole("number", 0, 1 << 30))
     def setStart(self, number: int) -> None:
         """The first sound: each number draws another one; 0 is the file, where one was given."""
-        self.morpher.setStart(self.files[0] if number == 0 and self.files[0] else number)
+        self._morpher.setStart(self._files[0] if number == 0 and self._files[0] else number)
 
     @control("/end", Whole("number", 0, 1 << 30))
     def setEnd(self, number: int) -> None:
         """The second sound, likewise."""
-        self.morpher.setEnd(self.files[1] if number == 0 and self.files[1] else number)
+        self._morpher.setEnd(self._files[1] if number == 0 and self._files[1] else number)
 
     @control("/class", ClassName(open=True))
     def setClass(self, name: str) -> None:
         """Class of both, "" for any."""
-        self.morpher.setChoices(name)
+        self._morpher.setChoices(name)
 
     @control("/period", Number("period", 0, 10, 0.5, "seconds"))
     def setPeriod(self, period: float) -> None:
         """From one sound to the next; 0 waits for `/hit`."""
-        self.morpher.setPeriod(period)
+        self._morpher.setPeriod(period)
 
     @action("/hit", Number("gain", 0, 2))
     def hit(self, gain: float) -> None:
         """Play it."""
-        self.morpher.play_note(gain)
+        self._morpher.play_note(gain)
 
     @control("/speed", Number("speed", 0.05, 8, 1))
     def setSpeed(self, speed: float) -> None:
         """How fast the sound goes by; its pitch stays."""
-        self.morpher.setSpeed(speed)
+        self._morpher.setSpeed(speed)
 
     @control("/scatter", Number("scatter", 0, 4))
     def setScatter(self, scatter: float) -> None:
         """How far grains stray."""
-        self.morpher.setScatter(scatter)
+        self._morpher.setScatter(scatter)
 
     @control("/pitch", Number("pitch", -24, 24, 0, "semitones"))
     def setPitch(self, pitch: float) -> None:
         """Pitch, by resampling."""
-        self.morpher.setPitch(pitch)
+        self._morpher.setPitch(pitch)
 
     @control("/level", Number("level", 0, 2, 0.8))
     def setLevel(self, level: float) -> None:
         """Factor of the amplitude."""
-        self.level.value = level
+        self._level.value = level
 
     def meters(self) -> list[float]:
         """Peaks of left and right."""
-        return self.morpher.take_peaks()
+        return self._morpher.take_peaks()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.pyo_instruments.clock import Clock
-from ngs.pyo_instruments.port import EnginePort, Inlet, turned
+from ngs.pyo_instruments.port import EnginePort, Inlet, steady, turned
 from ngs.runtime.audio import read_audio
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.engine import Engine
@@ -60,7 +60,7 @@ class Morpher(EnginePort):
         self._turned: dict[str, float] = {}
         self._count, self._due = 0, 0
         clock = Clock.current()
-        engine = Engine(self.bundle, clock.sample_rate, voices=VOICES, threaded=clock.live)
+        engine = Engine(self.bundle, clock.sample_rate, voices=VOICES, ahead=steady(clock), threaded=clock.live)
         super().__init__(engine, mul, add)
         for name, value in ({name: CONTROLS[name].start for name in PLAYED} | controls).items():
             self.give(name, value)

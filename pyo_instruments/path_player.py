@@ -20,16 +20,16 @@ class PathPlayer(Instrument):
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
-        self.grid = map_grid(self.bundle.latent_map)
-        self.kind, self.on_map, self.frozen = "circle", 0, 0
-        self.level, self.reverb = SigTo(0.5, 0.01, 0.5), SigTo(0.15, 0.05, 0.15)
-        self.grains = GrainPlayer(self.bundle, [self.kind, self.kind], seed=seed, mul=self.level)
-        self.sounds(Freeverb(self.grains, size=0.8, damp=0.5, bal=self.reverb))
+        self._grid = map_grid(self.bundle.latent_map)
+        self._kind, self._on_map, self._frozen = "circle", 0, 0
+        self._level, self._reverb = SigTo(0.5, 0.01, 0.5), SigTo(0.15, 0.05, 0.15)
+        self._grains = GrainPlayer(self.bundle, [self._kind, self._kind], seed=seed, mul=self._level)
+        self.sounds(Freeverb(self._grains, size=0.8, damp=0.5, bal=self._reverb))
 
     @control("/kind", Choice("kind", KINDS, "circle"))
     def setKind(self, kind: str) -> None:
         """Kind of the path: each time another one."""
-        self.kind = kind
+        self._kind = kind
         self._go()
 
     @action("/new")
@@ -40,63 +40,63 @@ class PathPlayer(Instrument):
     @control("/class", ClassName(open=True))
     def setClass(self, name: str) -> None:
         """Class of the grains, "" for any."""
-        self.grains.setChoices([name, name])
+        self._grains.setChoices([name, name])
 
     @control("/map", Switch("on"))
     def setMap(self, on: int) -> None:
         """Stay at a place of the latent map (1), or follow the path (0)."""
-        self.on_map = on
-        self.grains.setFreeze(max(on, self.frozen))
+        self._on_map = on
+        self._grains.setFreeze(max(on, self._frozen))
         self._go()
 
     @control("/xy", Number("x", 0, 1, 0.5), Number("y", 0, 1, 0.5))
     def setXy(self, x: float, y: float) -> None:
         """Place on the latent map, where it is on: from left to right, from bottom to top."""
-        self.grains.setPosition(x)
-        self.grains.setMorph(y)
+        self._grains.setPosition(x)
+        self._grains.setMorph(y)
 
     @control("/speed", Number("speed", -8, 8, 1))
     def setSpeed(self, speed: float) -> None:
         """Grains of the path to a grain that is played; below 0 backwards."""
-        self.grains.setSpeed(speed)
+        self._grains.setSpeed(speed)
 
     @control("/freeze", Switch("on"))
     def setFreeze(self, on: int) -> None:
         """Stand still."""
-        self.frozen = on
-        self.grains.setFreeze(max(on, self.on_map))
+        self._frozen = on
+        self._grains.setFreeze(max(on, self._on_map))
 
     @control("/scatter", Number("scatter", 0, 4, 0.1))
     def setScatter(self, scatter: float) -> None:
         """How far grains stray from the path."""
-        self.grains.setScatter(scatter)
+        self._grains.setScatter(scatter)
 
     @control("/density", Number("density", 0, 1, 1))
     def setDensity(self, density: float) -> None:
         """Share of the grains that sound."""
-        self.grains.setDensity(density)
+        self._grains.setDensity(density)
 
     @control("/pitch", Number("pitch", -24, 24, 0, "semitones"))
     def setPitch(self, pitch: float) -> None:
         """Pitch, by resampling."""
-        self.grains.setPitch(pitch)
+        self._grains.setPitch(pitch)
 
     @control("/level", Number("level", 0, 2, 0.5))
     def setLevel(self, level: float) -> None:
         """Factor of the amplitude."""
-        self.level.value = level
+        self._level.value = level
 
     @control("/reverb", Number("reverb", 0, 1, 0.15))
     def setReverb(self, reverb: float) -> None:
         """Share of the reverberation."""
-        self.reverb.value = reverb
+        self._reverb.value = reverb
 
     def meters(self) -> list[float]:
         """Peaks of left and right."""
-        return self.grains.take_peaks()
+        return self._grains.take_peaks()
 
     def _go(self) -> None:
-        self.grains.setPath([self.grid, self.grid] if self.on_map else [self.kind, self.kind])
+        self._grains.setPath([self._grid, self._grid] if self._on_map else [self._kind, self._kind])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from ngs.runtime.notes import CONTROLS, Control, check_controls
 
 Array = NDArray[np.float32]
 P = TypeVar("P", bound="EnginePort")
+STEADY_SECONDS = 0.04
 FOLLOWED_SECONDS = 0.01  # between two looks at a pyo object that turns a control
 
 
@@ -40,6 +41,13 @@ class Port(pyo.PyoObject):
         """Fill `out` float32 [streams, block] with the next samples."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """End what plays."""
+
+    def statistics(self) -> dict[str, Any]:
+        """What happened so far."""
+        return {}
+
     def process(self) -> None:
         """Make the next block: the clock calls it."""
         self.render(self._buffer)
@@ -55,11 +63,16 @@ class Port(pyo.PyoObject):
         return [float(peak) for peak in peaks]
 
 
+def steady(clock: Clock) -> int:
+    """Frames that an engine renders ahead where no key is played: measured in docs/live.md."""
+    return round(STEADY_SECONDS * clock.sample_rate)
+
+
 class EnginePort(Port):
     """Streams that an engine plays, each with controls of its own: `turned` makes setters and properties of them.
 
-    A control is a number, a list of numbers, or a pyo object, whose value is taken every 10 ms. All that is asked for is
-    heard `latency` frames later, and exactly then.
+    A control is a number, a list of numbers, or a pyo object, whose value is taken every 10 ms. All that is asked for
+    is heard `latency` frames later, and exactly then.
     """
 
     def __init__(self, engine: Any, mul: Any = 1, add: Any = 0) -> None:
@@ -111,10 +124,16 @@ class EnginePort(Port):
                     last[stream] = value
                     self.turn(stream, **{name: value})
 
+    def statistics(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.engine.statistics().to_dict()
+        return told
+
+    def close(self) -> None:
+        self.engine.stop()
+
     def __del__(self) -> None:
-        engine = getattr(self, "engine", None)
-        if engine is not None:
-            engine.stop()
+        if hasattr(self, "engine"):
+            self.close()
 
 
 def turned(**controls: str) -> Callable[[type[P]], type[P]]:

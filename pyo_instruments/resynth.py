@@ -18,7 +18,10 @@ from ngs.runtime.resynthesis_engine import ResynthesisEngine
 Array = NDArray[np.float32]
 
 
-@turned(**{name: each.help for name, each in RESYNTHESIS_CONTROLS.items()})
+CONTROLS = {"bal" if name == "mix" else name: each for name, each in RESYNTHESIS_CONTROLS.items()}  # pyo has a mix()
+
+
+@turned(**{name: each.help for name, each in CONTROLS.items()})
 class Resynth(EnginePort):
     """Plays a signal with the grains of a bundle, `latency` frames later, a stream for each of its streams.
 
@@ -32,17 +35,18 @@ class Resynth(EnginePort):
             None is the bundle that comes with ngs.
         choices: string or dict, optional
             Class that the grains are played as.
-        mix, gain, freeze, scatter, density: float or PyoObject, optional
-            See `ngs.runtime.notes.RESYNTHESIS_CONTROLS`.
+        bal, gain, freeze, scatter, density: float or PyoObject, optional
+            `bal` is the share of the resynthesis, the rest is the input, as late. For the others see
+            `ngs.runtime.CONTROLS`.
         seed: int, optional
             Decides the noise.
 
     >>> s = Server(duplex=1).boot()
     >>> s.start()
-    >>> drums = Resynth(Input(0), choices="Snare", mix=.8).out()
+    >>> drums = Resynth(Input(0), choices="Snare", bal=.8).out()
     """
 
-    known: ClassVar[Mapping[str, Control]] = RESYNTHESIS_CONTROLS
+    known: ClassVar[Mapping[str, Control]] = CONTROLS
 
     def __init__(
         self, input: Any, bundle: Bundle | str | Path | None = None, choices: Any = "", seed: int = 0, mul: Any = 1,
@@ -56,7 +60,7 @@ class Resynth(EnginePort):
             self.bundle, choices or {}, clock.sample_rate, seed, len(self._inlet), threaded=clock.live
         )
         super().__init__(engine, mul, add)
-        for name, value in ({name: each.start for name, each in RESYNTHESIS_CONTROLS.items()} | controls).items():
+        for name, value in ({name: each.start for name, each in CONTROLS.items()} | controls).items():
             self.give(name, value)
 
     def setInput(self, x: Any, fadetime: float = 0.05) -> None:
@@ -75,7 +79,7 @@ class Resynth(EnginePort):
 
     def turn(self, stream: int, **controls: float) -> None:
         if stream == 0:
-            self.engine.set(self.engine.time, **controls)
+            self.engine.set(self.engine.time, **{"mix" if name == "bal" else name: x for name, x in controls.items()})
 
     def render(self, out: Array) -> None:
         self.follow()

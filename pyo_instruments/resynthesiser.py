@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyo import DataTable, Input, SigTo, TableScan
+from pyo import DataTable, Input, Mix, SigTo, TableScan
 
 from ngs.pyo_instruments.commands import ClassName, Number, Switch, control
 from ngs.pyo_instruments.instrument import Instrument
@@ -23,54 +23,54 @@ class Resynthesiser(Instrument):
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
-        self.level = SigTo(1, 0.01, 1)
-        self.drive = SigTo(1, 0.01, 1)
+        self._level = SigTo(1, 0.01, 1)
+        self._drive = SigTo(1, 0.01, 1)
         if files:
             sound = read_audio(files[0], self.clock.sample_rate)
-            self.source = TableScan(DataTable(len(sound), init=sound.tolist()), mul=self.drive)
+            self._source = TableScan(DataTable(len(sound), init=sound.tolist()), mul=self._drive)
         else:
-            self.source = Input(0, mul=self.drive)
-        self.resynth = Resynth(self.source, self.bundle, seed=seed, mul=self.level)
-        self.sounds(self.resynth.mix(2))
+            self._source = Input(0, mul=self._drive)
+        self._resynth = Resynth(self._source, self.bundle, seed=seed, mul=self._level)
+        self.sounds(Mix(self._resynth, voices=2))
 
     @control("/class", ClassName(open=True))
     def setClass(self, name: str) -> None:
         """Class that the grains are played as, "" for none."""
-        self.resynth.setChoices(name)
+        self._resynth.setChoices(name)
 
     @control("/mix", Number("mix", 0, 1, 1))
     def setMix(self, mix: float) -> None:
         """Share of the resynthesis; the rest is the input, as late."""
-        self.resynth.setMix(mix)
+        self._resynth.setBal(mix)
 
     @control("/freeze", Switch("on"))
     def setFreeze(self, on: int) -> None:
         """Go on with the grain that was last."""
-        self.resynth.setFreeze(on)
+        self._resynth.setFreeze(on)
 
     @control("/scatter", Number("scatter", 0, 4))
     def setScatter(self, scatter: float) -> None:
         """How far grains stray from what comes in."""
-        self.resynth.setScatter(scatter)
+        self._resynth.setScatter(scatter)
 
     @control("/density", Number("density", 0, 1, 1))
     def setDensity(self, density: float) -> None:
         """Share of the grains that sound."""
-        self.resynth.setDensity(density)
+        self._resynth.setDensity(density)
 
     @control("/drive", Number("drive", 0, 4, 1))
     def setDrive(self, drive: float) -> None:
         """Factor of the amplitude of what comes in."""
-        self.drive.value = drive
+        self._drive.value = drive
 
     @control("/level", Number("level", 0, 2, 1))
     def setLevel(self, level: float) -> None:
         """Factor of the amplitude of what is heard."""
-        self.level.value = level
+        self._level.value = level
 
     def meters(self) -> list[float]:
         """Peak of what is heard."""
-        return self.resynth.take_peaks()
+        return self._resynth.take_peaks()
 
 
 if __name__ == "__main__":

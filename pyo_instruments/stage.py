@@ -91,6 +91,7 @@ class Stage:
                 if self.clock.live and exception[0] is not None:
                     time.sleep(LAST_SECONDS)
                 self._server.stop()
+            self.clock.close()
             self._server.shutdown()
 
     def record(self, path: Path, seconds: float | None) -> None:
@@ -127,6 +128,17 @@ class Stage:
             "instrument": type(instrument).__name__, "bundle": instrument.bundle.manifest.graphs["decoder"].sha256,
             "seed": instrument.seed, "sample_rate": self.clock.sample_rate, "block": self.clock.block,
         }  # fmt: skip
+
+    def statistics(self) -> dict[str, Any]:
+        """What happened so far: the callback, each player, and how far they fell behind in all."""
+        clock, players = self.clock.statistics().to_dict(), self.clock.players()
+        behind = {
+            "late": sum(each.get("late", 0) for each in players.values()),
+            "stale": sum(each.get("stale", 0) for each in players.values()),
+            "failures": clock["failures"] + sum(each.get("failures", 0) for each in players.values()),
+            "unrecorded_frames": self.recorder.lost if self.recorder else 0,
+        }
+        return {**self.head(), **behind, "clock": clock, "players": players}
 
     def play(self, seconds: float | None, look: Callable[[], Any] = lambda: None) -> None:
         """Play for so long, or until Ctrl-C; `look` is called ten times a second."""
