@@ -46,6 +46,8 @@ class Node(Protocol):
 
     def process(self) -> None: ...
 
+    def statistics(self) -> dict[str, Any]: ...
+
     def close(self) -> None: ...
 
 
@@ -176,8 +178,8 @@ class Clock:
     def frame_at(self, seconds: float) -> int | None:
         """The frame to carry something out at that came at `seconds` of `time.perf_counter`, just now.
 
-        What comes is carried out as late as a block takes, always: not at the beginning of the next. None, as soon as it
-        can be, where nothing is live.
+        What comes is carried out as late as a block takes, always: not at the beginning of the next. None, as soon as
+        it can be, where nothing is live.
         """
         return round(seconds * self.sample_rate + self._met) if self.live and self._blocks else None
 
@@ -223,8 +225,9 @@ class Clock:
 
     def players(self) -> dict[str, dict[str, Any]]:
         """Statistics of every node that has some, by its kind and number."""
-        nodes = [node for node in (reference() for reference in self._nodes) if hasattr(node, "statistics")]
-        return {f"{type(node).__name__} {number}": node.statistics() for number, node in enumerate(nodes, 1)}
+        nodes = [node for node in (reference() for reference in self._nodes) if node is not None]
+        told = [(type(node).__name__, node.statistics()) for node in nodes]
+        return {f"{name} {number}": each for number, (name, each) in enumerate(told) if each}
 
     def close(self) -> None:
         """End the threads of what plays; pyo's server should be stopped by then."""

@@ -59,6 +59,10 @@ class Instrument(pyo.PyoObject):
     def process(self) -> None:
         """Called before every block, before the players that the instrument is made of."""
 
+    def statistics(self) -> dict[str, Any]:
+        """What happened so far, beside what its players tell."""
+        return {}
+
     def close(self) -> None:
         """End what the instrument itself began; its players are closed on their own."""
 

@@ -79,7 +79,7 @@ class EnginePort(Port):
         """`engine`: an Engine of an output and one channel for each stream."""
         super().__init__(engine.channels * getattr(engine, "outputs", 1), mul, add)
         self.engine = engine
-        self.latency = engine.latency + self.clock.block
+        self.latency: int = engine.latency + self.clock.block
         self._given: dict[str, Any] = {}
         self._followed: dict[str, tuple[Inlet, list[float]]] = {}
         self._pace = max(round(FOLLOWED_SECONDS * self.clock.sample_rate / self.clock.block), 1)  # blocks
