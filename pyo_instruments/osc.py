@@ -25,7 +25,6 @@ PERIOD_SECONDS = 0.01  # in which changes are collected
 MESSAGES_A_PERIOD = 240  # that are read; about as many as the clock takes
 LARGEST = 8192  # bytes of a datagram
 AHEAD_SECONDS = 60.0  # of a time tag
-READINGS = 50  # of the clock, of which the one that came soonest after a block tells the time
 ERRORS_A_SECOND = 20  # to one sender
 SENDERS = 256  # that hear of their errors, a second
 SUBSCRIBERS = 8
@@ -89,7 +88,6 @@ class OscServer:
         }  # fmt: skip
         self._subscribers: dict[Address, Subscriber] = {}
         self._changes: deque[tuple[str, tuple[Value, ...]]] = deque(maxlen=CHANGES)
-        self._readings: deque[float] = deque(maxlen=READINGS)
         self._errors: dict[Address, int] = {}  # of this second
         self._second = 0
         self._taken = 0  # messages of this period
@@ -175,19 +173,12 @@ class OscServer:
                 if subscriber.source == source:
                     subscriber.touched[address] = time.monotonic()
 
-    def _frame(self, due: float) -> int:
-        """The frame that is made at a time, in seconds since 1970. Raises CommandError."""
+    def _frame(self, due: float) -> int | None:
+        """The frame for a time, in seconds since 1970; None for at once. Raises CommandError."""
         ahead = due - time.time()
         if ahead > AHEAD_SECONDS:
             raise CommandError(f"the time tag is {ahead:.0f} seconds ahead: choose {AHEAD_SECONDS:.0f} at most")
-        reading = self._reading()
-        begun = min(max([reading, *self._readings]), reading + self._clock.block)
-        frame: int = round(begun + due * self._clock.sample_rate)
-        return frame
-
-    def _reading(self) -> float:
-        """Frames by which the clock is ahead of 1970: most just after a block, one block less just before the next."""
-        return float(self._clock.frame - time.time() * self._clock.sample_rate)
+        return self._clock.frame_at(time.perf_counter() + ahead) if ahead > 0 else None
 
     def _subscribe(self, source: Address, values: Sequence[Value]) -> None:
         target = self._target("/subscribe", source, values)
@@ -210,7 +201,6 @@ class OscServer:
 
     def _publish(self, now: float) -> None:
         """Tell the subscribers what changed since the last time."""
-        self._readings.append(self._reading())
         self._subscribers = {key: each for key, each in self._subscribers.items() if each.ends > now}
         missed = len(self._changes) == CHANGES
         changes = dict([self._changes.popleft() for _ in range(len(self._changes))])  # the last of each
