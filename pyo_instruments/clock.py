@@ -80,8 +80,9 @@ class Clock:
     _current: Clock | None = None
 
     def __init__(self, server: Any, live: bool) -> None:
-        self.live, self.sample_rate, self.block = live, round(server.getSamplingRate()), server.getBufferSize()
-        self.channels = server.getNchnls()
+        self.live = live
+        self.sample_rate, self.block = int(server.getSamplingRate()), int(server.getBufferSize())
+        self.channels = int(server.getNchnls())
         self.frame = 0
         self.offset = 0  # of what is carried out now, within the block
         self.taps: list[Tap] = []  # that hear every block [frames, channels] after it was played

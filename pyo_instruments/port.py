@@ -79,11 +79,16 @@ class EnginePort(Port):
         """`engine`: an Engine of an output and one channel for each stream."""
         super().__init__(engine.channels * getattr(engine, "outputs", 1), mul, add)
         self.engine = engine
-        self.latency: int = engine.latency + self.clock.block
         self._given: dict[str, Any] = {}
         self._followed: dict[str, tuple[Inlet, list[float]]] = {}
         self._pace = max(round(FOLLOWED_SECONDS * self.clock.sample_rate / self.clock.block), 1)  # blocks
         engine.start()
+
+    @property
+    def latency(self) -> int:
+        """Frames from what is asked for to what is heard."""
+        latency: int = self.engine.latency
+        return latency + self.clock.block
 
     def turn(self, stream: int, **controls: float) -> None:
         """Turn controls of what a stream plays, and will play. Called by the clock."""
