@@ -165,7 +165,7 @@ class Command:
     address: str
     arguments: tuple[Argument, ...]
     help: str
-    act: Act
+    act: Act  # called with the instrument and the arguments
     kept: bool  # whether its value is a part of the instrument's state
 
     def read(self, values: Sequence[object]) -> tuple[Value, ...]:
@@ -197,9 +197,9 @@ class Declaration:
     def commands(self, instrument: object, counts: Mapping[str, int], classes: Sequence[str]) -> list[Command]:
         """The commands of an instrument, one for each track or step where the address has such."""
         arguments = tuple(each.of(classes) if isinstance(each, ClassName) else each for each in self.arguments)
-        act = functools.partial(getattr(type(instrument), self.method).raw, instrument)
+        act = getattr(type(instrument), self.method).raw
         return [
-            Command(self.at(*numbers), arguments, self.help, functools.partial(act, *numbers), self.kept)
+            Command(self.at(*numbers), arguments, self.help, functools.partial(_numbered, act, numbers), self.kept)
             for numbers in itertools.product(*(range(counts[name]) for name in self.places))
         ]
 
@@ -261,6 +261,11 @@ def _declared(address: str, arguments: tuple[Argument, ...], kept: bool) -> Call
         return asked
 
     return mark
+
+
+def _numbered(act: Act, numbers: tuple[int, ...], instrument: object, *values: Value) -> None:
+    """Call the method of a command. It does not hold the instrument, which holds it: no cycle, it goes at once."""
+    act(instrument, *numbers, *values)
 
 
 def _number(value: object) -> float | None:

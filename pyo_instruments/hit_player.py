@@ -134,11 +134,8 @@ class HitPlayer(Port):
         return asdict(self.pads.statistics())
 
     def close(self) -> None:
-        self.pads.stop()
-
-    def __del__(self) -> None:
         if hasattr(self, "pads"):
-            self.close()
+            self.pads.stop()
 
     def _hit(self, stream: int, gain: float, offset: int) -> None:
         self.pads.trigger(stream, offset, min(max(gain, 0.0), 4.0), self._decay[stream] or None)

@@ -154,7 +154,7 @@ class Instrument(pyo.PyoObject):
             self._act(command, values)
 
     def _act(self, command: Command, values: tuple[Value, ...]) -> None:
-        command.act(*values)
+        command.act(self, *values)
         if command.kept:
             self.keep(command.address, *values)
 

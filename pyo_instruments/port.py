@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
@@ -29,8 +30,7 @@ class Port(pyo.PyoObject):
     def __init__(self, streams: int, mul: Any = 1, add: Any = 0) -> None:
         super().__init__(mul, add)
         self.clock = Clock.current()
-        tables = [pyo.DataTable(self.clock.block) for _ in range(streams)]
-        self._views = [np.asarray(table.getBuffer()) for table in tables]
+        tables, self._views = _tables(streams, self.clock.block)
         self._buffer = np.zeros((streams, self.clock.block), dtype=np.float32)
         self._scan = pyo.TableScan(tables, mul, add)
         self._base_objs = self._scan.getBaseObjects()
@@ -43,6 +43,12 @@ class Port(pyo.PyoObject):
 
     def close(self) -> None:
         """End what plays."""
+
+    def __del__(self) -> None:
+        if hasattr(self, "_scan"):
+            self.close()
+            for view in self._views:  # others may play them still
+                view[:] = 0.0
 
     def statistics(self) -> dict[str, Any]:
         """What happened so far."""
@@ -134,11 +140,8 @@ class EnginePort(Port):
         return told
 
     def close(self) -> None:
-        self.engine.stop()
-
-    def __del__(self) -> None:
         if hasattr(self, "engine"):
-            self.close()
+            self.engine.stop()
 
 
 def turned(**controls: str) -> Callable[[type[P]], type[P]]:
@@ -167,10 +170,8 @@ class Inlet:
 
     def __init__(self, streams: Any) -> None:
         self._fader = pyo.InputFader(streams)
-        count, block = len(self._fader), Clock.current().block
-        tables = [pyo.DataTable(block) for _ in range(count)]
+        tables, self.views = _tables(len(self._fader), Clock.current().block)
         self._fill = pyo.TableFill(self._fader, tables)
-        self.views = [np.asarray(table.getBuffer()) for table in tables]
 
     def __len__(self) -> int:
         return len(self.views)
@@ -178,3 +179,20 @@ class Inlet:
     def change(self, streams: Any, fade_seconds: float = 0.05) -> None:
         """Listen to other streams, crossfaded."""
         self._fader.setInput(streams, fade_seconds)
+
+
+def lasting(table: pyo.PyoTableObject) -> pyo.PyoTableObject:
+    """A table that is never freed.
+
+    pyo 1.1 frees the samples of a table with its last name in Python, while others may still play them, or let them
+    go: Python ends there where a cycle is collected, tables first.
+    """
+    for base in table.getBaseObjects():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(base))
+    return table
+
+
+def _tables(count: int, block: int) -> tuple[list[pyo.DataTable], list[Array]]:
+    """Tables of a block, and their samples as arrays."""
+    tables = [lasting(pyo.DataTable(block)) for _ in range(count)]
+    return tables, [np.asarray(table.getBuffer()) for table in tables]

@@ -6,12 +6,14 @@ it listens to the first input.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pyo import DataTable, Input, Mix, SigTo, TableScan
 
 from ngs.pyo_instruments.commands import ClassName, Number, Switch, control
 from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.port import lasting
 from ngs.pyo_instruments.resynth import Resynth
 from ngs.runtime.audio import read_audio
 
@@ -26,8 +28,8 @@ class Resynthesiser(Instrument):
         self._level = SigTo(1, 0.01, 1)
         self._drive = SigTo(1, 0.01, 1)
         if files:
-            sound = read_audio(files[0], self.clock.sample_rate)
-            self._source = TableScan(DataTable(len(sound), init=sound.tolist()), mul=self._drive)
+            sound = read_audio(Path(files[0]), self.clock.sample_rate)
+            self._source = TableScan(lasting(DataTable(len(sound), init=sound.tolist())), mul=self._drive)
         else:
             self._source = Input(0, mul=self._drive)
         self._resynth = Resynth(self._source, self.bundle, seed=seed, mul=self._level)
