@@ -14,7 +14,7 @@ class DrumAndBass(DrumMachine):
 
     counts = {"track": 10, "step": STEPS}
     overlap = 1
-    first_tempo, first_pattern = 172, "drum-and-bass"
+    first_tempo, first_level, first_pattern = 172.0, 0.5, "drum-and-bass"
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class DrumMachine(Instrument):
 
     counts = {"track": 8, "step": STEPS}
     overlap = 4  # hits of a track that may ring at once
-    first_tempo, first_pattern = 122, "house"
+    first_tempo, first_level, first_pattern = 122.0, 0.8, "house"
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
@@ -35,8 +35,11 @@ class DrumMachine(Instrument):
         self._muted, self._soloed = [0 for _ in tracks], [0 for _ in tracks]
         names = [self.classes[track % len(self.classes)] for track in tracks]
         self.hits = HitPlayer(self.bundle, names, seed=seed, overlap=self.overlap, mul=self._levels)
-        starts = {f"/track/{track + 1}/class": name for track, name in enumerate(names)}
-        self.sounds(Pan(self.hits, outs=2, pan=self._pans, spread=0).mix(2), starts | {"/tempo": self.first_tempo})
+        starts: dict[str, Any] = {f"/track/{track + 1}/class": name for track, name in enumerate(names)}
+        starts |= {f"/track/{track + 1}/level": self.first_level for track in tracks}
+        self._level = SigTo(1, 0.01, 1)
+        mix = Pan(self.hits, outs=2, pan=self._pans, spread=0, mul=self._level).mix(2)
+        self.sounds(mix, starts | {"/tempo": self.first_tempo})
         self.pattern(self.first_pattern)
 
     def process(self) -> None:
@@ -68,6 +71,11 @@ class DrumMachine(Instrument):
     def setSwing(self, swing: float) -> None:
         """By what share of a step every second one comes late; 0.33 makes triplets."""
         self.transport.swing = swing
+
+    @control("/level", Number("level", 0, 2, 1))
+    def setLevel(self, level: float) -> None:
+        """Factor of the amplitude of all."""
+        self._level.value = level
 
     @action("/pattern", Choice("pattern", tuple(BUILT_IN)))
     def pattern(self, name: str) -> None:
@@ -149,7 +157,7 @@ class DrumMachine(Instrument):
         self.hits.set(track, decay=decay)
 
     @control("/track/{track}/level", Number("level", 0, 2, 0.8))
-    def setLevel(self, track: int, level: float) -> None:
+    def setTrackLevel(self, track: int, level: float) -> None:
         """Factor of the amplitude."""
         self._levels[track].value = level
 

@@ -39,7 +39,7 @@ DRUMS: dict[int, tuple[str, ...]] = {
     80: ("triangle", *PERCUSSION), 81: ("triangle", *PERCUSSION), 82: ("shaker", *PERCUSSION),
 }  # fmt: skip
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-PITCH = re.compile(r"([A-G])([#b♯♭]?)(-?\d)", re.IGNORECASE)
+PITCH = re.compile(r"([A-G])([#bs♯♭]?)(-?\d)", re.IGNORECASE)
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 NUMBERED = ("pitch", "note", "key", "midi")  # attributes whose classes may be numbers of keys
 
@@ -55,14 +55,14 @@ def drum_class(key: int, classes: Sequence[str]) -> str | None:
 
 
 def pitch(name: str) -> int | None:
-    """The key of a pitch: "A4", "C#3", "Bb2", or its number; None for other names."""
+    """The key of a pitch: "A4", "C#3", "Cs3" (as file names have it), "Bb2", or its number; None for other names."""
     if name.isdecimal() and int(name) <= 127:
         return int(name)
     found = PITCH.fullmatch(name)
     if not found:
         return None
     letter, accidental, octave = found.groups()
-    return 12 * (int(octave) + 1) + SEMITONES[letter.upper()] + {"": 0, "#": 1, "♯": 1}.get(accidental, -1)
+    return 12 * (int(octave) + 1) + SEMITONES[letter.upper()] + {"": 0, "#": 1, "s": 1, "♯": 1}.get(accidental.lower(), -1)
 
 
 def pitch_class(key: int, classes: Sequence[str]) -> tuple[str, float]:
