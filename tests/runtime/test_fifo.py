@@ -32,6 +32,7 @@ def test_what_is_assured_is_there_and_is_the_same_piece_by_piece(seed: int) -> N
         pieces: list[np.ndarray] = []
         while (left := count - sum(map(len, pieces))) > 0:
             reference.fetch(last=False)
+            assert reference.available, "more was assured than came"
             pieces.append(reference.take(min(left, reference.available)))
         np.testing.assert_array_equal(fifo.take(count), np.concatenate(pieces))
         assert (fifo.pending, fifo.available) == (reference.pending, reference.available)
