@@ -9,16 +9,16 @@ from typing import Any
 
 from pyo import Pan, SigTo
 
-from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, Text, action, control
+from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, Text, Whole, action, control
+from ngs.pyo_instruments.gm import drum_class
 from ngs.pyo_instruments.hit_player import HitPlayer
-from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.sequencer import TEMPOS, Transport
+from ngs.pyo_instruments.sequenced import Sequenced
 from ngs.runtime.patterns import BUILT_IN, LEVELS, STEPS, load_pattern
 
 REST = "." * STEPS
 
 
-class DrumMachine(Instrument):
+class DrumMachine(Sequenced):
     """Tracks of steps, a class of the bundle each: every step sounds anew, or the same until it is resampled."""
 
     counts = {"track": 8, "step": STEPS}
@@ -28,49 +28,36 @@ class DrumMachine(Instrument):
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
         tracks = range(self.counts["track"])
-        self.transport = Transport(self.clock.sample_rate)
         self._patterns = [REST for _ in tracks]
-        self._levels = [SigTo(0.8, 0.01, 0.8) for _ in tracks]
-        self._pans = [SigTo(0.5, 0.01, 0.5) for _ in tracks]
         self._muted, self._soloed = [0 for _ in tracks], [0 for _ in tracks]
+        self._levels = [SigTo(self.first_level, 0.01, self.first_level) for _ in tracks]
+        self._pans = [SigTo(0.5, 0.01, 0.5) for _ in tracks]
+        self._level = SigTo(1, 0.01, 1)
         names = [self.classes[track % len(self.classes)] for track in tracks]
         self.hits = HitPlayer(self.bundle, names, seed=seed, overlap=self.overlap, mul=self._levels)
-        starts: dict[str, Any] = {f"/track/{track + 1}/class": name for track, name in enumerate(names)}
+        starts: dict[str, Any] = {"/tempo": self.first_tempo}
+        starts |= {f"/track/{track + 1}/class": name for track, name in enumerate(names)}
         starts |= {f"/track/{track + 1}/level": self.first_level for track in tracks}
-        self._level = SigTo(1, 0.01, 1)
-        mix = Pan(self.hits, outs=2, pan=self._pans, spread=0, mul=self._level).mix(2)
-        self.sounds(mix, starts | {"/tempo": self.first_tempo})
+        self.sounds(Pan(self.hits, outs=2, pan=self._pans, spread=0, mul=self._level).mix(2), starts)
         self.pattern(self.first_pattern)
 
-    def process(self) -> None:
-        """Play the steps of the next block."""
-        for number, offset in self.transport.steps(self.clock.frame, self.clock.block):
-            step = number % STEPS
-            self.tell("/position", step + 1)
-            for track, pattern in enumerate(self._patterns):
-                audible = self._soloed[track] if any(self._soloed) else not self._muted[track]
-                if pattern[step] in LEVELS and audible:
-                    self.hits.hit(track, LEVELS[pattern[step]], offset)
+    def play_step(self, number: int, offset: int) -> None:
+        step = number % STEPS
+        self.tell("/position", step + 1)
+        for track, pattern in enumerate(self._patterns):
+            audible = self._soloed[track] if any(self._soloed) else not self._muted[track]
+            if pattern[step] in LEVELS and audible:
+                self.hits.hit(track, LEVELS[pattern[step]], offset)
+
+    def tracks_of(self, name: str) -> list[int]:
+        """The tracks of a class."""
+        return [track for track in range(len(self._patterns)) if self.values[f"/track/{track + 1}/class"] == (name,)]
+
+    def meters(self) -> list[float]:
+        """Peaks of the tracks."""
+        return self.hits.take_peaks()
 
     # the whole machine
-
-    @control("/play", Switch("on", 1))
-    def setPlay(self, on: int) -> None:
-        """Start with the first step, or stop; what sounds rings out."""
-        if on:
-            self.transport.start(self.clock.now)
-        else:
-            self.transport.stop()
-
-    @control("/tempo", Number("tempo", *TEMPOS, 120, "bpm"))
-    def setTempo(self, tempo: float) -> None:
-        """Beats a minute, four steps each."""
-        self.transport.set_tempo(tempo, self.clock.now)
-
-    @control("/swing", Number("swing", 0, 0.5))
-    def setSwing(self, swing: float) -> None:
-        """By what share of a step every second one comes late; 0.33 makes triplets."""
-        self.transport.swing = swing
 
     @control("/level", Number("level", 0, 2, 1))
     def setLevel(self, level: float) -> None:
@@ -87,24 +74,27 @@ class DrumMachine(Instrument):
     @action("/sample_note", ClassName())
     def sample_note(self, name: str) -> None:
         """Draw a new sound from the embedding for every track of a class."""
-        self._sample(name, "note")
+        for track in self.tracks_of(name):
+            self.setSource(track, "note")
+            self.resample(track)
 
     @action("/sample_path", ClassName())
     def sample_path(self, name: str) -> None:
         """Draw a new sound for every track of a class: a free path through its grains."""
-        self._sample(name, "path")
+        for track in self.tracks_of(name):
+            self.setSource(track, "path")
+            self.resample(track)
 
-    def _sample(self, name: str, source: str) -> None:
-        for track in range(len(self._patterns)):
-            if self.values[f"/track/{track + 1}/class"] == (name,):
-                self.setSource(track, source)
-                self.resample(track)
+    @action("/note", Whole("key", 0, 127), Whole("velocity", 0, 127))
+    def note(self, key: int, velocity: int) -> None:
+        """A key of MIDI: the first track of its class in the drum map of General MIDI."""
+        name = drum_class(key, self.classes)
+        if velocity and name and self.tracks_of(name):
+            self.hits.hit(self.tracks_of(name)[0], velocity / 127)
 
     # a track
 
-    @control(
-        "/track/{track}/pattern", Text("pattern", f"[.oxX]{{{STEPS}}}", f"{STEPS} steps, each one of . o x X", REST)
-    )
+    @control("/track/{track}/pattern", Text("pattern", f"[.oxX]{{{STEPS}}}", f"{STEPS} steps of . o x X", REST))
     def setPattern(self, track: int, pattern: str) -> None:
         """All steps of a track: . a rest, o soft, x a hit, X an accent."""
         self._patterns[track] = pattern
@@ -116,7 +106,7 @@ class DrumMachine(Instrument):
         pattern = self._patterns[track]
         self.setPattern(track, pattern[:step] + symbol + pattern[step + 1 :])
 
-    @action("/track/{track}/hit", Number("gain", 0, 2, 1))
+    @action("/track/{track}/hit", Number("gain", 0, 2))
     def hit(self, track: int, gain: float) -> None:
         """Play a hit of a track at once."""
         self.hits.hit(track, gain)
@@ -176,19 +166,15 @@ class DrumMachine(Instrument):
         """New hits of tracks that are soloed only."""
         self._soloed[track] = solo
 
-    def meters(self) -> list[float]:
-        """Peaks of the tracks."""
-        return self.hits.take_peaks()
-
     def screen(self) -> list[str]:
         """A line a track: class, steps, level."""
         now = int(self.transport.place(self.clock.frame)) % STEPS if self.transport.running else -1
         lines = [f"tempo {self.values['/tempo'][0]:g}   swing {self.values['/swing'][0]:g}"]
-        for track, (pattern, peak) in enumerate(zip(self._patterns, self.hits.take_peaks(), strict=True)):
+        for track, (pattern, peak) in enumerate(zip(self._patterns, self.meters(), strict=True)):
             steps = "".join(f"[{s}]" if step == now else f" {s} " for step, s in enumerate(pattern))
             flags = "M" * self._muted[track] + "S" * self._soloed[track]
             name = self.values[f"/track/{track + 1}/class"][0]
-            lines.append(f"{track + 1} {name:<10.10} {steps} {'#' * min(round(8 * peak), 8):<8} {flags}")
+            lines.append(f"{track + 1:2} {name:<10.10} {steps} {'#' * min(round(8 * peak), 8):<8} {flags}")
         return lines
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pyo
 from ngs.pyo_instruments.clock import Clock, ClockBusy
 from ngs.pyo_instruments.commands import CommandError, Value
 from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.quiet import quiet
 from ngs.pyo_instruments.recorder import Recorder, replaced
 from ngs.runtime.realtime import interpreter
 
@@ -48,7 +48,7 @@ def booted(sound: Sound, listens: bool) -> pyo.Server:
     kind = "manual" if sound.audio == "offline" else sound.audio
     device = _device(sound.device, listens) if kind == "portaudio" else None
     os.environ["JACK_NO_START_SERVER"] = "1"
-    with _quiet():
+    with quiet():
         server = pyo.Server(
             sr=sound.sample_rate, nchnls=CHANNELS, buffersize=sound.block, duplex=int(listens), audio=kind,
             jackname="ngs", verbosity=0,
@@ -85,7 +85,7 @@ class Stage:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with self._stack, _quiet():
+        with self._stack, quiet():
             if self._server.getIsStarted():
                 self._server.setAmp(0.0)
                 if self.clock.live and exception[0] is not None:
@@ -142,7 +142,7 @@ class Stage:
 
     def play(self, seconds: float | None, look: Callable[[], Any] = lambda: None) -> None:
         """Play for so long, or until Ctrl-C; `look` is called ten times a second."""
-        with _quiet():
+        with quiet():
             self._server.start()
         if self.clock.live:
             self._live(seconds, look)
@@ -205,7 +205,7 @@ def read_events(path: Path) -> tuple[dict[str, Value], list[tuple[int, str, list
 
 def _device(wanted: str | None, listens: bool) -> int | None:
     """Number of the output device of a name, or of that number."""
-    with _quiet():
+    with quiet():
         names, numbers = pyo.pa_get_output_devices()
     if not names:
         raise StageError(f"There is no sound card; {WITHOUT_CARD}")
@@ -215,21 +215,3 @@ def _device(wanted: str | None, listens: bool) -> int | None:
         if wanted == str(number) or wanted.lower() in name.lower():
             return int(number)
     raise StageError(f"There is no sound card {wanted!r}; there are: {', '.join(names)}")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """What libraries print goes nowhere: a hundred lines about devices that do not exist."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(number) for number in (1, 2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for number in (1, 2):
-            os.dup2(nowhere, number)
-        yield
-    finally:
-        for number, old in zip((1, 2), saved, strict=True):
-            os.dup2(old, number)
-            os.close(old)
-        os.close(nowhere)
