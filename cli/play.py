@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,9 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--device", help="Part of the name of a sound card, or its number (`ngs doctor` lists them).")
 @click.option("--sample-rate", default=48000, show_default=True, type=click.IntRange(8000, 192000), help="In Hz.")
 @click.option("--block", default=128, show_default=True, type=click.IntRange(16, 4096), help="Frames at a time.")
+@click.option("--osc", type=click.IntRange(1, 65535), metavar="PORT", help="Take OSC on this port of this computer.")
+@click.option("--midi", metavar="NAME", help="Take MIDI: part of the name of a port, or jack, virtual.")
+@click.option("--midi-map", type=EXISTING, help="What controllers do, a TOML file.  [default: the instrument's]")
 @click.option("--record", type=FILE, help="Record what is heard: a .wav or .flac file.")
 @click.option("--seconds", type=Number(0.01, 1e6), help="Stop after so long.")
 @click.option("--file", "files", multiple=True, type=EXISTING, help="A sound for the instrument: resynthesiser, morph.")
@@ -66,42 +68,56 @@ def run(kind: type[Instrument]) -> None:
 
 def perform(
     kind: type[Instrument], bundle: Path | None, audio: str, device: str | None, sample_rate: int, block: int,
-    record: Path | None, seconds: float | None, files: tuple[Path, ...], seed: int, settings: tuple[str, ...],
-    load: Path | None, log: Path | None, events: Path | None, stats: Path | None, addresses: bool,
+    osc: int | None, midi: str | None, midi_map: Path | None, record: Path | None, seconds: float | None,
+    files: tuple[Path, ...], seed: int, settings: tuple[str, ...], load: Path | None, log: Path | None,
+    events: Path | None, stats: Path | None, addresses: bool,
 ) -> None:  # fmt: skip
     """Set the stage for an instrument and let it play."""
-    from ngs.pyo_instruments.commands import declarations
-    from ngs.pyo_instruments.recorder import replaced
-    from ngs.pyo_instruments.stage import Sound, Stage, booted
+    from ngs.pyo_instruments.midi import MidiIn
+    from ngs.pyo_instruments.midi_map import MidiMap
+    from ngs.pyo_instruments.osc import OscServer, address_table
+    from ngs.pyo_instruments.stage import Sound, Stage
     from ngs.runtime.bundle import Bundle
 
     if addresses:
-        for row in (declared.row(kind.counts) for declared in declarations(kind)):
-            click.echo("\t".join(row))
+        click.echo(address_table(kind))
         return
     if audio == "offline" and (record is None or seconds is None):
         raise click.UsageError("--audio offline needs --record FILE and --seconds SECONDS")
+    if audio == "offline" and (osc or midi):
+        raise click.UsageError("--osc and --midi are for what plays live: with --audio offline, --events FILE")
     opened = Bundle.open(bundle)
-    server = booted(Sound(audio, device, sample_rate, block), kind.listens and not files)
-    instrument = kind(opened, seed, files)
-    with Stage(server, instrument) as stage:
-        if log:
-            stage.log(log)
-        if record:
-            stage.record(record, seconds)
+    with Stage(Sound(audio, device, sample_rate, block), kind, opened, seed, files) as stage:
+        instrument, surfaces = stage.instrument, []
         if load:
             instrument.load(load)
+        if log:
+            stage.log(log)
         for text in settings:
             address, equals, value = text.partition("=")
-            instrument.do(address, *([_value(value)] if equals else []))
+            instrument.do(address, *([_value(each) for each in value.split(",")] if equals else []))
         if events:
             stage.replay(events)
+        if osc:
+            stage.add(OscServer(instrument, osc, status=stage.status))
+            surfaces.append(f"OSC on 127.0.0.1:{osc}")
+        if midi:
+            mapping = MidiMap.read(midi_map, instrument) if midi_map else MidiMap.of(instrument)
+            surfaces.append(f"MIDI from {stage.add(MidiIn(instrument, midi, mapping)).name}")
+        if record:
+            stage.record(record, seconds)
+        if stats:
+            stage.tell(stats)
+        where = f"{stage.clock.sample_rate} Hz, {stage.clock.block} frames"
+        click.echo(
+            f"{kind.__name__} plays {opened.path.name} ({audio}, {where}). {' '.join([*surfaces, 'Ctrl-C ends.'])}"
+        )
         try:
             stage.play(seconds)
         finally:
-            if stats:
-                with replaced(stats) as beside:
-                    beside.write_text(json.dumps(stage.statistics(), indent=1) + "\n")
+            told = stage.statistics()
+            late = f"{told['late']} late reads, {told['stale']} repeated hits, {told['failures']} failures"
+            click.echo(f"Played {told['clock']['frames'] / stage.clock.sample_rate:.1f} s: {late}.")
 
 
 def _value(text: str) -> float | str:

@@ -91,6 +91,7 @@ class OscServer:
         self._errors: dict[Address, int] = {}  # of this second
         self._second = 0
         self._taken = 0  # messages of this period
+        self._last = 0  # frame of a message
         self._due = self._meters_due = self._status_due = 0.0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -167,18 +168,21 @@ class OscServer:
         if own:
             own(source, values)
             return
-        self._instrument.do(address, *values, at=self._frame(due) if due else None)
+        self._instrument.do(address, *values, at=self._frame(due))
         if address in self._instrument.commands:
             for subscriber in self._subscribers.values():
                 if subscriber.source == source:
                     subscriber.touched[address] = time.monotonic()
 
     def _frame(self, due: float) -> int | None:
-        """The frame for a time, in seconds since 1970; None for at once. Raises CommandError."""
-        ahead = due - time.time()
+        """The frame for a time, in seconds since 1970; 0 is now: always as late as a block. Raises CommandError."""
+        ahead = due - time.time() if due else 0.0
         if ahead > AHEAD_SECONDS:
             raise CommandError(f"the time tag is {ahead:.0f} seconds ahead: choose {AHEAD_SECONDS:.0f} at most")
-        return self._clock.frame_at(time.perf_counter() + ahead) if ahead > 0 else None
+        at = self._clock.frame_at(time.perf_counter() + max(ahead, 0.0))
+        if ahead <= 0 and at is not None:  # in the order in which they came
+            at = self._last = max(at, self._last)
+        return at
 
     def _subscribe(self, source: Address, values: Sequence[Value]) -> None:
         target = self._target("/subscribe", source, values)

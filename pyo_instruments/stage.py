@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyo
 
@@ -19,9 +19,10 @@ from ngs.pyo_instruments.commands import CommandError, Value
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.quiet import quiet
 from ngs.pyo_instruments.recorder import Recorder, replaced
+from ngs.runtime.bundle import Bundle
 from ngs.runtime.realtime import interpreter
 
-AUDIO = ("portaudio", "jack", "offline")
+S = TypeVar("S", bound=contextlib.AbstractContextManager[Any])
 CHANNELS = 2
 LOOK_SECONDS = 0.1  # between two looks at what plays
 AHEAD_SECONDS = 2.0  # that events of a file are sent before their time
@@ -68,12 +69,23 @@ def booted(sound: Sound, listens: bool) -> pyo.Server:
 class Stage:
     """A server with an instrument on it, until it is told to end.
 
-    with Stage(server, instrument) as stage:
+    with Stage(Sound("jack"), DrumMachine) as stage:
         stage.play(seconds=10)
     """
 
-    def __init__(self, server: pyo.Server, instrument: Instrument) -> None:
-        self._server, self.instrument, self.clock = server, instrument, Clock.of(server)
+    def __init__(
+        self, sound: Sound, kind: type[Instrument], bundle: Bundle | None = None, seed: int = 0,
+        files: Sequence[Path] = (),
+    ) -> None:  # fmt: skip
+        """Raises StageError, and ValueError of the instrument."""
+        self._server = booted(sound, kind.listens and not files)
+        self.clock = Clock.of(self._server)
+        try:
+            self.instrument = kind(bundle, seed, files)
+        except BaseException:
+            self.clock.close()
+            self._server.shutdown()
+            raise
         self.recorder: Recorder | None = None
         self._events: deque[tuple[int, str, list[Value]]] = deque()
         self._stack = contextlib.ExitStack()
@@ -120,6 +132,26 @@ class Stage:
 
         self.instrument.log = keep
         self._stack.callback(write)
+
+    def add(self, surface: S) -> S:
+        """What controls the instrument as long as the stage is there: an `OscServer`, a `MidiIn`."""
+        entered: S = self._stack.enter_context(surface)
+        return entered
+
+    def tell(self, path: Path) -> None:
+        """Write `statistics` to a JSON file at the end, however it ends."""
+
+        def write() -> None:
+            with replaced(path) as beside:
+                beside.write_text(json.dumps(self.statistics(), indent=1) + "\n")
+
+        self._stack.callback(write)
+
+    def status(self) -> dict[str, float]:
+        """How it goes: share of a block's time that the callback takes, late blocks, voices that sound."""
+        clock = self.clock.statistics()
+        voices = sum(each.get("voices", 0) for each in self.clock.players().values())
+        return {"cpu": clock.median_ms / clock.budget_ms, "late_blocks": clock.late_blocks, "voices": voices}
 
     def head(self) -> dict[str, Value]:
         """What decides the sound beside the commands."""
