@@ -1,11 +1,14 @@
-"""For all tests: a small bundle of graphs that react to each of their inputs, and a small run from sounds to bundle."""
+"""For all tests: a small bundle whose graphs react to each input, a small run from sounds to bundle, a JACK server."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import subprocess
 import sysconfig
-from collections.abc import Callable, Container, Iterable
+import time
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +27,7 @@ from ngs.runtime.writer import write_bundle
 LENGTH, HOP, LATENT, EMBEDDING, PATH, HISTORY, GRAINS_PER_STEP = 256, 64, 4, 4, 8, 16, 2
 BINS, POINTS = LENGTH // 2 + 1, 4
 CLASSES = ("Kick", "Snare", "Hat")
+JACK_NUMBERS = itertools.count(1)
 Shapes = dict[str, tuple[int, ...]]
 Weights = Callable[..., NDArray[np.float32]]
 
@@ -379,3 +383,43 @@ def exported_bundle(ngs: Callable[..., object], trained_run: Path) -> Path:
     entries = [part for key, text in CARD.items() for part in ("--card", f"{key}={text}")]
     ngs("export", trained_run, "-o", "drums.ngs", *entries, cwd=trained_run.parent)
     return trained_run.parent / "drums.ngs"
+
+
+class JackServer(NamedTuple):
+    name: str
+    process: subprocess.Popen[bytes]
+
+
+@pytest.fixture
+def jack_server() -> Iterator[JackServer]:
+    """One of its own with no sound card: 48 kHz, blocks of 128. What it prints, an xrun a line, is lost."""
+    if shutil.which("jackd") is None:
+        pytest.fail("There is no jackd: scripts/test-packages installs it")
+    name = f"ngs-test-{os.getpid()}-{next(JACK_NUMBERS)}"
+    command = ["jackd", "-n", name, "-r", "-t", "5000", "-d", "dummy", "-r", "48000", "-p", "128"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet) as process:
+        try:
+            _wait_for(name, process)
+            yield JackServer(name, process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_for(name: str, process: subprocess.Popen[bytes]) -> None:
+    import jack
+
+    jack.set_error_function(lambda message: None)
+    for _ in range(200):
+        try:
+            jack.Client("probe", no_start_server=True, servername=name).close()
+            return
+        except jack.JackOpenError:
+            time.sleep(0.1)
+        if process.poll() is not None:
+            break
+    pytest.fail(f"jackd does not start (exit status {process.poll()}): {process.args!r}")
