@@ -269,6 +269,10 @@ def _numbered(act: Act, numbers: tuple[int, ...], instrument: object, *values: V
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # of whole numbers without bounds, as JSON has them
+        return None
+    return number if math.isfinite(number) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from ngs.runtime.audio import audio_format
 Array = NDArray[np.float32]
 SECONDS = 8  # that may wait to be written
 PAUSE_SECONDS = 0.1
+FLAC_FRAMES = 4096  # of a block of libsndfile's
 
 
 @contextlib.contextmanager
@@ -40,7 +41,7 @@ class Recorder:
 
     def __init__(self, clock: Clock, path: Path, frames: int | None = None) -> None:
         """`frames` to record at most. Raises AudioError for a file type that cannot be written."""
-        self.path, self._most, self._live = path, frames, clock.live
+        self.path, self._clock, self._most, self._live = path, clock, frames, clock.live
         self._format = audio_format(path)
         self._ring = np.zeros((SECONDS * clock.sample_rate // clock.block * clock.block, clock.channels), np.float32)
         self._rate = clock.sample_rate
@@ -49,32 +50,50 @@ class Recorder:
         self.error: Exception | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ngs recorder", daemon=True)
-        self._stack = contextlib.ExitStack()
-        clock.taps.append(self._take)
 
     def __enter__(self) -> Recorder:
-        beside = self._stack.enter_context(replaced(self.path))
-        subtype = "PCM_24" if self._format == "FLAC" else "FLOAT"
-        file = soundfile.SoundFile(beside, "w", self._rate, self._ring.shape[1], subtype=subtype, format=self._format)
-        self._file = self._stack.enter_context(file)
+        subtype, channels = "PCM_24" if self._format == "FLAC" else "FLOAT", self._ring.shape[1]
+        with contextlib.ExitStack() as stack:
+            self._beside = stack.enter_context(replaced(self.path))
+            try:
+                self._file = soundfile.SoundFile(
+                    self._beside, "w", self._rate, channels, subtype=subtype, format=self._format
+                )
+            except soundfile.LibsndfileError as error:
+                raise OSError(f"{self.path} cannot be written: {error.error_string}") from error
+            self._stack = stack.pop_all()
+        self._clock.taps.append(self._take)
         if self._live:
             self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Finish the file: what was played is kept, whatever ended it. Raises OSError where some of it is lost."""
+        self._clock.taps.remove(self._take)
         self._stopping.set()
         if self._live:
             self._thread.join()
         if self.error is None:
-            self._try_to_drain()
+            self._try(self._drain)
+        self._try(self._file.close)
+        if self.error and self._format == "FLAC":
+            self._written = _finish_flac(self._beside)
         self._stack.close()
         if self.error or self.lost:
-            seconds, reason = self._written / self._rate, self.error or "the disk is too slow"
-            raise OSError(f"{self.path} holds the first {seconds:.1f} s only: {reason}")
+            raise self._loss()
 
     def drain(self) -> None:
-        """Write what waits."""
+        """Write what waits. Raises OSError where that cannot be."""
+        if self.error is None:
+            self._try(self._drain)
+        if self.error:
+            raise self._loss()
+
+    def _loss(self) -> OSError:
+        reason = "the disk is full, or cannot be written" if self.error else "the disk is too slow"
+        return OSError(f"{self.path} holds the first {self._written / self._rate:.1f} s only: {reason}")
+
+    def _drain(self) -> None:
         while self._written < self.taken:
             start = self._written % len(self._ring)
             count = min(self.taken - self._written, len(self._ring) - start)
@@ -83,7 +102,7 @@ class Recorder:
 
     def _take(self, block: Array) -> None:
         count = len(block) if self._most is None else min(len(block), self._most - self.taken)
-        if self.taken + count - self._written > len(self._ring):
+        if self.lost or self.taken + count - self._written > len(self._ring):  # no gaps
             self.lost += count
             return
         start = self.taken % len(self._ring)  # blocks divide the ring
@@ -92,10 +111,24 @@ class Recorder:
 
     def _run(self) -> None:
         while self.error is None and not self._stopping.wait(PAUSE_SECONDS):
-            self._try_to_drain()
+            self._try(self._drain)
 
-    def _try_to_drain(self) -> None:
+    def _try(self, act: Callable[[], None]) -> None:
         try:
-            self.drain()
+            act()
         except (OSError, soundfile.LibsndfileError) as error:
-            self.error = error
+            self.error = self.error or error
+
+
+def _finish_flac(path: Path) -> int:
+    """Note in a FLAC file that was broken off how many frames it has: programs take it for endless otherwise."""
+    frames = 0
+    with contextlib.suppress(soundfile.LibsndfileError), soundfile.SoundFile(path) as file:
+        while count := len(file.read(FLAC_FRAMES)):
+            frames += count
+    with path.open("r+b") as header:  # RFC 9639, section 8.2: the last 36 of 64 bits
+        header.seek(18)
+        numbers = int.from_bytes(header.read(8), "big")
+        header.seek(18)
+        header.write((numbers >> 36 << 36 | frames).to_bytes(8, "big"))
+    return frames

@@ -1,0 +1,126 @@
+"""A pyo server whose blocks the tests ask for themselves, and the clock that plays ours on it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ngs.pyo_instruments.clock import Clock
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.resynthesis_engine import ResynthesisEngine
+
+pyo = pytest.importorskip("pyo")
+
+Array = NDArray[np.float32]
+RATE, BLOCK = 48000, 128
+PATIENCE_SECONDS = 60.0  # for threads; no assertion
+
+
+class Room:
+    """A server that makes a block when it is told to, and what is heard of it.
+
+    live: the clock believes in a sound card, and threads make the sound; each block waits until they have done what
+    they can, so that nothing is late.
+    """
+
+    def __init__(self, rate: int = RATE, live: bool = False, settled: bool = True) -> None:
+        self.server = pyo.Server(sr=rate, nchnls=2, buffersize=BLOCK, duplex=0, audio="manual", verbosity=0).boot()
+        self.clock = Clock(self.server._server, live=True) if live else Clock.of(self.server)
+        self._settled = settled
+
+    def hear(self, blocks: int) -> Array:
+        """What is heard in so many blocks, float32 [frames, 2]."""
+        heard: list[Array] = []
+
+        def take(block: Array) -> None:
+            heard.append(block.copy())
+
+        self.start()
+        self.clock.taps.append(take)
+        end = self.clock.frame + blocks * BLOCK
+        while self.clock.frame < end:
+            self.settle()
+            self.server.process()
+        self.clock.taps.remove(take)
+        take(self.clock._output)
+        return np.concatenate(heard[len(heard) - blocks :])
+
+    def hear_seconds(self, seconds: float) -> Array:
+        return self.hear(round(seconds * self.clock.sample_rate / BLOCK))
+
+    def start(self) -> None:
+        if not self.server.getIsStarted():
+            self.server.start()
+
+    def settle(self) -> None:
+        """Wait for the threads of what plays."""
+        if not (self.clock.live and self._settled):
+            return
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not all(_done(reference()) for reference in self.clock._nodes) or _prepares():
+            assert time.monotonic() < end, "the threads do not come to an end"
+            time.sleep(0.0002)
+
+    def close(self) -> None:
+        self.server.stop()
+        self.clock.close()
+        self.server.shutdown()
+
+
+def _done(node: Any) -> bool:
+    """Whether the thread of a player has done what it can before the next block."""
+    engine, pads = getattr(node, "engine", None), getattr(node, "pads", None)
+    if pads is not None:
+        return all(store.missing(pads.ready) is None for store in pads._stores)
+    if isinstance(engine, ResynthesisEngine):
+        return not engine._commands and bool(engine._out.written == engine._in.written + engine.ahead)
+    return engine is None or bool(not engine._commands and engine._ring.filled + engine.block > engine.latency)
+
+
+def _prepares() -> bool:
+    return any(thread.name == "ngs prepares" for thread in threading.enumerate())
+
+
+@pytest.fixture
+def rooms() -> Callable[..., contextlib.AbstractContextManager[Room]]:
+    """Opens rooms, one after the other."""
+
+    @contextlib.contextmanager
+    def opened(**how: Any) -> Iterator[Room]:
+        room = Room(**how)
+        try:
+            yield room
+        finally:
+            room.close()
+
+    return opened
+
+
+@pytest.fixture
+def room(rooms: Callable[..., contextlib.AbstractContextManager[Room]]) -> Iterator[Room]:
+    with rooms() as room:
+        yield room
+
+
+@pytest.fixture(scope="session")
+def master() -> np.float32:
+    """The factor that is left of a server's fade-in, some -120 dB below 1: what is heard is all times this."""
+    room = Room()
+    sig = pyo.Sig(1).out()
+    heard = room.hear(500)[:, 0]
+    room.close()
+    assert sig and (heard == heard[0]).all() and abs(heard[0] - 1) < 1e-5
+    return np.float32(heard[0])
+
+
+@pytest.fixture(scope="session")
+def drums() -> Bundle:
+    """The bundle that comes with ngs."""
+    return Bundle.open()

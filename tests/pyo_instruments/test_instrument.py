@@ -1,0 +1,273 @@
+"""The laws of instruments: what is asked for is checked there and then, kept, told, logged, saved and read again."""
+
+from __future__ import annotations
+
+import json
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ngs.pyo_instruments import CommandError, Instrument
+from ngs.pyo_instruments.commands import ClassName, Number, Switch, Text, action, control
+
+pyo = pytest.importorskip("pyo")
+
+RATE, BLOCK = 48000, 128
+
+
+class Organ(Instrument):
+    """A tone; what was done, and when, is in `done`."""
+
+    counts = {"track": 3}
+    most_files = 1
+
+    def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
+        super().__init__(bundle, seed, files, mul, add)
+        self.done: list[Any] = []
+        self.sounds(pyo.Sig([0.25, 0.5]), {"/tempo": 90})
+        self.starts = list(self.done)
+        self.done.clear()
+
+    @control("/tempo", Number("tempo", 20, 300, 120, "bpm"))
+    def setTempo(self, tempo: float) -> None:
+        """Beats a minute."""
+        self.done.append((self.clock.now, "tempo", tempo))
+
+    @control("/class", ClassName(open=True))
+    def setClass(self, name: str) -> None:
+        """What."""
+        self.done.append((self.clock.now, "class", name))
+
+    @control("/track/{track}/mute", Switch("mute"))
+    def setMute(self, track: int, mute: int) -> None:
+        """Silence."""
+        self.done.append((self.clock.now, "mute", track, mute))
+
+    @control("/text", Text("text", "[a-z]*", "small letters"))
+    def setText(self, text: str) -> None:
+        """Words."""
+
+    @action("/hit", Number("gain", 0, 2))
+    def hit(self, gain: float) -> None:
+        """Now."""
+        self.done.append((self.clock.now, "hit", gain))
+
+    @action("/double")
+    def double(self) -> None:
+        """Twice the tempo."""
+        self.setTempo(2 * self.tempo)
+
+
+@pytest.fixture
+def organ(room: Any, tiny_bundle: Path) -> Organ:
+    return Organ(tiny_bundle)
+
+
+def test_controls_are_set_to_their_starts(organ: Organ) -> None:
+    assert organ.starts == [
+        (0, "tempo", 90.0), (0, "class", ""), (0, "mute", 0, 0), (0, "mute", 1, 0), (0, "mute", 2, 0),
+    ]  # fmt: skip
+    assert organ.state() == {
+        "/tempo": [90.0], "/class": [""], "/track/1/mute": [0], "/track/2/mute": [0], "/track/3/mute": [0],
+        "/text": [""],
+    }  # fmt: skip
+
+
+def test_a_method_a_property_and_an_address_are_one(organ: Organ, room: Any) -> None:
+    room.hear(2)
+    organ.setTempo(100)
+    organ.tempo = 110
+    organ.do("/tempo", 120)
+    assert organ.tempo == 90 and organ.done == []
+    room.hear(1)
+    assert organ.done == [(2 * BLOCK, "tempo", float(tempo)) for tempo in (100, 110, 120)]
+    assert organ.tempo == 120 and Organ.tempo.__doc__ == "Beats a minute."
+    organ.setMute(1, 1)
+    organ.hit(0.5)
+    organ.do("/tempo", 60, at=1000)
+    room.hear(10)
+    assert organ.done[3:] == [(384, "mute", 1, 1), (384, "hit", 0.5), (1000, "tempo", 60.0)]
+    assert organ.state()["/track/2/mute"] == [1] and "/hit" not in organ.state()
+
+
+def test_patterns_of_osc_mean_all_that_match(organ: Organ, room: Any) -> None:
+    room.hear(1)
+    organ.do("/track/*/mute", 1)
+    organ.do("/track/[13]/mute", 0)
+    organ.do("/track/?/mute", 1, at=500)
+    room.hear(1)
+    assert [each[2:] for each in organ.done] == [(0, 1), (1, 1), (2, 1), (0, 0), (2, 0)]
+    room.hear(4)
+    assert organ.done[5:] == [(500, "mute", track, 1) for track in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("address", "values", "told"),
+    [
+        ("/tempo", (10,), "/tempo: tempo is 10: choose 20 to 300 bpm"),
+        ("/tempo", (), "/tempo takes tempo, not 0 arguments"),
+        ("/class", ("Clap",), "/class: class is 'Clap': choose one of Kick, Snare, Hat"),
+        ("/track/4/mute", (1,), "There is no address /track/4/mute"),
+        ("/nothing/*", (1,), "There is no address /nothing/*"),
+        ("/track/*/mute", (2,), "/track/1/mute: mute is 2: choose 1 (on) or 0 (off)"),
+    ],
+)
+def test_what_cannot_be_is_refused_there_and_then(
+    organ: Organ, room: Any, address: str, values: Any, told: str
+) -> None:
+    room.hear(1)
+    with pytest.raises(CommandError) as error:
+        organ.do(address, *values)
+    assert str(error.value).startswith(told) and "\n" not in str(error.value)
+    room.hear(1)
+    assert organ.done == [] and room.clock.statistics().failures == 0
+
+
+def test_every_thread_may_ask_and_hears_of_its_mistakes(organ: Organ, room: Any) -> None:
+    room.hear(1)
+    errors: list[str] = []
+
+    def ask(number: int) -> None:
+        organ.setMute(number, 1)
+        organ.tempo = 100 + number
+        try:
+            organ.tempo = 1000
+        except CommandError as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert organ.done == [] and errors == 3 * ["/tempo: tempo is 1000: choose 20 to 300 bpm"]
+    room.hear(1)
+    assert sorted(each[2:] for each in organ.done if each[1] == "mute") == [(0, 1), (1, 1), (2, 1)]
+    assert sorted(each[2] for each in organ.done if each[1] == "tempo") == [100, 101, 102]
+
+
+def test_an_attribute_named_like_a_control_is_a_clear_error(room: Any, tiny_bundle: Path) -> None:
+    class Wrong(Organ):
+        def __init__(self, bundle: Any) -> None:
+            self.tempo = 7
+            super().__init__(bundle)
+
+    with pytest.raises(TypeError, match="tempo is the value of /tempo: call what __init__ keeps otherwise, as _tempo"):
+        Wrong(tiny_bundle)
+
+
+def test_listeners_hear_of_each_value_and_the_log_of_what_came_from_outside(organ: Organ, room: Any) -> None:
+    room.hear(1)
+    heard: list[Any] = []
+    logged: list[Any] = []
+    organ.listeners.append(lambda *told: heard.append(told))
+    organ.log = lambda *told: logged.append(told)
+    organ.do("/double", at=200)
+    organ.do("/class", "kick", at=300)
+    room.hear(3)
+    assert heard == [(200, "/tempo", (180.0,)), (300, "/class", ("Kick",))]
+    assert logged == [(200, "/double", ()), (300, "/class", ("Kick",))]
+
+
+# files
+
+
+def test_what_is_saved_is_read_again(organ: Organ, room: Any, tmp_path: Path) -> None:
+    organ.tempo = 77.5
+    organ.do("/track/2/mute", 1)
+    organ.do("/class", "Hat")
+    organ.do("/text", "so")
+    saved = organ.state()
+    organ.save(tmp_path / "new" / "values.json")
+    assert json.loads((tmp_path / "new" / "values.json").read_text()) == {"instrument": "Organ", "values": saved}
+    assert [each.name for each in (tmp_path / "new").iterdir()] == ["values.json"]
+    other = Organ(organ.bundle)
+    room.hear(1)
+    other.load(tmp_path / "new" / "values.json")
+    assert other.state() != saved
+    room.hear(1)
+    assert other.state() == saved and {each[0] for each in other.done} == {BLOCK}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "is no file of values of an instrument"),
+        ("[]", "is no file of values of an instrument"),
+        ('{"instrument": "Organ"}', "is no file of values of an instrument"),
+        ('{"instrument": "Organ", "values": {"/tempo": 1}}', "is no file of values of an instrument"),
+        ('{"instrument": "Organ", "values": []}', "is no file of values of an instrument"),
+        ('{"instrument": "Drum", "values": {}}', "is of another instrument: 'Drum'"),
+        ('{"instrument": "Organ", "values": {"/volume": [1]}}', "There is no address /volume"),
+        ('{"instrument": "Organ", "values": {"/track/1/mute": [1], "/tempo": [1]}}', "/tempo: tempo is 1"),
+        ('{"instrument": "Organ", "values": {"/tempo": [NaN]}}', "/tempo: tempo is nan"),
+    ],
+)
+def test_a_foreign_or_broken_file_changes_nothing(organ: Organ, tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "values.json"
+    path.write_text(text)
+    with pytest.raises(CommandError) as error:
+        organ.load(path)
+    assert told in str(error.value) and "\n" not in str(error.value)
+    assert organ.done == []
+
+
+def test_bytes_that_are_no_text_are_a_broken_file(organ: Organ, tmp_path: Path) -> None:
+    path = tmp_path / "values.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CommandError, match="is no file of values of an instrument"):
+        organ.load(path)
+    with pytest.raises(FileNotFoundError):
+        organ.load(tmp_path / "none.json")
+
+
+def test_an_instrument_takes_so_many_sound_files(room: Any, tiny_bundle: Path) -> None:
+    class Mute(Instrument):
+        """Plays nothing."""
+
+    with pytest.raises(ValueError, match="Mute takes no sound files, not 1"):
+        Mute(tiny_bundle, files=[Path("a.wav")])
+    with pytest.raises(ValueError, match="Organ takes 1 sound files, not 2"):
+        Organ(tiny_bundle, files=[Path("a.wav"), Path("b.wav")])
+
+
+# as a pyo object
+
+
+def test_it_mixes_with_the_rest_of_pyo(room: Any, tiny_bundle: Path, master: np.float32) -> None:
+    organ = Organ(tiny_bundle, mul=0.5).out()
+    assert len(organ) == 2
+    np.testing.assert_allclose(room.hear(2)[-1], np.array([0.125, 0.25]) * master)
+    organ.mul = pyo.Sig(2)
+    np.testing.assert_allclose(room.hear(2)[-1], np.array([0.5, 1.0]) * master)
+    organ.setAdd(-0.25)
+    np.testing.assert_allclose(room.hear(2)[-1], np.array([0.25, 0.75]) * master)
+    organ.stop()
+    assert not room.hear(2).any()
+    organ.out()
+    lower = (organ * 0.5).out()
+    np.testing.assert_allclose(room.hear(2)[-1], np.array([0.375, 1.125]) * master)
+    assert len(lower) == 2
+
+
+def test_sliders_are_the_controls_that_are_numbers(organ: Organ, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    monkeypatch.setattr(pyo.PyoObject, "ctrl", lambda *arguments: opened.append(arguments))
+    organ.ctrl(title="organ")
+    assert opened == [(organ, None, "organ", False)]
+    sliders = [(each.name, each.min, each.max, each.init) for each in organ._map_list]
+    assert sliders == [("tempo", 20, 300, 90.0)]
+    assert all(hasattr(organ, "set" + name[0].upper() + name[1:]) for name, *_ in sliders)
+
+
+def test_it_goes_with_its_last_name(room: Any, tiny_bundle: Path) -> None:
+    organ = Organ(tiny_bundle).out()
+    room.hear(1)
+    gone = weakref.ref(organ)
+    del organ
+    assert gone() is None
+    assert not room.hear(2).any() and room.clock.statistics().failures == 0
