@@ -236,7 +236,6 @@ class Clock:
             node = reference()
             if node is not None:
                 node.close()
-        self._nodes = []
 
     def hear(self) -> None:
         """Give the taps the block that was made last: the clock does so, but for the very last one."""
