@@ -16,7 +16,7 @@ from ngs.pyo_instruments.port import EnginePort, steady, turned
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.engine import Engine
 from ngs.runtime.notes import CONTROLS, Note
-from ngs.runtime.paths import LOOP_MODES, free_path
+from ngs.runtime.paths import KINDS, LOOP_MODES, free_path
 
 Array = NDArray[np.float32]
 PATH_GRAINS = 2048  # of a free path, after which it goes back or around
@@ -57,6 +57,8 @@ class GrainPlayer(EnginePort):
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         self._paths = path if isinstance(path, list) else [path]
         self._choices = choices if isinstance(choices, list) else [choices]
+        for each in self._choices:
+            self._check(choices=each)
         given = {name: CONTROLS[name].start for name in PLAYED} | controls
         widths = [len(value) if isinstance(value, list | pyo.PyoObject) else 1 for value in given.values()]
         count = max(len(self._paths), len(self._choices), *widths)
@@ -75,14 +77,20 @@ class GrainPlayer(EnginePort):
         self.setPath(self._paths)
 
     def setPath(self, x: Any) -> None:
-        """Replace the `path`: the new one fades in."""
-        self._paths = x if isinstance(x, list) else [x]
+        """Replace the `path`: the new one fades in. Raises ValueError."""
+        paths = x if isinstance(x, list) else [x]
+        for each in paths:
+            self._check(path=each)
+        self._paths = paths
         for stream in range(len(self)):
             self.change(stream)
 
     def setChoices(self, x: Any) -> None:
-        """Replace the `choices`: the grains of the new class fade in."""
-        self._choices = x if isinstance(x, list) else [x]
+        """Replace the `choices`: the grains of the new class fade in. Raises ValueError."""
+        choices = x if isinstance(x, list) else [x]
+        for each in choices:
+            self._check(choices=each)
+        self._choices = choices
         for stream in range(len(self)):
             self.change(stream)
 
@@ -91,12 +99,12 @@ class GrainPlayer(EnginePort):
 
     def change(self, stream: int, path: Any = None, choices: Any = None) -> None:
         """Play another path in a stream, or a new free one of the same kind, or as another class. Raises ValueError."""
+        self._check(path, choices)
         if path is not None:
             self._paths = [path if each == stream else self._path(each) for each in range(len(self))]
         if choices is not None:
             self._choices = [choices if each == stream else self._choice(each) for each in range(len(self))]
         chosen, wanted = self._choice(stream), self._path(stream)
-        self.bundle.condition(chosen or {})
         self._serial += 1
         seed = self.seed + self._serial
         self.clock.prepare(
@@ -104,15 +112,21 @@ class GrainPlayer(EnginePort):
         )
 
     def render(self, out: Array) -> None:
+        self.follow()
         while self._wanted:
             self._play(*self._wanted.popitem())
-        super().render(out)
+        self.engine.read(out)
 
     def turn(self, stream: int, **controls: float) -> None:
         self._turned[stream] |= controls
         playing = self._playing[stream]
         if playing is not None:
             self.engine.set(playing, self.engine.time + self.latency, **controls)
+
+    def _check(self, path: Any = None, choices: Any = None) -> None:
+        if isinstance(path, str) and path not in KINDS:
+            raise ValueError(f"There is no kind of path {path!r}; known: {', '.join(KINDS)}")
+        Note(choices or {}, path=None if path is None or isinstance(path, str) else path).check(self.bundle)
 
     def _note(self, path: Any, choices: Any, seed: int) -> Note:
         mode = "loop"
@@ -133,7 +147,8 @@ class GrainPlayer(EnginePort):
         at, playing = self.engine.time + self.latency, self._playing[stream]
         if playing is not None:
             self.engine.note_off(playing, FADE_SECONDS, at)
-        self._playing[stream] = self.engine.note_on(replace(note, output=stream, controls=self._turned[stream]), at)
+        controls = dict(self._turned[stream])  # as they are now: the engine looks at them later
+        self._playing[stream] = self.engine.note_on(replace(note, output=stream, controls=controls), at)
 
     def _path(self, stream: int) -> Any:
         return self._paths[stream % len(self._paths)]

@@ -63,8 +63,7 @@ class HitPlayer(Port):
         self._trig, self._inlet = trig, None if trig is None else Inlet(trig)
         super().__init__(count, mul, add)
         self.pads = Pads(self.bundle, self.clock.sample_rate, count, seed, overlap=overlap, threaded=self.clock.live)
-        self._decay = [0.0] * count
-        self._closed = False
+        self._decays = [0.0] * count
         for set_up, value in (
             (self.setClasses, names), (self.setTemperature, temperature), (self.setPitch, pitch),
             (self.setDecay, decay), (self.setFresh, fresh),
@@ -73,45 +72,54 @@ class HitPlayer(Port):
         self.pads.start()
 
     def hit(self, stream: int = 0, gain: float = 1.0, offset: int = 0) -> None:
-        """Play a hit of a stream, `offset` samples into the next block."""
+        """Play a hit of a stream, `offset` samples into the next block. Raises ValueError."""
+        self.pads.check(pad=stream, offset=offset)
         self.clock.send(lambda: self._hit(stream, gain, self.clock.offset + offset))
 
     def resample(self, stream: int = 0) -> None:
-        """Let the next trigger of a stream play a new hit, whether it is fresh or not."""
+        """Let the next trigger of a stream play a new hit, whether it is fresh or not. Raises ValueError."""
+        self.pads.check(pad=stream)
         self.clock.send(lambda: self.pads.resample(stream))
 
     def set(self, stream: int, decay: float | None = None, **what: Any) -> None:
         """Set what one stream plays: `decay`, or what `Pads.set` takes. Raises ValueError."""
-        self.pads.check(**what)
-        if decay is not None:
-            self._decay[stream] = float(decay)
-        if what:
-            self.clock.send(lambda: self.pads.set(stream, **what))
+        self.pads.check(pad=stream, decay=decay or None, **what)
+
+        def change() -> None:
+            if decay is not None:
+                self._decays[stream] = float(decay)
+            self.pads.set(stream, **what)
+
+        self.clock.send(change)
 
     def setClasses(self, x: str | Sequence[str]) -> None:
         """Replace the `classes`."""
-        self._classes = x
         self._each(x, lambda value: {"choices": value})
+        self._classes = x
 
     def setTemperature(self, x: Any) -> None:
         """Replace the `temperature`."""
-        self._temperature = x
         self._each(x, lambda value: {"temperature": float(value)})
+        self._temperature = x
 
     def setPitch(self, x: Any) -> None:
         """Replace the `pitch`; hits that sound keep theirs."""
-        self._pitch = x
         self._each(x, lambda value: {"pitch": float(value)})
+        self._pitch = x
 
     def setFresh(self, x: Any) -> None:
         """Replace `fresh`."""
-        self._fresh = x
         self._each(x, lambda value: {"fresh": bool(value)})
+        self._fresh = x
 
     def setDecay(self, x: Any) -> None:
         """Replace the `decay`; hits that sound keep theirs."""
-        values = pyo.convertArgsToLists(x)[0]
-        self._decay = [float(pyo.wrap(values, stream)) for stream in range(len(self._decay))]
+        values = [float(each) for each in pyo.convertArgsToLists(x)[0]]
+        for each in values:
+            self.pads.check(decay=each or None)
+        for stream in range(len(self._decays)):
+            self.set(stream, decay=pyo.wrap(values, stream))
+        self._decay = x
 
     def setTrig(self, x: Any) -> None:
         """Replace the `trig`: as many streams as there were."""
@@ -120,6 +128,13 @@ class HitPlayer(Port):
             self._inlet = Inlet(x)
         else:
             self._inlet.change(x)
+
+    classes = property(lambda self: self._classes, setClasses, doc="Class of the bundle, a stream each.")
+    temperature = property(lambda self: self._temperature, setTemperature, doc="How far sounds stray from the usual.")
+    pitch = property(lambda self: self._pitch, setPitch, doc="Semitones.")
+    fresh = property(lambda self: self._fresh, setFresh, doc="Whether each trigger plays a new hit.")
+    decay = property(lambda self: self._decay, setDecay, doc="Seconds to -60 dB.")
+    trig = property(lambda self: self._trig, setTrig, doc="Streams of triggers.")
 
     def render(self, out: Array) -> None:
         if self._inlet is not None:
@@ -130,6 +145,14 @@ class HitPlayer(Port):
                         self._hit(stream, float(trigger[offset]), int(offset))
         self.pads.process(out)
 
+    def ctrl(self, map_list: Any = None, title: str | None = None, wxnoserver: bool = False) -> None:
+        """Open a window of sliders."""
+        sliders = {"temperature": (0, 2), "pitch": (-24, 24), "decay": (0, 10)}
+        self._map_list = [
+            pyo.SLMap(*ends, "lin", name, getattr(self, name), dataOnly=True) for name, ends in sliders.items()
+        ]
+        super().ctrl(map_list, title, wxnoserver)
+
     def statistics(self) -> dict[str, Any]:
         return asdict(self.pads.statistics())
 
@@ -138,7 +161,7 @@ class HitPlayer(Port):
             self.pads.stop()
 
     def _hit(self, stream: int, gain: float, offset: int) -> None:
-        self.pads.trigger(stream, offset, min(max(gain, 0.0), 4.0), self._decay[stream] or None)
+        self.pads.trigger(stream, offset, min(max(gain, 0.0), 4.0), self._decays[stream] or None)
 
     def _each(self, x: Any, what: Any) -> None:
         values = pyo.convertArgsToLists(x)[0]

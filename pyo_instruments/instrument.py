@@ -13,6 +13,7 @@ import pyo
 
 from ngs.pyo_instruments.clock import Clock
 from ngs.pyo_instruments.commands import Command, CommandError, Declaration, Number, Value, declarations
+from ngs.pyo_instruments.keys import Key
 from ngs.pyo_instruments.recorder import replaced
 from ngs.runtime.bundle import Bundle
 
@@ -29,6 +30,7 @@ class Instrument(pyo.PyoObject):
     """
 
     counts: ClassVar[Mapping[str, int]] = {}  # of what addresses count: {"track": 8}
+    KEYS: ClassVar[Mapping[str, Key]] = {}  # of the computer: {"1": Press("/track/1/hit", (1.0,))}
     listens: ClassVar[bool] = False  # whether it plays what comes in, where it is given no file
     most_files: ClassVar[int] = 0  # sound files that it takes
 
@@ -129,7 +131,7 @@ class Instrument(pyo.PyoObject):
     def ctrl(self, map_list: Any = None, title: str | None = None, wxnoserver: bool = False) -> None:
         """Open a window of sliders, one for each control that is a number."""
         self._map_list = [
-            pyo.SLMap(number.low, number.high, "lin", name, self.values[declared.address][0])
+            pyo.SLMap(number.low, number.high, "lin", name, self.values[declared.address][0], dataOnly=True)
             for declared in declarations(type(self))
             if (name := declared.property_name) and isinstance(number := declared.arguments[0], Number)
         ]

@@ -54,7 +54,8 @@ class Morpher(EnginePort):
         trig: Any = None, period: float = 0.0, temperature: float = 0.7, mul: Any = 1, add: Any = 0, **controls: Any,
     ) -> None:  # fmt: skip
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-        self._ends, self._choices, self._temperature, self._period = [start, end], choices, temperature, period
+        self._temperature, self._period = temperature, float(period)
+        self._sounds: dict[str, Array] = {}  # of files, at the bundle's rate
         self._inlet = None if trig is None else Inlet(trig)
         self._table: Array | None = None
         self._turned: dict[str, float] = {}
@@ -64,7 +65,7 @@ class Morpher(EnginePort):
         super().__init__(engine, mul, add)
         for name, value in ({name: CONTROLS[name].start for name in PLAYED} | controls).items():
             self.give(name, value)
-        self._prepare()
+        self._prepare(start, end, choices)
 
     def play_note(self, gain: float = 1.0) -> None:
         """Play a sound from Python."""
@@ -72,19 +73,15 @@ class Morpher(EnginePort):
 
     def setStart(self, x: Any) -> None:
         """Replace the `start`. Raises AudioError, ValueError."""
-        self._ends[0] = x
-        self._prepare()
+        self._prepare(x, self._ends[1], self._choices)
 
     def setEnd(self, x: Any) -> None:
         """Replace the `end`. Raises AudioError, ValueError."""
-        self._ends[1] = x
-        self._prepare()
+        self._prepare(self._ends[0], x, self._choices)
 
     def setChoices(self, x: Any) -> None:
         """Replace the `choices`. Raises ValueError."""
-        self.bundle.condition(x or {})
-        self._choices = x
-        self._prepare()
+        self._prepare(*self._ends, x)
 
     def setPeriod(self, x: float) -> None:
         """Replace the `period`."""
@@ -119,21 +116,35 @@ class Morpher(EnginePort):
         note = Note(self._choices or {}, index=self._count, path=self._table, controls=controls)
         self.engine.note_on(note, self.engine.time + self.latency + self.clock.offset + offset)
 
-    def _prepare(self) -> None:
-        ends, choices = [self._embedding(end) for end in self._ends], self._choices
-        self.clock.prepare(lambda: self._made(ends, choices), lambda table: setattr(self, "_table", table))
+    def _prepare(self, start: Any, end: Any, choices: Any) -> None:
+        self.bundle.condition(choices or {})
+        for each in (start, end):
+            self._check(each)
+        self._ends, self._choices = (start, end), choices
+        self.clock.prepare(lambda: self._made(start, end, choices), lambda table: setattr(self, "_table", table))
 
-    def _embedding(self, end: Any) -> Array:
+    def _check(self, end: Any) -> None:
+        """Read a file, once; raise ValueError for what is no end."""
+        if isinstance(end, str | Path):
+            if str(end) not in self._sounds:
+                self._sounds[str(end)] = read_audio(Path(end), self.bundle.manifest.sample_rate)
+        elif isinstance(end, int):
+            if end < 0:
+                raise ValueError(f"a drawn sound has a number from 0, not {end}")
+        elif np.shape(end) != (self.bundle.manifest.embedding_size,) or not np.isfinite(end).all():
+            raise ValueError(f"an embedding is {self.bundle.manifest.embedding_size} numbers, not {np.shape(end)}")
+
+    def _embedding(self, end: Any, condition: Array) -> Array:
         if isinstance(end, int):
             return drawn_embedding(self.bundle, self._temperature, end, 0)
         if isinstance(end, str | Path):
-            sound = read_audio(Path(end), self.bundle.manifest.sample_rate)
-            return embed(self.bundle, sound, self.bundle.condition(self._choices or {}))
+            return embed(self.bundle, self._sounds[str(end)], condition)
         return np.asarray(end, dtype=np.float32)
 
-    def _made(self, ends: list[Array], choices: Any) -> Array:
+    def _made(self, start: Any, end: Any, choices: Any) -> Array:
         """The table of paths [STAGES, T, Z] between two embeddings."""
-        embeddings = interpolate(ends[0], ends[1], STAGES)
-        condition = np.repeat(self.bundle.condition(choices or {})[None], STAGES, axis=0)
-        table: Array = self.bundle.run("embedding_decoder", embedding=embeddings, condition=condition)[0]
+        condition = self.bundle.condition(choices or {})
+        embeddings = interpolate(self._embedding(start, condition), self._embedding(end, condition), STAGES)
+        conditions = np.repeat(condition[None], STAGES, axis=0)
+        table: Array = self.bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
         return table

@@ -11,6 +11,7 @@ from ngs.runtime.bundle import Bundle
 from ngs.runtime.engine import Engine
 from ngs.runtime.notes import CONTROLS, Note
 
+MOST_GAIN = CONTROLS["gain"].high
 PLAYED = ("scatter", "density", "pan", "gain")
 
 
@@ -76,7 +77,7 @@ class NotePlayer(EnginePort):
             self.engine.set(None, self._at, **controls)
         if gain is not None:
             for number, velocity, _ in self._held.values():
-                self.engine.set(number, self._at, gain=gain * velocity)
+                self.engine.set(number, self._at, gain=min(gain * velocity, MOST_GAIN))
 
     @property
     def _at(self) -> int:
@@ -89,7 +90,7 @@ class NotePlayer(EnginePort):
         bent = min(max(pitch + self._bend, -24.0), 24.0)
         note = Note(
             choices, self.seed, self._count, self.temperature, hold=True,
-            controls=self._turned | {"gain": min(gain * self._turned["gain"], 4.0), "pitch": bent},
+            controls=self._turned | {"gain": min(gain * self._turned["gain"], MOST_GAIN), "pitch": bent},
         )  # fmt: skip
         self._held[key] = self.engine.note_on(note, self._at), gain, pitch
 

@@ -135,6 +135,15 @@ class EnginePort(Port):
                     last[stream] = value
                     self.turn(stream, **{name: value})
 
+    def ctrl(self, map_list: Any = None, title: str | None = None, wxnoserver: bool = False) -> None:
+        """Open a window of sliders, one for each control that no pyo object turns."""
+        self._map_list = [
+            pyo.SLMap(self.known[name].low, self.known[name].high, "lin", name, value)
+            for name, value in self._given.items()
+            if not isinstance(value, pyo.PyoObject)
+        ]
+        super().ctrl(map_list, title, wxnoserver)
+
     def statistics(self) -> dict[str, Any]:
         told: dict[str, Any] = self.engine.statistics().to_dict()
         return told
