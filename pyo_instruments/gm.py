@@ -41,6 +41,7 @@ DRUMS: dict[int, tuple[str, ...]] = {
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 PITCH = re.compile(r"([A-G])([#bs♯♭]?)(-?\d)", re.IGNORECASE)
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "s": 1, "b": -1, "♭": -1}
 NUMBERED = ("pitch", "note", "key", "midi")  # attributes whose classes may be numbers of keys
 
 
@@ -62,7 +63,7 @@ def pitch(name: str) -> int | None:
     if not found:
         return None
     letter, accidental, octave = found.groups()
-    return 12 * (int(octave) + 1) + SEMITONES[letter.upper()] + {"": 0, "#": 1, "s": 1, "♯": 1}.get(accidental.lower(), -1)
+    return 12 * (int(octave) + 1) + SEMITONES[letter.upper()] + ACCIDENTALS[accidental.lower()]
 
 
 def pitch_class(key: int, classes: Sequence[str]) -> tuple[str, float]:

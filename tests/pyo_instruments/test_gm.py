@@ -49,7 +49,19 @@ def test_classes_of_other_names_are_played_in_turn() -> None:
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("A4", 69), ("C4", 60), ("c#3", 49), ("Bb2", 46), ("As4", 70), ("Cs3", 49), ("B♭2", 46), ("C-1", 0), ("60", 60), ("G9", 127), ("Cb4", 59)],
+    [
+        ("A4", 69),
+        ("C4", 60),
+        ("c#3", 49),
+        ("Bb2", 46),
+        ("As4", 70),
+        ("Cs3", 49),
+        ("B♭2", 46),
+        ("C-1", 0),
+        ("60", 60),
+        ("G9", 127),
+        ("Cb4", 59),
+    ],
 )
 def test_pitches_are_read(name: str, key: int) -> None:
     assert pitch(name) == key

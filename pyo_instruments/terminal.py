@@ -1,0 +1,176 @@
+"""A terminal as a page that is drawn over and over, and keys as they are pressed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+BEGIN = "\x1b[?1049h\x1b[?25l\x1b[2J"  # another page, without a cursor
+END = "\x1b[?25h\x1b[?1049l"
+SIZE = (80, 24)  # where a terminal does not know its own
+ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
+KEY = re.compile(r"\x1b(?:\[[0-9;?]*[@-~]|O[A-Z])|[\s\S]")
+UNFINISHED = re.compile(r"\x1b(?:\[[0-9;?]*|O)?\Z")
+POLL_SECONDS = 0.01  # on Windows
+
+
+def is_terminal() -> bool:
+    """Whether stdout is a terminal that this program may draw on."""
+    return sys.stdout.isatty() and _foreground(sys.stdout.fileno())
+
+
+class Terminal:
+    """The terminal of stdout, which is as it was when the context is left, whatever happened.
+
+    press is called with each key, in a thread: a character, or "up", "down", "left", "right".
+    """
+
+    def __init__(self, press: Callable[[str], None]) -> None:
+        self._press = press
+        self._shown: list[str] = []
+        self._size = (0, 0)
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Terminal:
+        with contextlib.ExitStack() as stack:
+            previous = signal.signal(signal.SIGTERM, _end)
+            stack.callback(signal.signal, signal.SIGTERM, previous)
+            stack.callback(self._write, END)
+            self._write(BEGIN)
+            if sys.stdin.isatty():
+                stack.enter_context(_keys(self._press))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def size(self) -> tuple[int, int]:
+        """Columns and lines."""
+        columns, lines = os.get_terminal_size(sys.stdout.fileno())
+        return (columns, lines) if columns and lines else SIZE
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Show lines, as far as there is room: only those that have changed are written."""
+        columns, rows = size = self.size()
+        fresh = [(line if line.isprintable() else _printable(line))[:columns] for line in lines[:rows]]
+        if size != self._size:
+            self._size, self._shown = size, []
+            self._write("\x1b[2J")
+        fresh += [""] * (len(self._shown) - len(fresh))
+        changed = [
+            f"\x1b[{row + 1}H{line}\x1b[K" if len(line) < columns else f"\x1b[{row + 1}H{line}"
+            for row, line in enumerate(fresh)
+            if row >= len(self._shown) or line != self._shown[row]
+        ]
+        self._shown = fresh
+        if changed:
+            self._write("".join(changed))
+
+    def _write(self, text: str) -> None:
+        sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "replace"))
+        sys.stdout.buffer.flush()
+
+
+def names(text: str) -> tuple[list[str], str]:
+    """The keys that a terminal's text says, and its end where that is the beginning of one."""
+    rest = UNFINISHED.search(text)
+    whole = text[: rest.start()] if rest else text
+    found = [ARROWS.get(each[-1], "") if each[0] == "\x1b" else each for each in KEY.findall(whole)]
+    return [each for each in found if each], rest[0] if rest else ""
+
+
+def _printable(line: str) -> str:
+    """Names of a bundle may hold anything."""
+    return "".join(each if each.isprintable() else "?" for each in line)
+
+
+def _end(number: int, frame: Any) -> None:
+    sys.exit(128 + number)
+
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+
+    CODES = {"H": "up", "P": "down", "M": "right", "K": "left"}
+
+    def _foreground(number: int) -> bool:
+        """Also lets the console understand what is written."""
+        kernel, mode = ctypes.windll.kernel32, ctypes.c_ulong()
+        handle = msvcrt.get_osfhandle(number)
+        return bool(kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4))
+
+    @contextlib.contextmanager
+    def _keys(press: Callable[[str], None]) -> Iterator[None]:
+        """Hand on keys as they are pressed."""
+        over = threading.Event()
+
+        def read() -> None:
+            while not over.wait(POLL_SECONDS):
+                while msvcrt.kbhit():
+                    key = msvcrt.getwch()
+                    name = CODES.get(msvcrt.getwch(), "") if key in "\0\xe0" else key
+                    if name:
+                        press(name)
+
+        thread = threading.Thread(target=read, name="ngs keys", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+else:
+    import select
+    import termios
+    import tty
+
+    def _foreground(number: int) -> bool:
+        try:
+            return os.tcgetpgrp(number) == os.getpgrp()  # what runs behind another program would be stopped
+        except OSError:  # no terminal of this program's
+            return False
+
+    @contextlib.contextmanager
+    def _keys(press: Callable[[str], None]) -> Iterator[None]:
+        """Hand on keys as they are pressed; Ctrl-C is one no more than before, Ctrl-Z does nothing."""
+        number = sys.stdin.fileno()
+        before = termios.tcgetattr(number)
+        woken, wake = os.pipe()
+
+        def read() -> None:
+            rest = ""
+            while True:
+                ready, _, _ = select.select([number, woken], [], [])
+                if woken in ready:
+                    return
+                text = os.read(number, 1024).decode(errors="ignore")
+                if not text:
+                    return
+                found, rest = names(rest + text)
+                for name in found:
+                    press(name)
+
+        thread = threading.Thread(target=read, name="ngs keys", daemon=True)
+        try:
+            tty.setcbreak(number)
+            mode = termios.tcgetattr(number)
+            mode[6][termios.VSUSP] = bytes([os.fpathconf(number, "PC_VDISABLE") & 255])
+            termios.tcsetattr(number, termios.TCSANOW, mode)
+            thread.start()
+            yield
+        finally:
+            os.write(wake, b".")
+            if thread.ident:
+                thread.join()
+            termios.tcsetattr(number, termios.TCSAFLUSH, before)
+            os.close(woken)
+            os.close(wake)
