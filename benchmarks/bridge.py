@@ -28,7 +28,7 @@ import numpy as np
 import pyo
 import soundfile
 
-import ngs.pyo_instruments  # noqa: F401
+import ngs.pyo_instruments  # noqa: F401  (quietly)
 from ngs.runtime import Bundle, Engine, Note, Synth
 from ngs.runtime.paths import free_path
 from ngs.runtime.realtime import go_realtime, interpreter

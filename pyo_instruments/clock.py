@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -98,6 +99,10 @@ class Clock:
         self._times = np.zeros(TIMED_BLOCKS)
         self._begun = self._met = 0.0
         self._lead = math.ceil(LEAD_SECONDS * self.sample_rate / self.block)  # blocks
+        self.preparing = 0  # things that are not there yet
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        if live:
+            threading.Thread(target=self._prepare, name="ngs prepares", daemon=True).start()
         server.setCallback(self._tick)
         atexit.register(self.close)
         Clock._current = self
@@ -121,7 +126,7 @@ class Clock:
         return cls._current
 
     def prepare(self, make: Callable[[], T], use: Callable[[T], Any], seconds: float = PREPARED_SECONDS) -> None:
-        """Make something that takes longer than a block, in a thread of its own, and use it `seconds` from now.
+        """Make something that takes longer than a block, in another thread, and use it `seconds` from now.
 
         What comes later than that is used as soon as it is there, and counted. Where nothing has been started it is
         made and used at once; where nothing is live it is made when its time has come.
@@ -148,7 +153,14 @@ class Clock:
 
         self.send(finish, self.now + round(seconds * self.sample_rate))
         if self.live:
-            threading.Thread(target=work, name="ngs prepares", daemon=True).start()
+            self.preparing += 1
+            self._jobs.put(work)
+
+    def _prepare(self) -> None:
+        """What the thread does that makes things: one that was begun by the callback would make it wait."""
+        while (work := self._jobs.get()) is not None:
+            work()
+            self.preparing -= 1
 
     def add(self, node: Node) -> None:
         """Call `node.process` before every block, after those that were added before; as long as the node exists."""
@@ -232,6 +244,7 @@ class Clock:
 
     def close(self) -> None:
         """End the threads of what plays; pyo's server should be stopped by then."""
+        self._jobs.put(None)
         for reference in self._nodes:
             node = reference()
             if node is not None:

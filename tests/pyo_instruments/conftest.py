@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -64,7 +63,7 @@ class Room:
         if not (self.clock.live and self._settled):
             return
         end = time.monotonic() + PATIENCE_SECONDS
-        while not all(_done(reference()) for reference in self.clock._nodes) or _prepares():
+        while not all(_done(reference()) for reference in self.clock._nodes) or self.clock.preparing:
             assert time.monotonic() < end, "the threads do not come to an end"
             time.sleep(0.0002)
 
@@ -82,10 +81,6 @@ def _done(node: Any) -> bool:
     if isinstance(engine, ResynthesisEngine):
         return not engine._commands and bool(engine._out.written == engine._in.written + engine.ahead)
     return engine is None or bool(not engine._commands and engine._ring.filled + engine.block > engine.latency)
-
-
-def _prepares() -> bool:
-    return any(thread.name == "ngs prepares" for thread in threading.enumerate())
 
 
 @pytest.fixture
