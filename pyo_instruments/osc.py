@@ -22,7 +22,9 @@ from ngs.pyo_instruments.osc_packets import PacketError, read, write
 
 Address = tuple[str, int]  # host and port
 PERIOD_SECONDS = 0.01  # in which changes are collected
-MESSAGES_A_PERIOD = 240  # that are read; about as many as the clock takes
+SHARE = 0.04  # of the time of a processor that messages may take: more, and the audio waits for Python
+BURST_SECONDS = 0.005  # that they may take at once, if few came before: some hundred messages
+RECEIVED_BYTES = 1 << 20  # that the kernel is asked to keep
 LARGEST = 8192  # bytes of a datagram
 AHEAD_SECONDS = 60.0  # of a time tag
 ERRORS_A_SECOND = 20  # to one sender
@@ -90,7 +92,7 @@ class OscServer:
         self._changes: deque[tuple[str, tuple[Value, ...]]] = deque(maxlen=CHANGES)
         self._errors: dict[Address, int] = {}  # of this second
         self._second = 0
-        self._taken = 0  # messages of this period
+        self._credit = BURST_SECONDS  # of processor time
         self._last = 0  # frame of a message
         self._due = self._meters_due = self._status_due = 0.0
         self._stopping = threading.Event()
@@ -104,6 +106,7 @@ class OscServer:
         except (OSError, OverflowError) as error:
             self._socket.close()
             raise _refused(self.address, error) from error
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
         self._socket.settimeout(PERIOD_SECONDS)
         self.address = self._socket.getsockname()
         self._instrument.listeners = [*self._instrument.listeners, self._hear]
@@ -132,6 +135,7 @@ class OscServer:
         self._changes.append((address, values))
 
     def _run(self) -> None:
+        begun = time.thread_time()
         while not self._stopping.is_set():
             try:
                 datagram, source = self._socket.recvfrom(LARGEST + 1)
@@ -140,15 +144,16 @@ class OscServer:
             else:
                 self._take(datagram, source)
             now = time.monotonic()
-            if self._taken > MESSAGES_A_PERIOD and now < self._due:  # leave the rest to the kernel, which drops it
+            spent = time.thread_time() - begun
+            if spent > self._credit and now < self._due:  # leave the rest to the kernel, which drops it
                 time.sleep(self._due - now)
                 now = self._due
             if now >= self._due:
                 self._publish(now)
-                self._due, self._taken = now + PERIOD_SECONDS, 0
+                self._due, begun = now + PERIOD_SECONDS, begun + spent
+                self._credit = min(self._credit - spent + SHARE * PERIOD_SECONDS, BURST_SECONDS)
 
     def _take(self, datagram: bytes, source: Address) -> None:
-        self._taken += 1
         try:
             if len(datagram) > LARGEST:
                 raise PacketError(f"a packet is larger than {LARGEST} bytes: send several")
@@ -156,7 +161,6 @@ class OscServer:
         except PacketError as error:
             self._refuse(source, error.address, str(error))
             return
-        self._taken += len(messages) - 1
         for due, address, values in messages:
             try:
                 self._carry_out(source, due, address, values)
