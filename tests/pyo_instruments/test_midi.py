@@ -14,11 +14,15 @@ import pytest
 
 from ngs.pyo_instruments import clock, midi
 from ngs.pyo_instruments.commands import Choice, Number, Switch, Text, Whole, action, control
+from ngs.pyo_instruments.drum_and_bass import DrumAndBass
 from ngs.pyo_instruments.drum_machine import DrumMachine
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.keyboard import Keyboard
 from ngs.pyo_instruments.midi import MidiError, MidiIn
 from ngs.pyo_instruments.midi_map import FOLDER, MapError, MidiMap
+from ngs.pyo_instruments.morph import Morph
+from ngs.pyo_instruments.path_player import PathPlayer
+from ngs.pyo_instruments.resynthesiser import Resynthesiser
 
 pyo = pytest.importorskip("pyo")
 
@@ -267,7 +271,7 @@ def test_a_mistake_in_a_map_is_one_line(desk: Desk, tmp_path: Path, text: str, w
     assert "mine.toml" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [DrumMachine, Keyboard])
+@pytest.mark.parametrize("kind", [DrumMachine, DrumAndBass, Keyboard, Morph, PathPlayer, Resynthesiser])
 def test_maps_that_come_with_ngs_fit_their_instruments(rooms: Rooms, tiny_bundle: Path, kind: type[Instrument]) -> None:
     with rooms():
         assert MidiMap.of(kind(tiny_bundle)).controls
