@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ngs.pyo_instruments.port import Inlet, Port
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.pads import Pads
+from ngs.runtime.pads import RANGES, Pads
 
 Array = NDArray[np.float32]
 
@@ -83,7 +83,9 @@ class HitPlayer(Port):
 
     def set(self, stream: int, decay: float | None = None, **what: Any) -> None:
         """Set what one stream plays: `decay`, or what `Pads.set` takes. Raises ValueError."""
-        self.pads.check(pad=stream, decay=decay or None, **what)
+        self.pads.check(pad=stream, **what)
+        if decay is not None:
+            _check_decay(decay)
 
         def change() -> None:
             if decay is not None:
@@ -116,7 +118,7 @@ class HitPlayer(Port):
         """Replace the `decay`; hits that sound keep theirs."""
         values = [float(each) for each in pyo.convertArgsToLists(x)[0]]
         for each in values:
-            self.pads.check(decay=each or None)
+            _check_decay(each)
         for stream in range(len(self._decays)):
             self.set(stream, decay=pyo.wrap(values, stream))
         self._decay = x
@@ -161,7 +163,8 @@ class HitPlayer(Port):
             self.pads.stop()
 
     def _hit(self, stream: int, gain: float, offset: int) -> None:
-        self.pads.trigger(stream, offset, min(max(gain, 0.0), 4.0), self._decays[stream] or None)
+        decay = self._decays[stream]
+        self.pads.trigger(stream, offset, min(max(gain, 0.0), 4.0), max(decay, RANGES["decay"][0]) if decay else None)
 
     def _each(self, x: Any, what: Any) -> None:
         values = pyo.convertArgsToLists(x)[0]
@@ -170,3 +173,9 @@ class HitPlayer(Port):
             self.pads.check(**each)
         for stream, each in enumerate(wanted):
             self.clock.send(functools.partial(self.pads.set, stream, **each))
+
+
+def _check_decay(seconds: float) -> None:
+    longest = RANGES["decay"][1]
+    if not 0 <= seconds <= longest:
+        raise ValueError(f"decay is {seconds!r}: choose 0 to {longest:g} seconds")

@@ -228,7 +228,7 @@ def read_events(path: Path) -> tuple[dict[str, Value], list[tuple[int, str, list
                 head = dict(told)
             else:
                 events.append((int(told["frame"]), str(told["address"]), list(told["values"])))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise CommandError(
                 f"{path}, line {number}: expected frame, address and values as `--log` writes them"
             ) from error

@@ -1,0 +1,358 @@
+"""Every instrument: all it can be asked for, the sound it makes as it comes, live as offline, saved and read again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+from tests.conftest import tiny_arrays, tiny_graphs, tiny_manifest
+
+from ngs.pyo_instruments import Instrument
+from ngs.pyo_instruments.commands import Choice, Command, Number, Switch, Whole
+from ngs.pyo_instruments.drum_and_bass import DrumAndBass
+from ngs.pyo_instruments.drum_machine import DrumMachine
+from ngs.pyo_instruments.keyboard import Keyboard
+from ngs.pyo_instruments.morph import Morph
+from ngs.pyo_instruments.path_player import PathPlayer
+from ngs.pyo_instruments.resynthesiser import Resynthesiser
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.hits import tune
+from ngs.runtime.manifest import Condition
+from ngs.runtime.render import sample
+from ngs.runtime.writer import write_bundle
+
+pyo = pytest.importorskip("pyo")
+
+Array = NDArray[np.float32]
+Make = Callable[..., Instrument]
+RATE, BLOCK = 48000, 128
+NAMES = ("drum-machine", "drum-and-bass", "path-player", "morph", "keyboard", "pitched", "resynthesiser", "listening")
+KEYS = (36, 38, 42, 69)
+PITCHES = ("C4", "A4", "C5")
+QUIET_AT_FIRST = ("keyboard", "pitched", "listening")  # until something is played to them
+
+
+@pytest.fixture(scope="session")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle)
+
+
+@pytest.fixture(scope="session")
+def pitched(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """One whose classes are pitches."""
+    graphs, path = tiny_graphs(), tmp_path_factory.mktemp("bundle") / "pitched.ngs"
+    write_bundle(
+        path, replace(tiny_manifest(), conditions=(Condition("pitch", PITCHES),)), graphs, tiny_arrays(graphs), False
+    )
+    return Bundle.open(path)
+
+
+@pytest.fixture(scope="session")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound file of a second: noise that comes in and goes."""
+    path = tmp_path_factory.mktemp("sounds") / "loop.wav"
+    rng, time = np.random.default_rng(0), np.arange(16000) / 16000
+    bursts = np.exp(-20 * (time % 0.25)) * rng.uniform(-0.7, 0.7, 16000)
+    soundfile.write(path, bursts.astype(np.float32), 16000, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture
+def make(bundle: Bundle, drums: Bundle, pitched: Bundle, loop: Path) -> Make:
+    """Makes an instrument by its name, with a small bundle or with the drums."""
+
+    def made(name: str, small: bool = True, seed: int = 0) -> Instrument:
+        kinds: dict[str, tuple[type[Instrument], list[Path]]] = {
+            "drum-machine": (DrumMachine, []), "drum-and-bass": (DrumAndBass, []), "path-player": (PathPlayer, []),
+            "morph": (Morph, [loop]), "keyboard": (Keyboard, []), "pitched": (Keyboard, []),
+            "resynthesiser": (Resynthesiser, [loop]), "listening": (Resynthesiser, []),
+        }  # fmt: skip
+        kind, files = kinds[name]
+        return kind(pitched if name == "pitched" else bundle if small else drums, seed, files)
+
+    return made
+
+
+def ends(command: Command) -> list[tuple[Any, ...]]:
+    """Arguments at their starts, lows and highs, and each choice."""
+    start = tuple(
+        each.options[0] if isinstance(each, Choice) and each.start not in each.options else each.start
+        for each in command.arguments
+    )
+    found = [start]
+    for place, argument in enumerate(command.arguments):
+        values: list[Any] = []
+        if isinstance(argument, Number | Whole):
+            values = [argument.low, argument.high]
+        elif isinstance(argument, Switch):
+            values = [0, 1]
+        elif isinstance(argument, Choice):
+            values = list(argument.options)
+        found += [(*start[:place], value, *start[place + 1 :]) for value in values]
+    return found
+
+
+def healthy(room: Any) -> bool:
+    """Whether nothing failed, was late, or was there too late."""
+    told, players = room.clock.statistics(), room.clock.players().values()
+    bad = [each.get(name, 0) for each in players for name in ("failures", "late", "late_events", "stale", "skipped")]
+    assert not any(bad) and told.failures == told.unprepared == 0, (told.last_failure, room.clock.players())
+    return True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_takes_its_start_and_its_ends(room: Any, make: Make, name: str) -> None:
+    instrument = make(name).out()
+    assert all(command.help.endswith(".") for command in instrument.commands.values())
+    tracks = {f"/track/{number}/" for number in range(2, 20)}  # the first one is like them
+    for address, command in instrument.commands.items():
+        if any(address.startswith(each) for each in tracks) or "/step/" in address and not address.endswith("/1"):
+            continue
+        for values in ends(command):
+            instrument.do(address, *values)
+            assert np.isfinite(room.hear(2)).all(), (address, values)
+            if command.kept:
+                assert instrument.values[address] == values
+        if command.kept:
+            instrument.do(address, *command.start)
+    assert np.isfinite(room.hear(200)).all() and healthy(room)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_are_saved_and_read_again(room: Any, make: Make, tmp_path: Path, name: str) -> None:
+    instrument = make(name)
+    for address, command in instrument.commands.items():
+        if command.kept:
+            instrument.do(address, *ends(command)[-1])
+    instrument.save(tmp_path / "values.json")
+    saved = json.loads((tmp_path / "values.json").read_text())["values"]
+    other = make(name)
+    assert set(saved) == {each.address for each in other.commands.values() if each.kept} and other.state() != saved
+    other.load(tmp_path / "values.json")
+    assert other.state() == instrument.state() == saved
+    assert np.isfinite(room.hear(20)).all() and healthy(room)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sliders_are_properties(room: Any, make: Make, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyo.PyoObject, "ctrl", lambda *arguments: None)
+    instrument = make(name)
+    instrument.ctrl()
+    assert "level" in [each.name for each in instrument._map_list]
+    for each in instrument._map_list:
+        assert getattr(instrument, each.name) == each.init
+        getattr(instrument, "set" + each.name[0].upper() + each.name[1:])(each.max)
+        assert getattr(instrument, each.name) == each.max
+
+
+# the sound as it comes
+
+
+def play_keys(instrument: Instrument, name: str) -> None:
+    if name in ("keyboard", "pitched"):
+        for number, key in enumerate(KEYS):
+            instrument.do("/note", key, 100, at=number * 12000)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "listening"])
+def test_the_sound_is_clean(room: Any, make: Make, name: str) -> None:
+    instrument = make(name, small=False).out()
+    play_keys(instrument, name)
+    sound = room.hear_seconds(2.5)
+    assert np.isfinite(sound).all() and healthy(room)
+    assert 0.02 < np.abs(sound).max() < 1 and sound.std() > 0.003
+    assert (np.abs(sound.mean(axis=0)) < 0.02 * np.abs(sound).max()).all()  # no DC
+    if name != "pitched":  # it is the drums that are to sound well
+        assert border_steps(sound) < 1.5
+    instrument.stop()
+    assert not room.hear(20).any()
+    instrument.out()
+    play_keys(instrument, name)
+    assert room.hear_seconds(1).any() or name in QUIET_AT_FIRST
+
+
+def border_steps(sound: Array) -> float:
+    """How large the second differences at block borders are beside the largest elsewhere, by place in the block."""
+    steps = np.abs(np.diff(sound, 2, axis=0)).sum(axis=1)
+    count = len(steps) // BLOCK
+    by_place = steps[: count * BLOCK].reshape(count, BLOCK).mean(axis=0)  # place k: samples k to k + 2
+    border = [BLOCK - 2, BLOCK - 1]
+    return float(by_place[border].max() / np.delete(by_place, border).max())
+
+
+def test_a_click_at_a_border_would_be_seen() -> None:
+    smooth = np.sin(0.05 * np.arange(400 * BLOCK))[:, None].repeat(2, axis=1)
+    assert border_steps(smooth) < 1.1
+    smooth[::BLOCK] += 0.01
+    assert border_steps(smooth) > 2
+
+
+@pytest.mark.parametrize(
+    ("name", "silence"),
+    [
+        ("drum-machine", [("/play", 0)]), ("drum-and-bass", [("/track/*/mute", 1)]),
+        ("morph", [("/period", 0)]), ("pitched", [("/note", key, 0) for key in KEYS]),
+        ("path-player", [("/density", 0)]), ("resynthesiser", [("/drive", 0)]), ("listening", []),
+    ],
+)  # fmt: skip
+def test_what_is_told_to_end_rings_out_to_silence(
+    room: Any, make: Make, name: str, silence: list[tuple[Any, ...]]
+) -> None:
+    instrument = make(name).out()
+    play_keys(instrument, name)
+    assert room.hear_seconds(1).any() or name == "listening"
+    for command in silence:
+        instrument.do(*command)
+    room.hear_seconds(4 if name == "path-player" else 1.5)
+    assert np.abs(room.hear(50)).max() < (1e-4 if name == "path-player" else 1e-6)  # a reverberation takes its time
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in QUIET_AT_FIRST])
+def test_level_and_mul_are_factors(room: Any, make: Make, name: str) -> None:
+    instrument = make(name).out()
+    room.hear(100)
+    instrument.do("/level", 0)
+    room.hear_seconds(2 if name == "path-player" else 0.2)
+    assert np.abs(room.hear(50)).max() < 0.003
+    instrument.do("/level", 1)
+    instrument.mul = 0
+    room.hear(100)
+    assert not room.hear(100).any()
+
+
+# seeds, and threads
+
+
+def turned(room: Any, instrument: Instrument, name: str) -> Array:
+    """A second and a half of an instrument whose controls are turned at given frames."""
+    scores: dict[str, list[tuple[Any, ...]]] = {
+        "drum-machine": [
+            (0, "/tempo", 160), (9000, "/track/1/pitch", 5), (15000, "/sample_path", "Snare"), (22001, "/swing", 0.4),
+            (30000, "/pattern", "breakbeat"), (40000, "/track/2/fresh", 0), (50001, "/track/1/hit", 1),
+        ],
+        "drum-and-bass": [(4000, "/track/3/decay", 0.05), (20000, "/track/2/level", 0.3), (30001, "/track/10/hit", 1)],
+        "path-player": [
+            (3001, "/speed", -2), (9000, "/kind", "spiral"), (20000, "/class", "Hat"), (30001, "/map", 1),
+            (40000, "/xy", 0.2, 0.9), (50001, "/pitch", 7),
+        ],
+        "morph": [(3001, "/morph", 0.9), (9000, "/start", 9), (20000, "/class", "Hat"), (30001, "/hit", 1)],
+        "keyboard": [
+            (100, "/note", 36, 100), (9001, "/note", 38, 60), (20000, "/temperature", 1.5), (40000, "/note", 42, 99),
+        ],
+        "pitched": [
+            (100, "/note", 60, 100), (9001, "/note", 70, 60), (12000, "/bend", 1.5), (20000, "/sustain", 1),
+            (24001, "/note", 60, 0), (40000, "/sustain", 0), (50000, "/note", 72, 127),
+        ],
+        "resynthesiser": [(3001, "/mix", 0.3), (20000, "/class", "Hat"), (30001, "/freeze", 1), (40000, "/drive", 3)],
+        "listening": [],
+    }  # fmt: skip
+    instrument.out()
+    for at, address, *values in scores[name]:
+        instrument.do(address, *values, at=at)
+    sound = room.hear_seconds(1.5)
+    assert healthy(room)
+    return np.asarray(sound)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "listening"])
+def test_live_is_offline_and_a_seed_another_sound(rooms: Any, make: Make, name: str) -> None:
+    sounds = []
+    for live, seed in ((False, 0), (True, 0), (False, 1)):
+        with rooms(live=live) as room:
+            sounds.append(turned(room, make(name, seed=seed), name))
+    assert np.abs(sounds[0]).max() > 0.05
+    np.testing.assert_array_equal(sounds[0], sounds[1])
+    assert not np.array_equal(sounds[0], sounds[2])
+
+
+# each by itself
+
+
+def test_a_drum_machine_plays_its_steps_to_the_sample(room: Any, bundle: Bundle, master: np.float32) -> None:
+    drums = DrumMachine(bundle)
+    for track in range(8):
+        drums.setPattern(track, "." * 16)
+    drums.do("/track/1/pattern", "X..x...o........")
+    drums.do("/tempo", 125)  # 5760 frames a step
+    drums.do("/track/1/pan", -1)
+    drums.do("/track/1/level", 1)
+    drums.out()
+    heard = room.hear_seconds(2)[:, 0] / master
+    wanted = np.zeros(len(heard), np.float32)
+    for number, (step, gain) in enumerate(((0, 1.0), (3, None), (7, None), (16, 1.0))):
+        sound = tune(sample(bundle, bundle.condition("Kick"), 0.7, 0, number * 8), 8000, 0, RATE)
+        at = step * 5760
+        part = heard[at : at + min(len(sound), 3 * 5760)]
+        loudness = float(part @ sound[: len(part)] / (sound[: len(part)] @ sound[: len(part)]))
+        assert gain is None or abs(loudness - gain) < 0.01
+        wanted[at : at + len(part)] += np.float32(loudness) * sound[: len(part)]
+    np.testing.assert_allclose(heard, wanted, atol=2e-3)
+
+
+def test_steps_are_told_while_they_are_played(room: Any, make: Make) -> None:
+    drums = make("drum-machine")
+    told: list[tuple[int, Any]] = []
+    drums.listeners.append(lambda frame, address, values: told.append((frame, values[0])) if "pos" in address else None)
+    drums.do("/tempo", 125)
+    room.hear_seconds(2.2)
+    assert [step for _, step in told] == [number % 16 + 1 for number in range(len(told))] and len(told) == 19
+    assert [frame // BLOCK for frame, _ in told] == [number * 5760 // BLOCK for number in range(19)]
+
+
+def test_solo_is_heard_alone_and_mute_not_at_all(room: Any, make: Make) -> None:
+    drums = make("drum-machine")
+    triggered = [0] * 8
+    hit = drums.hits.hit
+
+    def count(stream: int = 0, gain: float = 1.0, offset: int = 0) -> None:
+        triggered[stream] += 1
+        hit(stream, gain, offset)
+
+    drums.hits.hit = count
+    drums.do("/track/*/pattern", "x" * 16)
+    drums.do("/track/2/mute", 1)
+    room.hear_seconds(1)
+    assert triggered[1] == 0 and min(triggered[:1] + triggered[2:]) > 5
+    before = triggered.copy()
+    drums.do("/track/4/solo", 1)
+    room.hear_seconds(1)
+    assert [after - earlier > 5 for after, earlier in zip(triggered, before, strict=True)] == [n == 3 for n in range(8)]
+
+
+def test_a_resynthesiser_reads_its_file_again_and_again(room: Any, bundle: Bundle, loop: Path) -> None:
+    resynthesiser = Resynthesiser(bundle, files=[str(loop)])
+    resynthesiser.do("/mix", 0)
+    resynthesiser.out()
+    heard = room.hear_seconds(2.5)
+    np.testing.assert_allclose(heard[RATE // 2 : RATE, 0], heard[RATE // 2 + RATE : 2 * RATE, 0], atol=1e-6)
+    np.testing.assert_array_equal(heard[:, 0], heard[:, 1])
+    assert heard.std() > 0.05
+
+
+def test_keys_of_drums_play_their_class(room: Any, bundle: Bundle) -> None:
+    keyboard = Keyboard(bundle)
+    played: list[tuple[int, float]] = []
+    keyboard._player.hit = lambda stream, gain: played.append((stream, gain))
+    for key, velocity in ((36, 127), (38, 64), (42, 32), (38, 0), (37, 1)):
+        keyboard.do("/note", key, velocity)
+    assert [stream for stream, _ in played[:3]] == [0, 1, 2]
+    np.testing.assert_allclose([gain for _, gain in played[:3]], [1, 64 / 127, 32 / 127])
+    assert room.clock.statistics().failures == 0
+
+
+def test_a_pedal_holds_the_notes(room: Any, pitched: Bundle) -> None:
+    keyboard = Keyboard(pitched).out()
+    keyboard.do("/note", 60, 100)
+    keyboard.do("/sustain", 1)
+    keyboard.do("/note", 60, 0)
+    assert room.hear_seconds(1)[-BLOCK:].any()
+    keyboard.do("/sustain", 0)
+    room.hear_seconds(0.5)
+    assert not room.hear(10).any() and healthy(room)
