@@ -139,7 +139,7 @@ def test_a_decay_shortens_the_next_hits(room: Any, bundle: Bundle) -> None:
     [
         (lambda hits: hits.setPitch(30), "pitch is 30.0: choose -24 to 24"),
         (lambda hits: hits.setTemperature([0, -1]), "temperature is -1.0: choose 0 to 10"),
-        (lambda hits: hits.setDecay(-1), "decay is -1.0: choose 0.001 to 60"),
+        (lambda hits: hits.setDecay(-1), "decay is -1.0: choose 0 to 60 seconds"),
         (lambda hits: hits.setClasses("Clap"), "Clap"),
         (lambda hits: hits.set(0, source="tape"), "There is no source 'tape'; known: note, path"),
         (lambda hits: hits.set(2, pitch=0), "pad is 2: choose a whole number, 0 to 1"),
