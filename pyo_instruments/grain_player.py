@@ -121,7 +121,7 @@ class GrainPlayer(EnginePort):
         self._turned[stream] |= controls
         playing = self._playing[stream]
         if playing is not None:
-            self.engine.set(playing, self.engine.time + self.latency, **controls)
+            self.engine.set(playing, self.due, **controls)
 
     def _check(self, path: Any = None, choices: Any = None) -> None:
         if isinstance(path, str) and path not in KINDS:
@@ -144,7 +144,7 @@ class GrainPlayer(EnginePort):
         return names.index(name.lower()) if name else None
 
     def _play(self, stream: int, note: Note) -> None:
-        at, playing = self.engine.time + self.latency, self._playing[stream]
+        at, playing = self.due, self._playing[stream]
         if playing is not None:
             self.engine.note_off(playing, FADE_SECONDS, at)
         controls = dict(self._turned[stream])  # as they are now: the engine looks at them later

@@ -95,7 +95,7 @@ class Morpher(EnginePort):
     def turn(self, stream: int, **controls: float) -> None:
         self._turned |= controls
         if stream == 0:
-            self.engine.set(None, self.engine.time + self.latency, **controls)
+            self.engine.set(None, self.due, **controls)
 
     def render(self, out: Array) -> None:
         if self._inlet is not None:
@@ -114,7 +114,7 @@ class Morpher(EnginePort):
         controls = self._turned | {"gain": min(gain, 4.0) * self._turned["gain"]}
         self._count += 1
         note = Note(self._choices or {}, index=self._count, path=self._table, controls=controls)
-        self.engine.note_on(note, self.engine.time + self.latency + self.clock.offset + offset)
+        self.engine.note_on(note, self.due + offset)
 
     def _prepare(self, start: Any, end: Any, choices: Any) -> None:
         self.bundle.condition(choices or {})

@@ -74,15 +74,10 @@ class NotePlayer(EnginePort):
         self._turned |= controls
         gain = controls.pop("gain", None)
         if controls:
-            self.engine.set(None, self._at, **controls)
+            self.engine.set(None, self.due, **controls)
         if gain is not None:
             for number, velocity, _ in self._held.values():
-                self.engine.set(number, self._at, gain=min(gain * velocity, MOST_GAIN))
-
-    @property
-    def _at(self) -> int:
-        time: int = self.engine.time + self.latency + self.clock.offset
-        return time
+                self.engine.set(number, self.due, gain=min(gain * velocity, MOST_GAIN))
 
     def _on(self, key: int, choices: Any, gain: float, pitch: float) -> None:
         self._off(key)
@@ -92,13 +87,13 @@ class NotePlayer(EnginePort):
             choices, self.seed, self._count, self.temperature, hold=True,
             controls=self._turned | {"gain": min(gain * self._turned["gain"], MOST_GAIN), "pitch": bent},
         )  # fmt: skip
-        self._held[key] = self.engine.note_on(note, self._at), gain, pitch
+        self._held[key] = self.engine.note_on(note, self.due), gain, pitch
 
     def _off(self, key: int) -> None:
         if key in self._held:
-            self.engine.note_off(self._held.pop(key)[0], self.release, self._at)
+            self.engine.note_off(self._held.pop(key)[0], self.release, self.due)
 
     def _bend_all(self, semitones: float) -> None:
         self._bend = semitones
         for number, _, pitch in self._held.values():
-            self.engine.set(number, self._at, pitch=min(max(pitch + semitones, -24.0), 24.0))
+            self.engine.set(number, self.due, pitch=min(max(pitch + semitones, -24.0), 24.0))

@@ -96,6 +96,11 @@ class EnginePort(Port):
         latency: int = self.engine.latency
         return latency + self.clock.block
 
+    @property
+    def due(self) -> int:
+        """The engine's time of what is heard of what is carried out now."""
+        return int(self.engine.time) + self.latency + self.clock.offset
+
     def turn(self, stream: int, **controls: float) -> None:
         """Turn controls of what a stream plays, and will play. Called by the clock."""
         raise NotImplementedError

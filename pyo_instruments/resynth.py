@@ -72,14 +72,15 @@ class Resynth(EnginePort):
         """Replace the `choices`. Raises ValueError."""
         self.bundle.condition(x or {})
         self._choices = x
-        self.clock.send(lambda: self.engine.condition(x or {}, self.engine.time))
+        self.clock.send(lambda: self.engine.condition(x or {}, self.engine.time + self.clock.offset))
 
     input = property(lambda self: self._input, setInput, doc="What is resynthesised.")
     choices = property(lambda self: self._choices, setChoices, doc="Class that the grains are played as.")
 
     def turn(self, stream: int, **controls: float) -> None:
         if stream == 0:
-            self.engine.set(self.engine.time, **{"mix" if name == "bal" else name: x for name, x in controls.items()})
+            given = {"mix" if name == "bal" else name: x for name, x in controls.items()}
+            self.engine.set(self.engine.time + self.clock.offset, **given)
 
     def render(self, out: Array) -> None:
         self.follow()

@@ -84,6 +84,21 @@ def test_an_object_is_followed_exactly(rooms: Any, bundle: Bundle, master: np.fl
         assert len(shown) == 1 and heard[:, 0].std() > 0.01
 
 
+@pytest.mark.parametrize("at", [1, BLOCK, 7001])
+def test_a_control_turns_at_its_frame_whenever_the_note_begins(
+    room: Any, bundle: Bundle, master: np.float32, at: int
+) -> None:
+    grains = GrainPlayer(bundle, "circle").out()
+    room.start()
+    room.clock.send(lambda: grains.setGain(0.25), at)
+    heard = room.hear(100)[:, 0]
+    synth = Synth(bundle, RATE, 2, channels=1)
+    first = {"gain": 0.25} if at < BLOCK else {}  # turned before the first block
+    synth.note_on(free_note(bundle, "circle", 1, controls=first), grains.latency)
+    synth.set(1, at + grains.latency, gain=0.25)
+    np.testing.assert_array_equal(heard, synth.process(100 * BLOCK)[0] * master)
+
+
 def test_a_control_is_heard_after_the_latency_and_not_before(room: Any, bundle: Bundle) -> None:
     grains = GrainPlayer(bundle, "circle").out()
     room.hear(60)

@@ -93,6 +93,22 @@ def test_a_period_goes_on_and_on_to_the_sample(room: Any, bundle: Bundle) -> Non
     assert morpher._count == 6  # at once
 
 
+def test_a_control_turns_at_its_frame(room: Any, bundle: Bundle) -> None:
+    morpher = Morpher(bundle, 1, 2, "Kick", morph=0).out()
+    morpher.play_note()
+    room.clock.send(lambda: morpher.setPan(-1), at=0)  # there is no block yet: at once
+    room.start()
+    room.clock.send(lambda: morpher.setGain(0.1), at=1001)
+    heard = room.hear(60)
+    path = morpher._table[0]
+    synth = Synth(bundle, RATE, 2)
+    synth.note_on(Note("Kick", index=1, path=path), morpher.latency)
+    synth.set(1, morpher.latency, pan=-1)
+    synth.set(1, morpher.latency + 1001, gain=0.1)
+    np.testing.assert_allclose(heard, synth.process(60 * BLOCK).T, atol=2e-6)
+    assert not heard[morpher.latency + 3000 :, 1].any() and heard[:, 0].std() > 0.01
+
+
 def test_a_new_end_is_heard_once_it_is_prepared(room: Any, bundle: Bundle) -> None:
     morpher = Morpher(bundle, 1, 2, "Kick", morph=0).out()
     room.hear(10)

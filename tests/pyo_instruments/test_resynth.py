@@ -64,6 +64,23 @@ def test_it_is_a_resynthesiser_delayed(rooms: Any, bundle: Bundle, master: np.fl
         assert resynth.statistics()["late"] == 0 and len(dry) == 1 and heard[:, 0].std() > 0.005
 
 
+def test_controls_and_classes_change_at_their_frame(room: Any, bundle: Bundle, master: np.float32) -> None:
+    resynth = Resynth(source(), bundle, "Snare", seed=3).out()
+    blocks = given_to(resynth)
+    room.clock.send(lambda: resynth.setGain(0.3), at=7001)
+    room.clock.send(lambda: resynth.setChoices("Hat"), at=9003)
+    heard = room.hear(150)
+    given = np.concatenate(blocks, axis=1)[0]
+    alone = Resynthesiser(bundle, "Snare", RATE, 3)
+    made = [alone.process(given[:7001])]
+    alone.set(gain=0.3)
+    made.append(alone.process(given[7001:9003]))
+    alone.condition("Hat")
+    made.append(alone.process(given[9003:]))
+    wanted = delayed(np.concatenate(made), resynth.latency - BLOCK - alone.latency)
+    np.testing.assert_array_equal(heard[:, 0], wanted * master)
+
+
 def test_the_dry_sound_is_as_late_as_the_wet_one(room: Any, bundle: Bundle, master: np.float32) -> None:
     resynth = Resynth(pyo.Metro(0.1).play(), bundle, bal=0).out()
     given = given_to(resynth)
