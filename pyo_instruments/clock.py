@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import functools
 import heapq
 import itertools
 import math
@@ -103,8 +104,8 @@ class Clock:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         if live:
             threading.Thread(target=self._prepare, name="ngs prepares", daemon=True).start()
-        server.setCallback(self._tick)
-        atexit.register(self.close)
+        server.setCallback(functools.partial(_call, weakref.WeakMethod(self._tick)))
+        atexit.register(_call, weakref.WeakMethod(self.close))
         Clock._current = self
 
     @classmethod
@@ -265,6 +266,13 @@ class Clock:
         """Count a failure."""
         self._failures += 1
         self._last_failure = str(error) or type(error).__name__
+
+
+def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    """Call a method of what may be gone: pyo has 256 servers at most, and frees none that its callback holds."""
+    act = method()
+    if act is not None:
+        act()
 
 
 def _view(address: str, shape: tuple[int, ...]) -> Array:

@@ -292,6 +292,16 @@ def test_a_server_has_one_clock(room: Any) -> None:
     assert Clock.of(room.server) is Clock.current() is room.clock
 
 
+def test_a_clock_goes_with_its_server() -> None:
+    """pyo has 256 servers at most."""
+    gone = []
+    for _ in range(300):
+        server = pyo.Server(sr=RATE, nchnls=2, buffersize=BLOCK, duplex=0, audio="manual", verbosity=0).boot()
+        gone.append(weakref.ref(Clock.of(server)))
+        server.shutdown()
+    assert not any(each() for each in gone[:-1])
+
+
 def test_without_a_server_there_is_no_clock() -> None:
     gc.collect()
     with pytest.raises(RuntimeError, match="there is no pyo server yet: boot one first"):
