@@ -76,6 +76,7 @@ def perform(
     from ngs.pyo_instruments.midi import MidiIn
     from ngs.pyo_instruments.midi_map import MidiMap
     from ngs.pyo_instruments.osc import OscServer, address_table
+    from ngs.pyo_instruments.screen import Screen
     from ngs.pyo_instruments.stage import Sound, Stage
     from ngs.runtime.bundle import Bundle
 
@@ -109,15 +110,10 @@ def perform(
         if stats:
             stage.tell(stats)
         where = f"{stage.clock.sample_rate} Hz, {stage.clock.block} frames"
-        click.echo(
-            f"{kind.__name__} plays {opened.path.name} ({audio}, {where}). {' '.join([*surfaces, 'Ctrl-C ends.'])}"
-        )
-        try:
-            stage.play(seconds)
-        finally:
-            told = stage.statistics()
-            late = f"{told['late']} late reads, {told['stale']} repeated hits, {told['failures']} failures"
-            click.echo(f"Played {told['clock']['frames'] / stage.clock.sample_rate:.1f} s: {late}.")
+        title = f"{kind.__name__} plays {opened.path.name} ({audio}, {where}). {' '.join([*surfaces, 'Ctrl-C ends.'])}"
+        stage.at_end(lambda: click.echo(f"Played {stage.line()}."))
+        screen = stage.add(Screen(instrument, lambda: [title, stage.line(), *instrument.screen(screen.cursor)]))
+        stage.play(seconds, screen.look)
 
 
 def _value(text: str) -> float | str:

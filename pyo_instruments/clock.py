@@ -31,7 +31,7 @@ Array = NDArray[np.float32]
 T = TypeVar("T")
 Tap = Callable[[Array], None]
 MESSAGES = 4096  # that wait at most
-MESSAGES_AT_ONCE = 64  # that a block carries out: a flood must not make it late
+MESSAGES_AT_ONCE = 64  # that a block takes in: a flood must not make it late
 EVENTS = 1 << 16  # that wait at most for their time
 PREPARED_SECONDS = 0.25  # that what takes longer than a block has
 LEAD_SECONDS = 0.05  # before the first frame, in which a server fades in
@@ -91,7 +91,7 @@ class Clock:
         self._server = server
         self._output = _view(server.getOutputAddr(), (self.block, self.channels))
         self._nodes: list[weakref.ref[Node]] = []
-        self._messages: deque[tuple[int | None, Callable[[], None]]] = deque()
+        self._messages: deque[tuple[int | None, int, Callable[[], None]]] = deque()
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._ticker: int | None = None  # the thread that ticks, while it does
@@ -167,8 +167,10 @@ class Clock:
         """Call `node.process` before every block, after those that were added before; as long as the node exists."""
         self._nodes = [*(each for each in self._nodes if each() is not None), weakref.ref(node)]
 
-    def send(self, act: Callable[[], None], at: int | None = None) -> None:
+    def send(self, act: Callable[[], None], at: int | None = None, weight: int = 1) -> None:
         """Carry something out before the next block, or at frame `at`; from any thread. Raises ClockBusy.
+
+        weight: as much as so many commands.
 
         At once where the server has not been started, or where the clock itself asks.
         """
@@ -177,7 +179,7 @@ class Clock:
             return
         if len(self._messages) >= MESSAGES or len(self._events) >= EVENTS:
             raise ClockBusy(f"{MESSAGES} commands wait already: the server is not running, or they come too fast")
-        self._messages.append((at, act))
+        self._messages.append((at, weight, act))
 
     @property
     def ticking(self) -> bool:
@@ -220,8 +222,10 @@ class Clock:
         self._ticker = threading.get_ident()
         if self._blocks:
             self.hear()
-        for _ in range(min(len(self._messages), MESSAGES_AT_ONCE)):
-            at, act = self._messages.popleft()
+        room = MESSAGES_AT_ONCE
+        while self._messages and room > 0:
+            at, weight, act = self._messages.popleft()
+            room -= weight
             heapq.heappush(self._events, (self.frame if at is None else max(at, self.frame), next(self._order), act))
         while self._events and self._events[0][0] < self.frame + self.block:
             due, _, act = heapq.heappop(self._events)

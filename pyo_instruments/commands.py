@@ -181,7 +181,7 @@ class Command:
     @property
     def start(self) -> tuple[Value, ...]:
         """What it is set to at first."""
-        return tuple(argument.start for argument in self.arguments)
+        return self.read([argument.start for argument in self.arguments])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Play it with `ngs play drum-machine` or `python -m ngs.pyo_instruments.drum_mach
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pyo import Pan, SigTo
@@ -12,6 +13,8 @@ from pyo import Pan, SigTo
 from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, Text, Whole, action, control
 from ngs.pyo_instruments.gm import drum_class
 from ngs.pyo_instruments.hit_player import HitPlayer
+from ngs.pyo_instruments.instrument import NOWHERE, bar
+from ngs.pyo_instruments.keys import Nudge, Press, Toggle
 from ngs.pyo_instruments.sequenced import Sequenced
 from ngs.runtime.patterns import BUILT_IN, LEVELS, STEPS, load_pattern
 
@@ -22,6 +25,13 @@ class DrumMachine(Sequenced):
     """Tracks of steps, a class of the bundle each: every step sounds anew, or the same until it is resampled."""
 
     counts = {"track": 8, "step": STEPS}
+    KEYS = {
+        **{str(track): Press(f"/track/{track}/hit", (1.0,)) for track in range(1, 9)},
+        " ": Toggle("/play"), "+": Nudge("/tempo", 1), "-": Nudge("/tempo", -1),
+        **{symbol: Press("/track/{track}/step/{step}", (level,)) for symbol, level in (("." , 0.0), *LEVELS.items())},
+        "m": Toggle("/track/{track}/mute"), "s": Toggle("/track/{track}/solo"), "f": Toggle("/track/{track}/fresh"),
+        "n": Press("/sample_note", ("/track/{track}/class",)), "p": Press("/sample_path", ("/track/{track}/class",)),
+    }  # fmt: skip
     overlap = 4  # hits of a track that may ring at once
     first_tempo, first_level, first_pattern = 122.0, 0.8, "house"
 
@@ -55,7 +65,7 @@ class DrumMachine(Sequenced):
 
     def meters(self) -> list[float]:
         """Peaks of the tracks."""
-        return self.hits.take_peaks()
+        return self.hits.peaks()
 
     # the whole machine
 
@@ -166,16 +176,21 @@ class DrumMachine(Sequenced):
         """New hits of tracks that are soloed only."""
         self._soloed[track] = solo
 
-    def screen(self) -> list[str]:
-        """A line a track: class, steps, level."""
+    def screen(self, cursor: Mapping[str, int] = NOWHERE) -> list[str]:
+        """The values of all, then a line a track: class, steps, meter."""
         now = int(self.transport.place(self.clock.frame)) % STEPS if self.transport.running else -1
-        lines = [f"tempo {self.values['/tempo'][0]:g}   swing {self.values['/swing'][0]:g}"]
-        for track, (pattern, peak) in enumerate(zip(self._patterns, self.meters(), strict=True)):
-            steps = "".join(f"[{s}]" if step == now else f" {s} " for step, s in enumerate(pattern))
-            flags = "M" * self._muted[track] + "S" * self._soloed[track]
-            name = self.values[f"/track/{track + 1}/class"][0]
-            lines.append(f"{track + 1:2} {name:<10.10} {steps} {'#' * min(round(8 * peak), 8):<8} {flags}")
-        return lines
+        first = ["   ".join(f"{name} {self.values['/' + name][0]:g}" for name in ("tempo", "swing", "level", "play"))]
+        return first + [self._line(track, now, peak, cursor) for track, peak in enumerate(self.meters())]
+
+    def _line(self, track: int, now: int, peak: float, cursor: Mapping[str, int]) -> str:
+        place = cursor.get("step") if cursor.get("track") == track else None
+        steps = "".join(
+            f"({symbol})" if step == place else f"[{symbol}]" if step == now else f" {symbol} "
+            for step, symbol in enumerate(self._patterns[track])
+        )
+        flags = "M" * self._muted[track] + "S" * self._soloed[track]
+        name = self.values[f"/track/{track + 1}/class"][0]
+        return f"{track + 1:2} {name:<8.8}{steps} {bar(peak, 8)} {flags}"
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
+import functools
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from ngs.pyo_instruments.recorder import replaced
 from ngs.runtime.bundle import Bundle
 
 Listener = Callable[[int, str, tuple[Value, ...]], None]  # frame, address, values
+NOWHERE: Mapping[str, int] = {}
 WILD = re.compile(r"[*?\[\]{}]")
 
 
@@ -84,7 +86,7 @@ class Instrument(pyo.PyoObject):
         """
         found = [(command, command.read(values)) for command in self._find(address)]
         by_itself = self.clock.ticking  # asked for by what the clock carries out
-        self.clock.send(lambda: self._carry_out(found, logged=not by_itself), at)
+        self.clock.send(lambda: self._carry_out(found, logged=not by_itself), at, len(found))
 
     def keep(self, address: str, *values: Value) -> None:
         """Note a value that was changed in another way than by its command."""
@@ -121,12 +123,15 @@ class Instrument(pyo.PyoObject):
         self.clock.send(lambda: self._carry_out(found))
 
     def meters(self) -> list[float]:
-        """Peaks since they were asked for last, of each track where there are such."""
+        """Peaks, falling, of each track where there are such."""
         return []
 
-    def screen(self) -> list[str]:
-        """Lines of text that show what plays."""
-        return []
+    def screen(self, cursor: Mapping[str, int] = NOWHERE) -> list[str]:
+        """Lines of text that show what plays: values and meters. `cursor`: a place in each of `counts`, from 0."""
+        single = [address for address, command in self.commands.items() if command.kept and address.count("/") == 1]
+        texts = [f"{address[1:]} {' '.join(map(_shown, self.values[address]))}" for address in single]
+        lines = ["   ".join(f"{text:<16.16}" for text in texts[at : at + 4]) for at in range(0, len(texts), 4)]
+        return [*lines, *(f"[{bar(peak, 32)}] {peak:.2f}{' OVER' * (peak > 1)}" for peak in self.meters())]
 
     def ctrl(self, map_list: Any = None, title: str | None = None, wxnoserver: bool = False) -> None:
         """Open a window of sliders, one for each control that is a number."""
@@ -139,14 +144,15 @@ class Instrument(pyo.PyoObject):
 
     def _find(self, address: str) -> list[Command]:
         if address not in self.commands and WILD.search(address):
-            found = [self.commands[each] for each in self.commands if fnmatch.fnmatchcase(each, address)]
+            pattern = _pattern(address)
+            found = [self.commands[each] for each in self.commands if pattern.fullmatch(each)]
             if found:
                 return found
         return [self._one(address)]
 
     def _one(self, address: str) -> Command:
         if address not in self.commands:
-            raise CommandError(f"There is no address {address}; `ngs play {{name}} --addresses` lists what there is")
+            raise CommandError(f"There is no address {address}; `ngs play NAME --addresses` lists what there is")
         return self.commands[address]
 
     def _carry_out(self, found: list[tuple[Command, tuple[Value, ...]]], logged: bool = True) -> None:
@@ -159,6 +165,30 @@ class Instrument(pyo.PyoObject):
         command.act(self, *values)
         if command.kept:
             self.keep(command.address, *values)
+
+
+def bar(peak: float, length: int) -> str:
+    """A meter of `length` characters, 0 to -48 dB."""
+    decibels = 20 * math.log10(max(peak, 1e-6))
+    full = round(min(max(1 + decibels / 48, 0), 1) * length)
+    return "#" * full + " " * (length - full)
+
+
+def _shown(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@functools.lru_cache(maxsize=64)  # a flood of patterns must not grow
+def _pattern(address: str) -> re.Pattern[str]:
+    """What a pattern of OSC 1.0 means: * ? [abc] [!abc] {one,other}, within a part."""
+    text = re.escape(address)
+    for mark, meaning in ((r"\*", "[^/]*"), (r"\?", "[^/]"), (r"\[!", "[^"), (r"\[", "["), (r"\]", "]")):
+        text = text.replace(mark, meaning)
+    text = re.sub(r"\\{([^{}]*)\\}", lambda found: f"({found[1].replace(',', '|')})", text).replace(r"\-", "-")
+    try:
+        return re.compile(text)
+    except re.error:
+        return re.compile(re.escape(address))
 
 
 def _property(declared: Declaration) -> property:

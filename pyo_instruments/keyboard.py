@@ -13,11 +13,20 @@ from ngs.pyo_instruments.commands import ClassName, Number, Switch, Whole, actio
 from ngs.pyo_instruments.gm import drum_class, pitch_attribute, pitch_class
 from ngs.pyo_instruments.hit_player import HitPlayer
 from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.keys import Press
 from ngs.pyo_instruments.note_player import NotePlayer
+
+DRUM_KEYS = (36, 38, 42, 46, 39, 45, 49, 56)  # of the computer's digits
 
 
 class Keyboard(Instrument):
     """Held notes of a bundle that knows pitches; of one that does not, a fresh hit a key."""
+
+    KEYS = {
+        **{name: Press("/note", (key, 100)) for name, key in zip("12345678", DRUM_KEYS, strict=True)},
+        **{name: Press("/note", (60 + key, 100)) for key, name in enumerate("zsxdcvgbhnjm,")},
+        " ": Press("/off"),
+    }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
@@ -47,6 +56,13 @@ class Keyboard(Instrument):
             if self._name and self._attribute.name != self.bundle.manifest.conditions[0].name:
                 choices[self.bundle.manifest.conditions[0].name] = self._name
             self._player.note_on(key, choices, velocity / 127, semitones)
+
+    @action("/off")
+    def off(self) -> None:
+        """Let all keys go."""
+        if self._attribute:
+            for key in range(128):
+                self._player.note_off(key)
 
     def _let_go(self, key: int) -> None:
         if self._sustained:
@@ -93,7 +109,7 @@ class Keyboard(Instrument):
 
     def meters(self) -> list[float]:
         """Peaks of what is heard."""
-        return self._player.take_peaks()  # type: ignore[no-any-return]
+        return self._player.peaks()  # type: ignore[no-any-return]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pyo import SigTo
 
 from ngs.pyo_instruments.commands import ClassName, Number, Whole, action, control
 from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.keys import Nudge, Press
 from ngs.pyo_instruments.morpher import Morpher
 
 
@@ -19,6 +20,11 @@ class Morph(Instrument):
     """Two sounds, drawn or from files, and what lies between them, again and again or when it is asked for."""
 
     most_files = 2
+
+    KEYS = {
+        " ": Press("/hit", (1.0,)), "+": Nudge("/morph", 0.05), "-": Nudge("/morph", -0.05),
+        "a": Nudge("/start", 1), "b": Nudge("/end", 1),
+    }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
@@ -79,7 +85,7 @@ class Morph(Instrument):
 
     def meters(self) -> list[float]:
         """Peaks of left and right."""
-        return self._morpher.take_peaks()
+        return self._morpher.peaks()
 
 
 if __name__ == "__main__":

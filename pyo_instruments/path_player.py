@@ -12,11 +12,18 @@ from pyo import Freeverb, SigTo
 from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, action, control
 from ngs.pyo_instruments.grain_player import GrainPlayer
 from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.keys import Nudge, Press, Toggle
 from ngs.runtime.paths import KINDS, map_grid
 
 
 class PathPlayer(Instrument):
     """Two paths of a kind, left and right, whose grains go on and on; or a place on the map that is moved by hand."""
+
+    KEYS = {
+        **{str(number): Press("/kind", (kind,)) for number, kind in enumerate(KINDS, 1)},
+        " ": Toggle("/freeze"), "n": Press("/new"), "m": Toggle("/map"), "+": Nudge("/speed", 0.25),
+        "-": Nudge("/speed", -0.25), "s": Nudge("/scatter", 0.1), "a": Nudge("/scatter", -0.1),
+    }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
@@ -93,7 +100,7 @@ class PathPlayer(Instrument):
 
     def meters(self) -> list[float]:
         """Peaks of left and right."""
-        return self._grains.take_peaks()
+        return self._grains.peaks()
 
     def _go(self) -> None:
         self._grains.setPath([self._grid, self._grid] if self._on_map else [self._kind, self._kind])

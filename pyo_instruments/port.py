@@ -16,6 +16,7 @@ from ngs.runtime.notes import CONTROLS, Control, check_controls
 
 Array = NDArray[np.float32]
 P = TypeVar("P", bound="EnginePort")
+FALL_DB = 40.0  # of a meter, a second
 STEADY_SECONDS = 0.04
 FOLLOWED_SECONDS = 0.01  # between two looks at a pyo object that turns a control
 
@@ -34,7 +35,8 @@ class Port(pyo.PyoObject):
         self._buffer = np.zeros((streams, self.clock.block), dtype=np.float32)
         self._scan = pyo.TableScan(tables, mul, add)
         self._base_objs = self._scan.getBaseObjects()
-        self.peaks = np.zeros(streams, dtype=np.float32)  # highest since a meter took them
+        self._peaks = np.zeros(streams, dtype=np.float32)
+        self._fall = np.float32(10 ** (-FALL_DB * self.clock.block / self.clock.sample_rate / 20))
         self.clock.add(self)
 
     def render(self, out: Array) -> None:
@@ -59,14 +61,13 @@ class Port(pyo.PyoObject):
         self.render(self._buffer)
         for view, row in zip(self._views, self._buffer, strict=True):
             view[:] = row
-        np.maximum(self.peaks, self._buffer.max(axis=1), out=self.peaks)
-        np.maximum(self.peaks, -self._buffer.min(axis=1), out=self.peaks)
+        self._peaks *= self._fall
+        np.maximum(self._peaks, self._buffer.max(axis=1), out=self._peaks)
+        np.maximum(self._peaks, -self._buffer.min(axis=1), out=self._peaks)
 
-    def take_peaks(self) -> list[float]:
-        """Peaks [streams] since they were taken last."""
-        peaks = self.peaks.tolist()
-        self.peaks[:] = 0.0
-        return [float(peak) for peak in peaks]
+    def peaks(self) -> list[float]:
+        """Peaks [streams], before `mul`, as a meter shows them: they fall slowly, 40 dB a second."""
+        return [round(float(peak), 4) for peak in self._peaks]
 
 
 def steady(clock: Clock) -> int:

@@ -13,6 +13,7 @@ from pyo import DataTable, Input, Mix, SigTo, TableScan
 
 from ngs.pyo_instruments.commands import ClassName, Number, Switch, control
 from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.keys import Nudge, Toggle
 from ngs.pyo_instruments.port import lasting
 from ngs.pyo_instruments.resynth import Resynth
 from ngs.runtime.audio import read_audio
@@ -22,6 +23,8 @@ class Resynthesiser(Instrument):
     """A signal through the latent space: dry and wet, as another class, frozen."""
 
     listens, most_files = True, 1
+
+    KEYS = {" ": Toggle("/freeze"), "+": Nudge("/mix", 0.1), "-": Nudge("/mix", -0.1)}
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
@@ -72,7 +75,7 @@ class Resynthesiser(Instrument):
 
     def meters(self) -> list[float]:
         """Peak of what is heard."""
-        return self._resynth.take_peaks()
+        return self._resynth.peaks()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -91,6 +93,8 @@ class Stage:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Stage:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _end)  # what is recorded is kept
         interpreter.hurry()
         self._stack.callback(interpreter.rest)
         self.instrument.out()
@@ -131,7 +135,7 @@ class Stage:
                 beside.write_text("\n".join(lines) + "\n")
 
         self.instrument.log = keep
-        self._stack.callback(write)
+        self.at_end(write)
 
     def add(self, surface: S) -> S:
         """What controls the instrument as long as the stage is there: an `OscServer`, a `MidiIn`."""
@@ -145,13 +149,27 @@ class Stage:
             with replaced(path) as beside:
                 beside.write_text(json.dumps(self.statistics(), indent=1) + "\n")
 
-        self._stack.callback(write)
+        self.at_end(write)
+
+    def at_end(self, act: Callable[[], Any]) -> None:
+        """Do something when the stage is left, before what was asked for earlier."""
+        self._stack.callback(act)
 
     def status(self) -> dict[str, float]:
         """How it goes: share of a block's time that the callback takes, late blocks, voices that sound."""
         clock = self.clock.statistics()
         voices = sum(each.get("voices", 0) for each in self.clock.players().values())
         return {"cpu": clock.median_ms / clock.budget_ms, "late_blocks": clock.late_blocks, "voices": voices}
+
+    def line(self) -> str:
+        """How it goes, in words."""
+        told = self.statistics()
+        clock = told["clock"]
+        share = 100 * clock["median_ms"] / clock["budget_ms"]
+        return (
+            f"{clock['frames'] / self.clock.sample_rate:.1f} s, callback {share:.0f} % of its time, "
+            f"{told['late']} late reads, {told['stale']} hits repeated, {told['failures']} failures"
+        )
 
     def head(self) -> dict[str, Value]:
         """What decides the sound beside the commands."""
@@ -233,6 +251,10 @@ def read_events(path: Path) -> tuple[dict[str, Value], list[tuple[int, str, list
                 f"{path}, line {number}: expected frame, address and values as `--log` writes them"
             ) from error
     return head, sorted(events, key=lambda event: event[0])
+
+
+def _end(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
 
 
 def _device(wanted: str | None, listens: bool) -> int | None:

@@ -30,8 +30,9 @@ PAUSES = (0.05, 0.3)  # seconds between messages
 SCORES: dict[str, list[str]] = {
     "drum-machine": [
         "/tempo f 140", "/swing f 0.3", "/track/1/hit f 1", "/track/7/hit f 0.5", "!/sample_note s Kick",
-        "!/sample_path s Snare", "!/track/5/pitch f -5", "/track/3/pan f -1", "!/track/4/fresh i 0", "!/track/4/resample",
-        "/track/6/mute i 1", "/track/6/mute i 0", "/track/2/step/5 f 1", "/track/2/step/5 f 0", "/tempo f 120",
+        "!/sample_path s Snare", "!/track/5/pitch f -5", "/track/3/pan f -1", "!/track/4/fresh i 0",
+        "!/track/4/resample", "/track/6/mute i 1", "/track/6/mute i 0", "/track/2/step/5 f 1", "/track/2/step/5 f 0",
+        "/tempo f 120",
         "/pattern s breakbeat", "/pattern s electro", "/track/8/decay f 0.1", "/track/*/pan f 0.2",
         "/note ii 38 100",
     ],
