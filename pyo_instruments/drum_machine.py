@@ -11,7 +11,7 @@ from typing import Any
 from pyo import Pan, SigTo
 
 from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, Text, Whole, action, control
-from ngs.pyo_instruments.gm import drum_class
+from ngs.pyo_instruments.gm import drum_class, in_order
 from ngs.pyo_instruments.hit_player import HitPlayer
 from ngs.pyo_instruments.instrument import NOWHERE, bar
 from ngs.pyo_instruments.keys import Nudge, Press, Toggle
@@ -43,7 +43,8 @@ class DrumMachine(Sequenced):
         self._levels = [SigTo(self.first_level, 0.01, self.first_level) for _ in tracks]
         self._pans = [SigTo(0.5, 0.01, 0.5) for _ in tracks]
         self._level = SigTo(1, 0.01, 1)
-        names = [self.classes[track % len(self.classes)] for track in tracks]
+        ordered = in_order(self.classes)
+        names = [ordered[track % len(ordered)] for track in tracks]
         self.hits = HitPlayer(self.bundle, names, seed=seed, overlap=self.overlap, mul=self._levels)
         starts: dict[str, Any] = {"/tempo": self.first_tempo}
         starts |= {f"/track/{track + 1}/class": name for track, name in enumerate(names)}

@@ -55,6 +55,16 @@ def drum_class(key: int, classes: Sequence[str]) -> str | None:
     return classes[key - FIRST_KEY] if 0 <= key - FIRST_KEY < len(classes) else None
 
 
+def in_order(classes: Sequence[str]) -> list[str]:
+    """Classes in the order of the drum map, kick and snare first; those that it does not know stay behind."""
+    own = [(key, {*names} - {*PERCUSSION}) for key, names in DRUMS.items()]
+
+    def place(name: str) -> int:
+        return next((key for key, names in own if any(set(each.split()) <= _words(name) for each in names)), 128)
+
+    return sorted(classes, key=place)
+
+
 def pitch(name: str) -> int | None:
     """The key of a pitch: "A4", "C#3", "Cs3" (as file names have it), "Bb2", or its number; None for other names."""
     if name.isdecimal() and int(name) <= 127:

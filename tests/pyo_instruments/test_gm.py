@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ngs.pyo_instruments.gm import drum_class, pitch, pitch_attribute, pitch_class
+from ngs.pyo_instruments.gm import drum_class, in_order, pitch, pitch_attribute, pitch_class
 from ngs.runtime.manifest import Condition
 
 SHIPPED = ("Clap", "Cowbell", "Crash", "Hat", "Kick", "Ride", "Snare", "Tom")
@@ -92,3 +92,8 @@ def test_the_attribute_of_pitches_is_found() -> None:
     assert pitch_attribute([instrument, layers, pitches]) is pitches
     assert pitch_attribute([instrument, keys]) is keys
     assert pitch_attribute([instrument, layers]) is None
+
+
+def test_drums_are_in_the_order_of_their_keys() -> None:
+    assert in_order(SHIPPED) == ["Kick", "Snare", "Clap", "Tom", "Hat", "Crash", "Ride", "Cowbell"]
+    assert in_order(("Pad", "Hat", "Perc", "Kick")) == ["Kick", "Hat", "Pad", "Perc"]
