@@ -1,9 +1,13 @@
 NGS := .venv/bin/ngs
 
-.PHONY: demo test check bench bundle setup
+.PHONY: play demo test check bench bundle setup
 
 setup:
 	@scripts/setup
+
+# The drum machine, live: q ends, ? shows the keys, OSC comes in on port 9000
+play: setup
+	$(NGS) play drum-machine --osc 9000
 
 # Into demo/: what the bundle that ships with ngs plays, at once; then, in demo/own/, what a model plays that is
 # trained on procedural drum hits in about four minutes

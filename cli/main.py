@@ -80,8 +80,8 @@ def guarded(command: click.Command) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except ImportError as error:
-        extra = "Playing live needs" if error.name in LIVE else "Training and export need"
-        name = "live" if error.name in LIVE else "train"
+        live = (error.name or "").partition(".")[0] in LIVE
+        extra, name = ("Playing live needs", "live") if live else ("Training and export need", "train")
         click.echo(f"Error: {error}. {extra} the extra: pip install 'ngs[{name}]'", err=True)
         sys.exit(1)
     except (ValueError, OSError) as error:

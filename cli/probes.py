@@ -25,7 +25,7 @@ from typing import Any
 STATUSES = OK, NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
 ONNXRUNTIME = "onnxruntime" if sys.platform == "darwin" else "onnxruntime-gpu"
 CARDS = Path("/proc/asound/cards")  # of ALSA
-LIVE = "pip install pyo"
+LIVE = "pip install 'ngs[live]'"
 NO_CARD = "To play live: connect a sound card or start a JACK server"
 AGAIN = "Install it again: pip install --force-reinstall "
 GPU = "To render on it: pip install 'ngs[gpu]'"

@@ -25,7 +25,7 @@ def ngs(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_runtime_imports_without_torch(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
-    paths = [path for part in ("runtime", "evaluation") for path in root.glob(f"{part}/*.py")]
+    paths = [path for part in ("runtime", "evaluation", "pyo_instruments") for path in root.glob(f"{part}/*.py")]
     names = sorted(f"{path.parent.name}.{path.stem}" for path in paths)
     imports = "".join(f"import ngs.{name}\n" for name in names if not name.endswith("__init__"))
     result = python(f"{HEAD}import ngs.runtime\nimport ngs.cli.main\n{imports}", cwd=tmp_path)
@@ -48,6 +48,15 @@ def test_a_bundle_plays_without_torch(tiny_bundle: Path, tmp_path: Path) -> None
     assert result.returncode == 0 and "pip install scikit-learn" in result.stdout, result.stderr
 
 
+def test_playing_without_pyo_says_what_to_install(tmp_path: Path) -> None:
+    for module in ("pyo", "mido", "pythonosc"):
+        blocked = HEAD.replace("'torch'", f"'torch', '{module}'")
+        code = f"{blocked}from ngs.cli.main import main\nmain()"
+        result = python(code, "play", "--audio", "offline", "--seconds", "1", "--record", "take.wav", cwd=tmp_path)
+        assert result.returncode == 1 and "pip install 'ngs[live]'" in result.stderr, module
+        assert result.stderr.count("\n") == 1
+
+
 def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "sounds").mkdir()
     for arguments in (["train", "sounds", "--out", "run"], ["export", "run"]):
@@ -63,10 +72,11 @@ from ngs.cli.main import main
 try:
     main()
 finally:
-    heavy = {"numpy", "onnxruntime", "torch", "soundfile", "soxr", "lightning", "matplotlib", "sklearn"}
+    heavy = {"numpy", "onnxruntime", "torch", "soundfile", "soxr", "lightning", "matplotlib", "sklearn", "pyo"}
     print("imported:", sorted(heavy & set(sys.modules)))
 """
-    commands = ["hits", "train", "export", "render", "info", "validate", "evaluate", "doctor", "bench", "spectrogram"]
+    commands = ["hits", "train", "export", "render", "play", "info", "validate", "evaluate", "doctor", "bench"]
+    commands += ["spectrogram"]
     for arguments in (["--help"], *([command, "--help"] for command in commands), ["--version"]):
         result = python(code, *arguments, cwd=tmp_path)
         assert result.returncode == 0, result.stderr

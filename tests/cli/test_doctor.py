@@ -190,8 +190,8 @@ def test_what_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert probes.of_training().status == MISSING
     assert probes.of_training().found == "no torch, lightning, onnxscript; onnx 1.0"
     assert "pip install 'ngs[train]'" in probes.of_training().advice
-    assert probes.of_pyo().status == MISSING and "pip install pyo" in probes.of_pyo().advice
-    assert probes.of_midi_inputs().status == NOTE and "pip install pyo" in probes.of_midi_inputs().advice
+    assert probes.of_pyo().status == MISSING and "pip install 'ngs[live]'" in probes.of_pyo().advice
+    assert probes.of_midi_inputs().status == NOTE and "pip install 'ngs[live]'" in probes.of_midi_inputs().advice
     monkeypatch.setattr(sys, "platform", "linux")
     cards = tmp_path / "cards"
     monkeypatch.setattr(probes, "CARDS", cards)
