@@ -104,7 +104,7 @@ class LongRing:
             time.sleep(256 / RATE / 4)
 
     def _write(self, until: int) -> None:
-        while self._written < until:
+        while self._written + 256 <= until:
             at = self._written % RING
             for view, row in zip(self._views, self._synth.process(256), strict=True):
                 view[at : at + 256] = row

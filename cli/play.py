@@ -42,6 +42,9 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides every sound.")
 @click.option("--set", "settings", multiple=True, metavar="ADDRESS=VALUE", help="Set a control first: /tempo=140.")
 @click.option("--load", type=EXISTING, help="Values that were saved, a JSON file.")
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where values and hits are saved."
+)
 @click.option("--log", type=FILE, help="Write every command from outside, with its frame.")
 @click.option("--events", type=EXISTING, help="Play the commands of such a file again, to the sample.")
 @click.option("--stats", type=FILE, help="Write what happened: late blocks, worst times; a JSON file.")
@@ -69,7 +72,7 @@ def run(kind: type[Instrument]) -> None:
 def perform(
     kind: type[Instrument], bundle: Path | None, audio: str, device: str | None, sample_rate: int, block: int,
     osc: int | None, midi: str | None, midi_map: Path | None, record: Path | None, seconds: float | None,
-    files: tuple[Path, ...], seed: int, settings: tuple[str, ...], load: Path | None, log: Path | None,
+    files: tuple[Path, ...], seed: int, settings: tuple[str, ...], load: Path | None, folder: Path, log: Path | None,
     events: Path | None, stats: Path | None, addresses: bool,
 ) -> None:  # fmt: skip
     """Set the stage for an instrument and let it play."""
@@ -90,6 +93,7 @@ def perform(
     opened = Bundle.open(bundle)
     with Stage(Sound(audio, device, sample_rate, block), kind, opened, seed, files) as stage:
         instrument, surfaces = stage.instrument, []
+        instrument.folder = folder
         if load:
             instrument.load(load)
         if log:

@@ -10,7 +10,16 @@ with contextlib.redirect_stdout(io.StringIO()):  # a banner about wxPython
 
 from ngs.pyo_instruments.clock import Clock
 from ngs.pyo_instruments.commands import (
-    Choice, ClassName, CommandError, Number, Switch, Text, Whole, action, control,
+    Choice,
+    ClassName,
+    CommandError,
+    Number,
+    Switch,
+    Text,
+    Whole,
+    action,
+    control,
+    request,
 )  # fmt: skip
 from ngs.pyo_instruments.grain_player import GrainPlayer
 from ngs.pyo_instruments.hit_player import HitPlayer
@@ -22,5 +31,5 @@ from ngs.pyo_instruments.sequenced import Sequenced
 
 __all__ = [
     "Choice", "ClassName", "Clock", "CommandError", "GrainPlayer", "HitPlayer", "Instrument", "Morpher", "NotePlayer",
-    "Number", "Resynth", "Sequenced", "Switch", "Text", "Whole", "action", "control",
+    "Number", "Resynth", "Sequenced", "Switch", "Text", "Whole", "action", "control", "request",
 ]  # fmt: skip

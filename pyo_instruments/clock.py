@@ -100,7 +100,7 @@ class Clock:
         self._times = np.zeros(TIMED_BLOCKS)
         self._begun = self._met = 0.0
         self._lead = math.ceil(LEAD_SECONDS * self.sample_rate / self.block)  # blocks
-        self.preparing = 0  # things that are not there yet
+        self._asked = self._made = 0  # things to be prepared
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         if live:
             threading.Thread(target=self._prepare, name="ngs prepares", daemon=True).start()
@@ -154,14 +154,14 @@ class Clock:
 
         self.send(finish, self.now + round(seconds * self.sample_rate))
         if self.live:
-            self.preparing += 1
+            self._asked += 1
             self._jobs.put(work)
 
     def _prepare(self) -> None:
         """What the thread does that makes things: one that was begun by the callback would make it wait."""
         while (work := self._jobs.get()) is not None:
             work()
-            self.preparing -= 1
+            self._made += 1
 
     def add(self, node: Node) -> None:
         """Call `node.process` before every block, after those that were added before; as long as the node exists."""
@@ -180,6 +180,11 @@ class Clock:
         if len(self._messages) >= MESSAGES or len(self._events) >= EVENTS:
             raise ClockBusy(f"{MESSAGES} commands wait already: the server is not running, or they come too fast")
         self._messages.append((at, weight, act))
+
+    @property
+    def preparing(self) -> int:
+        """Things that are not there yet."""
+        return self._asked - self._made
 
     @property
     def ticking(self) -> bool:

@@ -1,8 +1,8 @@
 """What can be asked of an instrument: one declaration a command, from which OSC, MIDI, files, screens and docs follow.
 
 A method with `@control` is something that has a value: it is kept, saved, and told to who listens. One with `@action`
-does something once. Addresses are OSC's; "{track}" in one stands for each track, counted from 1 there and from 0 in
-the method.
+does something once, one with `@request` reads or writes files. Addresses are OSC's; "{track}" in one stands for each
+track, counted from 1 there and from 0 in the method.
 """
 
 from __future__ import annotations
@@ -167,6 +167,7 @@ class Command:
     help: str
     act: Act  # called with the instrument and the arguments
     kept: bool  # whether its value is a part of the instrument's state
+    at_once: bool = False  # carried out by who asks, not by the clock: it reads or writes files
 
     def read(self, values: Sequence[object]) -> tuple[Value, ...]:
         """Check the arguments. Raises CommandError."""
@@ -192,6 +193,7 @@ class Declaration:
     arguments: tuple[Argument, ...]
     help: str
     kept: bool
+    at_once: bool = False
     method: str = ""
 
     def commands(self, instrument: object, counts: Mapping[str, int], classes: Sequence[str]) -> list[Command]:
@@ -199,7 +201,14 @@ class Declaration:
         arguments = tuple(each.of(classes) if isinstance(each, ClassName) else each for each in self.arguments)
         act = getattr(type(instrument), self.method).raw
         return [
-            Command(self.at(*numbers), arguments, self.help, functools.partial(_numbered, act, numbers), self.kept)
+            Command(
+                self.at(*numbers),
+                arguments,
+                self.help,
+                functools.partial(_numbered, act, numbers),
+                self.kept,
+                self.at_once,
+            )
             for numbers in itertools.product(*(range(counts[name]) for name in self.places))
         ]
 
@@ -235,6 +244,11 @@ def action(address: str, *arguments: Argument) -> Callable[[Act], Act]:
     return _declared(address, arguments, kept=False)
 
 
+def request(address: str, *arguments: Argument) -> Callable[[Act], Act]:
+    """Declare a method as what reads or writes files: it is carried out at once, by the thread that asks."""
+    return _declared(address, arguments, kept=False, at_once=True)
+
+
 def declarations(kind: type) -> list[Declaration]:
     """Those of a class, in the order they were written, those of its bases first; a method may be redefined."""
     found: dict[str, Declaration] = {}
@@ -246,10 +260,10 @@ def declarations(kind: type) -> list[Declaration]:
     return list(found.values())
 
 
-def _declared(address: str, arguments: tuple[Argument, ...], kept: bool) -> Callable[[Act], Act]:
+def _declared(address: str, arguments: tuple[Argument, ...], kept: bool, at_once: bool = False) -> Callable[[Act], Act]:
     def mark(method: Act) -> Act:
         text = " ".join((method.__doc__ or "").split())
-        declaration = Declaration(address, arguments, text, kept)
+        declaration = Declaration(address, arguments, text, kept, at_once)
         count = len(declaration.places)
 
         @functools.wraps(method)

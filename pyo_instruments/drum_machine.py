@@ -10,12 +10,13 @@ from typing import Any
 
 from pyo import Pan, SigTo
 
-from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, Text, Whole, action, control
+from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, Text, Whole, action, control, request
 from ngs.pyo_instruments.gm import drum_class, in_order
 from ngs.pyo_instruments.hit_player import HitPlayer
 from ngs.pyo_instruments.instrument import NOWHERE, bar
 from ngs.pyo_instruments.keys import Nudge, Press, Toggle
 from ngs.pyo_instruments.sequenced import Sequenced
+from ngs.runtime.audio import write_audio
 from ngs.runtime.patterns import BUILT_IN, LEVELS, STEPS, load_pattern
 
 REST = "." * STEPS
@@ -30,6 +31,7 @@ class DrumMachine(Sequenced):
         " ": Toggle("/play"), "+": Nudge("/tempo", 1), "-": Nudge("/tempo", -1),
         **{symbol: Press("/track/{track}/step/{step}", (level,)) for symbol, level in (("." , 0.0), *LEVELS.items())},
         "m": Toggle("/track/{track}/mute"), "s": Toggle("/track/{track}/solo"), "f": Toggle("/track/{track}/fresh"),
+        "e": Press("/track/{track}/keep"),
         "n": Press("/sample_note", ("/track/{track}/class",)), "p": Press("/sample_path", ("/track/{track}/class",)),
     }  # fmt: skip
     overlap = 4  # hits of a track that may ring at once
@@ -126,6 +128,13 @@ class DrumMachine(Sequenced):
     def resample(self, track: int) -> None:
         """Draw a new sound, where a track keeps its own."""
         self.hits.resample(track)
+
+    @request("/track/{track}/keep")
+    def keep_hit(self, track: int) -> None:
+        """Write the hit that sounded last to CLASS-NUMBER.wav in the folder of the instrument."""
+        samples, number = self.hits.last(track)
+        name = self.values[f"/track/{track + 1}/class"][0]
+        write_audio(self.folder / f"{name}-{number}.wav", samples, self.clock.sample_rate)
 
     @control("/track/{track}/class", ClassName())
     def setClass(self, track: int, name: str) -> None:

@@ -81,6 +81,13 @@ class HitPlayer(Port):
         self.pads.check(pad=stream)
         self.clock.send(lambda: self.pads.resample(stream))
 
+    def last(self, stream: int = 0) -> tuple[Array, int]:
+        """The hit of a stream that sounded last, float32 [n], and its number. Raises ValueError."""
+        hit = self.pads.last(stream)
+        if hit is None:
+            raise ValueError(f"Stream {stream} has not sounded yet")
+        return hit
+
     def set(self, stream: int, decay: float | None = None, **what: Any) -> None:
         """Set what one stream plays: `decay`, or what `Pads.set` takes. Raises ValueError."""
         self.pads.check(pad=stream, **what)

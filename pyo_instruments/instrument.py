@@ -13,12 +13,13 @@ from typing import Any, ClassVar
 import pyo
 
 from ngs.pyo_instruments.clock import Clock
-from ngs.pyo_instruments.commands import Command, CommandError, Declaration, Number, Value, declarations
+from ngs.pyo_instruments.commands import Command, CommandError, Declaration, Number, Text, Value, declarations, request
 from ngs.pyo_instruments.keys import Key
 from ngs.pyo_instruments.recorder import replaced
 from ngs.runtime.bundle import Bundle
 
 Listener = Callable[[int, str, tuple[Value, ...]], None]  # frame, address, values
+NAME = Text("name", r"\w[\w -]{0,63}", "letters, digits, spaces, - and _")
 NOWHERE: Mapping[str, int] = {}
 WILD = re.compile(r"[*?\[\]{}]")
 
@@ -51,6 +52,7 @@ class Instrument(pyo.PyoObject):
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         self.classes = self.bundle.manifest.conditions[0].classes
         self.seed = seed
+        self.folder = Path()  # of what is saved
         self.clock = Clock.current()
         self.values: dict[str, tuple[Value, ...]] = {}
         self.listeners: list[Listener] = []  # told of every value that changes, by the clock: they must be quick
@@ -85,6 +87,10 @@ class Instrument(pyo.PyoObject):
         Patterns of OSC are understood: "/track/*/mute".
         """
         found = [(command, command.read(values)) for command in self._find(address)]
+        if any(command.at_once for command, _ in found):
+            for command, checked in found:
+                command.act(self, *checked)
+            return
         by_itself = self.clock.ticking  # asked for by what the clock carries out
         self.clock.send(lambda: self._carry_out(found, logged=not by_itself), at, len(found))
 
@@ -108,8 +114,20 @@ class Instrument(pyo.PyoObject):
         with replaced(Path(path)) as beside:
             beside.write_text(json.dumps(told, indent=1) + "\n")
 
+    @request("/save", NAME)
+    def save_as(self, name: str) -> None:
+        """Write every value to NAME.json in the folder of the instrument."""
+        self.save(self.folder / f"{name}.json")
+
+    @request("/load", NAME)
+    def load_from(self, name: str) -> None:
+        """Set the values of NAME.json in the folder of the instrument."""
+        self.load(self.folder / f"{name}.json")
+
     def load(self, path: str | Path) -> None:
         """Set the values of a file of `save`, all before the same block. Raises CommandError."""
+        if not Path(path).is_file():
+            raise CommandError(f"There is no file {path}")
         try:
             told = json.loads(Path(path).read_text())
             values = {str(address): list(each) for address, each in told["values"].items()}
@@ -131,7 +149,7 @@ class Instrument(pyo.PyoObject):
         single = [address for address, command in self.commands.items() if command.kept and address.count("/") == 1]
         texts = [f"{address[1:]} {' '.join(map(_shown, self.values[address]))}" for address in single]
         lines = ["   ".join(f"{text:<16.16}" for text in texts[at : at + 4]) for at in range(0, len(texts), 4)]
-        return [*lines, *(f"[{bar(peak, 32)}] {peak:.2f}{' OVER' * (peak > 1)}" for peak in self.meters())]
+        return [*lines, *(f"[{bar(peak, 32)}]" for peak in self.meters())]
 
     def ctrl(self, map_list: Any = None, title: str | None = None, wxnoserver: bool = False) -> None:
         """Open a window of sliders, one for each control that is a number."""

@@ -61,6 +61,9 @@ class Nudge:
 Key = Press | Toggle | Nudge
 
 
+FILES = {"w": Press("/save", ("values",)), "l": Press("/load", ("values",))}  # of every instrument
+
+
 class Keys:
     """The keys of an instrument: those of its table, and arrows that move the cursor.
 
@@ -69,7 +72,8 @@ class Keys:
     """
 
     def __init__(self, instrument: Instrument) -> None:
-        self._instrument, self._table = instrument, instrument.KEYS
+        files = {name: key for name, key in FILES.items() if key.address in instrument.commands}
+        self._instrument, self._table = instrument, {**instrument.KEYS, **files}
         self.cursor = dict.fromkeys(instrument.counts, 0)
         self._down, self._along = [*instrument.counts, "", ""][:2]
 
@@ -83,7 +87,7 @@ class Keys:
         address = _at(key.address, self.cursor)
         try:
             self._instrument.do(address, *key.read(self._instrument, address, self.cursor))
-        except (CommandError, ClockBusy) as error:
+        except (CommandError, ClockBusy, OSError) as error:
             return str(error)
         if self._along and f"{{{self._along}}}" in key.address:
             self._move(self._along, 1)
@@ -92,11 +96,11 @@ class Keys:
     def help(self) -> list[str]:
         """What there is: a line for keys that do the same."""
         does: dict[str, list[str]] = {}
+        if self.cursor:
+            does[f"Move to another {' or '.join(self.cursor)}."] = ["arrows"]
         for name, key in self._table.items():
             text = self._instrument.commands[_at(key.address, self.cursor)].help
             does.setdefault(text, []).append(NAMES.get(name, name))
-        if self.cursor:
-            does[f"Move to another {' or '.join(self.cursor)}."] = ["arrows"]
         return [f"{' '.join(names):<16} {text}" for text, names in does.items()]
 
     def _move(self, name: str, by: int) -> None:

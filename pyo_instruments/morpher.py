@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Morpher(EnginePort):
         self._temperature, self._period = temperature, float(period)
         self._sounds: dict[str, Array] = {}  # of files, at the bundle's rate
         self._inlet = None if trig is None else Inlet(trig)
-        self._table: Array | None = None
+        self._played: Note | None = None  # in each of its sounds
         self._turned: dict[str, float] = {}
         self._count, self._due = 0, 0
         clock = Clock.current()
@@ -109,19 +110,18 @@ class Morpher(EnginePort):
         super().render(out)
 
     def _play(self, gain: float, offset: int) -> None:
-        if self._table is None:
+        if self._played is None:
             return
         controls = self._turned | {"gain": min(gain, 4.0) * self._turned["gain"]}
         self._count += 1
-        note = Note(self._choices or {}, index=self._count, path=self._table, controls=controls)
-        self.engine.note_on(note, self.due + offset)
+        self.engine.note_on(replace(self._played, index=self._count, controls=controls), self.due + offset)
 
     def _prepare(self, start: Any, end: Any, choices: Any) -> None:
         self.bundle.condition(choices or {})
         for each in (start, end):
             self._check(each)
         self._ends, self._choices = (start, end), choices
-        self.clock.prepare(lambda: self._made(start, end, choices), lambda table: setattr(self, "_table", table))
+        self.clock.prepare(lambda: self._made(start, end, choices), lambda note: setattr(self, "_played", note))
 
     def _check(self, end: Any) -> None:
         """Read a file, once; raise ValueError for what is no end."""
@@ -141,10 +141,11 @@ class Morpher(EnginePort):
             return embed(self.bundle, self._sounds[str(end)], condition)
         return np.asarray(end, dtype=np.float32)
 
-    def _made(self, start: Any, end: Any, choices: Any) -> Array:
-        """The table of paths [STAGES, T, Z] between two embeddings."""
+    def _made(self, start: Any, end: Any, choices: Any) -> Note:
+        """A note of the paths [STAGES, T, Z] between two embeddings."""
         condition = self.bundle.condition(choices or {})
         embeddings = interpolate(self._embedding(start, condition), self._embedding(end, condition), STAGES)
         conditions = np.repeat(condition[None], STAGES, axis=0)
-        table: Array = self.bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
-        return table
+        return Note(
+            choices or {}, path=self.bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
+        )

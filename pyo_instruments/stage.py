@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import math
 import os
 import signal
 import threading
@@ -14,16 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pyo
+from numpy.typing import NDArray
 
 from ngs.pyo_instruments.clock import Clock, ClockBusy
 from ngs.pyo_instruments.commands import CommandError, Value
 from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.port import FALL_DB
 from ngs.pyo_instruments.quiet import quiet
 from ngs.pyo_instruments.recorder import Recorder, replaced
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.realtime import interpreter
 
+Array = NDArray[np.float32]
 S = TypeVar("S", bound=contextlib.AbstractContextManager[Any])
 CHANNELS = 2
 LOOK_SECONDS = 0.1  # between two looks at what plays
@@ -49,7 +55,7 @@ class Sound:
 def booted(sound: Sound, listens: bool) -> pyo.Server:
     """A server, not yet started. Raises StageError."""
     kind = "manual" if sound.audio == "offline" else sound.audio
-    device = _device(sound.device, listens) if kind == "portaudio" else None
+    device = _device(sound.device) if kind == "portaudio" else None
     os.environ["JACK_NO_START_SERVER"] = "1"
     with quiet():
         server = pyo.Server(
@@ -91,6 +97,10 @@ class Stage:
         self.recorder: Recorder | None = None
         self._events: deque[tuple[int, str, list[Value]]] = deque()
         self._stack = contextlib.ExitStack()
+        self._write_log: Callable[[], None] = lambda: None
+        self._peak = 0.0  # of what is heard, falling
+        self._fall = 10 ** (-FALL_DB * self.clock.block / self.clock.sample_rate / 20)
+        self.clock.taps.append(self._measure)
 
     def __enter__(self) -> Stage:
         if threading.current_thread() is threading.main_thread():
@@ -110,6 +120,9 @@ class Stage:
             self.clock.close()
             self._server.shutdown()
 
+    def _measure(self, block: Array) -> None:
+        self._peak = max(float(block.max()), -float(block.min()), self._peak * self._fall)
+
     def record(self, path: Path, seconds: float | None) -> None:
         """Record what is heard; the file is there when the stage is left."""
         frames = None if seconds is None else round(seconds * self.clock.sample_rate)
@@ -125,16 +138,17 @@ class Stage:
 
     def log(self, path: Path) -> None:
         """Write every command from outside to a file, with its frame; `replay` plays it again."""
-        lines: list[str] = [json.dumps(self.head())]
-
-        def keep(frame: int, address: str, values: Sequence[Value]) -> None:
-            lines.append(json.dumps({"frame": frame, "address": address, "values": list(values)}))
+        file = self._stack.enter_context(self._stack.enter_context(replaced(path)).open("w"))
+        file.write(json.dumps(self.head()) + "\n")
+        waiting: deque[tuple[int, str, Sequence[Value]]] = deque()
+        self.instrument.log = lambda *event: waiting.append(event)
 
         def write() -> None:
-            with replaced(path) as beside:
-                beside.write_text("\n".join(lines) + "\n")
+            while waiting:
+                frame, address, values = waiting.popleft()
+                file.write(json.dumps({"frame": frame, "address": address, "values": list(values)}) + "\n")
 
-        self.instrument.log = keep
+        self._write_log = write
         self.at_end(write)
 
     def add(self, surface: S) -> S:
@@ -166,8 +180,9 @@ class Stage:
         told = self.statistics()
         clock = told["clock"]
         share = 100 * clock["median_ms"] / clock["budget_ms"]
+        level = f"peak {20 * math.log10(max(self._peak, 1e-5)):.0f} dB{' OVER' * (self._peak > 1)}"
         return (
-            f"{clock['frames'] / self.clock.sample_rate:.1f} s, callback {share:.0f} % of its time, "
+            f"{clock['frames'] / self.clock.sample_rate:.1f} s, {level}, callback {share:.0f} % of its time, "
             f"{told['late']} late reads, {told['stale']} hits repeated, {told['failures']} failures"
         )
 
@@ -205,6 +220,7 @@ class Stage:
         seen, stuck = -1, 0
         while end is None or self.clock.frame < end:
             self._send_events()
+            self._write_log()
             look()
             left = LOOK_SECONDS if end is None else (end - self.clock.frame) / self.clock.sample_rate
             time.sleep(min(LOOK_SECONDS, max(left, 0.002)))
@@ -215,9 +231,12 @@ class Stage:
     def _offline(self, seconds: float, look: Callable[[], Any]) -> None:
         end = round(seconds * self.clock.sample_rate)
         pause = self.clock.sample_rate // self.clock.block
-        while self.clock.frame < end:
-            if self.clock.frame // self.clock.block % pause == 0:
+        for number in itertools.count():
+            if self.clock.frame >= end:
+                break
+            if number % pause == 0:
                 self._send_events()
+                self._write_log()
                 look()
                 if self.recorder:
                     self.recorder.drain()
@@ -257,7 +276,7 @@ def _end(number: int, frame: Any) -> None:
     raise SystemExit(128 + number)
 
 
-def _device(wanted: str | None, listens: bool) -> int | None:
+def _device(wanted: str | None) -> int | None:
     """Number of the output device of a name, or of that number."""
     with quiet():
         names, numbers = pyo.pa_get_output_devices()

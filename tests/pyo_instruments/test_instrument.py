@@ -193,6 +193,25 @@ def test_what_is_saved_is_read_again(organ: Organ, room: Any, tmp_path: Path) ->
     assert other.state() == saved and {each[0] for each in other.done} == {BLOCK}
 
 
+def test_values_are_saved_and_read_by_their_names_while_it_plays(organ: Organ, room: Any, tmp_path: Path) -> None:
+    organ.folder, logged = tmp_path, list[str]()
+    organ.log = lambda frame, address, values: logged.append(address)
+    room.hear(1)
+    organ.do("/save", "my set 1")
+    assert (tmp_path / "my set 1.json").is_file() and logged == []
+    organ.tempo = 77.5
+    room.hear(1)
+    organ.do("/load", "my set 1")
+    room.hear(1)
+    assert organ.tempo == 90 and logged[0] == "/tempo" and set(logged[1:]) == set(organ.values)  # a score needs no file
+    for name in ("../values", "a/b", "", ".hidden", "x" * 65):
+        with pytest.raises(CommandError, match="letters, digits, spaces"):
+            organ.do("/save", name)
+    with pytest.raises(CommandError, match="There is no file"):
+        organ.do("/load", "nothing")
+    assert [each.name for each in tmp_path.iterdir()] == ["my set 1.json"]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -221,7 +240,7 @@ def test_bytes_that_are_no_text_are_a_broken_file(organ: Organ, tmp_path: Path) 
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CommandError, match="is no file of values of an instrument"):
         organ.load(path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(CommandError, match="There is no file"):
         organ.load(tmp_path / "none.json")
 
 

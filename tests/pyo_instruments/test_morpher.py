@@ -100,7 +100,7 @@ def test_a_control_turns_at_its_frame(room: Any, bundle: Bundle) -> None:
     room.start()
     room.clock.send(lambda: morpher.setGain(0.1), at=1001)
     heard = room.hear(60)
-    path = morpher._table[0]
+    path = morpher._played.path[0]
     synth = Synth(bundle, RATE, 2)
     synth.note_on(Note("Kick", index=1, path=path), morpher.latency)
     synth.set(1, morpher.latency, pan=-1)
