@@ -32,7 +32,7 @@ T = TypeVar("T")
 Tap = Callable[[Array], None]
 MESSAGES = 4096  # that wait at most
 MESSAGES_AT_ONCE = 64  # that a block takes in: a flood must not make it late
-EVENTS = 1 << 16  # that wait at most for their time
+EVENTS = 4096  # that wait at most for their time
 PREPARED_SECONDS = 0.25  # that what takes longer than a block has
 LEAD_SECONDS = 0.05  # before the first frame, in which a server fades in
 TIMED_BLOCKS = 4096  # whose times the statistics look back on
@@ -92,7 +92,7 @@ class Clock:
         self._output = _view(server.getOutputAddr(), (self.block, self.channels))
         self._nodes: list[weakref.ref[Node]] = []
         self._messages: deque[tuple[int | None, int, Callable[[], None]]] = deque()
-        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        self._events: list[tuple[int, int, int, Callable[[], None]]] = []  # frame, order, weight
         self._order = itertools.count()
         self._ticker: int | None = None  # the thread that ticks, while it does
         self._blocks = self._late = self._unprepared = self._failures = 0
@@ -100,10 +100,9 @@ class Clock:
         self._times = np.zeros(TIMED_BLOCKS)
         self._begun = self._met = 0.0
         self._lead = math.ceil(LEAD_SECONDS * self.sample_rate / self.block)  # blocks
-        self._asked = self._made = 0  # things to be prepared
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._preparer = _Preparer()
         if live:
-            threading.Thread(target=self._prepare, name="ngs prepares", daemon=True).start()
+            self._preparer.start()
         server.setCallback(functools.partial(_call, weakref.WeakMethod(self._tick)))
         atexit.register(_call, weakref.WeakMethod(self.close))
         Clock._current = self
@@ -135,33 +134,18 @@ class Clock:
         if not self._server.getIsStarted():
             use(make())
             return
-        made: Future[T] = Future()
-
-        def work() -> None:
-            try:
-                made.set_result(make())
-            except Exception as error:
-                made.set_exception(error)
+        made = self._preparer.ask(make) if self.live else None
 
         def finish() -> None:
-            if self.live and not made.done():
+            if made is None:
+                use(make())
+            elif made.done():
+                use(made.result())
+            else:
                 self._unprepared += 1
                 made.add_done_callback(lambda future: self.send(lambda: use(future.result())))
-                return
-            if not self.live:
-                work()
-            use(made.result())
 
         self.send(finish, self.now + round(seconds * self.sample_rate))
-        if self.live:
-            self._asked += 1
-            self._jobs.put(work)
-
-    def _prepare(self) -> None:
-        """What the thread does that makes things: one that was begun by the callback would make it wait."""
-        while (work := self._jobs.get()) is not None:
-            work()
-            self._made += 1
 
     def add(self, node: Node) -> None:
         """Call `node.process` before every block, after those that were added before; as long as the node exists."""
@@ -184,7 +168,7 @@ class Clock:
     @property
     def preparing(self) -> int:
         """Things that are not there yet."""
-        return self._asked - self._made
+        return self._preparer.asked - self._preparer.made
 
     @property
     def ticking(self) -> bool:
@@ -227,15 +211,8 @@ class Clock:
         self._ticker = threading.get_ident()
         if self._blocks:
             self.hear()
-        room = MESSAGES_AT_ONCE
-        while self._messages and room > 0:
-            at, weight, act = self._messages.popleft()
-            room -= weight
-            heapq.heappush(self._events, (self.frame if at is None else max(at, self.frame), next(self._order), act))
-        while self._events and self._events[0][0] < self.frame + self.block:
-            due, _, act = heapq.heappop(self._events)
-            self.offset = due - self.frame
-            self._guarded(act)
+        self._take_in()
+        self._carry_out()
         self.offset = 0
         for reference in self._nodes:
             node = reference()
@@ -246,6 +223,23 @@ class Clock:
         self._times[self._blocks % TIMED_BLOCKS] = time.perf_counter() - begun
         self._blocks += 1
 
+    def _take_in(self) -> None:
+        """Messages that wait; of a flood, the first."""
+        room = MESSAGES_AT_ONCE if self.live else MESSAGES
+        while self._messages and room > 0:
+            at, weight, act = self._messages.popleft()
+            room -= weight if self.live else 1
+            heapq.heappush(self._events, (max(at or 0, self.frame), next(self._order), weight, act))
+
+    def _carry_out(self) -> None:
+        """What is due in the next block; of a flood the rest in the one after it."""
+        room = MESSAGES_AT_ONCE
+        while self._events and self._events[0][0] < self.frame + self.block and room > 0:
+            due, _, weight, act = heapq.heappop(self._events)
+            room -= weight if self.live else 0
+            self.offset = max(due - self.frame, 0)
+            self._guarded(act)
+
     def players(self) -> dict[str, dict[str, Any]]:
         """Statistics of every node that has some, by its kind and number."""
         nodes = [node for node in (reference() for reference in self._nodes) if node is not None]
@@ -254,7 +248,7 @@ class Clock:
 
     def close(self) -> None:
         """End the threads of what plays; pyo's server should be stopped by then."""
-        self._jobs.put(None)
+        self._preparer.end()
         for reference in self._nodes:
             node = reference()
             if node is not None:
@@ -262,8 +256,11 @@ class Clock:
 
     def hear(self) -> None:
         """Give the taps the block that was made last: the clock does so, but for the very last one."""
-        for tap in self.taps:
-            tap(self._output)
+        for tap in tuple(self.taps):
+            try:
+                tap(self._output)
+            except Exception as error:
+                self.failed(error)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
@@ -282,6 +279,41 @@ def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
     act = method()
     if act is not None:
         act()
+
+
+class _Preparer:
+    """A thread that makes things one after the other; to begin one for each would make the callback wait."""
+
+    def __init__(self) -> None:
+        self.asked = self.made = 0  # each is counted by one thread
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+
+    def start(self) -> None:
+        """Begin the thread, which holds no clock."""
+        threading.Thread(target=self._run, name="ngs prepares", daemon=True).start()
+
+    def ask(self, make: Callable[[], T]) -> Future[T]:
+        """What will be made, soon."""
+        made: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                made.set_result(make())
+            except Exception as error:
+                made.set_exception(error)
+
+        self.asked += 1
+        self._jobs.put(work)
+        return made
+
+    def end(self) -> None:
+        """No more."""
+        self._jobs.put(None)
+
+    def _run(self) -> None:
+        while (work := self._jobs.get()) is not None:
+            work()
+            self.made += 1
 
 
 def _view(address: str, shape: tuple[int, ...]) -> Array:

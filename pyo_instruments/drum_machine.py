@@ -5,6 +5,7 @@ Play it with `ngs play drum-machine` or `python -m ngs.pyo_instruments.drum_mach
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -133,7 +134,7 @@ class DrumMachine(Sequenced):
     def keep_hit(self, track: int) -> None:
         """Write the hit that sounded last to CLASS-NUMBER.wav in the folder of the instrument."""
         samples, number = self.hits.last(track)
-        name = self.values[f"/track/{track + 1}/class"][0]
+        name = re.sub(r"[^\w -]", "_", str(self.values[f"/track/{track + 1}/class"][0]))  # a bundle's: no path
         write_audio(self.folder / f"{name}-{number}.wav", samples, self.clock.sample_rate)
 
     @control("/track/{track}/class", ClassName())

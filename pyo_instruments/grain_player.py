@@ -12,7 +12,7 @@ import pyo
 from numpy.typing import NDArray
 
 from ngs.pyo_instruments.clock import Clock
-from ngs.pyo_instruments.port import EnginePort, steady, turned
+from ngs.pyo_instruments.port import EnginePort, ahead, turned
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.engine import Engine
 from ngs.runtime.notes import CONTROLS, Note
@@ -64,11 +64,12 @@ class GrainPlayer(EnginePort):
         count = max(len(self._paths), len(self._choices), *widths)
         self.seed, self._serial = seed, 0
         self._playing: list[int | None] = [None] * count  # numbers of notes
+        self._newest = [0] * count  # serial of the note that was asked for last
         self._wanted: dict[int, Note] = {}  # that begin with the next block
         self._turned: list[dict[str, float]] = [{} for _ in range(count)]
         clock = Clock.current()
         engine = Engine(
-            self.bundle, clock.sample_rate, voices=2 * count, ahead=steady(clock), outputs=count, channels=1,
+            self.bundle, clock.sample_rate, voices=2 * count, ahead=ahead(clock), outputs=count, channels=1,
             threaded=clock.live,
         )  # fmt: skip
         super().__init__(engine, mul, add)
@@ -106,10 +107,16 @@ class GrainPlayer(EnginePort):
             self._choices = [choices if each == stream else self._choice(each) for each in range(len(self))]
         chosen, wanted = self._choice(stream), self._path(stream)
         self._serial += 1
-        seed = self.seed + self._serial
-        self.clock.prepare(
-            lambda: self._note(wanted, chosen, seed), lambda note: self._wanted.__setitem__(stream, note)
-        )
+        serial = self._newest[stream] = self._serial
+
+        def make() -> Note | None:
+            return self._note(wanted, chosen, self.seed + serial) if self._newest[stream] == serial else None
+
+        def use(note: Note | None) -> None:
+            if note is not None and self._newest[stream] == serial:  # of a flood, the last
+                self._wanted[stream] = note
+
+        self.clock.prepare(make, use)
 
     def render(self, out: Array) -> None:
         self.follow()

@@ -170,8 +170,9 @@ class HitPlayer(Port):
             self.pads.stop()
 
     def _hit(self, stream: int, gain: float, offset: int) -> None:
-        decay = self._decays[stream]
-        self.pads.trigger(stream, offset, min(max(gain, 0.0), 4.0), max(decay, RANGES["decay"][0]) if decay else None)
+        if gain > 0:  # NaN is none
+            decay = self._decays[stream]
+            self.pads.trigger(stream, offset, min(gain, 4.0), max(decay, RANGES["decay"][0]) if decay else None)
 
     def _each(self, x: Any, what: Any) -> None:
         values = pyo.convertArgsToLists(x)[0]

@@ -19,6 +19,7 @@ from ngs.pyo_instruments.recorder import replaced
 from ngs.runtime.bundle import Bundle
 
 Listener = Callable[[int, str, tuple[Value, ...]], None]  # frame, address, values
+MOST_WILD = 3  # * and {} in a part of an address
 NAME = Text("name", r"\w[\w -]{0,63}", "letters, digits, spaces, - and _")
 NOWHERE: Mapping[str, int] = {}
 WILD = re.compile(r"[*?\[\]{}]")
@@ -35,6 +36,7 @@ class Instrument(pyo.PyoObject):
     counts: ClassVar[Mapping[str, int]] = {}  # of what addresses count: {"track": 8}
     KEYS: ClassVar[Mapping[str, Key]] = {}  # of the computer: {"1": Press("/track/1/hit", (1.0,))}
     listens: ClassVar[bool] = False  # whether it plays what comes in, where it is given no file
+    unsaved: ClassVar[tuple[str, ...]] = ()  # addresses whose values no file keeps
     most_files: ClassVar[int] = 0  # sound files that it takes
 
     def __init_subclass__(cls) -> None:
@@ -81,6 +83,12 @@ class Instrument(pyo.PyoObject):
                 start = (starts or {}).get(command.address)
                 self._act(command, command.start if start is None else command.read([start]))
 
+    def out(self, *arguments: Any, **named: Any) -> Any:
+        """As of any pyo object."""
+        if not hasattr(self, "_output"):
+            raise TypeError(f"{type(self).__name__} has no sound: its __init__ ends with self.sounds(...)")
+        return super().out(*arguments, **named)
+
     def do(self, address: str, *values: object, at: int | None = None) -> None:
         """Carry out a command before the next block, or at frame `at`. Raises CommandError, ClockBusy.
 
@@ -110,7 +118,8 @@ class Instrument(pyo.PyoObject):
 
     def save(self, path: str | Path) -> None:
         """Write every kept value to a JSON file, which `load` reads."""
-        told = {"instrument": type(self).__name__, "values": self.state()}
+        values = {address: each for address, each in self.state().items() if address not in self.unsaved}
+        told = {"instrument": type(self).__name__, "values": values}
         with replaced(Path(path)) as beside:
             beside.write_text(json.dumps(told, indent=1) + "\n")
 
@@ -137,7 +146,8 @@ class Instrument(pyo.PyoObject):
             ) from error
         if told.get("instrument") != type(self).__name__:
             raise CommandError(f"{path} is of another instrument: {told.get('instrument')!r}")
-        found = [(self._one(address), self._one(address).read(each)) for address, each in values.items()]
+        read = [(self._one(address), self._one(address).read(each)) for address, each in values.items()]
+        found = [(command, each) for command, each in read if self.values.get(command.address) != each]
         self.clock.send(lambda: self._carry_out(found))
 
     def meters(self) -> list[float]:
@@ -163,7 +173,7 @@ class Instrument(pyo.PyoObject):
     def _find(self, address: str) -> list[Command]:
         if address not in self.commands and WILD.search(address):
             pattern = _pattern(address)
-            found = [self.commands[each] for each in self.commands if pattern.fullmatch(each)]
+            found = [self.commands[each] for each in self.commands if _meets(pattern, each)]
             if found:
                 return found
         return [self._one(address)]
@@ -197,16 +207,26 @@ def _shown(value: Value) -> str:
 
 
 @functools.lru_cache(maxsize=64)  # a flood of patterns must not grow
-def _pattern(address: str) -> re.Pattern[str]:
-    """What a pattern of OSC 1.0 means: * ? [abc] [!abc] {one,other}, within a part."""
-    text = re.escape(address)
-    for mark, meaning in ((r"\*", "[^/]*"), (r"\?", "[^/]"), (r"\[!", "[^"), (r"\[", "["), (r"\]", "]")):
-        text = text.replace(mark, meaning)
-    text = re.sub(r"\\{([^{}]*)\\}", lambda found: f"({found[1].replace(',', '|')})", text).replace(r"\-", "-")
-    try:
-        return re.compile(text)
-    except re.error:
-        return re.compile(re.escape(address))
+def _pattern(address: str) -> list[re.Pattern[str]]:
+    """What a pattern of OSC 1.0 means, part by part: * ? [abc] [!abc] {one,other}. Raises CommandError."""
+    parts = []
+    for part in address.split("/"):
+        text = re.escape(re.sub(r"\*+", "*", part))
+        if text.count("*") + text.count("{") > MOST_WILD:  # each multiplies the ways to try
+            raise CommandError(f"{address} has more than {MOST_WILD} * and {{}} in a part")
+        for mark, meaning in ((r"\*", ".*"), (r"\?", "."), (r"\[!", "[^"), (r"\[", "["), (r"\]", "]"), (r"\-", "-")):
+            text = text.replace(mark, meaning)
+        text = re.sub(r"\\{([^{}]*)\\}", lambda found: f"({found[1].replace(',', '|')})", text)
+        try:
+            parts.append(re.compile(text))
+        except re.error:
+            parts.append(re.compile(re.escape(part)))
+    return parts
+
+
+def _meets(pattern: list[re.Pattern[str]], address: str) -> bool:
+    parts = address.split("/")
+    return len(parts) == len(pattern) and all(each.fullmatch(part) for each, part in zip(pattern, parts, strict=True))
 
 
 def _property(declared: Declaration) -> property:

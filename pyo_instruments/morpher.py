@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.pyo_instruments.clock import Clock
-from ngs.pyo_instruments.port import EnginePort, Inlet, steady, turned
+from ngs.pyo_instruments.port import EnginePort, Inlet, ahead, turned
 from ngs.runtime.audio import read_audio
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.engine import Engine
@@ -19,6 +19,7 @@ from ngs.runtime.render import drawn_embedding, embed, interpolate
 
 Array = NDArray[np.float32]
 STAGES = 9  # sounds that are decoded from one end to the other; between them grains are mixed
+SHORTEST_SECONDS = 0.02  # of a period
 VOICES = 6  # that may ring at once
 PLAYED = ("morph", "speed", "scatter", "density", "pitch", "pan", "gain")
 
@@ -40,7 +41,7 @@ class Morpher(EnginePort):
         trig: PyoObject, optional
             A trigger plays a sound; its value is the gain.
         period: float, optional
-            Seconds from one sound to the next, 0 for triggers only.
+            Seconds from one sound to the next, 0.02 at least; 0 for triggers only.
         morph, speed, scatter, density, pitch, pan, gain: float or PyoObject, optional
             See `ngs.runtime.CONTROLS`.
 
@@ -60,9 +61,10 @@ class Morpher(EnginePort):
         self._inlet = None if trig is None else Inlet(trig)
         self._played: Note | None = None  # in each of its sounds
         self._turned: dict[str, float] = {}
-        self._count, self._due = 0, 0
+        self._count = self._newest = 0
+        self._last: int | None = None  # frame at which the last sound of a period began
         clock = Clock.current()
-        engine = Engine(self.bundle, clock.sample_rate, voices=VOICES, ahead=steady(clock), threaded=clock.live)
+        engine = Engine(self.bundle, clock.sample_rate, voices=VOICES, ahead=ahead(clock), threaded=clock.live)
         super().__init__(engine, mul, add)
         for name, value in ({name: CONTROLS[name].start for name in PLAYED} | controls).items():
             self.give(name, value)
@@ -104,13 +106,17 @@ class Morpher(EnginePort):
             for offset in np.flatnonzero(trigger):
                 self._play(float(trigger[offset]), int(offset))
         frame, block = self.clock.frame, self.clock.block
-        while self._period > 0 and self._due < frame + block:
-            self._play(1.0, max(self._due - frame, 0))
-            self._due = max(self._due, frame) + max(round(self._period * self.clock.sample_rate), 1)
+        while self._period > 0:
+            period = max(round(max(self._period, SHORTEST_SECONDS) * self.clock.sample_rate), 1)
+            due = frame if self._last is None else max(self._last + period, frame)
+            if due >= frame + block:
+                break
+            self._play(1.0, due - frame)
+            self._last = due
         super().render(out)
 
     def _play(self, gain: float, offset: int) -> None:
-        if self._played is None:
+        if self._played is None or not gain > 0:  # NaN is none
             return
         controls = self._turned | {"gain": min(gain, 4.0) * self._turned["gain"]}
         self._count += 1
@@ -121,7 +127,17 @@ class Morpher(EnginePort):
         for each in (start, end):
             self._check(each)
         self._ends, self._choices = (start, end), choices
-        self.clock.prepare(lambda: self._made(start, end, choices), lambda note: setattr(self, "_played", note))
+        self._newest += 1
+        serial = self._newest
+
+        def make() -> Note | None:
+            return self._made(start, end, choices) if self._newest == serial else None
+
+        def use(note: Note | None) -> None:
+            if note is not None and self._newest == serial:  # of a flood, the last
+                self._played = note
+
+        self.clock.prepare(make, use)
 
     def _check(self, end: Any) -> None:
         """Read a file, once; raise ValueError for what is no end."""

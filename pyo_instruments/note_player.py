@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ngs.pyo_instruments.clock import Clock
-from ngs.pyo_instruments.port import EnginePort, turned
+from ngs.pyo_instruments.port import EnginePort, ahead, turned
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.engine import Engine
 from ngs.runtime.notes import CONTROLS, Note
@@ -51,7 +51,13 @@ class NotePlayer(EnginePort):
         self._turned: dict[str, float] = {}
         self._count, self._bend = 0, 0.0
         clock = Clock.current()
-        super().__init__(Engine(self.bundle, clock.sample_rate, voices, threaded=clock.live), mul, add)
+        super().__init__(
+            Engine(
+                self.bundle, clock.sample_rate, voices, ahead=ahead(clock, 0.008 + 0.0005 * voices), threaded=clock.live
+            ),
+            mul,
+            add,
+        )
         for name, value in ({name: CONTROLS[name].start for name in PLAYED} | controls).items():
             self.give(name, value)
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ngs.pyo_instruments.commands import CommandError, Value, Whole, declarations
@@ -70,6 +70,19 @@ class Subscriber:
         return [(address, self.pending.pop(address)) for address in free]
 
 
+@dataclass(frozen=True)
+class OscStatistics:
+    """What came in so far, and what went wrong."""
+
+    messages: int
+    refused: int
+    failures: int  # to tell what changes
+    last_failure: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 class OscServer:
     """Listens for commands of an instrument, on one UDP port of this computer.
 
@@ -94,6 +107,8 @@ class OscServer:
         self._second = 0
         self._credit = BURST_SECONDS  # of processor time
         self._last = 0  # frame of a message
+        self._messages = self._refused = self._failures = 0
+        self._last_failure = ""
         self._due = self._meters_due = self._status_due = 0.0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -123,6 +138,10 @@ class OscServer:
             self._instrument.listeners = [each for each in self._instrument.listeners if each != self._hear]
             self._socket.close()
 
+    def statistics(self) -> OscStatistics:
+        """What happened so far; from any thread."""
+        return OscStatistics(self._messages, self._refused, self._failures, self._last_failure)
+
     def __enter__(self) -> OscServer:
         self.start()
         return self
@@ -149,7 +168,10 @@ class OscServer:
                 time.sleep(self._due - now)
                 now = self._due
             if now >= self._due:
-                self._publish(now)
+                try:
+                    self._publish(now)
+                except Exception as error:  # a value that OSC does not know, of an instrument of one's own
+                    self._failures, self._last_failure = self._failures + 1, str(error) or type(error).__name__
                 self._due, begun = now + PERIOD_SECONDS, begun + spent
                 self._credit = min(self._credit - spent + SHARE * PERIOD_SECONDS, BURST_SECONDS)
 
@@ -162,6 +184,7 @@ class OscServer:
             self._refuse(source, error.address, str(error))
             return
         for due, address, values in messages:
+            self._messages += 1
             try:
                 self._carry_out(source, due, address, values)
             except Exception as error:  # CommandError, ClockBusy, or what an instrument of one's own raises
@@ -232,6 +255,7 @@ class OscServer:
 
     def _refuse(self, source: Address, address: str, text: str) -> None:
         """Answer with an error, as often as it may be."""
+        self._refused += 1
         second = int(time.monotonic())
         if second != self._second:
             self._second = second

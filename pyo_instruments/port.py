@@ -12,12 +12,14 @@ import pyo
 from numpy.typing import NDArray
 
 from ngs.pyo_instruments.clock import Clock
+from ngs.runtime.engine import EngineBusy
 from ngs.runtime.notes import CONTROLS, Control, check_controls
 
 Array = NDArray[np.float32]
 P = TypeVar("P", bound="EnginePort")
 FALL_DB = 40.0  # of a meter, a second
-STEADY_SECONDS = 0.04
+STEADY_SECONDS = 0.04  # that are rendered ahead where no key is played: measured in docs/live.md
+ENGINE_BLOCK = 256  # frames that an engine renders at a time
 FOLLOWED_SECONDS = 0.01  # between two looks at a pyo object that turns a control
 
 
@@ -58,7 +60,11 @@ class Port(pyo.PyoObject):
 
     def process(self) -> None:
         """Make the next block: the clock calls it."""
-        self.render(self._buffer)
+        try:
+            self.render(self._buffer)
+        except Exception as error:  # not the last block again and again
+            self._buffer[:] = 0.0
+            self.clock.failed(error)
         for view, row in zip(self._views, self._buffer, strict=True):
             view[:] = row
         self._peaks *= self._fall
@@ -70,9 +76,9 @@ class Port(pyo.PyoObject):
         return [round(float(peak), 4) for peak in self._peaks]
 
 
-def steady(clock: Clock) -> int:
-    """Frames that an engine renders ahead where no key is played: measured in docs/live.md."""
-    return round(STEADY_SECONDS * clock.sample_rate)
+def ahead(clock: Clock, seconds: float = STEADY_SECONDS) -> int:
+    """Frames that an engine renders ahead: so many seconds, or what it needs for the server's blocks."""
+    return max(round(seconds * clock.sample_rate), 2 * ENGINE_BLOCK + clock.block)
 
 
 class EnginePort(Port):
@@ -133,13 +139,16 @@ class EnginePort(Port):
         """Take the values of the pyo objects that turn controls, when it is time."""
         if not self._followed or self.clock.frame // self.clock.block % self._pace:
             return
-        for name, (inlet, last) in self._followed.items():
-            low, high = self.known[name].low, self.known[name].high
-            for stream in range(len(last)):
-                value = min(max(float(inlet.views[stream % len(inlet)][-1]), low), high)
-                if value != last[stream]:
-                    last[stream] = value
-                    self.turn(stream, **{name: value})
+        try:
+            for name, (inlet, last) in self._followed.items():
+                low, high = self.known[name].low, self.known[name].high
+                for stream in range(len(last)):
+                    value = min(max(float(inlet.views[stream % len(inlet)][-1]), low), high)
+                    if value == value != last[stream]:  # NaN is no value
+                        last[stream] = value
+                        self.turn(stream, **{name: value})
+        except EngineBusy as error:  # what plays goes on
+            self.clock.failed(error)
 
     def ctrl(self, map_list: Any = None, title: str | None = None, wxnoserver: bool = False) -> None:
         """Open a window of sliders, one for each control that no pyo object turns."""

@@ -57,7 +57,13 @@ class Resynth(EnginePort):
         self._input, self._inlet, self._choices = input, Inlet(input), choices
         self._heard = np.zeros((len(self._inlet), clock.block), dtype=np.float32)
         engine = ResynthesisEngine(
-            self.bundle, choices or {}, clock.sample_rate, seed, len(self._inlet), threaded=clock.live
+            self.bundle,
+            choices or {},
+            clock.sample_rate,
+            seed,
+            len(self._inlet),
+            block=clock.block,
+            threaded=clock.live,
         )
         super().__init__(engine, mul, add)
         for name, value in ({name: each.start for name, each in CONTROLS.items()} | controls).items():

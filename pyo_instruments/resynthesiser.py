@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pyo import DataTable, Input, Mix, SigTo, TableScan
 
 from ngs.pyo_instruments.commands import ClassName, Number, Switch, control
@@ -32,7 +33,9 @@ class Resynthesiser(Instrument):
         self._drive = SigTo(1, 0.01, 1)
         if files:
             sound = read_audio(Path(files[0]), self.clock.sample_rate)
-            self._source = TableScan(lasting(DataTable(len(sound), init=sound.tolist())), mul=self._drive)
+            table = lasting(DataTable(len(sound)))
+            np.asarray(table.getBuffer())[:] = sound
+            self._source = TableScan(table, mul=self._drive)
         else:
             self._source = Input(0, mul=self._drive)
         self._resynth = Resynth(self._source, self.bundle, seed=seed, mul=self._level)

@@ -29,8 +29,8 @@ class Room:
     they can, so that nothing is late.
     """
 
-    def __init__(self, rate: int = RATE, live: bool = False, settled: bool = True) -> None:
-        self.server = pyo.Server(sr=rate, nchnls=2, buffersize=BLOCK, duplex=0, audio="manual", verbosity=0).boot()
+    def __init__(self, rate: int = RATE, live: bool = False, settled: bool = True, block: int = BLOCK) -> None:
+        self.server = pyo.Server(sr=rate, nchnls=2, buffersize=block, duplex=0, audio="manual", verbosity=0).boot()
         self.clock = Clock(self.server._server, live=True) if live else Clock.of(self.server)
         self._settled = settled
 
@@ -43,7 +43,7 @@ class Room:
 
         self.start()
         self.clock.taps.append(take)
-        end = self.clock.frame + blocks * BLOCK
+        end = self.clock.frame + blocks * self.clock.block
         while self.clock.frame < end:
             self.settle()
             self.server.process()
@@ -52,7 +52,7 @@ class Room:
         return np.concatenate(heard[len(heard) - blocks :])
 
     def hear_seconds(self, seconds: float) -> Array:
-        return self.hear(round(seconds * self.clock.sample_rate / BLOCK))
+        return self.hear(round(seconds * self.clock.sample_rate / self.clock.block))
 
     def start(self) -> None:
         if not self.server.getIsStarted():

@@ -95,15 +95,39 @@ def test_a_frame_is_met_exactly_and_a_past_one_at_once(room: Any) -> None:
     assert room.clock.offset == 0
 
 
-def test_a_block_carries_out_so_many_messages_at_most(room: Any) -> None:
+@pytest.mark.parametrize("at", [None, 5 * BLOCK + 3])
+def test_a_live_block_carries_out_so_much_at_most(rooms: Any, at: int | None) -> None:
+    with rooms(live=True) as room:
+        room.hear(1)
+        done: list[tuple[int, int]] = []
+        weights = [1] * (MESSAGES_AT_ONCE + 5) + [MESSAGES_AT_ONCE, MESSAGES_AT_ONCE]
+        for number, weight in enumerate(weights):
+            room.clock.send(lambda number=number: done.append((number, room.clock.frame)), at, weight)
+        if at is not None:
+            room.hear(4)
+        assert not done
+        lengths = [(room.hear(1), len(done))[1] for _ in range(4)]
+        few = MESSAGES_AT_ONCE
+        assert lengths == [few, few + 6, few + 7, few + 7] and [number for number, _ in done] == list(range(few + 7))
+
+
+def test_what_is_not_live_carries_out_all_that_is_due(room: Any) -> None:
     room.hear(1)
-    done: list[tuple[int, int]] = []
-    count = 2 * MESSAGES_AT_ONCE + 5
-    for number in range(count):
-        room.clock.send(lambda number=number: done.append((number, room.clock.frame)))
-    lengths = [(room.hear(1), len(done))[1] for _ in range(3)]
-    assert lengths == [MESSAGES_AT_ONCE, 2 * MESSAGES_AT_ONCE, count]
-    assert [number for number, _ in done] == list(range(count))
+    done: list[int] = []
+    for number in range(2 * MESSAGES_AT_ONCE):
+        room.clock.send(lambda number=number: done.append(number), 2 * BLOCK)
+    room.hear(2)
+    assert done == list(range(2 * MESSAGES_AT_ONCE))
+
+
+def test_a_tap_that_fails_is_counted_and_time_goes_on(room: Any) -> None:
+    def fail(block: Any) -> None:
+        raise RuntimeError("no tap")
+
+    room.clock.taps.append(fail)
+    room.hear(3)
+    told = room.clock.statistics()
+    assert told.frames == 3 * BLOCK and told.failures == 2 and told.last_failure == "no tap"
 
 
 def test_a_flood_is_refused_and_what_was_taken_is_done(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +137,7 @@ def test_a_flood_is_refused_and_what_was_taken_is_done(room: Any, monkeypatch: p
         room.clock.send(lambda: done.append(1))
     with pytest.raises(ClockBusy, match="4096 commands wait already"):
         room.clock.send(lambda: done.append(2))
-    room.hear(MESSAGES // MESSAGES_AT_ONCE)
+    room.hear(1)
     assert done == MESSAGES * [1]
     monkeypatch.setattr(clock_module, "EVENTS", 10)
     for _ in range(10):

@@ -226,3 +226,16 @@ def test_sliders_have_setters(room: Any, bundle: Bundle, monkeypatch: pytest.Mon
         getattr(grains, f"set{each.name.capitalize()}")(pyo.Sig(each.max))
     room.hear(10)
     assert all(grains._turned[0][each.name] == each.max for each in grains._map_list)
+
+
+def test_of_a_flood_of_paths_the_last_is_played(rooms: Any, bundle: Bundle) -> None:
+    with rooms(live=True) as room:
+        grains = GrainPlayer(bundle, "circle").out()
+        room.hear(10)
+        begun: list[Note] = []
+        note_on = grains.engine.note_on
+        grains.engine.note_on = lambda note, at: (begun.append(note), note_on(note, at))[1]
+        for _ in range(300):
+            grains.change(0)
+        room.hear_seconds(0.5)
+        assert [note.seed for note in begun] == [301] and room.clock.statistics().unprepared == 0

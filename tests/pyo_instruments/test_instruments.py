@@ -274,6 +274,18 @@ def test_live_is_offline_and_a_seed_another_sound(rooms: Any, make: Make, name: 
     assert not np.array_equal(sounds[0], sounds[2])
 
 
+@pytest.mark.parametrize("name", ["path-player", "morph", "pitched", "resynthesiser"])
+@pytest.mark.parametrize(("block", "rate"), [(16, 8000), (1024, RATE), (4096, RATE)])
+def test_no_block_and_no_rate_is_late(rooms: Callable[..., Any], make: Make, name: str, block: int, rate: int) -> None:
+    with rooms(live=True, block=block, rate=rate) as room:
+        instrument = make(name).out()
+        if "/note" in instrument.commands:
+            instrument.do("/note", KEYS[-1], 100)
+        room.hear_seconds(1)
+        told = room.clock.players()
+        assert sum(each["late"] for each in told.values()) == 0 and room.clock.statistics().failures == 0, told
+
+
 # each by itself
 
 

@@ -163,3 +163,14 @@ def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
             sounds.append(session(room, bundle))
     assert np.abs(sounds[0]).max() > 0.1
     np.testing.assert_array_equal(sounds[0], sounds[1])
+
+
+def test_a_shorter_period_begins_at_once(room: Any, bundle: Bundle) -> None:
+    morpher = Morpher(bundle, period=10).out()
+    room.hear_seconds(1)
+    morpher.period = 0.2
+    played: list[int] = []
+    play = morpher._play
+    morpher._play = lambda gain, offset: (played.append(room.clock.frame + offset), play(gain, offset))[1]  # type: ignore[method-assign]
+    room.hear_seconds(1)
+    assert len(played) == 5 and set(np.diff(played)) == {round(0.2 * RATE)}

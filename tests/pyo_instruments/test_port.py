@@ -82,6 +82,13 @@ def test_a_failed_block_is_counted_and_the_next_is_played(room: Any) -> None:
     assert room.hear(2).any() and room.clock.statistics().failures == 2
 
 
+def test_a_port_that_fails_is_silent(room: Any) -> None:
+    noise = Noise().out()
+    assert room.hear(2).any()
+    noise.render = None  # type: ignore[assignment, method-assign]
+    assert not room.hear(2).any()
+
+
 def test_peaks_rise_at_once_and_fall_slowly(room: Any) -> None:
     noise = Noise(2)
     room.hear(4)
