@@ -7,11 +7,9 @@ release the GIL while they run. While an engine runs, threads hand the GIL on af
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +18,15 @@ from numpy.typing import NDArray
 
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.notes import Note, check_controls, check_frame, check_outputs, check_release, check_sample_rate
-from ngs.runtime.realtime import go_realtime, interpreter
 from ngs.runtime.ring import Ring
 from ngs.runtime.synth import Synth
+from ngs.runtime.worker import Worker, WorkStatistics
 
 Array = NDArray[np.float32]
 COMMANDS = 4096  # that wait at most to be taken in
 EVENTS = 1 << 16  # that wait at most for their time
 COMMANDS_AT_ONCE = 64  # that are taken in: a thousand notes must not make a block late
 FADE_SECONDS = 0.005  # around what was late
-TIMED_BLOCKS = 4096  # whose times the statistics look back on
 
 
 class EngineBusy(RuntimeError):
@@ -37,8 +34,8 @@ class EngineBusy(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """What an engine did since it was started."""
+class Statistics(WorkStatistics):
+    """What an engine did since it was started; a piece of work is a block."""
 
     frames: int  # the host has read
     blocks: int  # rendered
@@ -50,23 +47,16 @@ class Statistics:
     failures: int  # voices and bundles that failed
     last_failure: str
     voices: int  # that sound now
-    cpu: float  # share of one core
-    median_ms: float  # of rendering a block, of the last TIMED_BLOCKS
-    p99_ms: float
-    worst_ms: float
-    realtime: bool  # whether the system lets the thread go before others
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
-class Engine:
+class Engine(Worker):
     """A bundle's synth behind a ring. `read` from one thread, the host's; everything else from any.
 
     block: frames rendered at a time. ahead: frames rendered before they are read, the `latency` of what is played at
     once; at least two blocks and what the host reads in one go. By default 8 ms and 0.5 ms a voice: a core of a laptop
     decodes all of them at once in that time. outputs, channels: of the synth. threaded: false where nobody waits for
-    the sound: `read` renders what it needs itself, is never late, and all else is as it is with a thread.
+    the sound: `read` renders what it needs itself, is never late, and all else is as it is with a thread. What the ring
+    holds can be read after `stop`.
     """
 
     def __init__(
@@ -80,6 +70,7 @@ class Engine:
         ahead = max(3 * block, round(sample_rate * (0.008 + 0.0005 * voices))) if ahead is None else ahead
         if not 2 * block <= ahead <= 1 << 20:
             raise ValueError(f"ahead is {ahead}: choose {2 * block} (two blocks) to {1 << 20} frames")
+        super().__init__(block / sample_rate / 4)
         self.sample_rate, self.voices, self.block, self.latency = sample_rate, voices, block, ahead
         self.outputs, self.channels, self.threaded = outputs, channels, threaded
         self._rows = outputs * channels  # of what is read
@@ -91,14 +82,8 @@ class Engine:
         self._leaving: list[Synth] = []
         self._commands: deque[tuple[int | None, Callable[[Synth, int | None], Any]]] = deque()
         self._numbers = itertools.count(1)
-        self._thread: threading.Thread | None = None
-        self._stopping = False
-        self._late_events = self._blocks = self._failures = self._skipped = 0
+        self._late_events = self._skipped = 0
         self._earlier_hops = self._earlier_dropped = self._earlier_failures = 0  # of synths that are gone
-        self._last_failure = ""
-        self._realtime = False
-        self._times = np.zeros(TIMED_BLOCKS)
-        self._started = self._cpu = 0.0
         self._out, self._mix = (np.zeros((self._rows, block), dtype=np.float32) for _ in range(2))
 
     # the host's side
@@ -107,31 +92,10 @@ class Engine:
         """Warm up, fill the ring and go on in a thread, where it is to have one."""
         if self._thread:
             return
-        if not self._blocks:  # later there may be notes that go on
+        if not self._worked:  # later there may be notes that go on
             self._synth.warm_up()
-        if not self.threaded:
-            return
-        self._stopping = False
-        interpreter.hurry()
-        self._started, self._cpu = time.perf_counter(), 0.0
-        self._fill()
-        self._thread = threading.Thread(target=self._run, name="ngs engine", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread; what the ring holds can still be read."""
-        if self._thread:
-            self._stopping = True
-            self._thread.join()
-            self._thread = None
-            interpreter.rest()
-
-    def __enter__(self) -> Engine:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
+        if self.threaded:
+            self._start_thread(self._fill)
 
     @property
     def time(self) -> int:
@@ -147,8 +111,11 @@ class Engine:
             raise ValueError(f"a block is [{self._rows}, n], this one is {out.shape}")
         if self.threaded:
             self._ring.take(out)
-        else:
-            self._render_and_take(out)
+            return
+        for start in range(0, out.shape[1], self.block):
+            self._fill()
+            self._ring.take(out[:, start : start + self.block])
+        self._fill()  # as a thread would: what is asked for next is heard `latency` later
 
     def note_on(self, note: Note, at: float | None = None) -> int:
         """Play a note when the host reads frame `at`, or as soon as possible: its number.
@@ -201,21 +168,16 @@ class Engine:
 
     def statistics(self) -> Statistics:
         """What happened so far; safe to call at any time, not from the callback."""
-        count = min(self._blocks, TIMED_BLOCKS)
-        times = 1e3 * self._times[:count] if count else np.zeros(1)
         synths = self._synths()
         failures, reasons = zip(*(synth.failures for synth in synths), strict=True)
-        elapsed = time.perf_counter() - self._started if self._started else 0.0
         return Statistics(
-            frames=self._ring.read, blocks=self._blocks, hops=self._earlier_hops + sum(synth.hops for synth in synths),
+            frames=self._ring.read, blocks=self._worked, hops=self._earlier_hops + sum(synth.hops for synth in synths),
             late=self._ring.late, skipped=self._skipped, late_events=self._late_events,
             dropped=self._earlier_dropped + sum(synth.dropped for synth in synths),
             failures=self._failures + self._earlier_failures + sum(failures),
             last_failure=next(filter(None, reasons), self._last_failure),
             voices=sum(synth.sounding for synth in synths),
-            cpu=self._cpu / elapsed if elapsed else 0.0, median_ms=float(np.median(times)),
-            p99_ms=float(np.percentile(times, 99)), worst_ms=float(times.max()),
-            realtime=self._realtime,
+            **self._work_statistics(),
         )  # fmt: skip
 
     def _send(self, at: float | None, act: Callable[[Synth, int | None], Any], everywhere: bool = False) -> None:
@@ -231,43 +193,24 @@ class Engine:
 
     # the engine's thread, or without one the reader's
 
-    def _run(self) -> None:
-        self._realtime = go_realtime()
-        pause = self.block / self.sample_rate / 4
-        while not self._stopping:
-            if self._ring.filled + self.block > self.latency:
-                self._take_in()
-                time.sleep(pause)
-                continue
-            self._render()
-            self._cpu = time.thread_time()
-
-    def _render_and_take(self, out: Array) -> None:
-        """Fill `out` and, as a thread would, the ring: what is asked for next is heard `latency` later."""
-        done = 0
-        while done < out.shape[1]:
-            self._fill()
-            count = min(out.shape[1] - done, self._ring.filled)
-            self._ring.take(out[:, done : done + count])
-            done += count
-        self._fill()
-
     def _fill(self) -> None:
-        while self._ring.filled + self.block <= self.latency:
-            self._render()
+        while self._step():
+            pass
 
-    def _render(self) -> None:
-        start = time.perf_counter()
+    def _work(self) -> bool:
+        """Take commands in, and render a block where the ring has room: whether it had."""
+        if self._ring.filled + self.block > self.latency:
+            self._take_in()
+            return False
         late = self._ring.skip()
         if late:
-            self._skipped += late * (self._blocks > 0)  # before that nothing was to be played
+            self._skipped += late * (self._worked > 0)  # before that nothing was to be played
             for synth in self._synths():
                 synth.skip(late)
         self._take_in()
         self._play()
         self._ring.write(self._out)
-        self._times[self._blocks % TIMED_BLOCKS] = time.perf_counter() - start
-        self._blocks += 1
+        return True
 
     def _take_in(self) -> None:
         """Commands that wait, the first of them; all where no block can be late."""
@@ -296,14 +239,6 @@ class Engine:
         synth.succeed(old)
         old.all_off(fade)
         self._leaving.append(old)
-
-    def _guarded(self, act: Callable[..., Any], *arguments: Any) -> None:
-        """What goes wrong is counted: it must not end the thread."""
-        try:
-            act(*arguments)
-        except Exception as error:
-            self._failures += 1
-            self._last_failure = str(error) or type(error).__name__
 
     def _synths(self) -> list[Synth]:
         return [self._synth, *self._leaving]

@@ -9,7 +9,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from ngs.runtime.notes import RESYNTHESIS_CONTROLS, check_controls, check_frame,
 from ngs.runtime.resynthesiser import Resynthesiser
 from ngs.runtime.resynthesiser_bank import Choices, ResynthesiserBank, Row
 from ngs.runtime.ring import Ring
-from ngs.runtime.worker import Worker
+from ngs.runtime.worker import Worker, WorkStatistics
 
 Array = NDArray[np.float32]
 AHEAD_SECONDS = 0.016  # beside a block
@@ -30,25 +30,17 @@ BACKLOG_SECONDS = 0.25  # of input that a late thread works off; more is forgott
 
 
 @dataclass(frozen=True)
-class ResynthesisStatistics:
-    """What an engine did since it was made."""
+class ResynthesisStatistics(WorkStatistics):
+    """What an engine did since it was made; most pieces of its work have no hop to play."""
 
     frames: int  # the host has handed in
     late: int  # reads that found too little
     skipped: int  # frames that were late and never played
     failures: int  # hops, commands and blocks that failed
     last_failure: str
-    cpu: float  # share of one core
-    median_ms: float  # of a piece of work, most of which have no hop to play
-    p99_ms: float
-    worst_ms: float
-    realtime: bool  # whether the system lets the thread go before others
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
-class ResynthesisEngine:
+class ResynthesisEngine(Worker):
     """A `Resynthesiser` a channel, of seeds `seed`, `seed` + 1 and so on, behind rings.
 
     `process` is called from one thread, the host's; everything else from any. Without a thread (`threaded` False)
@@ -58,6 +50,7 @@ class ResynthesisEngine:
     ahead: samples that the thread has for its work and to be woken, and a block. By default 16 ms and a block: a minute
     beside two processes on two cores that were always busy took 5 ms and a block with real-time scheduling, 70 without.
     latency: samples from input to output, that of the `Resynthesiser` and `ahead`.
+    After `stop` what comes in is late.
     """
 
     def __init__(
@@ -80,6 +73,7 @@ class ResynthesisEngine:
         least = block if threaded else 0
         if not least <= ahead <= 1 << 20:
             raise ValueError(f"ahead is {ahead}: choose {least} to {1 << 20} samples")
+        super().__init__(block / sample_rate / 4)
         self.sample_rate, self.channels, self.block, self.ahead = sample_rate, channels, block, ahead
         self.threaded, self._seed, self._bundle = threaded, seed, bundle
         row = Row(bundle, choices or {}, sample_rate, seed, channels)
@@ -95,7 +89,6 @@ class ResynthesisEngine:
         self._out.write(np.zeros((channels, ahead), np.float32))
         self._given, self._made = (np.zeros((channels, block), np.float32) for _ in range(2))
         self._skipped = 0
-        self._worker = Worker(self._work, block / sample_rate / 4)
 
     # the host's side
 
@@ -103,19 +96,8 @@ class ResynthesisEngine:
         """Warm up, and work in a thread. Raises BundleError where the bundle cannot be run."""
         if not self._in.read:
             self._bank.each(Resynthesiser.warm_up)
-        if self.threaded:
-            self._worker.start()
-
-    def stop(self) -> None:
-        """End the thread: what comes in from now on is late."""
-        self._worker.stop()
-
-    def __enter__(self) -> ResynthesisEngine:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
+        if self.threaded and not self._thread:
+            self._start_thread()
 
     @property
     def time(self) -> int:
@@ -138,7 +120,7 @@ class ResynthesisEngine:
         for start in range(0, out.shape[1], self.block):
             self._in.write(block_in[:, start : start + self.block])
             if not self.threaded:
-                while self._worker.step():
+                while self._step():
                     pass
             self._out.take(out[:, start : start + self.block])
 
@@ -184,13 +166,10 @@ class ResynthesisEngine:
 
     def statistics(self) -> ResynthesisStatistics:
         """What happened so far; safe to call at any time, not from the callback."""
-        median, p99, worst = self._worker.milliseconds
         failures, reason = self._bank.failures
         return ResynthesisStatistics(
-            frames=self._in.written, late=self._out.late, skipped=self._skipped,
-            failures=self._worker.failures + failures,
-            last_failure=self._worker.last_failure or reason, cpu=self._worker.cpu, median_ms=median, p99_ms=p99,
-            worst_ms=worst, realtime=self._worker.realtime,
+            frames=self._in.written, late=self._out.late, skipped=self._skipped, failures=self._failures + failures,
+            last_failure=self._last_failure or reason, **self._work_statistics(),
         )  # fmt: skip
 
     def _send(self, at: float | None, act: Callable[[], Any]) -> None:
@@ -231,7 +210,7 @@ class ResynthesisEngine:
     def _act(self, now: int) -> int:
         """Do what is to be done at input sample `now`: the sample at which there is more to do."""
         while self._events and self._events[0].time <= now:
-            self._worker.guarded(heapq.heappop(self._events).act)
+            self._guarded(heapq.heappop(self._events).act)
         return self._events[0].time if self._events else now + self.block
 
     def _put(self, time: int, made: Array) -> None:

@@ -50,9 +50,7 @@ class ResynthesiserBank:
     def __init__(self, row: Row, block: int) -> None:
         """block: samples that are played at once, at most."""
         self._now = row
-        self._next: Row | None = None
-        self._waiting: Row | None = None
-        self._fades = (1, 1)  # samples of the fade to the next row, and to the one that waits
+        self._coming: list[tuple[Row, int]] = []  # the next row and the one that waits, and the samples of their fades
         self._heard = 0  # samples by the next row
         self._other = np.zeros((len(row.streams), block), np.float32)
         self._gone, self._last_failure = 0, ""  # failures of rows that are gone
@@ -61,34 +59,32 @@ class ResynthesiserBank:
     def process(self, given: Array, made: Array) -> None:
         """The next samples [channels, n] to as many."""
         self._now.process(given, made)
-        if self._next is None:
+        if not self._coming:
             return
+        row, fade = self._coming[0]
         count = made.shape[1]
         other = self._other[:, :count]
-        self._next.process(given, other)
-        since = np.arange(self._heard + 1, self._heard + count + 1) - self._next.latency
-        share = np.clip(since / self._fades[0], 0, 1).astype(np.float32)
+        row.process(given, other)
+        since = np.arange(self._heard + 1, self._heard + count + 1) - row.latency
+        share = np.clip(since / fade, 0, 1).astype(np.float32)
         made *= 1 - share
         made += share * other
         self._heard += count
-        if self._heard >= self._next.latency + self._fades[0]:
-            self._follow(self._next)
+        if self._heard >= row.latency + fade:
+            self._follow()
 
     def change(self, row: Row, fade: int) -> None:
         """Go to another row in `fade` samples, from when it has listened for its latency; controls are handed on."""
         for stream, old in zip(row.streams, self._now.streams, strict=True):
             stream.set(**old.controls)
-        if self._next is None:
-            self._next, self._heard, self._fades = row, 0, (fade, 1)
-        else:
-            if self._waiting:
-                self.retired.append(self._waiting)
-            self._waiting, self._fades = row, (self._fades[0], fade)
+        if len(self._coming) > 1:
+            self.retired.append(self._coming.pop()[0])
+        self._coming.append((row, fade))
 
     def reset(self) -> None:
         """The next sample is the first of a sound; a change is over."""
-        while self._next:
-            self._follow(self._next)
+        while self._coming:
+            self._follow()
         for stream in self._now.streams:
             stream.reset()
 
@@ -106,11 +102,10 @@ class ResynthesiserBank:
 
     @property
     def _rows(self) -> list[Row]:
-        return [row for row in (self._now, self._next, self._waiting) if row]
+        return [self._now, *(row for row, _ in self._coming)]
 
-    def _follow(self, row: Row) -> None:
+    def _follow(self) -> None:
         count, reason = self._now.failures
         self._gone, self._last_failure = self._gone + count, reason or self._last_failure
         self.retired.append(self._now)
-        self._now, self._next, self._waiting = row, self._waiting, None
-        self._heard, self._fades = 0, (self._fades[1], 1)
+        self._now, self._heard = self._coming.pop(0)[0], 0

@@ -4,79 +4,107 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 
 from ngs.runtime.realtime import go_realtime, interpreter
 
-TIMED = 4096  # steps whose times are looked back on
+TIMED = 4096  # pieces of work whose times are looked back on
 
 
-class Worker:
-    """Calls `step` again and again; where it says that there was nothing to do it is called again after a pause."""
+@dataclass(frozen=True)
+class WorkStatistics:
+    """What the work of a thread took."""
 
-    def __init__(self, step: Callable[[], bool], pause_seconds: float) -> None:
-        self._step, self._pause = step, pause_seconds
+    cpu: float  # share of one core, since the thread was started
+    median_ms: float  # of a piece of work, of the last TIMED
+    p99_ms: float
+    worst_ms: float
+    realtime: bool  # whether the system lets the thread go before others
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Worker(ABC):
+    """Does `_work` again and again; where that says that there was nothing to do, it is done again after a pause."""
+
+    def __init__(self, pause_seconds: float) -> None:
+        self._pause = pause_seconds
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._times, self._count = np.zeros(TIMED), 0
+        self._times, self._worked = np.zeros(TIMED), 0  # pieces of work so far
         self._started = self._busy = 0.0
-        self.failures, self.last_failure, self.realtime = 0, "", False
+        self._failures, self._last_failure, self._realtime = 0, "", False
 
+    @abstractmethod
     def start(self) -> None:
-        """Go on in a thread, where there is none yet."""
-        if self._thread is None:
-            self._stopping = False
-            interpreter.hurry()
-            self._started, self._busy = time.perf_counter(), 0.0
-            self._thread = threading.Thread(target=self._run, name="ngs engine", daemon=True)
-            self._thread.start()
+        """Make ready, and go on in a thread where there is none yet."""
 
     def stop(self) -> None:
-        """End the thread after its step."""
+        """End the thread after what it works on, where there is one."""
         if self._thread:
             self._stopping = True
             self._thread.join()
             self._thread = None
             interpreter.rest()
 
-    def step(self) -> bool:
-        """Do what there is to do: whether there was something."""
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    @abstractmethod
+    def _work(self) -> bool:
+        """Do a piece of what there is to do: whether there was something."""
+
+    def _start_thread(self, first: Callable[[], object] = lambda: None) -> None:
+        """Go on in a thread; `first` is done before that, here."""
+        self._stopping = False
+        interpreter.hurry()
+        self._started, self._busy = time.perf_counter(), 0.0
+        first()
+        self._thread = threading.Thread(target=self._run, name="ngs engine", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self._realtime = go_realtime()
+        while not self._stopping:
+            if self._step():
+                self._busy = time.thread_time()
+            else:
+                time.sleep(self._pause)
+
+    def _step(self) -> bool:
+        """`_work`, timed where there was something to do; what fails counts as nothing."""
         start = time.perf_counter()
-        worked = bool(self.guarded(self._step))
+        worked = bool(self._guarded(self._work))
         if worked:
-            self._times[self._count % TIMED] = time.perf_counter() - start
-            self._count += 1
+            self._times[self._worked % TIMED] = time.perf_counter() - start
+            self._worked += 1
         return worked
 
-    def guarded(self, act: Callable[..., Any], *arguments: Any) -> Any:
+    def _guarded(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """What a call gives; what goes wrong is counted, and gives None."""
         try:
             return act(*arguments)
         except Exception as error:
-            self.failures += 1
-            self.last_failure = str(error) or type(error).__name__
+            self._failures += 1
+            self._last_failure = str(error) or type(error).__name__
             return None
 
-    @property
-    def cpu(self) -> float:
-        """Share of one core that the thread took since it was started; 0 where there was none."""
+    def _work_statistics(self) -> dict[str, Any]:
+        """The fields of `WorkStatistics`."""
         elapsed = time.perf_counter() - self._started if self._started else 0.0
-        return self._busy / elapsed if elapsed else 0.0
-
-    @property
-    def milliseconds(self) -> tuple[float, float, float]:
-        """Median, 99th percentile and longest of the last TIMED steps."""
-        count = min(self._count, TIMED)
+        count = min(self._worked, TIMED)
         times = 1e3 * self._times[:count] if count else np.zeros(1)
-        return float(np.median(times)), float(np.percentile(times, 99)), float(times.max())
-
-    def _run(self) -> None:
-        self.realtime = go_realtime()
-        while not self._stopping:
-            if self.step():
-                self._busy = time.thread_time()
-            else:
-                time.sleep(self._pause)
+        return {
+            "cpu": self._busy / elapsed if elapsed else 0.0, "median_ms": float(np.median(times)),
+            "p99_ms": float(np.percentile(times, 99)), "worst_ms": float(times.max()), "realtime": self._realtime,
+        }  # fmt: skip

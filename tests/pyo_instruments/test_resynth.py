@@ -157,8 +157,8 @@ def test_a_thread_ends_with_its_player(rooms: Any, bundle: Bundle) -> None:
     with rooms(live=True) as room:
         resynth = Resynth(source(), bundle).out()
         room.hear(5)
-        worker, gone = resynth.engine._worker, weakref.ref(resynth)
-        assert worker._thread is not None
+        engine, gone = resynth.engine, weakref.ref(resynth)
+        assert engine._thread is not None
         del resynth
-        assert gone() is None and worker._thread is None
+        assert gone() is None and engine._thread is None
         assert not room.hear(5).any() and room.clock.statistics().failures == 0

@@ -313,7 +313,7 @@ def test_another_bundle_is_faded_to_and_the_latency_stays(tiny: Bundle, tmp_path
             engine.condition("Hat")  # the new bundle's
             assert engine.bundle.path == other and engine.latency == latency
             heard = np.concatenate((before, play(engine, given[:, 3000:], size)), axis=1)
-            assert engine.statistics().failures == 0 and engine._bank._next is None and engine._bank.retired
+            assert engine.statistics().failures == 0 and not engine._bank._coming and engine._bank.retired
         share = np.clip((np.arange(8000) + 1 - 3000 - latency) / fade, 0, 1).astype(np.float32)
         np.testing.assert_array_equal(heard, expected[:1] * (1 - share) + expected[1:] * share)
 
@@ -343,7 +343,7 @@ def test_of_bundles_that_wait_the_last_one_is_played(tiny: Bundle) -> None:
         engine.load(tiny, name, fade=0.01)
     engine.set(gain=0.5)
     heard = play(engine, signal(6000), 100)
-    assert len(engine._bank.retired) == 3 and engine._bank._next is engine._bank._waiting is None
+    assert len(engine._bank.retired) == 3 and not engine._bank._coming
     plain = Resynthesiser(tiny, "Hat", 8000)
     plain.set(gain=0.5)
     started = engine.latency + 80  # of the one before it, and its fade
