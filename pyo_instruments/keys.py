@@ -72,10 +72,10 @@ class Keys:
     """
 
     def __init__(self, instrument: Instrument) -> None:
-        files = {name: key for name, key in FILES.items() if key.address in instrument.commands}
-        self._instrument, self._table = instrument, {**instrument.KEYS, **files}
+        self._instrument = instrument
         self.cursor = dict.fromkeys(instrument.counts, 0)
         self._down, self._along = [*instrument.counts, "", ""][:2]
+        self._table = {**instrument.KEYS, **FILES}
 
     def press(self, name: str) -> str:
         """Do what a key says: a character, or an arrow's name. Where that is refused, a line that says why; else ""."""
@@ -99,8 +99,10 @@ class Keys:
         if self.cursor:
             does[f"Move to another {' or '.join(self.cursor)}."] = ["arrows"]
         for name, key in self._table.items():
-            text = self._instrument.commands[_at(key.address, self.cursor)].help
-            does.setdefault(text, []).append(NAMES.get(name, name))
+            command = self._instrument.commands.get(_at(key.address, self.cursor))
+            if command is None:  # a machine of four tracks has no fifth
+                continue
+            does.setdefault(command.help, []).append(NAMES.get(name, name))
         return [f"{' '.join(names):<16} {text}" for text, names in does.items()]
 
     def _move(self, name: str, by: int) -> None:

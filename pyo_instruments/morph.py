@@ -29,9 +29,10 @@ class Morph(Instrument):
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
         self._files = [*files, None, None]
-        self._level = SigTo(0.8, 0.01, 0.8)
+        self._level = SigTo(1, 0.01, 1)
         self._morpher = Morpher(self.bundle, period=0.5, mul=self._level)
-        self.sounds(self._morpher, {"/start": 2 * seed + (not files), "/end": 2 * seed + 2 * (len(files) < 2)})
+        ends = [0 if number <= len(files) else 2 * seed + number for number in (1, 2)]
+        self.sounds(self._morpher, {"/start": ends[0], "/end": ends[1], "/class": self.classes[-1]})
 
     @control("/morph", Number("morph", 0, 1, 0.5))
     def setMorph(self, morph: float) -> None:
@@ -78,7 +79,7 @@ class Morph(Instrument):
         """Pitch, by resampling."""
         self._morpher.setPitch(pitch)
 
-    @control("/level", Number("level", 0, 2, 0.8))
+    @control("/level", Number("level", 0, 2, 1))
     def setLevel(self, level: float) -> None:
         """Factor of the amplitude."""
         self._level.value = level

@@ -19,6 +19,7 @@ from ngs.pyo_instruments.commands import Choice, Command, Number, Switch, Whole
 from ngs.pyo_instruments.drum_and_bass import DrumAndBass
 from ngs.pyo_instruments.drum_machine import DrumMachine
 from ngs.pyo_instruments.keyboard import Keyboard
+from ngs.pyo_instruments.keys import Keys
 from ngs.pyo_instruments.morph import Morph
 from ngs.pyo_instruments.path_player import PathPlayer
 from ngs.pyo_instruments.resynthesiser import Resynthesiser
@@ -325,6 +326,26 @@ def test_a_hit_that_was_heard_is_kept(room: Any, bundle: Bundle, tmp_path: Path)
     wanted = tune(sample(bundle, bundle.condition("Snare"), 0.7, 3, 1 * 8 + 1), 8000, 0, RATE)
     assert rate == RATE
     np.testing.assert_allclose(sound, wanted, atol=2**-23)
+
+
+def test_a_machine_of_fewer_tracks_has_fewer_keys(room: Any, bundle: Bundle) -> None:
+    class Four(DrumMachine):
+        counts = {"track": 4, "step": 16}
+
+    keys = Keys(Four(bundle))
+    told = "\n".join(keys.help())
+    assert "1 2 3 4 " in told and " 5" not in told and "no address /track/5/hit" in keys.press("5")
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_morph_of_files_begins_with_them(room: Any, bundle: Bundle, tmp_path: Path, seed: int) -> None:
+    files = []
+    for number in range(2):
+        files.append(tmp_path / f"{number}.wav")
+        soundfile.write(files[-1], np.sin(np.arange(4000) * 0.1 * (1 + number)), 8000)
+    assert [Morph(bundle, seed, files[:count])._morpher._ends for count in range(3)] == [
+        (2 * seed + 1, 2 * seed + 2), (files[0], 2 * seed + 2), tuple(files),
+    ]  # fmt: skip
 
 
 def test_steps_are_told_while_they_are_played(room: Any, make: Make) -> None:
