@@ -5,8 +5,10 @@ python benchmarks/bridge.py --seconds 60
 copy: the server's callback copies a block into a table of a block, which pyo reads (what `ngs.pyo_instruments` does).
 ring: the thread writes ahead into a long table that pyo reads round and round; no Python is called for a block.
 
-Eight voices play for so long on a JACK server of its own with the dummy driver. Wrong frames are those that differ from
-what is rendered offline; xruns are those of the server's log, of our client and of the driver. Linux.
+Eight voices play for so long on a JACK server of its own with the dummy driver. Both threads are `Worker`s that render
+a block of 256 whenever it ends no more than 1024 frames after what pyo has read; one that was late goes on where pyo
+is. late: blocks of the server that were not there in time. xruns: of the server's log, our client's and the driver's.
+JSON with --json FILE. Linux.
 """
 
 from __future__ import annotations
@@ -14,31 +16,29 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyo
-import soundfile
+from jack_server import BLOCK, RATE, busy_processes, jack_server
 
-import ngs.pyo_instruments  # noqa: F401  (quietly)
+import ngs.pyo_instruments  # noqa: F401  (imports pyo quietly)
 from ngs.runtime import Bundle, Engine, Note, Synth
 from ngs.runtime.paths import free_path
-from ngs.runtime.realtime import go_realtime, interpreter
+from ngs.runtime.worker import Worker
 
-RATE, BLOCK, VOICES = 48000, 128, 8
-AHEAD = 1024  # frames, of both
+# isort: split
+import pyo
+
+VOICES = 8
+RENDERED, AHEAD = 256, 1024  # frames at a time, and before they are read
 RING = 1 << 15
-OWN_XRUN = re.compile(r"JackEngine::XRun: client = (\S+) was not finished")
-DRIVER_XRUN = re.compile(r"JackTimedDriver::Process XRun")
-BUSY = "import numpy as np\nx = np.random.rand(400, 400)\nwhile True: x @ x; sum(range(10000))"
+SETTLING_SECONDS = 2.0  # after which xruns count: a client that comes is one
+COLUMNS = ("bridge", "busy", "late", "xruns_of_ours", "xruns_of_the_driver", "cpu", "p99_ms", "callback_p99_us")
 
 
 def notes(bundle: Bundle) -> list[Note]:
@@ -53,13 +53,13 @@ class CopyInCallback:
     """The engine's ring, and a copy of a block in the server's callback."""
 
     def __init__(self, server: pyo.Server, bundle: Bundle) -> None:
-        self._engine = Engine(bundle, RATE, VOICES, ahead=AHEAD)
+        self._engine = Engine(bundle, RATE, VOICES, RENDERED, AHEAD)
         tables = [pyo.DataTable(BLOCK) for _ in range(2)]
         self._views = [np.asarray(table.getBuffer()) for table in tables]
         self._block, self._times = np.zeros((2, BLOCK), np.float32), list[float]()
-        self._engine.start()
         for note in notes(bundle):
             self._engine.note_on(note, at=AHEAD)
+        self._engine.start()
         server.setCallback(self._tick)
         self.output = pyo.TableScan(tables)
 
@@ -70,109 +70,99 @@ class CopyInCallback:
             view[:] = row
         self._times.append(time.perf_counter() - begun)
 
-    def end(self) -> dict[str, float]:
+    def end(self) -> dict[str, Any]:
+        told = self._engine.statistics().to_dict()
         self._engine.stop()
-        told = self._engine.statistics()
-        return {"late": told.late, "cpu": told.cpu, "callback_p99_us": 1e6 * float(np.percentile(self._times, 99))}
+        return {**told, "callback_p99_us": 1e6 * float(np.percentile(self._times, 99))}
 
 
-class LongRing:
+class LongRing(Worker):
     """A thread that writes ahead of where the server is into a table that is read round and round."""
 
     def __init__(self, server: pyo.Server, bundle: Bundle) -> None:
+        super().__init__(RENDERED / RATE / 4)
         self._server, self._synth = server, Synth(bundle, RATE, VOICES)
-        self._synth.warm_up()
         for note in notes(bundle):
             self._synth.note_on(note, at=AHEAD)
         tables = [pyo.DataTable(RING) for _ in range(2)]
         self._views = [np.asarray(table.getBuffer()) for table in tables]
-        self._over, self._written, self._late, self._cpu = threading.Event(), 0, 0, 0.0
-        interpreter.hurry()
-        self._write(AHEAD)
+        self._written = self._late = 0
         self.output = pyo.TableScan(tables)
-        self._begun = time.perf_counter()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self.start()
 
-    def _run(self) -> None:
-        go_realtime()
-        while not self._over.is_set():
-            place = self._server.getCurrentTimeInSamples()
-            self._late += place > self._written
-            self._write(place + AHEAD)
-            self._cpu = time.thread_time()
-            time.sleep(256 / RATE / 4)
+    def start(self) -> None:
+        self._synth.warm_up()
+        self._start_thread(self._fill)
 
-    def _write(self, until: int) -> None:
-        while self._written + 256 <= until:
-            at = self._written % RING
-            for view, row in zip(self._views, self._synth.process(256), strict=True):
-                view[at : at + 256] = row
-            self._written += 256
+    def _fill(self) -> None:
+        while self._step():
+            pass
 
-    def end(self) -> dict[str, float]:
-        self._over.set()
-        self._thread.join()
-        interpreter.rest()
-        return {"late": self._late, "cpu": self._cpu / (time.perf_counter() - self._begun), "callback_p99_us": 0.0}
+    def _work(self) -> bool:
+        place = self._server.getCurrentTimeInSamples()  # moves on by a block at the end of a cycle
+        if self._written - place + RENDERED > AHEAD:
+            return False
+        late = max(0, place - self._written)
+        self._late += late // BLOCK
+        self._written += late
+        self._synth.skip(late)
+        places = np.arange(self._written, self._written + RENDERED) % RING
+        for view, row in zip(self._views, self._synth.process(RENDERED), strict=True):
+            view[places] = row
+        self._written += RENDERED
+        return True
+
+    def end(self) -> dict[str, Any]:
+        self.stop()
+        return {"late": self._late, "failures": self._failures, **self._work_statistics(), "callback_p99_us": None}
 
 
-BRIDGES = {"copy": CopyInCallback, "ring": LongRing}
+BRIDGES: dict[str, type[CopyInCallback] | type[LongRing]] = {"copy": CopyInCallback, "ring": LongRing}
 
 
-def play(kind: str, seconds: float, file: Path) -> None:
-    """In a process of its own: play, record, and print what happened."""
+def play(kind: str, seconds: float) -> None:
+    """In a process of its own: play, print a line when all has settled, and what happened at the end."""
     bundle = Bundle.open()
     server = pyo.Server(sr=RATE, buffersize=BLOCK, duplex=0, audio="jack", jackname="ngs", verbosity=0).boot()
     bridge = BRIDGES[kind](server, bundle)
     bridge.output.out()
-    server.recordOptions(filename=str(file), fileformat=0, sampletype=3)
-    server.recstart()
     server.start()
     over = threading.Event()
-    # a screen, a network: Python that computes beside it
-    other = threading.Thread(target=lambda: [sum(range(5000)) or time.sleep(0.005) for _ in iter(over.is_set, True)])
+
+    def compute() -> None:
+        """As a screen and a network do beside it."""
+        while not over.wait(0.005):
+            sum(range(5000))
+
+    other = threading.Thread(target=compute)
     other.start()
+    time.sleep(SETTLING_SECONDS)
+    print("plays", flush=True)
     time.sleep(seconds)
+    print(json.dumps(bridge.end()), flush=True)
     over.set()
     other.join()
-    server.recstop()
     server.stop()
-    print("TOLD " + json.dumps(bridge.end()), flush=True)
     os._exit(0)
 
 
-def wrong_frames(file: Path) -> int:
-    """Frames of a recording that are not what is rendered offline."""
-    heard, _ = soundfile.read(file, dtype="float32")
-    synth = Synth(bundle := Bundle.open(), RATE, VOICES)
-    for note in notes(bundle):
-        synth.note_on(note, at=AHEAD)
-    true = np.concatenate([synth.process(4096) for _ in range(-(-len(heard) // 4096))], axis=1).T[: len(heard)]
-    gain = np.float32(0.9999992)  # of the server, once it has faded in
-    return int((np.abs(heard - gain * true).max(axis=1)[AHEAD:] > 1e-4).sum())
-
-
 def measure(kind: str, seconds: float, busy: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        log, file, name = Path(folder) / "jack.log", Path(folder) / "heard.wav", f"ngs-bridge-{os.getpid()}"
-        environment = {**os.environ, "JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1", "OMP_NUM_THREADS": "1"}
-        jackd = ["jackd", "-n", name, "-R", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
-        with log.open("w") as told, subprocess.Popen(jackd, stdout=told, stderr=told) as server:
-            load = [subprocess.Popen([sys.executable, "-c", BUSY], env=environment) for _ in range(busy)]
-            try:
-                time.sleep(2)
-                command = [sys.executable, __file__, "--play", kind, "--seconds", str(seconds), "--file", str(file)]
-                result = subprocess.run(command, env=environment, capture_output=True, text=True)
-            finally:
-                for process in (*load, server):
-                    process.terminate()
-        line = next((each for each in result.stdout.splitlines() if each.startswith("TOLD ")), "")
-        if not line:
-            sys.exit(result.stderr or "the player gave nothing")
-        text = log.read_text()
-        xruns = {"xruns_of_ours": len(OWN_XRUN.findall(text)), "xruns_of_the_driver": len(DRIVER_XRUN.findall(text))}
-        return {"bridge": kind, "busy": busy, **json.loads(line[5:]), "wrong_frames": wrong_frames(file), **xruns}
+    command = [sys.executable, __file__, "--play", kind, "--seconds", str(seconds)]
+    with jack_server() as server, busy_processes(busy):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as player:
+            assert player.stdout is not None
+            started = player.stdout.readline()
+            clients_before, driver_before = server.xruns()
+            told = player.stdout.readline()
+            clients, driver = server.xruns()
+    if not (started and told):
+        sys.exit("The player failed")
+    xruns = {"xruns_of_ours": (clients - clients_before)["ngs"], "xruns_of_the_driver": driver - driver_before}
+    return {"bridge": kind, "busy": busy, **json.loads(told), **xruns}
+
+
+def cell(value: Any) -> str:
+    return "-" if value is None else format(value, ".2f") if isinstance(value, float) else str(value)
 
 
 def main() -> None:
@@ -180,16 +170,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--busy", type=int, default=2, help="processes that always compute")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--play", choices=list(BRIDGES), help=argparse.SUPPRESS)
-    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.play:
-        play(options.play, options.seconds, options.file)
-    if shutil.which("jackd") is None:
-        sys.exit("There is no jackd: scripts/test-packages installs it")
-    rows = [measure(kind, options.seconds, options.busy) for _ in range(options.rounds) for kind in BRIDGES]
-    for row in rows:
-        print(json.dumps(row))
+        play(options.play, options.seconds)
+    print("  ".join(COLUMNS))
+    rows = []
+    for kind in options.rounds * list(BRIDGES):
+        rows.append(measure(kind, options.seconds, options.busy))
+        print("  ".join(f"{cell(rows[-1][column]):>{len(column)}}" for column in COLUMNS), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

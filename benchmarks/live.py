@@ -13,11 +13,9 @@ hears. Linux.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import random
-import re
 import shutil
 import socket
 import subprocess
@@ -25,22 +23,17 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jack
 import numpy as np
+from jack_server import BLOCK, RATE, busy_processes, jack_server
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 NGS = Path(sysconfig.get_path("scripts")) / "ngs"
-RATE, BLOCK = 48000, 128
 HITS, HIT_SECONDS = 200, 0.12
 STEPS_SECONDS = 10
-OWN_XRUN = re.compile(r"JackEngine::XRun: client = (\S+) was not finished")
-DRIVER_XRUN = re.compile(r"JackTimedDriver::Process XRun")
-BUSY = "import numpy as np\nx = np.random.rand(400, 400)\nwhile True: x @ x; sum(range(10000))"
 TURNS = {
     "drum-machine": [f"/track/{track}/{what}" for track in range(1, 9) for what in (
         "hit f 0.7", "level f 0.5", "level f 0.8", "pan f -0.5", "pan f 0.5", "decay f 0.2", "decay f 0", "pitch f 3",
@@ -96,26 +89,6 @@ def message(address: str, *values: float | str) -> bytes:
     return builder.build().dgram
 
 
-@contextlib.contextmanager
-def jack_server(folder: Path, busy: int) -> Iterator[Path]:
-    """A server, and processes that compute; the path of its log."""
-    log = folder / "jack.log"
-    os.environ |= {
-        "JACK_DEFAULT_SERVER": f"ngs-live-{os.getpid()}",
-        "JACK_NO_START_SERVER": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-    command = ["jackd", "-n", os.environ["JACK_DEFAULT_SERVER"], "-R", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
-    with log.open("w") as told, subprocess.Popen(command, stdout=told, stderr=told) as server:
-        load = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(busy)]
-        try:
-            time.sleep(1.5)
-            yield log
-        finally:
-            for process in (*load, server):
-                process.terminate()
-
-
 def latencies(ear: Ear, send: Any) -> list[float]:
     """Milliseconds from messages to their hits, while nothing else plays."""
     send("/play", 0)
@@ -157,7 +130,7 @@ def summary(values: list[float]) -> dict[str, float]:
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    with jack_server(folder, options.busy) as log:
+    with jack_server() as server, busy_processes(options.busy):
         port = 20000 + os.getpid() % 20000
         stats = folder / "stats.json"
         command = [NGS, "play", options.instrument, "--audio", "jack", "--osc", port, "--seconds", options.seconds]
@@ -189,8 +162,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 time.sleep(rng.uniform(0, 0.2))
             print(player.stdout.read(), end="", flush=True)
         ear.client.close()
-        text = log.read_text()
-        xruns = {**Counter(OWN_XRUN.findall(text)), "of the driver": len(DRIVER_XRUN.findall(text))}
+        of_clients, of_the_driver = server.xruns()
+        xruns = {**of_clients, "of the driver": of_the_driver}
         read = json.loads(stats.read_text())
         kept = {name: read[name] for name in ("late", "stale", "failures")}
         return {**told, **kept, "xruns": xruns, "clock": read["clock"], "players": read["players"]}
@@ -204,9 +177,8 @@ def main() -> None:
     parser.add_argument("--bundle")
     parser.add_argument("--file")
     options = parser.parse_args()
-    for program in ("jackd", "oscsend"):
-        if shutil.which(program) is None:
-            sys.exit(f"There is no {program}: scripts/test-packages installs it")
+    if shutil.which("oscsend") is None:
+        sys.exit("There is no oscsend: scripts/test-packages installs it")
     with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(measure(options, Path(folder)), indent=1))
 

@@ -16,29 +16,22 @@ import gc
 import importlib.util
 import json
 import os
-import re
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jack
 import numpy as np
+from jack_server import JackServer, connected, jack_server
 
 from ngs.runtime import CONTROLS, Bundle, BundleError, Engine, EngineBusy, Note
 
 TICK_SECONDS, NOTE_TICKS, LOOK_TICKS = 0.02, 4, 10  # a control is turned every tick, a note comes every fourth
 REFERENCE_SECONDS = 10.0
 FADE_SECONDS = 0.5  # of a swap
-OWN_XRUN = re.compile(r"JackEngine::XRun: client = (\S+) was not finished")
-DRIVER_XRUN = re.compile(r"JackTimedDriver::Process XRun")
 
 
 def jack_host() -> Any:
@@ -51,49 +44,13 @@ def jack_host() -> Any:
     return module
 
 
-class Server:
-    """A JACK server and what it says of xruns; of a server that was there before, nothing is known."""
-
-    def __init__(self, log: Path | None) -> None:
-        self._log = log
-
-    def xruns(self, client: str) -> tuple[int, int] | None:
-        """So far: cycles that a client did not finish in time, and those for which the driver itself came late."""
-        if self._log is None:
-            return None
-        text = self._log.read_text(errors="replace")
-        return sum(name == client for name in OWN_XRUN.findall(text)), len(DRIVER_XRUN.findall(text))
-
-
-@contextlib.contextmanager
-def own_server(options: argparse.Namespace) -> Iterator[Server]:
-    if options.running:
-        yield Server(None)
-        return
-    if not (program := shutil.which("jackd")):
-        sys.exit("jackd is missing: scripts/test-packages installs it")
-    name = os.environ["JACK_DEFAULT_SERVER"] = f"ngs-soak-{os.getpid()}"
-    with tempfile.NamedTemporaryFile("wb", prefix="ngs-soak-") as log:
-        real_time = "-r" if options.no_realtime else "-R"
-        command = [program, "-n", name, real_time, "-d", "dummy", "-r", "48000", "-p", str(options.frames)]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                              start_new_session=True) as process:  # fmt: skip
-            try:
-                yield Server(Path(log.name))
-            finally:
-                process.terminate()
-
-
-def connected(name: str) -> Any:
-    """A client of the server, which may still be starting."""
-    jack.set_error_function(lambda message: None)
-    for _ in range(100):
-        with contextlib.suppress(jack.JackOpenError):
-            return jack.Client(name, no_start_server=True)
-        time.sleep(0.1)
-    sys.exit(
-        "There is no JACK server" + ("" if "JACK_DEFAULT_SERVER" in os.environ else ": start one, or no --running")
-    )
+def xruns(server: JackServer | None, client: str) -> tuple[int, int] | None:
+    """So far: cycles that a client did not finish, and those for which the driver came late; unknown of a server that
+    was there before."""
+    if server is None:
+        return None
+    of_clients, of_the_driver = server.xruns()
+    return of_clients[client], of_the_driver
 
 
 class Waits:
@@ -113,7 +70,7 @@ class Waits:
         return float(np.searchsorted(np.cumsum(self._counts), total * percent / 100)) / 10 if total else 0.0
 
 
-def reference(server: Server) -> dict[str, Any]:
+def reference(server: JackServer | None) -> dict[str, Any]:
     """Xruns a minute of a client that does nothing."""
     client, count = connected("idle"), [0]
     waits = Waits(client, lambda frames: None)
@@ -123,10 +80,10 @@ def reference(server: Server) -> dict[str, Any]:
 
     client.set_process_callback(waits)
     client.set_xrun_callback(count_xrun)
-    name, before = client.name, server.xruns(client.name)
+    name, before = client.name, xruns(server, client.name)
     with client:
         time.sleep(REFERENCE_SECONDS)
-    return xruns_a_minute(count[0], before, server.xruns(name), REFERENCE_SECONDS) | {
+    return xruns_a_minute(count[0], before, xruns(server, name), REFERENCE_SECONDS) | {
         "callback_p99_ms": waits.percentile_ms(99), "callback_worst_ms": waits.percentile_ms(100),
     }  # fmt: skip
 
@@ -298,13 +255,13 @@ class Tally:
         }  # fmt: skip
 
 
-def soak(server: Server, options: argparse.Namespace) -> dict[str, Any]:
+def soak(server: JackServer | None, options: argparse.Namespace) -> dict[str, Any]:
     client = connected("ngs")
     host = jack_host().Host(client, Bundle.open(options.bundle), options.ahead)
     host.engine = Engine(host.engine.bundle, host.rate, options.voices, ahead=host.engine.latency)
     waits, player, garbage = Waits(client, host.process), Player(host.engine, options.seed), Garbage()
     client.set_process_callback(waits)
-    name, xruns = client.name, server.xruns(client.name)
+    name, before = client.name, xruns(server, client.name)
     with host.engine, client:
         gc.callbacks.append(garbage)
         speakers = client.get_ports(is_audio=True, is_physical=True, is_input=True)
@@ -320,7 +277,7 @@ def soak(server: Server, options: argparse.Namespace) -> dict[str, Any]:
                 tally.look()
         if tally.seconds < 60 or tally.seconds % 60 > 1:
             tally.close_minute()
-        result = tally.result() | xruns_a_minute(host.xruns, xruns, server.xruns(name), tally.seconds)
+        result = tally.result() | xruns_a_minute(host.xruns, before, xruns(server, name), tally.seconds)
         swaps.stop()
         gc.callbacks.remove(garbage)
     return result | {
@@ -381,13 +338,13 @@ def main() -> None:
     parser.add_argument("--running", action="store_true", help="play to the server that runs")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: no server of ours is left behind
     try:
         for path in (options.bundle, options.other):
             Bundle.open(path)
     except BundleError as error:
         sys.exit(str(error))
-    with own_server(options) as server:
+    own = contextlib.nullcontext() if options.running else jack_server(options.frames, not options.no_realtime)
+    with own as server:
         try:
             idle = [reference(server)]
         except KeyboardInterrupt:
