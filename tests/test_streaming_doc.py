@@ -18,7 +18,7 @@ def test_its_code_runs() -> None:
     names: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
-    assert len(blocks) == 8
+    assert len(blocks) == 7
     assert np.abs(np.concatenate(names["blocks"], axis=1)).max() > 0.1
     assert np.abs(names["moved"]).max() > 0.01
     assert np.abs(names["slow"]).max() > 0.01 and max(names["peaks"]) > 0.05 and np.abs(names["heard"]).max() > 0.001
