@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import importlib
+import itertools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +51,7 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where values and hits are saved."
 )
 @click.option("--log", type=FILE, help="Write every command from outside, with its frame.")
-@click.option("--events", type=EXISTING, help="Play the commands of such a file again, to the sample.")
+@click.option("--events", type=EXISTING, help="Play such a file again, to the sample; --load, --set add to its start.")
 @click.option("--stats", type=FILE, help="Write what happened: late blocks, worst times; a JSON file.")
 @click.option("--addresses", is_flag=True, help="List the OSC addresses of the instrument, and end.")
 def play(instrument: str, **options: Any) -> None:
@@ -90,37 +95,59 @@ def perform(
         raise click.UsageError("--audio offline needs --record FILE and --seconds SECONDS")
     if audio == "offline" and (osc or midi):
         raise click.UsageError("--osc and --midi are for what plays live: with --audio offline, --events FILE")
+    atexit.register(gc.collect)  # what plays is to go before Python ends, whatever holds what: soxr would complain
     opened = Bundle.open(bundle)
     with Stage(Sound(audio, device, sample_rate, block), kind, opened, seed, files) as stage:
-        instrument, surfaces = stage.instrument, []
+        instrument = stage.instrument
         instrument.folder = folder
-        if load:
-            instrument.load(load)
         if log:
             stage.log(log)
-        for text in settings:
-            address, equals, value = text.partition("=")
-            instrument.do(address, *([_value(each) for each in value.split(",")] if equals else []))
         if events:
             stage.replay(events)
+        if load:
+            instrument.load(load)
+        for text in settings:
+            address, equals, value = text.partition("=")
+            instrument.do(address, *(_values(instrument, address, value) if equals else []))
+        heard: list[Callable[[], str]] = []  # by what; the port of MIDI is known once it is open
         if osc:
             stage.add(OscServer(instrument, osc, status=stage.status))
-            surfaces.append(f"OSC on 127.0.0.1:{osc}")
+            heard.append(lambda: f"OSC on 127.0.0.1:{osc}")
         if midi:
             mapping = MidiMap.read(midi_map, instrument) if midi_map else MidiMap.of(instrument)
-            surfaces.append(f"MIDI from {stage.add(MidiIn(instrument, midi, mapping)).name}")
+            port = stage.add(MidiIn(instrument, midi, mapping))
+            heard.append(lambda: f"MIDI from {port.name}")
         if record:
             stage.record(record, seconds)
         if stats:
             stage.tell(stats)
         where = f"{stage.clock.sample_rate} Hz, {stage.clock.block} frames"
-        title = f"{kind.__name__} plays {opened.path.name} ({audio}, {where}). {' '.join([*surfaces, 'Ctrl-C ends.'])}"
-        stage.at_end(lambda: click.echo(f"Played {stage.line()}."))
-        screen = stage.add(Screen(instrument, lambda: [title, stage.line(), *instrument.screen(screen.cursor)]))
-        stage.play(seconds, screen.look)
+        title = f"{kind.__name__} plays {opened.path.name} ({audio}, {where})."
+
+        def lines(cursor: Mapping[str, int]) -> list[str]:
+            told = " ".join([title, *(each() for each in heard), "Ctrl-C ends."])
+            return [told, stage.line(), *instrument.screen(cursor)]
+
+        stage.at_end(lambda: _say(f"Played {stage.line()}."))
+        stage.play(seconds, stage.add(Screen(instrument, lines)).look)
 
 
-def _value(text: str) -> float | str:
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal is closed: what was played matters more
+        click.echo(text)
+
+
+def _values(instrument: Instrument, address: str, text: str) -> list[float | str]:
+    """The arguments of a command, as they are typed: numbers where it takes such."""
+    from ngs.pyo_instruments import commands
+
+    arguments = instrument._find(address)[0].arguments
+    parts = text.split(",", len(arguments) - 1) if len(arguments) > 1 else [text]
+    numbers = [isinstance(each, commands.Number | commands.Switch | commands.Whole) for each in arguments]
+    return [_number(part) if number else part for part, number in itertools.zip_longest(parts, numbers)]
+
+
+def _number(text: str) -> float | str:
     try:
         return float(text)
     except ValueError:

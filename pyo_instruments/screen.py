@@ -15,21 +15,19 @@ HINT = "? shows the keys, q ends"
 class Screen:
     """Shows lines whenever `look` is called, where stdout is a terminal; elsewhere the first line, once.
 
-    with Screen(instrument, lambda: [title, *instrument.screen()]) as screen:
-        stage.play(None, screen.look)
+    lines is called with the cursor of the keys: a place in what the instrument's addresses count, from 0.
+
+    with Screen(instrument, lambda cursor: [title, *instrument.screen(cursor)]) as screen:
+        ...
+        screen.look()
     """
 
-    def __init__(self, instrument: Instrument, lines: Callable[[], list[str]]) -> None:
+    def __init__(self, instrument: Instrument, lines: Callable[[Mapping[str, int]], list[str]]) -> None:
         self._keys, self._lines = Keys(instrument), lines
         self._terminal: Terminal | None = None
         self._message, self._helps = "", False
         self._told = self._ended = False
         self._stack = contextlib.ExitStack()
-
-    @property
-    def cursor(self) -> Mapping[str, int]:
-        """Where the keys are, in what the instrument's addresses count, from 0: {"track": 0, "step": 4}."""
-        return self._keys.cursor
 
     def __enter__(self) -> Screen:
         if is_terminal():
@@ -46,11 +44,11 @@ class Screen:
             raise KeyboardInterrupt
         if self._terminal:
             _, rows = self._terminal.size()
-            lines = self._keys.help() if self._helps else self._lines()
+            lines = self._keys.help() if self._helps else self._lines(self._keys.cursor)
             self._terminal.draw([*lines[: rows - 1], self._message or HINT])
         elif not self._told:
             self._told = True
-            print("\n".join(self._lines()[:1]), flush=True)
+            print("\n".join(self._lines(self._keys.cursor)[:1]), flush=True)
 
     def _press(self, name: str) -> None:
         """In the thread that reads the keys."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import math
 import os
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,10 +21,12 @@ from numpy.typing import NDArray
 
 from ngs.pyo_instruments.clock import Clock, ClockBusy
 from ngs.pyo_instruments.commands import CommandError, Value
+from ngs.pyo_instruments.event_log import Event, EventLog, check, read_events
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.port import FALL_DB
 from ngs.pyo_instruments.quiet import quiet
 from ngs.pyo_instruments.recorder import Recorder, replaced
+from ngs.pyo_instruments.signals import Signals
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.realtime import interpreter
 
@@ -95,16 +96,22 @@ class Stage:
             self._server.shutdown()
             raise
         self.recorder: Recorder | None = None
-        self._events: deque[tuple[int, str, list[Value]]] = deque()
+        self._sounds = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+        self._surfaces: list[contextlib.AbstractContextManager[Any]] = []
+        self._log: EventLog | None = None
+        self._start: list[tuple[str, tuple[Value, ...]]] = []  # commands before the first frame
+        self._events: deque[Event] = deque()
         self._stack = contextlib.ExitStack()
-        self._write_log: Callable[[], None] = lambda: None
+        self._signals = Signals()
+        self._begun = False
         self._peak = 0.0  # of what is heard, falling
         self._fall = 10 ** (-FALL_DB * self.clock.block / self.clock.sample_rate / 20)
         self.clock.taps.append(self._measure)
+        self.instrument.log = lambda frame, address, values: self._start.append((address, values))
 
     def __enter__(self) -> Stage:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _end)  # what is recorded is kept
+        self._stack.callback(self._forget)
+        self._stack.enter_context(self._signals)
         interpreter.hurry()
         self._stack.callback(interpreter.rest)
         self.instrument.out()
@@ -120,41 +127,53 @@ class Stage:
             self.clock.close()
             self._server.shutdown()
 
+    def _forget(self) -> None:
+        """Hold nothing that holds the stage: what plays goes with it, not when Python ends."""
+        self.clock.taps.remove(self._measure)
+        self.instrument.log = None
+        self._surfaces.clear()
+
     def _measure(self, block: Array) -> None:
         self._peak = max(float(block.max()), -float(block.min()), self._peak * self._fall)
 
     def record(self, path: Path, seconds: float | None) -> None:
         """Record what is heard; the file is there when the stage is left."""
         frames = None if seconds is None else round(seconds * self.clock.sample_rate)
-        self.recorder = self._stack.enter_context(Recorder(self.clock, path, frames))
+        self.recorder = recorder = Recorder(self.clock, path, frames)
+        recorder.open()
+        self._stack.callback(lambda: recorder.close(keep=self._begun))
 
     def replay(self, path: Path) -> None:
-        """Let the commands of a file of `log` happen at their frames. Raises CommandError."""
-        head, events = read_events(path)
+        """Carry out what the log of a file has before its first frame; the rest will happen at its frames.
+
+        Raises CommandError, with a line's number, where it was made with another instrument or does not fit.
+        """
+        head, start, events = read_events(path)
         for name, value in self.head().items():
             if head.get(name) != value:
                 raise CommandError(f"{path} was made with {name} {head.get(name)!r}, this is {value!r}")
+        check(path, [*start, *events], self.instrument)
+        while start:
+            event, noted = start.pop(0), len(self._start)
+            self.instrument.do(event.address, *event.values)
+            for address, values in self._start[noted + 1 :]:  # that this one has carried out itself: they follow it
+                if start and (start[0].address, start[0].values) == (address, list(values)):
+                    start.pop(0)
         self._events.extend(events)
 
     def log(self, path: Path) -> None:
-        """Write every command from outside to a file, with its frame; `replay` plays it again."""
-        file = self._stack.enter_context(self._stack.enter_context(replaced(path)).open("w"))
-        file.write(json.dumps(self.head()) + "\n")
-        waiting: deque[tuple[int, str, Sequence[Value]]] = deque()
-        self.instrument.log = lambda *event: waiting.append(event)
+        """Write every command from outside to a file, with its frame; `replay` plays it again.
 
-        def write() -> None:
-            while waiting:
-                frame, address, values = waiting.popleft()
-                file.write(json.dumps({"frame": frame, "address": address, "values": list(values)}) + "\n")
-
-        self._write_log = write
-        self.at_end(write)
+        What was set before `play` is the first line's.
+        """
+        self._log = log = EventLog(path)
+        log.open()
+        self._stack.callback(lambda: log.close(keep=self._begun))
 
     def add(self, surface: S) -> S:
-        """What controls the instrument as long as the stage is there: an `OscServer`, a `MidiIn`."""
-        entered: S = self._stack.enter_context(surface)
-        return entered
+        """What controls the instrument while it plays: an `OscServer`, a `MidiIn`, a `Screen`."""
+        self._surfaces.append(surface)
+        return surface
 
     def tell(self, path: Path) -> None:
         """Write `statistics` to a JSON file at the end, however it ends."""
@@ -166,8 +185,8 @@ class Stage:
         self.at_end(write)
 
     def at_end(self, act: Callable[[], Any]) -> None:
-        """Do something when the stage is left, before what was asked for earlier."""
-        self._stack.callback(act)
+        """Do something when the stage is left, if it has played, before what was asked for earlier."""
+        self._stack.callback(lambda: act() if self._begun else None)
 
     def status(self) -> dict[str, float]:
         """How it goes: share of a block's time that the callback takes, late blocks, voices that sound."""
@@ -181,44 +200,63 @@ class Stage:
         clock = told["clock"]
         share = 100 * clock["median_ms"] / clock["budget_ms"]
         level = f"peak {20 * math.log10(max(self._peak, 1e-5)):.0f} dB{' OVER' * (self._peak > 1)}"
+        lost = told["unrecorded_frames"] or ""
         return (
             f"{clock['frames'] / self.clock.sample_rate:.1f} s, {level}, callback {share:.0f} % of its time, "
             f"{told['late']} late reads, {told['stale']} hits repeated, {told['failures']} failures"
+            f"{lost and f', {lost} unrecorded frames'}"
         )
 
-    def head(self) -> dict[str, Value]:
+    def head(self) -> dict[str, Any]:
         """What decides the sound beside the commands."""
         instrument = self.instrument
         return {
             "instrument": type(instrument).__name__, "bundle": instrument.bundle.manifest.graphs["decoder"].sha256,
             "seed": instrument.seed, "sample_rate": self.clock.sample_rate, "block": self.clock.block,
+            "files": self._sounds,
         }  # fmt: skip
 
     def statistics(self) -> dict[str, Any]:
-        """What happened so far: the callback, each player, and how far they fell behind in all."""
+        """What happened so far: the callback, each player and surface, and how far they fell behind in all."""
         clock, players = self.clock.statistics().to_dict(), self.clock.players()
         behind = {
             "late": sum(each.get("late", 0) for each in players.values()),
             "stale": sum(each.get("stale", 0) for each in players.values()),
             "failures": clock["failures"] + sum(each.get("failures", 0) for each in players.values()),
             "unrecorded_frames": self.recorder.lost if self.recorder else 0,
+            "unlogged_commands": self._log.lost if self._log else 0,
         }
-        return {**self.head(), **behind, "clock": clock, "players": players}
+        found = {type(each).__name__: getattr(each, "statistics", None) for each in self._surfaces}
+        surfaces = {name: tell().to_dict() for name, tell in found.items() if tell}
+        return {**self.head(), **behind, "clock": clock, "players": players, "surfaces": surfaces}
 
     def play(self, seconds: float | None, look: Callable[[], Any] = lambda: None) -> None:
         """Play for so long, or until Ctrl-C; `look` is called ten times a second."""
+        self.instrument.log = self._log.take if self._log else None
+        if self._log:
+            self._log.begin(self.head(), self._start)
+        self._send_events()
         with quiet():
             self._server.start()
-        if self.clock.live:
-            self._live(seconds, look)
-        else:
-            assert seconds is not None
-            self._offline(seconds, look)
+        with contextlib.ExitStack() as surfaces:  # in a server that runs: the clock alone acts then
+            for each in self._surfaces:
+                surfaces.enter_context(each)
+            self._begun = True
+            if self.clock.live:
+                self._live(seconds, look)
+            else:
+                assert seconds is not None
+                self._offline(seconds, look)
+
+    def _write_log(self) -> None:
+        if self._log:
+            self._log.write()
 
     def _live(self, seconds: float | None, look: Callable[[], Any]) -> None:
         end = None if seconds is None else seconds * self.clock.sample_rate + self.clock.block
         seen, stuck = -1, 0
         while end is None or self.clock.frame < end:
+            self._signals.check()
             self._send_events()
             self._write_log()
             look()
@@ -234,6 +272,7 @@ class Stage:
         for number in itertools.count():
             if self.clock.frame >= end:
                 break
+            self._signals.check()
             if number % pause == 0:
                 self._send_events()
                 self._write_log()
@@ -245,35 +284,13 @@ class Stage:
 
     def _send_events(self) -> None:
         due = self.clock.frame + AHEAD_SECONDS * self.clock.sample_rate
-        while self._events and self._events[0][0] < due:
-            frame, address, values = self._events[0]
+        while self._events and self._events[0].frame < due:
+            event = self._events[0]
             try:
-                self.instrument.do(address, *values, at=frame)
+                self.instrument.do(event.address, *event.values, at=event.frame)
             except ClockBusy:
                 return
             self._events.popleft()
-
-
-def read_events(path: Path) -> tuple[dict[str, Value], list[tuple[int, str, list[Value]]]]:
-    """Head and events of a file of `Stage.log`. Raises CommandError with the line's number."""
-    events: list[tuple[int, str, list[Value]]] = []
-    head: dict[str, Value] = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            told = json.loads(line)
-            if number == 1:
-                head = dict(told)
-            else:
-                events.append((int(told["frame"]), str(told["address"]), list(told["values"])))
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise CommandError(
-                f"{path}, line {number}: expected frame, address and values as `--log` writes them"
-            ) from error
-    return head, sorted(events, key=lambda event: event[0])
-
-
-def _end(number: int, frame: Any) -> None:
-    raise SystemExit(128 + number)
 
 
 def _device(wanted: str | None) -> int | None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 BEGIN = "\x1b[?1049h\x1b[?25l\x1b[2J"  # another page, without a cursor
 END = "\x1b[?25h\x1b[?1049l"
@@ -39,8 +37,6 @@ class Terminal:
 
     def __enter__(self) -> Terminal:
         with contextlib.ExitStack() as stack:
-            previous = signal.signal(signal.SIGTERM, _end)
-            stack.callback(signal.signal, signal.SIGTERM, previous)
             stack.callback(self._write, END)
             self._write(BEGIN)
             if sys.stdin.isatty():
@@ -53,7 +49,10 @@ class Terminal:
 
     def size(self) -> tuple[int, int]:
         """Columns and lines."""
-        columns, lines = os.get_terminal_size(sys.stdout.fileno())
+        try:
+            columns, lines = os.get_terminal_size(sys.stdout.fileno())
+        except OSError:  # its window is closed
+            return SIZE
         return (columns, lines) if columns and lines else SIZE
 
     def draw(self, lines: Sequence[str]) -> None:
@@ -74,8 +73,9 @@ class Terminal:
             self._write("".join(changed))
 
     def _write(self, text: str) -> None:
-        sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "replace"))
-        sys.stdout.buffer.flush()
+        with contextlib.suppress(OSError):  # its window is closed
+            sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "replace"))
+            sys.stdout.buffer.flush()
 
 
 def names(text: str) -> tuple[list[str], str]:
@@ -89,10 +89,6 @@ def names(text: str) -> tuple[list[str], str]:
 def _printable(line: str) -> str:
     """Names of a bundle may hold anything."""
     return "".join(each if each.isprintable() else "?" for each in line)
-
-
-def _end(number: int, frame: Any) -> None:
-    sys.exit(128 + number)
 
 
 if sys.platform == "win32":
@@ -152,7 +148,9 @@ else:
                 ready, _, _ = select.select([number, woken], [], [])
                 if woken in ready:
                     return
-                text = os.read(number, 1024).decode(errors="ignore")
+                text = ""
+                with contextlib.suppress(OSError):  # its window is closed
+                    text = os.read(number, 1024).decode(errors="ignore")
                 if not text:
                     return
                 found, rest = names(rest + text)
@@ -171,6 +169,7 @@ else:
             os.write(wake, b".")
             if thread.ident:
                 thread.join()
-            termios.tcsetattr(number, termios.TCSAFLUSH, before)
+            with contextlib.suppress(termios.error):  # its window is closed
+                termios.tcsetattr(number, termios.TCSAFLUSH, before)
             os.close(woken)
             os.close(wake)

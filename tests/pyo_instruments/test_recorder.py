@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -79,18 +80,56 @@ def test_more_than_the_ring_holds_is_written_by_a_thread(
         assert not recorder._thread.is_alive() and recorder.lost == 0 and len(sines) == 2
 
 
-def test_what_finds_no_room_is_counted_and_nothing_follows_the_gap(room: Any, tmp_path: Path) -> None:
+def test_what_finds_no_room_is_silent_and_what_follows_is_in_its_place(room: Any, tmp_path: Path) -> None:
     sines = tones()
+    room.hear(1)
     with (
-        pytest.raises(OSError, match=r"take.wav holds the first 8.0 s only: the disk is too slow"),
+        pytest.raises(OSError, match=r"take.wav lacks 2.0 s, which are silent in it: the disk is too slow"),
         Recorder(room.clock, tmp_path / "take.wav") as recorder,
     ):
-        heard = room.hear_seconds(8.5)
-        recorder.drain()
-        heard = np.concatenate((heard, room.hear_seconds(0.5)))
+        heard = [room.clock._output.copy()]  # the block before ended within
+        for seconds in (9, 4, 9, 0.25):
+            heard.append(room.hear_seconds(seconds))
+            recorder.drain()
     sound, _ = soundfile.read(tmp_path / "take.wav", dtype="float32")
-    np.testing.assert_array_equal(sound, heard[: len(sound)])
-    assert len(sound) == 8 * RATE and recorder.lost == len(heard) - len(sound) - BLOCK and len(sines) == 2
+    expected = np.concatenate(heard)[:-BLOCK]
+    for second in (8, 21):  # the ring is full, for a second
+        expected[second * RATE : (second + 1) * RATE] = 0
+    np.testing.assert_array_equal(sound, expected)
+    assert recorder.lost == 2 * RATE and len(sines) == 2
+
+
+def test_a_gap_at_the_end_is_silent_as_well_and_no_longer_than_was_asked_for(room: Any, tmp_path: Path) -> None:
+    sines = tones()
+    with pytest.raises(OSError, match=r"lacks 1.0 s"), Recorder(room.clock, tmp_path / "take.wav", 9 * RATE):
+        heard = room.hear_seconds(9.5)
+    sound, _ = soundfile.read(tmp_path / "take.wav", dtype="float32")
+    assert len(sound) == 9 * RATE and not sound[8 * RATE :].any() and len(sines) == 2
+    np.testing.assert_array_equal(sound[: 8 * RATE], heard[: 8 * RATE])
+
+
+def test_a_short_wav_is_plain_and_a_long_one_tells_its_length_in_64_bits(room: Any, tmp_path: Path) -> None:
+    recorded(room, tmp_path / "take.wav", 10)
+    assert (tmp_path / "take.wav").read_bytes()[:4] == b"RIFF"
+    long = tmp_path / "long.wav"
+    with soundfile.SoundFile(long, "w", RATE, 2, subtype="FLOAT", format="RF64") as file:
+        file.write(np.ones((BLOCK, 2)))
+    header, frames = long.read_bytes()[:104], 5 << 27
+    with long.open("r+b") as raw:  # 5 GiB, of which the disk has hardly any
+        raw.truncate(104 + 8 * frames)
+        raw.write(header[:20] + struct.pack("<QQ", 96 + 8 * frames, 8 * frames))
+    recorder_module._finish_wav(long)
+    assert soundfile.info(long).frames == frames and soundfile.info(long).format == "RF64"
+
+
+def test_one_that_is_not_wanted_leaves_what_was_there(room: Any, tmp_path: Path) -> None:
+    (tmp_path / "take.wav").write_text("an older one")
+    recorder = Recorder(room.clock, tmp_path / "take.wav")
+    recorder.open()
+    room.hear(10)
+    recorder.close(keep=False)
+    assert (tmp_path / "take.wav").read_text() == "an older one"
+    assert [each.name for each in tmp_path.iterdir()] == ["take.wav"] and room.clock.taps == []
 
 
 @pytest.mark.parametrize("name", ["take.mp3", "take", "take.txt"])

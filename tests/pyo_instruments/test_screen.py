@@ -33,6 +33,7 @@ import json, sys, time
 from types import SimpleNamespace
 from ngs.pyo_instruments.keys import Press
 from ngs.pyo_instruments.screen import Screen
+from ngs.pyo_instruments.signals import Signals
 
 class Desk:
     counts = {"track": 2, "step": 4}
@@ -47,9 +48,10 @@ class Desk:
 
 desk, looks, mode = Desk(), 0, sys.argv[2]
 try:
-    lines = lambda: ["a title", f"place {screen.cursor}", "evil \\x1b[31m name", "a long line " * 9]
-    with Screen(desk, lines) as screen:
+    lines = lambda cursor: ["a title", f"place {cursor}", "evil \\x1b[31m name", "a long line " * 9]
+    with Signals() as signals, Screen(desk, lines) as screen:
         while looks < 5000:
+            signals.check()
             screen.look()
             looks += 1
             if mode == "error" and looks == 3:
@@ -303,6 +305,32 @@ def test_the_terminal_is_as_it_was_however_it_ends(pages: Callable[..., Page], w
     assert status == {"Ctrl-C": -signal.SIGINT, "SIGTERM": 128 + signal.SIGTERM, "error": 1, "once": 0}[way]
     shown, after = page.text.split(END)
     assert "Traceback" not in shown and ("ValueError: an error" in after) == (way == "error")
+
+
+def test_a_window_that_is_closed_ends_it(pages: Callable[..., Page]) -> None:
+    page = pages()
+    page.see("q ends")
+    page.type("x")
+    page.see("'step': 1")
+    hung = os.dup(page.other)  # what the fixture closes
+    os.dup2(hung, page.main)  # the last of its descriptors on our side
+    os.close(hung)
+    assert page.process.wait(PATIENCE_SECONDS) == 128 + signal.SIGHUP
+    assert page.done == [["/track/1/step/1", 0.7]]
+
+
+def test_what_shall_outlive_its_terminal_does(pages: Callable[..., Page]) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        page = pages()
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    page.see("q ends")
+    page.process.send_signal(signal.SIGHUP)
+    page.type("x")
+    page.see("'step': 1")
+    page.type("q")
+    assert page.end() == -signal.SIGINT
 
 
 def test_a_small_window_shows_what_there_is_room_for(pages: Callable[..., Page]) -> None:
