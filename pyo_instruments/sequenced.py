@@ -8,6 +8,8 @@ from ngs.pyo_instruments.commands import Number, Switch, Whole, action, control
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.sequencer import TEMPOS, Transport
 
+TOLD_BPM = 0.1  # by which the tempo of an outside clock must change to be told
+
 
 class Sequenced(Instrument):
     """An instrument with a transport: `play_step` is called for each step, before the block in which it begins."""
@@ -47,6 +49,9 @@ class Sequenced(Instrument):
     def clock_tick(self) -> None:
         """A tick of an outside clock, 24 a beat: steps follow it."""
         self.transport.clock(self.clock.now)
+        (told,) = self.values["/tempo"]
+        if abs(self.transport.tempo - float(told)) >= TOLD_BPM:
+            self.keep("/tempo", round(self.transport.tempo, 1))
 
     @action("/clock/start")
     def clock_start(self) -> None:
@@ -68,5 +73,5 @@ class Sequenced(Instrument):
 
     @action("/clock/position", Whole("step", 0, 16383))
     def clock_position(self, step: int) -> None:
-        """The step that comes next, of what starts or goes on."""
-        self.transport.go_to(step)
+        """The step that comes next: at once while it plays, else when it starts or goes on."""
+        self.transport.go_to(step, self.clock.now)

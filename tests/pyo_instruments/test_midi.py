@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -149,6 +150,7 @@ def test_a_command_that_is_refused_is_counted_and_nothing_is_raised(desk: Desk, 
     listening.take(key(60, 100))
     assert listening.statistics().failures == 1
     assert "no class" in listening.statistics().last_failure
+    assert json.loads(json.dumps(listening.statistics().to_dict()))["failures"] == 1
 
 
 @pytest.mark.parametrize("number", [120, 123])

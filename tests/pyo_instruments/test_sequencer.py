@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ngs.pyo_instruments.sequenced import Sequenced
 from ngs.pyo_instruments.sequencer import CLOCKS_A_BEAT, CLOCKS_A_STEP, Transport
+
+pyo = pytest.importorskip("pyo")
 
 RATE, BLOCK = 48000, 128
 JITTER = 0.002  # seconds to either side
@@ -184,7 +189,7 @@ def test_it_continues_with_the_tick_after_the_last_one_before_the_stop() -> None
 
 def test_it_goes_to_a_step_of_the_music() -> None:
     transport = Transport(RATE)
-    transport.go_to(16)
+    transport.go_to(16, 0)
     transport.go_on(0, at_clock=True)
     for tick in range(4):
         transport.clock(500 + 1000 * tick)
@@ -205,7 +210,7 @@ def test_two_ticks_at_one_frame_do_no_harm() -> None:
     for _ in range(30):
         transport.clock(0)
     assert 20 <= transport.tempo <= 400
-    assert [number for number, _ in transport.steps(0, BLOCK)] == list(range(5))
+    assert [number for number, _ in transport.steps(0, BLOCK)] == [4]  # of those that were missed
 
 
 def test_after_a_gap_the_clock_is_learnt_anew() -> None:
@@ -215,3 +220,136 @@ def test_after_a_gap_the_clock_is_learnt_anew() -> None:
     for tick in range(3):
         transport.clock(200000 + 1600 * tick)
     assert transport.tempo == pytest.approx(75)
+
+
+@pytest.mark.parametrize("step", [0, 3, 427, 16383])
+def test_one_that_runs_goes_to_a_step_at_once(step: int) -> None:
+    transport = started()
+    assert played(transport, 0, 9000)[-1] == (1, 6000)
+    transport.go_to(step, 9100)
+    assert played(transport, 9000, 24000) == [(step, 9100), (step + 1, 15100), (step + 2, 21100)]
+
+
+@pytest.mark.parametrize("step", [0, 427])
+@pytest.mark.parametrize("before", [1, 500, 999])
+def test_one_that_follows_a_clock_goes_to_a_step_at_the_next_tick(step: int, before: int) -> None:
+    transport = Transport(RATE)
+    transport.start(0, at_clock=True)
+    for tick in range(9):
+        transport.clock(1000 * tick)
+    assert [number for number, _ in transport.steps(0, 8000)] == [0, 1]
+    transport.go_to(step, 9000 - before)
+    assert list(transport.steps(8000, 900)) == []
+    for tick in range(9, 16):
+        transport.clock(1000 * tick)
+    assert list(transport.steps(8900, 6200)) == [(step, 100), (step + 1, 6100)]
+
+
+def test_one_whose_clock_has_gone_goes_to_a_step_at_once_and_finds_the_clock_again() -> None:
+    transport = Transport(RATE)
+    transport.start(0, at_clock=True)
+    for tick in range(24):
+        transport.clock(1000 * tick)
+    played(transport, 0, 100000)
+    transport.go_to(5, 100000)
+    assert played(transport, 100000, 110000) == [(5, 100000), (6, 106000)]
+    transport.clock(110100)  # nearest to the 40th, at 110000
+    assert played(transport, 110000, 112500) == [(7, 112100)]
+
+
+def test_of_steps_that_were_missed_only_the_last_is_played() -> None:
+    transport = started()
+    assert list(transport.steps(0, BLOCK)) == [(0, 0)]
+    assert list(transport.steps(60000 + 1, BLOCK)) == [(10, 0)]
+    assert played(transport, 60001, 70000) == [(11, 66000)]
+
+
+def errors_of_lossy_ms(lost: Sequence[int], seed: int, tempos: Sequence[float]) -> dict[int, float]:
+    """By how much each step is late of its tick, where the ticks of some numbers do not come."""
+    times = tick_times(tempos)
+    transport = Transport(RATE)
+    transport.start(0, at_clock=True)
+    steps = followed([each for number, each in enumerate(times) if number not in lost], JITTER, seed, transport)
+    return {number: 1e3 * (frame / RATE - times[number * CLOCKS_A_STEP]) for number, frame in steps}
+
+
+@pytest.mark.parametrize("tempo", [60.0, 120.0, 174.0])
+@pytest.mark.parametrize(
+    "lost", [[203], [203, 209, 250], range(203, 207), range(203, 211)], ids=["one", "three", "four in turn", "eight"]
+)
+def test_ticks_that_are_lost_are_counted(tempo: float, lost: Sequence[int]) -> None:
+    for seed in range(5):
+        errors = errors_of_lossy_ms(lost, seed, [tempo] * 482)
+        assert list(errors) == list(range(81))
+        assert max(abs(error) for number, error in errors.items() if number >= 8) <= 2.0
+
+
+def test_a_clock_that_drops_out_and_returns_leaves_no_hole() -> None:
+    for seed in range(5):
+        errors = errors_of_lossy_ms(range(203, 683), seed, [120.0] * 962)
+        assert list(errors) == list(range(161))
+        assert max(abs(error) for number, error in errors.items() if number >= 8) <= 2 * 1e3 * JITTER
+
+
+@pytest.mark.parametrize("late", [0.0, 0.008, 0.019])
+def test_ticks_that_come_after_all_are_not_counted_twice(late: float) -> None:
+    times = tick_times([120.0] * 482)
+    ticks = times[:203] + [times[207] + late + 1e-4 * number for number in range(5)] + times[208:]
+    transport = Transport(RATE)
+    transport.start(0, at_clock=True)
+    steps = followed(ticks, 0, 0, transport)
+    assert [number for number, _ in steps] == list(range(81))
+    assert max(abs(frame / RATE - times[number * CLOCKS_A_STEP]) for number, frame in steps) <= 0.0005
+
+
+@pytest.mark.parametrize("after", [40.0, 60.0, 70.0, 75.0, 80.0, 84.0, 240.0])
+def test_a_sudden_tempo_is_no_lost_tick(after: float) -> None:
+    for seed in range(5):
+        errors = errors_ms([120.0] * 485 + [after] * 480, JITTER, seed)
+        assert list(errors) == list(range(161))
+        assert max(abs(error) for number, error in errors.items() if number >= 80 + 8) <= 2.0
+
+
+def test_steps_are_early_by_two_ticks_at_most_where_the_tempo_halves() -> None:
+    for change in range(480, 486):
+        errors = errors_ms([120.0] * change + [60.0] * 480)
+        assert min(errors.values()) >= -1e3 * (2 * 60 / 60 / CLOCKS_A_BEAT + JITTER)
+
+
+class Steps(Sequenced):
+    """Writes down the steps it is told to play."""
+
+    def __init__(self, bundle: Any) -> None:
+        super().__init__(bundle)
+        self.played: list[tuple[int, int]] = []
+        self.sounds(pyo.Sig(0))
+
+    def play_step(self, number: int, offset: int) -> None:
+        self.played.append((number, self.clock.frame + offset))
+
+
+def test_a_position_is_played_on_from_where_it_comes(room: Any, tiny_bundle: Path) -> None:
+    steps = Steps(tiny_bundle)
+    room.hear(10)
+    steps.do("/clock/position", 427, at=9000)
+    steps.do("/clock/position", 2, at=20000)
+    room.hear(240)
+    assert steps.played == [
+        (0, 0), (1, 6000), (427, 9000), (428, 15000), (2, 20000), (3, 26000)
+    ]  # fmt: skip
+
+
+def test_the_tempo_of_an_outside_clock_is_told_when_it_changes(room: Any, tiny_bundle: Path) -> None:
+    steps = Steps(tiny_bundle)
+    told: list[Any] = []
+    steps.listeners.append(lambda frame, address, values: told.append(values[0]) if address == "/tempo" else None)
+    room.start()
+    for tick in range(48):
+        steps.do("/clock/tick", at=960 * tick)  # 125 bpm
+    room.hear(400)
+    assert told == [125.0] and steps.tempo == 125.0
+    for tick in range(96):
+        steps.do("/clock/tick", at=52000 + 750 * tick)  # 160 bpm
+    room.hear(600)
+    assert told[-1] == steps.tempo == pytest.approx(160, abs=0.1)
+    assert len(told) < 60 and all(round(tempo, 1) == tempo for tempo in told)
