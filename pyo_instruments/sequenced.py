@@ -14,6 +14,8 @@ TOLD_BPM = 0.1  # by which the tempo of an outside clock must change to be told
 class Sequenced(Instrument):
     """An instrument with a transport: `play_step` is called for each step, before the block in which it begins."""
 
+    unsaved = ("/play",)  # what is loaded while it plays neither stops nor starts it
+
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
         self.transport = Transport(self.clock.sample_rate)
