@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import gc
 import importlib
-import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,7 +143,7 @@ def _values(instrument: Instrument, address: str, text: str) -> list[float | str
     arguments = instrument._find(address)[0].arguments
     parts = text.split(",", len(arguments) - 1) if len(arguments) > 1 else [text]
     numbers = [isinstance(each, commands.Number | commands.Switch | commands.Whole) for each in arguments]
-    return [_number(part) if number else part for part, number in itertools.zip_longest(parts, numbers)]
+    return [_number(part) if number else part for part, number in zip(parts, [*numbers, False], strict=False)]
 
 
 def _number(text: str) -> float | str:

@@ -42,7 +42,10 @@ class EventLog:
         """Raises OSError where no file can be made."""
         with contextlib.ExitStack() as stack:
             beside = stack.enter_context(replaced(self.path))
-            self._file = stack.enter_context(beside.open("wb", buffering=0))
+            try:
+                self._file = stack.enter_context(beside.open("wb", buffering=0))
+            except OSError as error:
+                raise OSError(f"{self.path} cannot be written: {error.strerror}") from error
             self._stack = stack.pop_all()
 
     def begin(self, head: Mapping[str, Any], start: Sequence[tuple[str, Sequence[Value]]]) -> None:

@@ -29,8 +29,8 @@ SIZES = (1 << 32) - 1  # that a WAV can tell
 def replaced(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; it takes its name at the end, and goes where something fails."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         os.replace(beside, path)
     finally:
