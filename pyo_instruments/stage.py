@@ -132,6 +132,8 @@ class Stage:
         self.clock.taps.remove(self._measure)
         self.instrument.log = None
         self._surfaces.clear()
+        self.clock._messages.clear()  # a clock stays until there is another
+        self.clock._events.clear()
 
     def _measure(self, block: Array) -> None:
         self._peak = max(float(block.max()), -float(block.min()), self._peak * self._fall)

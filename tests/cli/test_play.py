@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
+import socket
 import subprocess
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +24,7 @@ from ngs.cli.play import INSTRUMENTS, play
 pytest.importorskip("pyo")
 
 Ngs = Callable[..., subprocess.CompletedProcess[str]]
+NGS = Path(sysconfig.get_path("scripts")) / "ngs"
 RATE = 48000
 
 
@@ -154,6 +159,49 @@ def test_the_example_of_the_help_runs(player: Player) -> None:
     (example,) = [line.split() for line in result.output.splitlines() if line.strip().startswith("ngs play")]
     told = player.ngs(*example[1:], cwd=player.folder)
     assert told.stderr == "" and soundfile.info(player.folder / "take.wav").duration == 4.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_and_what_is_recorded_is_kept(player: Player, number: signal.Signals) -> None:
+    """Offline the main thread is in pyo's callback most of the time, which loses exceptions."""
+    how = ("--bundle", player.bundle, "--audio", "offline", "--seconds", "100000", "--log", "log.jsonl")
+    command = [NGS, "play", "path-player", *how, "--record", "take.wav"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(list(map(str, command)), cwd=player.folder, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        process.send_signal(number)
+        process.send_signal(number)  # a shell and the system both tell of a window that is closed
+        out, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number and out.startswith("Played ")
+    assert errors.strip() == ("Stopped." if number == signal.SIGINT else "")
+    assert sorted(each.name for each in player.folder.iterdir()) == ["log.jsonl", "take.wav"]
+    assert soundfile.info(player.folder / "take.wav").samplerate == RATE
+
+
+def test_live_it_is_heard_from_the_first_line_on_and_tells_what_came(player: Player, jack_server: Any) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    how = ("--bundle", player.bundle, "--audio", "jack", "--osc", port, "--midi", "jack", "--stats", "told.json")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [str(each) for each in (NGS, "play", "path-player", *how, "--log", "log.jsonl")], cwd=player.folder,
+        env={**os.environ, "JACK_DEFAULT_SERVER": jack_server.name}, stdout=pipe, stderr=pipe, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert f"OSC on 127.0.0.1:{port} MIDI from ngs-midi" in line and line.endswith("Ctrl-C ends.\n")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(60)
+            sender.sendto(b"/new\0\0\0\0,\0\0\0", ("127.0.0.1", port))
+            sender.sendto(b"/ping\0\0\0,\0\0\0", ("127.0.0.1", port))
+            assert sender.recv(100).startswith(b"/pong")
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert errors == "" and process.returncode == 128 + signal.SIGTERM
+    told = json.loads((player.folder / "told.json").read_text())
+    assert told["surfaces"]["OscServer"]["messages"] == 2 and told["surfaces"]["MidiIn"]["messages"] == 0
+    assert [json.loads(each).get("address") for each in (player.folder / "log.jsonl").open()] == [None, "/new"]
 
 
 # what cannot be
