@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import gc
 import importlib
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,27 +107,22 @@ def perform(
         for text in settings:
             address, equals, value = text.partition("=")
             instrument.do(address, *(_values(instrument, address, value) if equals else []))
-        heard: list[Callable[[], str]] = []  # by what; the port of MIDI is known once it is open
+        surfaces = []
         if osc:
             stage.add(OscServer(instrument, osc, status=stage.status))
-            heard.append(lambda: f"OSC on 127.0.0.1:{osc}")
+            surfaces.append(f"OSC on 127.0.0.1:{osc}")
         if midi:
             mapping = MidiMap.read(midi_map, instrument) if midi_map else MidiMap.of(instrument)
-            port = stage.add(MidiIn(instrument, midi, mapping))
-            heard.append(lambda: f"MIDI from {port.name}")
+            surfaces.append(f"MIDI from {stage.open(MidiIn(instrument, midi, mapping)).name}")
         if record:
             stage.record(record, seconds)
         if stats:
             stage.tell(stats)
         where = f"{stage.clock.sample_rate} Hz, {stage.clock.block} frames"
-        title = f"{kind.__name__} plays {opened.path.name} ({audio}, {where})."
-
-        def lines(cursor: Mapping[str, int]) -> list[str]:
-            told = " ".join([title, *(each() for each in heard), "Ctrl-C ends."])
-            return [told, stage.line(), *instrument.screen(cursor)]
-
+        title = f"{kind.__name__} plays {opened.path.name} ({audio}, {where}). {' '.join([*surfaces, 'Ctrl-C ends.'])}"
+        screen = Screen(instrument, lambda cursor: [title, stage.line(), *instrument.screen(cursor)])
         stage.at_end(lambda: _say(f"Played {stage.line()}."))
-        stage.play(seconds, stage.add(Screen(instrument, lines)).look)
+        stage.play(seconds, stage.add(screen).look)
 
 
 def _say(text: str) -> None:

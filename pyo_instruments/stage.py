@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyo
@@ -29,6 +29,9 @@ from ngs.pyo_instruments.recorder import Recorder, replaced
 from ngs.pyo_instruments.signals import Signals
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.realtime import interpreter
+
+if TYPE_CHECKING:
+    from ngs.pyo_instruments.midi import MidiIn
 
 Array = NDArray[np.float32]
 S = TypeVar("S", bound=contextlib.AbstractContextManager[Any])
@@ -98,12 +101,13 @@ class Stage:
         self.recorder: Recorder | None = None
         self._sounds = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
         self._surfaces: list[contextlib.AbstractContextManager[Any]] = []
+        self._ports: list[MidiIn] = []
         self._log: EventLog | None = None
         self._start: list[tuple[str, tuple[Value, ...]]] = []  # commands before the first frame
         self._events: deque[Event] = deque()
         self._stack = contextlib.ExitStack()
         self._signals = Signals()
-        self._begun = False
+        self._playing = self._begun = False
         self._peak = 0.0  # of what is heard, falling
         self._fall = 10 ** (-FALL_DB * self.clock.block / self.clock.sample_rate / 20)
         self.clock.taps.append(self._measure)
@@ -119,6 +123,7 @@ class Stage:
 
     def __exit__(self, *exception: object) -> None:
         with self._stack, quiet():
+            self._playing = False
             if self._server.getIsStarted():
                 self._server.setAmp(0.0)
                 if self.clock.live and exception[0] is not None:
@@ -132,6 +137,7 @@ class Stage:
         self.clock.taps.remove(self._measure)
         self.instrument.log = None
         self._surfaces.clear()
+        self._ports.clear()
         self.clock._messages.clear()  # a clock stays until there is another
         self.clock._events.clear()
 
@@ -173,9 +179,19 @@ class Stage:
         self._stack.callback(lambda: log.close(keep=self._begun))
 
     def add(self, surface: S) -> S:
-        """What controls the instrument while it plays: an `OscServer`, a `MidiIn`, a `Screen`."""
+        """What controls the instrument while it plays: an `OscServer`, a `Screen`."""
         self._surfaces.append(surface)
         return surface
+
+    def open(self, port: MidiIn) -> MidiIn:
+        """The same for a port of MIDI, which is opened now: while it sounds, JACK would wait for Python, and be heard.
+
+        What comes before the server runs, or after, is not taken. Raises MidiError.
+        """
+        take = port.take
+        port.take = lambda message: take(message) if self._playing else None  # type: ignore[method-assign]
+        self._ports.append(self._stack.enter_context(port))
+        return port
 
     def tell(self, path: Path) -> None:
         """Write `statistics` to a JSON file at the end, however it ends."""
@@ -228,7 +244,7 @@ class Stage:
             "unrecorded_frames": self.recorder.lost if self.recorder else 0,
             "unlogged_commands": self._log.lost if self._log else 0,
         }
-        found = {type(each).__name__: getattr(each, "statistics", None) for each in self._surfaces}
+        found = {type(each).__name__: getattr(each, "statistics", None) for each in [*self._surfaces, *self._ports]}
         surfaces = {name: tell().to_dict() for name, tell in found.items() if tell}
         return {**self.head(), **behind, "clock": clock, "players": players, "surfaces": surfaces}
 
@@ -240,7 +256,8 @@ class Stage:
         self._send_events()
         with quiet():
             self._server.start()
-        with contextlib.ExitStack() as surfaces:  # in a server that runs: the clock alone acts then
+        self._playing = True
+        with contextlib.ExitStack() as surfaces:  # while the server runs: the clock alone acts then
             for each in self._surfaces:
                 surfaces.enter_context(each)
             self._begun = True

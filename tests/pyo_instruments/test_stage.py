@@ -10,6 +10,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import mido
 import numpy as np
 import pytest
 import soundfile
@@ -17,6 +18,8 @@ import soundfile
 from ngs.pyo_instruments import Clock, CommandError, Instrument
 from ngs.pyo_instruments.drum_machine import DrumMachine
 from ngs.pyo_instruments.event_log import read_events
+from ngs.pyo_instruments.midi import MidiIn
+from ngs.pyo_instruments.midi_map import MidiMap
 from ngs.pyo_instruments.morph import Morph
 from ngs.pyo_instruments.osc import OscServer
 from ngs.pyo_instruments.path_player import PathPlayer
@@ -305,6 +308,28 @@ def test_surfaces_play_while_the_server_runs(bundle: Bundle) -> None:
         surface = stage.add(Surface(stage))
         stage.play(0.1)
     assert surface.seen == [0, 1, 1]
+
+
+class Port(MidiIn):
+    """A port of MIDI whose messages the test plays."""
+
+    def start(self) -> None:
+        self.server_runs = [Clock.current()._server.getIsStarted()]
+
+    def stop(self) -> None:
+        self.server_runs.append(Clock.current()._server.getIsStarted())
+        self.take(mido.Message("start"))
+
+
+def test_a_port_of_midi_is_open_all_the_time_and_heard_while_it_plays(bundle: Bundle) -> None:
+    with Stage(OFFLINE, DrumMachine, bundle) as stage:
+        port = stage.open(Port(stage.instrument, None, MidiMap.of(stage.instrument)))
+        port.take(mido.Message("start"))
+        assert port.statistics().messages == 0
+        stage.play(0.1, lambda: port.take(mido.Message("clock")))
+        told = stage.statistics()["surfaces"]["Port"]
+        assert told == port.statistics().to_dict() and told["messages"] == 1
+    assert port.server_runs == [0, 0] and port.statistics().messages == 1
 
 
 def test_surfaces_are_told_by_their_names(bundle: Bundle) -> None:
