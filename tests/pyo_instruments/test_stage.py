@@ -18,6 +18,7 @@ import soundfile
 from ngs.pyo_instruments import Clock, CommandError, Instrument
 from ngs.pyo_instruments.drum_machine import DrumMachine
 from ngs.pyo_instruments.event_log import read_events
+from ngs.pyo_instruments.keyboard import Keyboard
 from ngs.pyo_instruments.midi import MidiIn
 from ngs.pyo_instruments.midi_map import MidiMap
 from ngs.pyo_instruments.morph import Morph
@@ -314,19 +315,24 @@ class Port(MidiIn):
     """A port of MIDI whose messages the test plays."""
 
     def start(self) -> None:
-        self.server_runs = [Clock.current()._server.getIsStarted()]
+        self._port = self
+        self.server_runs = [self._instrument.clock._server.getIsStarted()]
 
     def stop(self) -> None:
-        self.server_runs.append(Clock.current()._server.getIsStarted())
+        self.server_runs.append(self._instrument.clock._server.getIsStarted())
         self.take(mido.Message("start"))
+        super().stop()
+
+    def close(self) -> None:
+        """It is its own port of the library's."""
 
 
 def test_a_port_of_midi_is_open_all_the_time_and_heard_while_it_plays(bundle: Bundle) -> None:
-    with Stage(OFFLINE, DrumMachine, bundle) as stage:
+    with Stage(OFFLINE, Keyboard, bundle) as stage:
         port = stage.open(Port(stage.instrument, None, MidiMap.of(stage.instrument)))
         port.take(mido.Message("start"))
         assert port.statistics().messages == 0
-        stage.play(0.1, lambda: port.take(mido.Message("clock")))
+        stage.play(0.1, lambda: port.take(mido.Message("note_on", note=36)))  # and held
         told = stage.statistics()["surfaces"]["Port"]
         assert told == port.statistics().to_dict() and told["messages"] == 1
     assert port.server_runs == [0, 0] and port.statistics().messages == 1
