@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,16 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--bundle", type=BUNDLE, help="A bundle.  [default: the drums that come with ngs]")
 @click.option("--audio", default="portaudio", show_default=True, type=click.Choice(["portaudio", "jack", "offline"]))
 @click.option("--device", help="Part of the name of a sound card, or its number (`ngs doctor` lists them).")
-@click.option("--sample-rate", default=48000, show_default=True, type=click.IntRange(8000, 192000), help="In Hz.")
-@click.option("--block", default=128, show_default=True, type=click.IntRange(16, 4096), help="Frames at a time.")
+@click.option(
+    "--sample-rate",
+    default=48000,
+    show_default=True,
+    type=click.IntRange(8000, 192000),
+    help="In Hz; JACK has its own.",
+)
+@click.option(
+    "--block", default=128, show_default=True, type=click.IntRange(16, 4096), help="Frames; JACK has its own."
+)
 @click.option("--osc", type=click.IntRange(1, 65535), metavar="PORT", help="Take OSC on this port of this computer.")
 @click.option("--midi", metavar="NAME", help="Take MIDI: part of the name of a port, or jack, virtual.")
 @click.option("--midi-map", type=EXISTING, help="What controllers do, a TOML file.  [default: the instrument's]")
@@ -93,6 +102,11 @@ def perform(
         raise click.UsageError("--audio offline needs --record FILE and --seconds SECONDS")
     if audio == "offline" and (osc or midi):
         raise click.UsageError("--osc and --midi are for what plays live: with --audio offline, --events FILE")
+    if audio == "offline" and kind.listens and not files:
+        raise click.UsageError(f"offline {kind.__name__} has nothing to listen to: give --file SOUND")
+    if device and audio != "portaudio":
+        raise click.UsageError("--device is for sound cards: --audio portaudio")
+    _keep_apart((record, log, stats), (bundle, *files, load, events, midi_map))
     atexit.register(gc.collect)  # what plays is to go before Python ends, whatever holds what: soxr would complain
     opened = Bundle.open(bundle)
     with Stage(Sound(audio, device, sample_rate, block), kind, opened, seed, files) as stage:
@@ -119,10 +133,21 @@ def perform(
         if stats:
             stage.tell(stats)
         where = f"{stage.clock.sample_rate} Hz, {stage.clock.block} frames"
-        title = f"{kind.__name__} plays {opened.path.name} ({audio}, {where}). {' '.join([*surfaces, 'Ctrl-C ends.'])}"
+        title = f"{kind.__name__} plays {opened.path.name} ({audio}, {where}). {'. '.join([*surfaces, 'Ctrl-C ends.'])}"
         screen = Screen(instrument, lambda cursor: [title, stage.line(), *instrument.screen(cursor)])
         stage.at_end(lambda: _say(f"Played {stage.line()}."))
         stage.play(seconds, stage.add(screen).look)
+
+
+def _keep_apart(written: Sequence[Path | None], read: Sequence[Path | None]) -> None:
+    """Raise UsageError where a file would be written over that is read, or written twice."""
+    outputs = [path.resolve() for path in written if path]
+    inputs = [path.resolve() for path in read if path]
+    for number, path in enumerate(outputs):
+        if path in inputs:
+            raise click.UsageError(f"{path} is read: write to another file")
+        if path in outputs[:number]:
+            raise click.UsageError(f"{path} would be written twice: name two files")
 
 
 def _say(text: str) -> None:
@@ -134,7 +159,7 @@ def _values(instrument: Instrument, address: str, text: str) -> list[float | str
     """The arguments of a command, as they are typed: numbers where it takes such."""
     from ngs.pyo_instruments import commands
 
-    arguments = instrument._find(address)[0].arguments
+    arguments = instrument.find(address)[0].arguments
     parts = text.split(",", len(arguments) - 1) if len(arguments) > 1 else [text]
     numbers = [isinstance(each, commands.Number | commands.Switch | commands.Whole) for each in arguments]
     return [_number(part) if number else part for part, number in zip(parts, [*numbers, False], strict=False)]

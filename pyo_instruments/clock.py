@@ -253,6 +253,8 @@ class Clock:
             node = reference()
             if node is not None:
                 node.close()
+        self._messages.clear()
+        self._events.clear()
 
     def hear(self) -> None:
         """Give the taps the block that was made last: the clock does so, but for the very last one."""

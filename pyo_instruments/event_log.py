@@ -120,7 +120,7 @@ def check(path: Path, events: Sequence[Event], instrument: Instrument) -> None:
     """Raise CommandError, with the line's number, for what an instrument does not take."""
     for event in events:
         try:
-            for command in instrument._find(event.address):
+            for command in instrument.find(event.address):
                 command.read(event.values)
                 if command.at_once:
                     raise CommandError(f"{command.address} reads or writes a file: it has no frame")

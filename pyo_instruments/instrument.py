@@ -94,7 +94,7 @@ class Instrument(pyo.PyoObject):
 
         Patterns of OSC are understood: "/track/*/mute".
         """
-        found = [(command, command.read(values)) for command in self._find(address)]
+        found = [(command, command.read(values)) for command in self.find(address)]
         if any(command.at_once for command, _ in found):
             for command, checked in found:
                 command.act(self, *checked)
@@ -170,7 +170,8 @@ class Instrument(pyo.PyoObject):
         ]
         super().ctrl(map_list, title, wxnoserver)
 
-    def _find(self, address: str) -> list[Command]:
+    def find(self, address: str) -> list[Command]:
+        """The commands that an address, or a pattern of addresses, means. Raises CommandError."""
         if address not in self.commands and WILD.search(address):
             pattern = _pattern(address)
             found = [self.commands[each] for each in self.commands if _meets(pattern, each)]

@@ -23,7 +23,6 @@ from ngs.pyo_instruments.clock import Clock, ClockBusy
 from ngs.pyo_instruments.commands import CommandError, Value
 from ngs.pyo_instruments.event_log import Event, EventLog, check, read_events
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.port import FALL_DB
 from ngs.pyo_instruments.quiet import quiet
 from ngs.pyo_instruments.recorder import Recorder, replaced
 from ngs.pyo_instruments.signals import Signals
@@ -108,8 +107,7 @@ class Stage:
         self._stack = contextlib.ExitStack()
         self._signals = Signals()
         self._playing = self._begun = False
-        self._peak = 0.0  # of what is heard, falling
-        self._fall = 10 ** (-FALL_DB * self.clock.block / self.clock.sample_rate / 20)
+        self._peak = 0.0  # of what was heard
         self.clock.taps.append(self._measure)
         self.instrument.log = lambda frame, address, values: self._start.append((address, values))
 
@@ -138,11 +136,9 @@ class Stage:
         self.instrument.log = None
         self._surfaces.clear()
         self._ports.clear()
-        self.clock._messages.clear()  # a clock stays until there is another
-        self.clock._events.clear()
 
     def _measure(self, block: Array) -> None:
-        self._peak = max(float(block.max()), -float(block.min()), self._peak * self._fall)
+        self._peak = max(float(block.max()), -float(block.min()), self._peak)
 
     def record(self, path: Path, seconds: float | None) -> None:
         """Record what is heard; the file is there when the stage is left."""

@@ -188,16 +188,19 @@ def test_live_it_is_heard_from_the_first_line_on_and_tells_what_came(player: Pla
         [str(each) for each in (NGS, "play", "path-player", *how, "--log", "log.jsonl")], cwd=player.folder,
         env={**os.environ, "JACK_DEFAULT_SERVER": jack_server.name}, stdout=pipe, stderr=pipe, text=True,
     ) as process:  # fmt: skip
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert f"OSC on 127.0.0.1:{port} MIDI from ngs-midi" in line and line.endswith("Ctrl-C ends.\n")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.settimeout(60)
-            sender.sendto(b"/new\0\0\0\0,\0\0\0", ("127.0.0.1", port))
-            sender.sendto(b"/ping\0\0\0,\0\0\0", ("127.0.0.1", port))
-            assert sender.recv(100).startswith(b"/pong")
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert f"OSC on 127.0.0.1:{port}. MIDI from ngs-midi" in line and line.endswith("Ctrl-C ends.\n"), line
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.settimeout(60)
+                sender.sendto(b"/new\0\0\0\0,\0\0\0", ("127.0.0.1", port))
+                sender.sendto(b"/ping\0\0\0,\0\0\0", ("127.0.0.1", port))
+                assert sender.recv(100).startswith(b"/pong")
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert errors == "" and process.returncode == 128 + signal.SIGTERM
     told = json.loads((player.folder / "told.json").read_text())
     assert told["surfaces"]["OscServer"]["messages"] == 2 and told["surfaces"]["MidiIn"]["messages"] == 0
@@ -266,6 +269,9 @@ def test_where_no_sound_can_be_heard_it_says_what_to_do(player: Player, monkeypa
         ("morph --audio offline --seconds nan --record a.wav", "'--seconds': 'nan' is not a number."),
         ("morph --audio offline --seconds 1 --record a.wav --osc 9000", "with --audio offline, --events FILE"),
         ("morph --audio offline --seconds 1 --record a.wav --midi virtual", "with --audio offline, --events FILE"),
+        ("resynthesiser --audio offline --seconds 1 --record a.wav", "has nothing to listen to: give --file SOUND"),
+        ("morph --audio jack --device Focusrite", "--device is for sound cards"),
+        ("morph --audio offline --seconds 1 --record a.wav --log a.wav", "a.wav would be written twice"),
         ("theremin", "'theremin' is not one of"),
         ("morph --events none.jsonl", "File 'none.jsonl' does not exist."),
         ("morph --osc 0", "'--osc': 0 is not in the range"),
@@ -275,3 +281,11 @@ def test_options_that_make_no_sense_are_refused(player: Player, options: str, li
     result = player.ngs("play", *shlex.split(options), cwd=player.folder, check=False)
     assert result.returncode == 2 and result.stdout == "" and line in result.stderr.splitlines()[-1]
     assert list(player.folder.iterdir()) == []
+
+
+def test_what_is_read_is_not_written_over(player: Player, loop: Path) -> None:
+    kept = loop.read_bytes()
+    options = ["--audio", "offline", "--seconds", "1", "--record", "loop.wav", "--file", loop]
+    result = player.ngs("play", "resynthesiser", *options, cwd=player.folder, check=False)
+    assert result.returncode == 2 and "loop.wav is read: write to another file" in result.stderr
+    assert loop.read_bytes() == kept
