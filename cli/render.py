@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ngs.runtime.bundle import Bundle
 
 SOUND = click.Path(path_type=Path)
-BUILT_IN = ("house", "breakbeat", "electro")  # of ngs.runtime.patterns, which --help does without
+BUILT_IN = ("house", "breakbeat", "drum-and-bass", "electro")  # of ngs.runtime.patterns, which --help does without
 
 
 class _Forms(click.Group):
