@@ -159,7 +159,11 @@ class Clock:
         At once where the server has not been started, or where the clock itself asks.
         """
         if at is None and (self.ticking or not self._server.getIsStarted()):
-            act()
+            outer, self._ticker = self._ticker, threading.get_ident()  # what it asks for in turn is its own
+            try:
+                act()
+            finally:
+                self._ticker = outer
             return
         if len(self._messages) >= MESSAGES or len(self._events) >= EVENTS:
             raise ClockBusy(f"{MESSAGES} commands wait already: the server is not running, or they come too fast")

@@ -157,12 +157,8 @@ class Stage:
             if head.get(name) != value:
                 raise CommandError(f"{path} was made with {name} {head.get(name)!r}, this is {value!r}")
         check(path, [*start, *events], self.instrument)
-        while start:
-            event, noted = start.pop(0), len(self._start)
+        for event in start:
             self.instrument.do(event.address, *event.values)
-            for address, values in self._start[noted + 1 :]:  # that this one has carried out itself: they follow it
-                if start and (start[0].address, start[0].values) == (address, list(values)):
-                    start.pop(0)
         self._events.extend(events)
 
     def log(self, path: Path) -> None:
