@@ -27,6 +27,8 @@ import numpy as np
 import pyo
 from numpy.typing import NDArray
 
+from ngs.runtime.worker import Times
+
 Array = NDArray[np.float32]
 T = TypeVar("T")
 Tap = Callable[[Array], None]
@@ -35,7 +37,6 @@ MESSAGES_AT_ONCE = 64  # that a block takes in: a flood must not make it late
 EVENTS = 4096  # that wait at most for their time
 PREPARED_SECONDS = 0.25  # that what takes longer than a block has
 LEAD_SECONDS = 0.05  # before the first frame, in which a server fades in
-TIMED_BLOCKS = 4096  # whose times the statistics look back on
 MET_BLOCKS = 100  # of which one counts, in what frames the times of other threads are
 
 
@@ -63,7 +64,7 @@ class ClockStatistics:
     unprepared: int  # times that something was not ready when it was to be used
     failures: int  # commands and objects that failed
     last_failure: str
-    median_ms: float  # of the callback, of the last TIMED_BLOCKS
+    median_ms: float  # of the callback, of the last TIMED
     p99_ms: float
     worst_ms: float
     budget_ms: float  # a block's time
@@ -95,9 +96,9 @@ class Clock:
         self._events: list[tuple[int, int, int, Callable[[], None]]] = []  # frame, order, weight
         self._order = itertools.count()
         self._ticker: int | None = None  # the thread that ticks, while it does
-        self._blocks = self._late = self._unprepared = self._failures = 0
+        self._late = self._unprepared = self._failures = 0
         self._last_failure = ""
-        self._times = np.zeros(TIMED_BLOCKS)
+        self._times = Times()  # of the blocks
         self._begun = self._met = 0.0
         self._lead = math.ceil(LEAD_SECONDS * self.sample_rate / self.block)  # blocks
         self._preparer = _Preparer()
@@ -190,16 +191,13 @@ class Clock:
         What comes is carried out as late as a block takes, always: not at the beginning of the next. None, as soon as
         it can be, where nothing is live.
         """
-        return round(seconds * self.sample_rate + self._met) if self.live and self._blocks else None
+        return round(seconds * self.sample_rate + self._met) if self.live and self._times.count else None
 
     def statistics(self) -> ClockStatistics:
         """What happened so far; from any thread."""
-        count = min(self._blocks, TIMED_BLOCKS)
-        times = 1e3 * self._times[:count] if count else np.zeros(1)
         return ClockStatistics(
-            frames=self.frame, blocks=self._blocks, late_blocks=self._late, unprepared=self._unprepared,
-            failures=self._failures, last_failure=self._last_failure, median_ms=float(np.median(times)),
-            p99_ms=float(np.percentile(times, 99)), worst_ms=float(times.max()),
+            frames=self.frame, blocks=self._times.count, late_blocks=self._late, unprepared=self._unprepared,
+            failures=self._failures, last_failure=self._last_failure, **self._times.statistics(),
             budget_ms=1e3 * self.block / self.sample_rate,
         )  # fmt: skip
 
@@ -208,12 +206,12 @@ class Clock:
             self._lead -= 1
             return
         begun = time.perf_counter()
-        self._late += self.live and self._blocks > 0 and begun - self._begun > 2 * self.block / self.sample_rate
+        self._late += self.live and self._times.count > 0 and begun - self._begun > 2 * self.block / self.sample_rate
         self._begun = begun
         met = self.frame + self.block - begun * self.sample_rate  # least where the block is late, so that most is true
-        self._met = max(met, self._met + (met - self._met) / MET_BLOCKS) if self._blocks else met
+        self._met = max(met, self._met + (met - self._met) / MET_BLOCKS) if self._times.count else met
         self._ticker = threading.get_ident()
-        if self._blocks:
+        if self._times.count:
             self.hear()
         self._take_in()
         self._carry_out()
@@ -224,8 +222,7 @@ class Clock:
                 self._guarded(node.process)
         self.frame += self.block
         self._ticker = None
-        self._times[self._blocks % TIMED_BLOCKS] = time.perf_counter() - begun
-        self._blocks += 1
+        self._times.add(time.perf_counter() - begun)
 
     def _take_in(self) -> None:
         """Messages that wait; of a flood, the first."""

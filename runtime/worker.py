@@ -30,6 +30,28 @@ class WorkStatistics:
         return asdict(self)
 
 
+class Times:
+    """How long pieces of work took, of the last TIMED."""
+
+    def __init__(self) -> None:
+        self._seconds = np.zeros(TIMED)
+        self.count = 0  # pieces so far
+
+    def add(self, seconds: float) -> None:
+        """Keep one; of one thread."""
+        self._seconds[self.count % TIMED] = seconds
+        self.count += 1
+
+    def statistics(self) -> dict[str, float]:
+        """median_ms, p99_ms and worst_ms; from any thread."""
+        count = min(self.count, TIMED)
+        times = 1e3 * self._seconds[:count] if count else np.zeros(1)
+        return {
+            "median_ms": float(np.median(times)), "p99_ms": float(np.percentile(times, 99)),
+            "worst_ms": float(times.max()),
+        }  # fmt: skip
+
+
 class Worker(ABC):
     """Does `_work` again and again; where that says that there was nothing to do, it is done again after a pause."""
 
@@ -37,9 +59,14 @@ class Worker(ABC):
         self._pause = pause_seconds
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._times, self._worked = np.zeros(TIMED), 0  # pieces of work so far
+        self._times = Times()
         self._started = self._busy = 0.0
         self._failures, self._last_failure, self._realtime = 0, "", False
+
+    @property
+    def _worked(self) -> int:
+        """Pieces of work so far."""
+        return self._times.count
 
     @abstractmethod
     def start(self) -> None:
@@ -86,8 +113,7 @@ class Worker(ABC):
         start = time.perf_counter()
         worked = bool(self._guarded(self._work))
         if worked:
-            self._times[self._worked % TIMED] = time.perf_counter() - start
-            self._worked += 1
+            self._times.add(time.perf_counter() - start)
         return worked
 
     def _guarded(self, act: Callable[..., Any], *arguments: Any) -> Any:
@@ -102,9 +128,5 @@ class Worker(ABC):
     def _work_statistics(self) -> dict[str, Any]:
         """The fields of `WorkStatistics`."""
         elapsed = time.perf_counter() - self._started if self._started else 0.0
-        count = min(self._worked, TIMED)
-        times = 1e3 * self._times[:count] if count else np.zeros(1)
-        return {
-            "cpu": self._busy / elapsed if elapsed else 0.0, "median_ms": float(np.median(times)),
-            "p99_ms": float(np.percentile(times, 99)), "worst_ms": float(times.max()), "realtime": self._realtime,
-        }  # fmt: skip
+        busy = self._busy / elapsed if elapsed else 0.0
+        return {"cpu": busy, **self._times.statistics(), "realtime": self._realtime}
