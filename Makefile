@@ -1,6 +1,6 @@
 NGS := .venv/bin/ngs
 
-.PHONY: play demo test check bench bundle setup
+.PHONY: play demo test check docs bench bundle setup
 
 setup:
 	@scripts/setup
@@ -37,6 +37,11 @@ check: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# The documentation as a site; a broken link or reference is an error
+docs: setup
+	.venv/bin/sphinx-build -W --keep-going -n -q docs build/docs
+	@echo "Open build/docs/index.html in a browser"
 
 bench: setup
 	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/decode.py
