@@ -1,0 +1,181 @@
+"""The figures of docs/how-it-works.md that show sounds, grains and paths of a bundle."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from style import BLUE, CLASSES, GREEN, GREY, INK, ORANGE, PALE, VERMILION, figure, wave
+
+from ngs.runtime import Bundle
+from ngs.runtime.excitation import Phases
+from ngs.runtime.grains import hann, noise_grains, onset_window, slice_grains
+from ngs.runtime.paths import KINDS, free_path, map_place
+from ngs.runtime.render import decode, drawn_embedding, sample
+
+Array = NDArray[np.float32]
+SHOWN_GRAINS = 6
+ALTERNATING = (BLUE, ORANGE, GREEN, VERMILION)
+PATH_SEEDS = {"linear": 385, "back-and-forth": 385, "circle": 23, "spiral": 53, "walk": 97}  # none leaves the map
+
+
+def idea(bundle: Bundle) -> Figure:
+    """Classic granular synthesis beside ours: the nearest grains of a corpus, or any point of the space."""
+    places = map_place(bundle.latent_map, bundle.latent_map["points"])[::8]
+    share = np.linspace(0, 1, 60)
+    wanted = np.stack((0.12 + 0.78 * share, 0.33 + 0.27 * np.sin(1.6 * np.pi * share)), 1)
+    nearest = np.linalg.norm(places[None] - wanted[:, None], axis=2).argmin(1)
+    played = places[nearest[np.concatenate(([True], np.diff(nearest) != 0))]]
+    drawn = figure(3.5)
+    axes = drawn.subplots(1, 2, sharex=True, sharey=True)
+    for ax, title in zip(axes, ("a corpus: the nearest grains", "a latent space: any place"), strict=True):
+        ax.plot(*places.T, "+", color=PALE, markersize=7)
+        ax.set(title=title, xticks=[], yticks=[], xlim=(-0.1, 1.1), ylim=(-0.08, 0.9))
+    axes[0].plot(*wanted.T, "--", color=GREY, linewidth=1.4)
+    axes[0].plot(*played.T, "-o", color=VERMILION, linewidth=1.2, markersize=5)
+    axes[1].plot(*wanted.T, "-o", color=BLUE, linewidth=1.2, markersize=4)
+    axes[0].set(xlabel="descriptor 1", ylabel="descriptor 2")
+    axes[1].set(xlabel="component 1", ylabel="component 2")
+    return drawn
+
+
+def grains(bundle: Bundle) -> Figure:
+    """A sound, its windowed grains, the sum of the windows."""
+    length, hop, rate = bundle.manifest.grain_length, bundle.manifest.hop_length, bundle.manifest.sample_rate
+    sound = sample(bundle, bundle.condition("Crash"), 0.7, seed=1, index=0)
+    seconds = (SHOWN_GRAINS + 3) * hop / rate
+    drawn = figure(6.6)
+    upper, middle, lower = drawn.subplots(3, 1, sharex=True, height_ratios=(1.2, 2.3, 1.2))
+    wave(upper, sound[: int(seconds * rate)], rate, GREY)
+    total = np.zeros((SHOWN_GRAINS + 3) * hop)
+    peak = float(np.abs(sound).max())
+    for number, cut in enumerate(slice_grains(sound, length)[:SHOWN_GRAINS]):
+        colour, start = ALTERNATING[number % 4], number * hop / rate
+        window = hann(length) if number else onset_window(length)
+        time = start + np.arange(length) / rate
+        upper.plot(time[::64], peak * window[::64], color=colour, linewidth=1.6)
+        wave(middle, cut * window / peak, rate, colour, start, offset=-1.4 * number, columns=160)
+        lower.plot(time[::64], window[::64], color=colour, linewidth=1.2)
+        total[number * hop : number * hop + length] += window
+    lower.plot(np.arange(len(total))[::64] / rate, total[::64], color=INK, linewidth=2, label="sum")
+    lower.legend(loc="upper right", frameon=False)
+    upper.set(title=f"a crash and its windows: L = {length}, a hop of {hop}", yticks=[])
+    middle.set(title="its grains, windowed", yticks=[], ylabel="grain")
+    middle.set_yticks([-1.4 * number for number in range(SHOWN_GRAINS)], [str(n) for n in range(SHOWN_GRAINS)])
+    lower.set(title="windows and their sum", xlabel="seconds", xlim=(0, seconds), ylim=(0, 2.3))
+    return drawn
+
+
+def grain(bundle: Bundle) -> Figure:
+    """One decoded grain: what is taken for tone, what for noise, and what it sounds like."""
+    manifest, number = bundle.manifest, 2
+    rate, length = manifest.sample_rate, manifest.grain_length
+    condition = bundle.condition("Cowbell")
+    embedding = drawn_embedding(bundle, 0.7, 2, 0)
+    path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
+    latent = path[: number + 1]
+    values = bundle.run("decoder", latent=latent, condition=np.repeat(condition[None], len(latent), 0))
+    frame = dict(zip((tensor.name for tensor in manifest.graphs["decoder"].outputs), values, strict=True))
+    magnitude = frame["magnitude"]
+    parts = {
+        "tones": np.maximum(magnitude, 0),
+        "noise": np.minimum(magnitude, 0),
+        "both": magnitude,
+    }
+    state = {
+        "noise": np.ascontiguousarray(noise_grains(0, len(latent), length)),
+        "onset": np.eye(len(latent), 1, dtype=np.float32),
+        "phase": Phases().before(frame["peak"], frame["advance"]),
+    }
+    heard = {
+        name: bundle.run("synthesis", **(frame | state | {"magnitude": part}))[0][number] * hann(length)
+        for name, part in parts.items()
+    }
+    colours = {"tones": BLUE, "noise": ORANGE, "both": INK}
+
+    drawn = figure(6.3)
+    spectrum, below = drawn.subplots(2, 1, height_ratios=(1.5, 1.6))
+    hz = np.fft.rfftfreq(length, 1 / rate)
+    decibels = 20 * np.log10(np.abs(magnitude[number]) + 1e-4)
+    for name, chosen in (("noise", magnitude[number] < 0), ("tones", magnitude[number] > 0)):
+        chosen = chosen & (hz > 60)
+        width = 1.3 if name == "noise" else 1.8
+        spectrum.vlines(hz[chosen], -50, decibels[chosen], color=colours[name], linewidth=width, rasterized=True)
+        spectrum.plot([], [], color=colours[name], linewidth=4, label=name)
+    spectrum.set_xscale("log")
+    spectrum.set_xticks([100, 300, 1000, 3000, 10000], ["100", "300", "1k", "3k", "10k"])
+    spectrum.minorticks_off()
+    spectrum.set(title="decoded magnitudes of a cowbell's third grain", xlabel="Hz", ylabel="dB", xlim=(60, rate / 2))
+    spectrum.set_ylim(-50, float(decibels.max()) + 5)
+    spectrum.legend(loc="upper right", frameon=False)
+    peak, time = float(np.abs(heard["both"]).max()), 1e3 * np.arange(length) / rate
+    for row, (name, signal) in enumerate(heard.items()):
+        below.plot(time[::4], signal[::4] / peak - 2.1 * row, color=colours[name], linewidth=1)
+    below.set_yticks([-2.1 * row for row in range(3)], list(heard))
+    below.set(title="what they are filled with, windowed", xlabel="milliseconds", xlim=(0, 1e3 * length / rate))
+    return drawn
+
+
+def latent_map(bundle: Bundle) -> Figure:
+    """The corpus on its map by class, then a free path of each kind."""
+    kept = bundle.latent_map
+    places, labels = map_place(kept, kept["points"]), kept["labels"][:, 0]
+    drawn = figure(8.6)
+    panels = drawn.subplots(3, 2, sharex=True, sharey=True).ravel()
+    for label, name in enumerate(bundle.manifest.conditions[0].classes):
+        own = places[labels == label]
+        panels[0].plot(*own.T, ".", color=CLASSES[label % 8], markersize=3, rasterized=True)
+        panels[0].plot([], [], "o", color=CLASSES[label % 8], label=name)
+    panels[0].set(title="grains of the corpus", xlim=(-0.37, 1.22), ylim=(-0.15, 1.45))
+    panels[0].legend(
+        loc="upper left", frameon=False, ncols=2, columnspacing=0.5, handletextpad=0.1, borderaxespad=0, fontsize=10.5
+    )
+    for panel, kind in zip(panels[1:], KINDS, strict=True):
+        panel.plot(*places.T, ".", color=PALE, markersize=3, rasterized=True)
+        path = map_place(kept, free_path(kind, 120, PATH_SEEDS[kind], kept))
+        panel.plot(*path.T, "-", color=BLUE, linewidth=1.5)
+        panel.plot(*path.T, ".", color=BLUE, markersize=4)
+        panel.plot(*path[0], "o", color=VERMILION, markersize=8)
+        panel.set(title=kind)
+        if kind in ("linear", "back-and-forth"):  # the same line: how far along it, grain by grain
+            small = panel.inset_axes((0.06, 0.64, 0.42, 0.28), xticks=[], yticks=[])
+            small.plot(np.linalg.norm(path - path[0], axis=1), color=BLUE, linewidth=1.5)
+            small.set_xlabel("grain", fontsize=10.5, labelpad=2)
+            small.set_ylabel("way", fontsize=10.5, labelpad=2)
+    for panel in panels:
+        panel.set(xticks=[], yticks=[])
+    drawn.supxlabel("first component", fontsize=12)
+    drawn.supylabel("second component", fontsize=12)
+    return drawn
+
+
+def embedding(bundle: Bundle) -> Figure:
+    """Numbers to a path to a sound."""
+    manifest, kept = bundle.manifest, bundle.latent_map
+    rate, hop = manifest.sample_rate, manifest.hop_length
+    condition = bundle.condition("Ride")
+    drawn_e = drawn_embedding(bundle, 0.7, 3, 0)
+    path = bundle.run("embedding_decoder", embedding=drawn_e[None], condition=condition[None])[0][0]
+    sound = decode(bundle, path, condition, seed=3)[: len(path) * hop]
+    seconds = len(path) * hop / rate
+    drawn = figure(7.2)
+    bars, lines, picture = drawn.subplots(3, 1, height_ratios=(1, 1.4, 1.6))
+    bars.bar(np.arange(1, len(drawn_e) + 1), drawn_e, color=VERMILION)
+    bars.axhline(0, color=GREY, linewidth=0.8)
+    bars.set(title=f"an embedding: {len(drawn_e)} numbers of N(0, 1), times 0.7", xlim=(0, len(drawn_e) + 1))
+    along = (path - kept["mean"]) @ kept["components"].T / np.sqrt(kept["explained_variance"])
+    time = np.arange(len(path)) * hop / rate
+    for component, (colour, style) in enumerate(((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"))):
+        lines.plot(time, along[:, component], style, color=colour, linewidth=2, label=str(component + 1))
+    lines.legend(loc="upper right", frameon=False, ncols=3, title="component")
+    lines.set(title=f"its path: {len(path)} grains, on the map", xlim=(0, seconds), ylabel="deviations")
+    window = hann(1024)
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(sound, 512), 1024)[::512] * window
+    power = 10 * np.log10((np.abs(np.fft.rfft(frames)[:, :512]) ** 2).reshape(len(frames), 128, 4).mean(2) + 1e-6)
+    top = float(power.max())
+    picture.imshow(
+        power.T, origin="lower", aspect="auto", extent=(0, seconds, 0, rate / 2000), vmin=top - 80, vmax=top,
+        cmap="magma", interpolation="none",
+    )  # fmt: skip
+    picture.set(title="its sound", xlabel="seconds", ylabel="kHz", ylim=(0, 20))
+    return drawn
