@@ -1,0 +1,61 @@
+"""Writes the page of a report: HTML that opens from a disk, beside its style, its script and its map."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ngs.report import drawings
+from ngs.report.model import Map, Page, Table
+
+SOURCE = Path(__file__).with_name("page")
+MOST_COLUMNS = 5  # of sounds beside each other
+NUMBER = re.compile(r"[-+\u2212]?\d[\d.,]*\s*(%|dB|s|ms)?|[-\u2013]?")
+
+
+def write_page(page: Page, folder: Path) -> None:
+    """Write index.html, style.css, page.js and map.js into a folder that holds the page's sounds and pictures."""
+    environment = Environment(
+        loader=FileSystemLoader(SOURCE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"line": drawings.line, "minus": lambda number: f"{number:.1f}".replace("-", "\u2212")}
+    environment.globals |= {
+        "drawings": drawings,
+        "columns": _columns,
+        "numeric": _numeric,
+        "points_of": _points_of,
+        "points": list(zip(page.map.x, page.map.y, strict=True)),
+    }
+    html = environment.get_template("index.html.j2").render(page=page)
+    (folder / "index.html").write_text(html, encoding="utf-8")
+    (folder / "map.js").write_text(_map_script(page.map), encoding="ascii")
+    for name in ("style.css", "page.js"):
+        shutil.copyfile(SOURCE / name, folder / name)
+
+
+def _map_script(of: Map) -> str:
+    """A script, as a page from a disk cannot fetch; the drawing has the rest of the map."""
+    data = {
+        "classes": of.classes, "x": of.x, "y": of.y, "labels": of.labels, "owners": of.owners, "times": of.times,
+        "files": of.files, "grains": of.grains, "grainSeconds": of.grain_seconds,
+    }  # fmt: skip
+    return f"globalThis.ngsMap = {json.dumps(data, separators=(',', ':'))};\n"
+
+
+def _points_of(of: Map, label: int) -> list[tuple[float, float]]:
+    return [(x, y) for x, y, own in zip(of.x, of.y, of.labels, strict=True) if own == label]
+
+
+def _columns(count: int) -> int:
+    """Sounds beside each other, where there is room, so that lines of a row are about as long."""
+    lines = -(-count // MOST_COLUMNS)
+    return -(-count // lines)
+
+
+def _numeric(table: Table) -> list[bool]:
+    """Whether each column holds nothing but numbers."""
+    return [all(NUMBER.fullmatch(cell.strip()) for cell in column) for column in zip(*table.rows, strict=True)]
