@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from ngs.evaluation.distances import SCALES, Figures, spectral_distances
 from ngs.evaluation.latents import AUDIBLE
-from ngs.evaluation.spectra import FLOOR, MELS, Spectra, mel_filters
+from ngs.evaluation.spectra import FLOOR, Spectra
 from ngs.runtime.grains import OVERLAP, analysis_grains, overlap_add, slice_grains
 from ngs.runtime.render import seeded
+from ngs.runtime.timbre import MELS, mel_filters
 
 Array = NDArray[np.float32]
 MOST_GRAINS = 20000

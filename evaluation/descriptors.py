@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.evaluation.envelope import crispness
-from ngs.evaluation.spectra import FLOOR, MEL_WINDOW, mel_filters, power_stft
+from ngs.evaluation.spectra import FLOOR, MEL_WINDOW, power_stft
 from ngs.runtime.grains import OVERLAP
+from ngs.runtime.timbre import mel_filters
 
 Array = NDArray[np.float32]
 SECONDS = 1.5

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ngs.runtime.grains import OVERLAP, hann
+from ngs.runtime.timbre import mel_filters
 
 Array = NDArray[np.float32]
 FLOOR = 5e-3  # added to |S|^2 before its logarithm (paper, eq. 9)
-MELS, MEL_FLOOR, MEL_WINDOW = 64, 1e-5, 1024
+MEL_FLOOR, MEL_WINDOW = 1e-5, 1024
 
 
 def power_stft(signal: Array, window_length: int) -> Array:
@@ -47,16 +48,3 @@ class Spectra:
         mels = power_stft(self.signal, MEL_WINDOW) @ mel_filters(MEL_WINDOW, self.sample_rate).T
         logarithm: Array = np.log(np.float32(MEL_FLOOR) + mels)
         return logarithm
-
-
-@cache
-def mel_filters(window_length: int, sample_rate: int, bands: int = MELS) -> Array:
-    """Triangles of height 1 with centres evenly spaced in mel (HTK) from 0 Hz to Nyquist: float32 [bands, bins]."""
-    highest_mel = 2595 * np.log10(1 + sample_rate / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, highest_mel, bands + 2) / 2595) - 1)
-    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    frequency = np.linspace(0, sample_rate / 2, window_length // 2 + 1)
-    rising, falling = (frequency - low) / (centre - low), (high - frequency) / (high - centre)
-    filters: Array = np.maximum(np.minimum(rising, falling), 0).astype(np.float32)
-    filters.setflags(write=False)
-    return filters

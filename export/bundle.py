@@ -20,6 +20,7 @@ from torch import nn
 from ngs import __version__
 from ngs.export.graphs import Graph, bundle_graphs
 from ngs.runtime.manifest import Condition, Manifest, check_model_card
+from ngs.runtime.timbre import timbre, timbre_axes
 from ngs.runtime.writer import check_target, write_bundle
 from ngs.training.batches import one_hot
 from ngs.training.embedding import EmbeddingVAE
@@ -78,7 +79,7 @@ def export_run(
         created=datetime.date.today().isoformat(),
         model_card={**_model_card(model, info, phase, audio, labels), **card},
     )
-    latent_map = _latent_map(audio, labels, paths, embeddings, config.audio.hop_length)
+    latent_map = _latent_map(model, audio, labels, paths, embeddings)
     return write_bundle(path, manifest, graphs, {"latent_map": latent_map, "golden": golden}, zipped)
 
 
@@ -277,25 +278,31 @@ def _stepped(embedding: EmbeddingVAE, *values: torch.Tensor) -> tuple[torch.Tens
     return path, values[2] + 1, state
 
 
+@torch.no_grad()
 def _latent_map(
-    audio: torch.Tensor, labels: torch.Tensor, paths: torch.Tensor, embeddings: torch.Tensor, hop: int
+    model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor, paths: torch.Tensor, embeddings: torch.Tensor
 ) -> dict[str, np.ndarray]:
-    """PCA of the latents of grains that are well audible, a sample of them, and the embeddings, with labels.
+    """The latents of grains that are well audible, the axes along which they differ to the ear, and the embeddings.
 
     Free paths start from these points: from the faint ends of sounds they would be all but silent.
     """
+    hop = model.config.audio.hop_length
     levels = audio.unfold(1, hop, hop).abs().amax(-1)
     sounding = levels > min(AUDIBLE, float(levels.max()) / 2)
-    points, owners = paths[sounding].numpy(), labels[torch.nonzero(sounding)[:, 0]].numpy()
-    mean = points.mean(0)
-    _, singular, components = np.linalg.svd(points - mean, full_matrices=False)
-    count = min(MAP_COMPONENTS, len(components))
-    projected = (points - mean) @ components[:count].T
+    latents, owners = paths[sounding], labels[torch.nonzero(sounding)[:, 0]].numpy()
+    points, mean = latents.numpy(), latents.numpy().mean(0)
     chosen = np.random.default_rng(0).permutation(len(points))[:MAP_POINTS]
+    magnitudes = [
+        model.decoder.frame(model.decoder.coefficients(part, torch.zeros(len(part), sum(model.sizes))))[0].numpy()
+        for part in latents[chosen].split(256)
+    ]
+    timbres = timbre(np.concatenate(magnitudes), model.config.audio.sample_rate)
+    components = timbre_axes(points[chosen], timbres, min(MAP_COMPONENTS, points.shape[1]))
+    projected = (points - mean) @ components.T
     return {
         "mean": mean,
-        "components": components[:count],
-        "explained_variance": (singular[:count] ** 2 / max(len(points) - 1, 1)).astype(np.float32),
+        "components": components,
+        "explained_variance": projected.var(0),
         "low": np.percentile(projected, 2, axis=0).astype(np.float32),
         "high": np.percentile(projected, 98, axis=0).astype(np.float32),
         "points": points[chosen].astype(np.float16),

@@ -139,9 +139,9 @@ class Bundle:
 
     @cached_property
     def latent_map(self) -> dict[str, NDArray[Any]]:
-        """PCA of the grain latents and a sample of the corpus: mean [Z], components [K, Z], explained_variance [K],
-        low and high [K] (2nd and 98th percentiles), points [N, Z], labels [N, A], embeddings [M, E],
-        embedding_labels [M, A]."""
+        """Axes of the grain latents and a sample of the corpus: mean [Z], components [K, Z] (the directions along which
+        timbre changes most, of unit length), explained_variance [K] (of the latents along each), low and high [K]
+        (2nd and 98th percentiles), points [N, Z], labels [N, A], embeddings [M, E], embedding_labels [M, A]."""
         arrays = self._archive("latent_map")
         z, e = self.manifest.latent_size, self.manifest.embedding_size
         columns = len(self.manifest.conditions)
@@ -170,7 +170,7 @@ class Bundle:
 
     @cached_property
     def latent_spread(self) -> Array:
-        """The principal components of the corpus's latents, each as long as its standard deviation: [K, Z]."""
+        """The axes of the latent map, each as long as the corpus's standard deviation along it: [K, Z]."""
         spread: Array = np.sqrt(self.latent_map["explained_variance"])[:, None] * self.latent_map["components"]
         return spread
 

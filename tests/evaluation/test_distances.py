@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from ngs.evaluation.distances import SCALES, distances, envelope_error_db, fitted, level_difference_db, mean_figures
-from ngs.evaluation.spectra import Spectra, mel_filters, power_stft
+from ngs.evaluation.spectra import Spectra, power_stft
+from ngs.runtime.timbre import mel_filters
 from ngs.training import losses
 from ngs.training.config import LossConfig
 

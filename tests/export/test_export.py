@@ -20,6 +20,7 @@ from ngs.runtime.excitation import HAS_FFT32
 from ngs.runtime.grains import noise_grains
 from ngs.runtime.manifest import BundleError, Condition
 from ngs.runtime.render import decode
+from ngs.runtime.timbre import explained, timbre
 from ngs.runtime.writer import write_bundle
 from ngs.training.config import load_preset, override
 from ngs.training.excitation import NEIGHBOUR, PROMINENCE
@@ -237,6 +238,16 @@ def test_an_exported_bundle_opens_and_agrees(exported_bundle: Path, trained_run:
     points = bundle.latent_map["points"]
     assert points.shape[1] == 16 and 0 < len(points) <= 2000
     assert np.unique(bundle.latent_map["labels"]).tolist() == list(range(8))
+
+
+def test_the_map_goes_where_timbre_changes(exported_bundle: Path) -> None:
+    bundle = Bundle.open(exported_bundle)
+    points, components = bundle.latent_map["points"], bundle.latent_map["components"]
+    condition = np.zeros((len(points), bundle.manifest.condition_size), np.float32)
+    timbres = timbre(bundle.run("decoder", latent=points, condition=condition)[0], bundle.manifest.sample_rate)
+    shares = [explained(points @ axis[:, None], timbres) for axis in components]
+    assert shares[0] == max(shares) and explained(points @ components[:2].T, timbres) > 0.5
+    np.testing.assert_allclose(components @ components.T, np.eye(8), atol=1e-5)
 
 
 def test_a_run_becomes_one_file_and_replaces_bundles_only(
