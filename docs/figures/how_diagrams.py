@@ -16,6 +16,7 @@ def grain_vae(bundle: Bundle) -> Figure:
     m = bundle.manifest
     length, hop, bins, latent = m.grain_length, m.hop_length, m.grain_length // 2 + 1, m.latent_size
     points = int({tensor.name: tensor.shape[1] for tensor in m.graphs["decoder"].outputs}["profile"])
+    past = int({tensor.name: tensor.shape[1] for tensor in m.graphs["decoder_stream"].states}["history"])
     d = Diagram(8.05)
     x, width, y, step = 1.72, 2.9, 0.15, 0.79
     rows = (
@@ -27,7 +28,7 @@ def grain_vae(bundle: Bundle) -> Figure:
         ("peaks: tone or noise?", f"magnitude, peak, advance [{bins}]", GREEN),
         ("excitation", f"spectrum [{bins}] → grain [{length}]", ORANGE),
         ("overlap-add", f"4 grains → a hop [{hop}]", PURPLE),
-        ("FIR filter, soft sign", f"past [32] + [{hop}]", PURPLE),
+        ("FIR filter, soft sign", f"past [{past}] + [{hop}]", PURPLE),
         ("sound", f"[{hop}] a hop", PURPLE),
     )
     boxes = [

@@ -19,7 +19,7 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"  # his yellow is too pale for paper
 INK, GREY, PALE, PAPER = "#222222", "#666666", "#BBBBBB", "#FFFFFF"
 CLASSES = (BLACK, ORANGE, SKY, GREEN, BLUE, GREY, VERMILION, PURPLE)
-PNG_COLOURS = 64
+PNG_COLOURS = 128
 WIDTH_INCHES = 6.4  # a page of 700 pixels shows 12 points as 18 pixels, a phone as 9
 COLUMNS = 350  # of a waveform: a page has twice as many pixels
 
@@ -46,7 +46,7 @@ def save(drawn: Figure, path: Path) -> None:
         return
     picture = io.BytesIO()
     drawn.savefig(picture, format="png", dpi=200)
-    Image.open(picture).convert("RGB").quantize(PNG_COLOURS).save(path, optimize=True)
+    Image.open(picture).convert("RGB").quantize(PNG_COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 def wave(
