@@ -10,14 +10,15 @@ from ngs.report.model import Chart
 
 MAP_SIZE = 1000  # the map's places, 0 to 1, in the units of its drawing
 SHAPES = (  # markers, as they go on from a point
-    "m-8 0a8 8 0 1 0 16 0a8 8 0 1 0-16 0z",
-    "m-7-7h14v14h-14z",
-    "m0-10l9 16h-18z",
-    "m0-11l8 11l-8 11l-8-11z",
-    "m0 10l9-16h-18z",
-    "m-3-9h6v6h6v6h-6v6h-6v-6h-6v-6h6z",
+    "m-7 0a7 7 0 1 0 14 0a7 7 0 1 0-14 0z",
+    "m-6-6h12v12h-12z",
+    "m0-8l8 14h-16z",
+    "m0-9l7 9l-7 9l-7-9z",
+    "m0 8l8-14h-16z",
+    "m-2.5-8h5v5.5h5.5v5h-5.5v5.5h-5v-5.5h-5.5v-5h5.5z",
 )
-COLOURS = 7  # of the palette in style.css
+COLOURS = 8  # of the palette in style.css
+PLAIN_COLOURS = 7  # of them, told apart by everybody
 CHART_WIDTH, CHART_HEIGHT = 420, 190
 
 Point = tuple[float, float]
@@ -47,7 +48,7 @@ def ticks(low: float, high: float, most: int) -> list[Tick]:
     step = next(step for step in steps if math.floor(high / step + 1e-9) - math.ceil(low / step - 1e-9) < most)
     digits = max(-math.floor(math.log10(step) + 1e-9), 0)
     numbers = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
-    return [Tick(number * step, f"{number * step:.{digits}f}") for number in numbers]
+    return [Tick(number * step, f"{number * step:.{digits}f}" if number else "0") for number in numbers]
 
 
 def shares(span: float) -> list[Tick]:
@@ -55,12 +56,12 @@ def shares(span: float) -> list[Tick]:
     return [Tick(tick.place / span, tick.label) for tick in ticks(0.0, span, 5)]
 
 
-def spaced(frequencies: Iterable[Point | tuple[str, float]], least: float = 0.11) -> list[Tick]:
+def spaced(frequencies: Iterable[tuple[str, float]], least: float = 0.11) -> list[Tick]:
     """Those ticks of the frequencies whose labels have room above the one before."""
     kept: list[Tick] = []
     for label, place in frequencies:
         if not kept or place - kept[-1].place >= least:
-            kept.append(Tick(float(place), str(label)))
+            kept.append(Tick(place, label))
     return kept
 
 
@@ -76,13 +77,13 @@ def dots(points: Iterable[Point], shape: str) -> str:
 
 def marker(number: int, classes: int) -> str:
     """Shape of a class; shapes tell apart what colours alone cannot."""
-    return SHAPES[number % len(SHAPES) if classes > COLOURS else 0]
+    return SHAPES[number % len(SHAPES) if classes > PLAIN_COLOURS else 0]
 
 
 def plot(chart: Chart) -> Plot:
     points = [point for series in chart.series for point in series.points]
-    x_low, x_high = _range([x for x, _ in points])
-    y_low, y_high = _range([y for _, y in points])
+    x_low, x_high = _range([x for x, _ in points], 0.0)
+    y_low, y_high = _range([y for _, y in points], 0.05)
 
     def across(x: float) -> float:
         return CHART_WIDTH * (x - x_low) / (x_high - x_low)
@@ -92,7 +93,7 @@ def plot(chart: Chart) -> Plot:
 
     return Plot(
         tuple(Tick(across(tick.place), tick.label) for tick in ticks(x_low, x_high, 7)),
-        tuple(Tick(up(tick.place), tick.label) for tick in ticks(y_low, y_high, 6)),
+        tuple(Tick(up(tick.place), tick.label) for tick in ticks(y_low, y_high, 7)),
         tuple(
             (series.name, "M" + "L".join(f"{across(x):.1f} {up(y):.1f}" for x, y in series.points))
             for series in chart.series
@@ -100,11 +101,11 @@ def plot(chart: Chart) -> Plot:
     )
 
 
-def _range(values: Sequence[float]) -> Point:
-    """Lowest and highest, with a little room, and apart."""
+def _range(values: Sequence[float], room: float) -> Point:
+    """Lowest and highest, with room around them, and apart."""
     low, high = min(values), max(values)
-    margin = 0.04 * (high - low) or 0.5
-    return (low if low == 0 else low - margin, high + margin)
+    margin = room * (high - low) if high > low else 0.5
+    return low - margin, high + margin
 
 
 def _on_map(x: float, y: float) -> str:

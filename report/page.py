@@ -10,17 +10,21 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ngs.report import drawings
-from ngs.report.model import Map, Page, Table
+from ngs.report.model import Map, Page, Row, Table
 
 SOURCE = Path(__file__).with_name("page")
-MOST_COLUMNS = 5  # of sounds beside each other
+MOST_COLUMNS, MOST_WITH_PATH = 5, 2  # sounds beside each other
 NUMBER = re.compile(r"[-+\u2212]?\d[\d.,]*\s*(%|dB|s|ms)?|[-\u2013]?")
 
 
 def write_page(page: Page, folder: Path) -> None:
     """Write index.html, style.css, page.js and map.js into a folder that holds the page's sounds and pictures."""
     environment = Environment(
-        loader=FileSystemLoader(SOURCE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(SOURCE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"line": drawings.line, "minus": lambda number: f"{number:.1f}".replace("-", "\u2212")}
     environment.globals |= {
@@ -50,10 +54,11 @@ def _points_of(of: Map, label: int) -> list[tuple[float, float]]:
     return [(x, y) for x, y, own in zip(of.x, of.y, of.labels, strict=True) if own == label]
 
 
-def _columns(count: int) -> int:
+def _columns(row: Row) -> int:
     """Sounds beside each other, where there is room, so that lines of a row are about as long."""
-    lines = -(-count // MOST_COLUMNS)
-    return -(-count // lines)
+    most = MOST_WITH_PATH if any(sound.path for sound in row.sounds) else MOST_COLUMNS
+    lines = max(-(-len(row.sounds) // most), 1)
+    return max(-(-len(row.sounds) // lines), 1)
 
 
 def _numeric(table: Table) -> list[bool]:

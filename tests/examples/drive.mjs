@@ -1,18 +1,6 @@
 /** node drive.mjs JOB.json: drives the page in headless Chromium, and prints what it found as JSON. */
 
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-
-const job = JSON.parse(await readFile(process.argv[2], "utf8"));
-const { chromium } = createRequire(`${job.site}/`)("playwright-core");
-const browser = await chromium.launch({
-  executablePath: job.chromium,
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-extensions", "--mute-audio",
-  ],
-});
-const errors = [];
+import { browser, errors, job, newPage } from "../browser.mjs";
 
 /** Renders in the worker, as host.js does it there: each job is a list of voices and the hops after which they start. */
 async function render(page) {
@@ -136,14 +124,6 @@ function record() {
     }
     return connect.call(this, target, ...given);
   };
-}
-
-async function newPage() {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(30000);
-  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-  page.on("pageerror", (error) => errors.push(String(error)));
-  return page;
 }
 
 const READY = "#play:not([disabled])";

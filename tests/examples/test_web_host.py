@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests import browser
+from tests.browser import program
 
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.grains import noise_grains
 from ngs.runtime.render import decode
 
 HERE = Path(__file__).resolve().parent
-SITE = HERE.parents[1] / "examples" / "web"
 LOUDNESS = 0.5 * 0.9**2  # of the page, as it is opened
 GRAINS = 60  # of a sound that is longer than the page's buffer
 PYTHON_SERVER = (sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1")
@@ -33,31 +34,14 @@ Drive = Callable[..., dict[str, Any]]
 Serve = Callable[[Path], AbstractContextManager[str]]
 
 
-def program(name: str, package: str) -> str:
-    """Path of a program; without it these tests fail rather than pass unseen."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.fail(f"The tests of examples/web need {name}: apt-get install {package} (scripts/test-packages)")
-    return found
-
-
 @pytest.fixture(scope="module")
 def node() -> str:
     return program("node", "nodejs npm")
 
 
 @pytest.fixture(scope="module")
-def site(node: str) -> Path:
-    """examples/web with the packages of its lock file: installed where they are missing or of other versions."""
-    lock = json.loads((SITE / "package-lock.json").read_text())["packages"]
-    for folder in ("node_modules/onnxruntime-web", "node_modules/playwright-core"):
-        installed = SITE / folder / "package.json"
-        if not installed.is_file() or json.loads(installed.read_text())["version"] != lock[folder]["version"]:
-            command = [program("npm", "nodejs npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            result = subprocess.run(command, cwd=SITE, capture_output=True, text=True)
-            assert result.returncode == 0, f"npm ci failed: {result.stderr}"
-            break
-    return SITE
+def site() -> Path:
+    return browser.site()
 
 
 @contextmanager
@@ -81,20 +65,12 @@ def serve(site: Path, node: str) -> Serve:
 
 
 @pytest.fixture(scope="module")
-def drive(site: Path, node: str, tmp_path_factory: pytest.TempPathFactory) -> Drive:
+def drive(tmp_path_factory: pytest.TempPathFactory) -> Drive:
     """Runs tasks of drive.mjs on the page at an address."""
-    chromium, folder = program("chromium", "chromium"), tmp_path_factory.mktemp("chromium")
+    folder = tmp_path_factory.mktemp("chromium")
 
     def run(url: str, *tasks: str, **options: object) -> dict[str, Any]:
-        job = folder / "job.json"
-        job.write_text(json.dumps({"site": str(site), "chromium": chromium, "url": url, "tasks": tasks, **options}))
-        environment = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder)}
-        result = subprocess.run(
-            [node, HERE / "drive.mjs", job], env=environment, capture_output=True, text=True, timeout=120
-        )
-        assert result.returncode == 0, result.stderr
-        found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-        return found
+        return browser.drive(HERE / "drive.mjs", folder, url=url, tasks=tasks, **options)
 
     return run
 
