@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.docs.conftest import Play
+from tests.docs.pages import ROOT
 
 from ngs.runtime import manifest as limits
 from ngs.runtime.bundle import MAGNIFICATION, NO_FOLDER, TOLERANCE, Bundle, make_session
@@ -19,7 +21,8 @@ from ngs.runtime.grains import noise_stream
 from ngs.runtime.manifest import FORMAT_VERSION, REQUIRED_FILES, REQUIRED_GRAPHS, GraphSpec
 from ngs.runtime.render import decode, resynthesise
 
-TEXT = (Path(__file__).parents[1] / "docs" / "bundle-format.md").read_text()
+PAGE = "docs/bundle-format.md"
+TEXT = (ROOT / PAGE).read_text()
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^##+ ", TEXT, flags=re.MULTILINE)[1:]}
 Array = NDArray[Any]
 Run = Callable[[str, dict[str, Array]], list[Array]]
@@ -36,12 +39,10 @@ def bundle(request: pytest.FixtureRequest) -> Bundle:
     return Bundle.open(request.getfixturevalue(request.param), "cpu")
 
 
-@pytest.fixture(scope="module")
-def code() -> dict[str, Any]:
+@pytest.fixture
+def code(play_page: Play) -> dict[str, Any]:
     """The document's Python, run as one file."""
-    names: dict[str, Any] = {}
-    exec(compile("\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)), "bundle-format.md", "exec"), names)
-    return names
+    return play_page(PAGE).names
 
 
 def as_host(bundle: Bundle) -> tuple[dict[str, Any], Run]:
@@ -247,12 +248,3 @@ def test_resynthesis_is_late_by_a_grain_less_one_sample(block: int, bundle: Bund
     wanted = resynthesise(bundle, signal, condition, seed=9)
     assert len(found) == len(padded) and not found[:latency].any() and np.abs(wanted).max() > 1e-3
     np.testing.assert_allclose(found[latency:], wanted, atol=1e-4)
-
-
-def test_links_lead_somewhere() -> None:
-    anchors = {re.sub(r"[^a-z0-9 -]", "", name.lower()).replace(" ", "-") for name in SECTIONS}
-    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        else:
-            assert (Path(__file__).parents[1] / "docs" / target.partition("#")[0]).exists(), target
