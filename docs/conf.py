@@ -71,7 +71,7 @@ class LinksToTheRepository(SphinxTransform):
                 continue
             path = place.relative_to(ROOT).as_posix()
             text = link.astext()
-            parts: list[nodes.Node] = [nodes.literal(path, path, classes=["repository"])]
+            parts: list[nodes.Node] = [nodes.literal(path, path)]
             if text.strip("/`") not in (path, place.name):
                 parts = [*link.children, nodes.Text(" ("), *parts, nodes.Text(")")]
             link.replace_self(parts)
