@@ -17,7 +17,7 @@
       const find = (selector) => card.querySelector(selector);
       Object.assign(this, { card, row, name: card.dataset.name });
       [this.seconds, this.span] = [Number(card.dataset.seconds), Number(card.dataset.span)];
-      [this.audio, this.button, this.time] = [find("audio"), find(".play"), find(".time")];
+      [this.audio, this.button, this.slider] = [find("audio"), find(".play"), find(".seek")];
       [this.clock, this.problem, this.here] = [find(".clock"), find(".problem"), find(".here")];
       const way = find("polyline.way");
       this.path = way ? [...way.points].map(({ x, y }) => [x, y]) : [];
@@ -26,7 +26,7 @@
     }
 
     listen() {
-      const { audio, button, card, time } = this;
+      const { audio, button, card, slider } = this;
       button.addEventListener("click", () => {
         button.focus();
         this.toggle();
@@ -48,27 +48,27 @@
       audio.addEventListener("error", () => this.fail());
 
       const seek = ({ clientX }) => {
-        const { left, width } = time.getBoundingClientRect();
+        const { left, width } = slider.getBoundingClientRect();
         this.seek(((clientX - left) / width) * this.span);
       };
       let held = false;
-      time.addEventListener("pointerdown", (event) => {
+      slider.addEventListener("pointerdown", (event) => {
         if (event.button !== 0) return;
         held = true;
         if (event.pointerType !== "mouse") return; // a finger may be about to scroll
-        time.setPointerCapture(event.pointerId);
+        slider.setPointerCapture(event.pointerId);
         seek(event);
         this.play();
       });
-      time.addEventListener("pointermove", (event) => held && seek(event));
-      time.addEventListener("pointerup", (event) => {
+      slider.addEventListener("pointermove", (event) => held && seek(event));
+      slider.addEventListener("pointerup", (event) => {
         if (held && event.pointerType !== "mouse") {
           seek(event);
           this.play();
         }
         held = false;
       });
-      time.addEventListener("pointercancel", () => (held = false));
+      slider.addEventListener("pointercancel", () => (held = false));
     }
 
     get at() {
@@ -109,7 +109,7 @@
         ArrowDown: () => beside(this, 1)?.button.focus(),
         c: () => this.row.compare(this),
       };
-      if (event.target === this.time) actions[" "] = actions.Enter = () => this.toggle(); // the button has its own
+      if (event.target === this.slider) actions[" "] = actions.Enter = () => this.toggle(); // the button has its own
       if (!Object.hasOwn(actions, event.key)) return;
       event.preventDefault();
       actions[event.key]();
@@ -130,12 +130,12 @@
     }
 
     draw() {
-      const { at, card, time, path, here } = this;
+      const { at, card, slider, path, here } = this;
       const begun = card.classList.contains("begun");
       card.style.setProperty("--at", at / this.span);
       this.clock.textContent = begun ? `${at.toFixed(2)} / ${this.length}` : this.length;
-      time.setAttribute("aria-valuenow", at.toFixed(2));
-      time.setAttribute("aria-valuetext", `${at.toFixed(2)} seconds`);
+      slider.setAttribute("aria-valuenow", at.toFixed(2));
+      slider.setAttribute("aria-valuetext", `${at.toFixed(2)} seconds`);
       if (path.length === 0) return;
       const place = (at / this.seconds) * (path.length - 1);
       const before = Math.min(Math.floor(place), path.length - 1);

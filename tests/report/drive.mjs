@@ -31,7 +31,7 @@ function record() {
 
 const player = (page, id) => ({
   button: page.locator(`#sound-${id} .play`),
-  picture: page.locator(`#sound-${id} .time`),
+  picture: page.locator(`#sound-${id} .seek`),
   name: () => page.locator(`#sound-${id} .play`).getAttribute("aria-label"),
   at: () => page.locator(`#sound-${id} audio`).evaluate((audio) => audio.currentTime),
   paused: () => page.locator(`#sound-${id} audio`).evaluate((audio) => audio.paused),
