@@ -59,8 +59,8 @@ def free_path(
 ) -> Array:
     """A path of a kind through the latents of a bundle's corpus: [length, Z].
 
-    Anchors are grains of the corpus, of class `label` of the first attribute where given; planes and boxes are those
-    of the map's first components. Raises ValueError for an unknown kind.
+    Anchors are grains of the corpus, of class `label` of the first attribute where given. Circles and spirals lie in the
+    plane of the map, as far as the points spread; walks go along all its axes. Raises ValueError for an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"There is no kind of path {kind!r}; known: {', '.join(KINDS)}")
@@ -77,12 +77,16 @@ def free_path(
     spread = np.std((points - points.mean(0)) @ components.T, 0)
     if kind == "walk":
         return _within(latent_map, walk(start, components, -spread, spread + 1e-9, length, rng))
-    plane = rng.permutation(min(3, len(components)))[:2]
-    first, second = plane[0], plane[-1]
+    reach = 0.8 * spread[:2]
+    low, high = latent_map["low"][:2], latent_map["high"][:2]
+    place = (start - latent_map["mean"]) @ components[:2].T
+    # round on the map: the center is moved to where there is room around it
+    room = np.minimum(reach, (high - low) / 2)
+    center = start + (np.clip(place, low + room, high - room) - place) @ components[:2]
     shape = circle if kind == "circle" else spiral
-    axes = (0.8 * spread[first] * components[first], 0.8 * spread[second] * components[second])
+    axes = reach[:, None] * components[:2]
     turns = max(round(length / 80), 1)
-    return _within(latent_map, shape(start, *axes, length, turns))
+    return _within(latent_map, shape(center, axes[0], axes[-1], length, turns))
 
 
 def map_grid(latent_map: Mapping[str, NDArray[Any]], size: int = 17) -> Array:

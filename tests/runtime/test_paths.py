@@ -154,3 +154,17 @@ def test_the_shipped_map_has_a_surface() -> None:
     assert inside.mean() > 0.9  # 2nd to 98th percentiles
     depth = np.linalg.norm(latent_map["points"] - latent_map["mean"], axis=1).max()
     assert np.linalg.norm(grid - latent_map["mean"], axis=2).max() < 1.5 * depth
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_circle_is_round_on_the_map_and_stays_on_it(seed: int) -> None:
+    latent_map = Bundle.open().latent_map
+    path = free_path("circle", 64, seed, latent_map)
+    axes = latent_map["components"][:2]
+    place = (path - latent_map["mean"]) @ axes.T
+    radius = (place.max(0) - place.min(0)) / 2
+    share = (place - place.min(0)) / radius - 1
+    np.testing.assert_allclose(np.linalg.norm(share, axis=1), 1, atol=0.02)
+    assert (place >= latent_map["low"][:2] - 1e-3).all() and (place <= latent_map["high"][:2] + 1e-3).all()
+    rest = (path - path.mean(0)) - ((path - path.mean(0)) @ axes.T) @ axes
+    assert np.abs(rest).max() < 0.02 * radius.min()  # in the plane of the map
