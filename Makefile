@@ -25,8 +25,10 @@ demo: setup
 	$(NGS) render demo/drums.ngs sample --class Snare --count 4 -o demo/own/samples
 	$(NGS) render demo/drums.ngs path --kind spiral --seconds 6 -o demo/own/path.wav
 	$(NGS) spectrogram demo/own/loop.wav demo/own/samples/sample-Snare-0-0.wav demo/own/path.wav -o demo/own/picture.png
+	$(NGS) report demo/drums.ngs demo/sounds --run demo/run -o demo/report
 	@echo "The bundle that ships with ngs: demo/loop.wav, demo/samples/, demo/path.wav."
 	@echo "Your own, demo/drums.ngs: demo/own/loop.wav, demo/own/samples/, demo/own/path.wav; look: demo/own/picture.png."
+	@echo "All of it to look at and listen to, in a browser: demo/report/index.html"
 
 test: setup
 	@scripts/test-packages

@@ -74,12 +74,12 @@ def evaluate(
         lines = report_pairs(compared)
     else:
         options = measure.Options(run, training, labels, samples, temperature, seed, limit)
-        evaluation = measure.evaluate(opened, data, options, _progress)
+        evaluation = measure.evaluate(opened, data, options, show_progress)
         document, lines = asdict(evaluation), report(evaluation)
     click.echo(json.dumps(_plain(document), indent=2) if as_json else "\n".join(lines))
 
 
-def _progress(title: str, done: int, total: int) -> None:
+def show_progress(title: str, done: int, total: int) -> None:
     if sys.stderr.isatty():
         click.echo(f"\r{title}: {done} of {total}" + ("\n" if done == total else ""), err=True, nl=False)
     elif done == 0:

@@ -20,11 +20,18 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "info": ("ngs.cli.bundle", "info", "Say what a bundle holds."),
     "validate": ("ngs.cli.bundle", "validate", "Check a bundle: hashes, signatures, golden vectors."),
     "evaluate": ("ngs.cli.evaluate", "evaluate", "Measure a bundle: reconstructions, samples, baselines."),
+    "map": ("ngs.cli.map", "latent_map", "Draw the latent space of a bundle."),
+    "report": ("ngs.cli.report", "report", "Write a page of sound examples of a bundle."),
     "doctor": ("ngs.cli.doctor", "doctor", "Say what of this machine works, and what to do about the rest."),
     "bench": ("ngs.cli.bench", "bench", "Measure how fast a bundle plays on this machine."),
     "spectrogram": ("ngs.cli.spectrogram", "spectrogram", "Draw spectrograms of sounds side by side."),
 }
-LIVE = ("pyo", "pythonosc", "mido", "rtmidi")  # modules of the extra `live`
+# modules of extras other than `train`: what they are for
+EXTRAS = {
+    **dict.fromkeys(("pyo", "pythonosc", "mido", "rtmidi"), ("Playing live needs", "live")),
+    **dict.fromkeys(("jinja2", "matplotlib", "PIL", "contourpy"), ("Pictures and reports need", "report")),
+    "umap": ("UMAP needs", "umap"),
+}
 
 
 class LazyGroup(click.Group):
@@ -80,8 +87,8 @@ def guarded(command: click.Command) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except ImportError as error:
-        live = (error.name or "").partition(".")[0] in LIVE
-        extra, name = ("Playing live needs", "live") if live else ("Training and export need", "train")
+        missing = (error.name or "").partition(".")[0]
+        extra, name = EXTRAS.get(missing, ("Training and export need", "train"))
         click.echo(f"Error: {error}. {extra} the extra: pip install 'ngs[{name}]'", err=True)
         sys.exit(1)
     except (ValueError, OSError) as error:

@@ -1,4 +1,4 @@
-"""An evaluation as lines of plain text."""
+"""An evaluation as tables, and as lines of plain text."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ COLUMNS = {
 CRISPNESS = {"attack_ms": "attack ms", "decay_ms": "decay ms", "crest_db": "crest dB"}
 KINDS = ("real", "reconstructed", "sampled")
 ALL = "mean of classes"
+Rows = list[list[str]]
 
 
 def report(evaluation: Evaluation) -> list[str]:
@@ -27,12 +28,17 @@ def report(evaluation: Evaluation) -> list[str]:
     )
     head = f"{evaluation.bundle} on {evaluation.sounds} sounds of {evaluation.data}, {evaluation.sample_rate} Hz"
     lines = [f"{head}; {reference}"]
-    for section in (_distances, _means, _latents, _sampling, _crispness):
-        rows = section(evaluation)
-        lines += ["", *rows] if rows else []
+    for rows in tables(evaluation):
+        lines += ["", *_aligned(rows)]
     if evaluation.notes:
         lines += ["", *(f"Note: {note}." for note in evaluation.notes)]
     return lines
+
+
+def tables(evaluation: Evaluation) -> list[Rows]:
+    """Every table that has something to say, the titles of its columns in its first row."""
+    sections = (_distances, _means, _latents, _sampling, _crispness)
+    return [rows for section in sections if (rows := section(evaluation))]
 
 
 def report_pairs(pairs: Sequence[Pair]) -> list[str]:
@@ -44,15 +50,15 @@ def report_pairs(pairs: Sequence[Pair]) -> list[str]:
     return _aligned(rows)
 
 
-def _distances(evaluation: Evaluation) -> list[str]:
+def _distances(evaluation: Evaluation) -> Rows:
     table = evaluation.reconstruction
     rows = [["Reconstruction", "files", *COLUMNS.values()]]
     rows += [[name, str(table.files[name]), *_numbers(figures)] for name, figures in table.by_class.items()]
-    return _aligned([*rows, [ALL, str(evaluation.sounds), *_numbers(table.mean_of_classes)]])
+    return [*rows, [ALL, str(evaluation.sounds), *_numbers(table.mean_of_classes)]]
 
 
-def _means(evaluation: Evaluation) -> list[str]:
-    def both(name: str, table: Table) -> list[list[str]]:
+def _means(evaluation: Evaluation) -> Rows:
+    def both(name: str, table: Table) -> Rows:
         return [
             [name, str(sum(table.files.values())), *_numbers(table.mean_of_classes)],
             ["  mean of files", "", *_numbers(table.mean_of_files)],
@@ -62,18 +68,18 @@ def _means(evaluation: Evaluation) -> list[str]:
     rows += both("reconstruction", evaluation.reconstruction)
     rows += both("through the embedding", evaluation.through_embedding)
     rows += both("nearest grain of other sounds", evaluation.nearest_grain)
-    return _aligned(rows + both("mean sound of the class", evaluation.mean_sound))
+    return rows + both("mean sound of the class", evaluation.mean_sound)
 
 
-def _latents(evaluation: Evaluation) -> list[str]:
+def _latents(evaluation: Evaluation) -> Rows:
     rows = [["Latents", "KL nats", "active", "of", "measured on"]]
     grain, embedding = evaluation.grain_latents, evaluation.embedding_latents
     for name, of, use in (("grain", "grains", grain), ("embedding (after the prior's map)", "sounds", embedding)):
         rows.append([name, f"{use.kl_nats:.1f}", str(use.active), str(use.size), f"{use.count} {of}"])
-    return _aligned(rows)
+    return rows
 
 
-def _sampling(evaluation: Evaluation) -> list[str]:
+def _sampling(evaluation: Evaluation) -> Rows:
     sampling, agreed = evaluation.sampling, evaluation.sampling.agreement
     names = sorted(sampling.frechet.keys() | (agreed.sampled if agreed else {}).keys())
     if not names:
@@ -99,10 +105,10 @@ def _sampling(evaluation: Evaluation) -> list[str]:
         f"{sum(one.distance for one in distances) / len(distances):.2f}" if distances else "-",
         f"{sum(one.floor for one in distances) / len(distances):.2f}" if distances else "-",
     ])  # fmt: skip
-    return _aligned(rows)
+    return rows
 
 
-def _crispness(evaluation: Evaluation) -> list[str]:
+def _crispness(evaluation: Evaluation) -> Rows:
     titles = [f"{title}: real" for title in CRISPNESS.values()]
     rows = [["Crispness (medians)", *(cell for title in titles for cell in (title, "reconstr.", "sampled"))]]
     for name, kinds in evaluation.crispness.items():
@@ -114,7 +120,7 @@ def _crispness(evaluation: Evaluation) -> list[str]:
                 for kind in KINDS
             ),
         ])  # fmt: skip
-    return _aligned(rows)
+    return rows
 
 
 def _numbers(figures: Figures) -> list[str]:
@@ -126,7 +132,7 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _aligned(rows: list[list[str]]) -> list[str]:
+def _aligned(rows: Rows) -> list[str]:
     """The first column to the left, the others to the right, two spaces between."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [

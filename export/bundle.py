@@ -292,11 +292,9 @@ def _latent_map(
     latents, owners = paths[sounding], labels[torch.nonzero(sounding)[:, 0]].numpy()
     points, mean = latents.numpy(), latents.numpy().mean(0)
     chosen = np.random.default_rng(0).permutation(len(points))[:MAP_POINTS]
-    magnitudes = [
-        model.decoder.frame(model.decoder.coefficients(part, torch.zeros(len(part), sum(model.sizes))))[0].numpy()
-        for part in latents[chosen].split(256)
-    ]
-    timbres = timbre(np.concatenate(magnitudes), model.config.audio.sample_rate)
+    condition = torch.zeros(len(chosen), sum(model.sizes))
+    magnitudes = model.decoder.frame(model.decoder.coefficients(latents[chosen], condition))[0]
+    timbres = timbre(magnitudes.numpy(), model.config.audio.sample_rate)
     components = timbre_axes(points[chosen], timbres, min(MAP_COMPONENTS, points.shape[1]))
     projected = (points - mean) @ components.T
     return {

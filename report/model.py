@@ -12,7 +12,7 @@ class Sound:
     id: str  # unique on the page, letters, digits and hyphens
     title: str
     detail: str  # a file, a seed; may be empty
-    audio: str  # address of a FLAC file
+    audio: str  # address of a WAV file
     seconds: float
     peak_db: float  # below full scale
     picture: str  # address of the spectrogram: time to the right, frequency upwards, logarithmic

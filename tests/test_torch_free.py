@@ -65,6 +65,31 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
         assert result.stderr.count("\n") == 1
 
 
+def test_pictures_without_matplotlib_say_what_to_install(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "sounds").mkdir()
+    for arguments in (["map", tiny_bundle, "-o", "map.png"], ["report", tiny_bundle, "sounds", "-o", "report"]):
+        result = ngs(*arguments, cwd=tmp_path)
+        assert result.returncode == 1 and "pip install 'ngs[report]'" in result.stderr, result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_maps_and_reports_need_no_torch(tiny_bundle: Path, tmp_path: Path) -> None:
+    code = f"""
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name in {BLOCKED[:5]!r}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Blocked())
+from ngs.cli.main import main
+main()
+"""
+    assert ngs("hits", "sounds", "--count", "2", "--sample-rate", "8000", cwd=tmp_path).returncode == 0
+    for arguments in (["map", tiny_bundle, "-o", "map.png"], ["report", tiny_bundle, "sounds", "-o", "report"]):
+        result = python(code, *arguments, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+
+
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     code = """
 import sys
@@ -76,7 +101,7 @@ finally:
     print("imported:", sorted(heavy & set(sys.modules)))
 """
     commands = ["hits", "train", "export", "render", "play", "info", "validate", "evaluate", "doctor", "bench"]
-    commands += ["spectrogram"]
+    commands += ["spectrogram", "map", "report"]
     for arguments in (["--help"], *([command, "--help"] for command in commands), ["--version"]):
         result = python(code, *arguments, cwd=tmp_path)
         assert result.returncode == 0, result.stderr

@@ -7,14 +7,14 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from ngs.cli import spectrogram as module
-from ngs.cli.spectrogram import spectrogram
+from ngs.cli.spectrogram import spectrogram as command
+from ngs.report.spectrogram import LOWEST_HZ, ROWS, outline, spectrogram
 
 RATE = 22050
 
 
 def draw(*arguments: object) -> Result:
-    return CliRunner().invoke(spectrogram, [str(argument) for argument in arguments])
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def test_many_files_of_any_kind_share_a_picture(tmp_path: Path, sound: Path) -> 
 
 def test_a_tone_lies_at_its_frequency_and_level() -> None:
     samples = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)).astype(np.float32)
-    picture = module._analyse("tone", samples, RATE, 22050.0)
-    middle = picture.power[:, picture.power.shape[1] // 2]
-    hz = module.LOWEST_HZ * (22050 / module.LOWEST_HZ) ** ((middle.argmax() + 0.5) / module.ROWS)
+    power = spectrogram(samples, RATE, 22050.0)
+    middle = power[:, power.shape[1] // 2]
+    hz = LOWEST_HZ * (22050 / LOWEST_HZ) ** ((middle.argmax() + 0.5) / ROWS)
     assert hz == pytest.approx(1000, rel=0.03)
     assert np.sqrt(middle.max()) == pytest.approx(0.5, rel=0.2)  # a Hann window between two bins: up to 1.4 dB
-    above = int(module.ROWS * np.log(RATE / 2 / module.LOWEST_HZ) / np.log(22050 / module.LOWEST_HZ))
-    assert (picture.power[above + 1 :] == 0).all(), "nothing above the file's own Nyquist frequency"
+    above = int(ROWS * np.log(RATE / 2 / LOWEST_HZ) / np.log(22050 / LOWEST_HZ))
+    assert (power[above + 1 :] == 0).all(), "nothing above the file's own Nyquist frequency"
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,12 @@ def test_unknown_formats_and_places_are_errors(tmp_path: Path, sound: Path) -> N
     assert isinstance(wrong.exception, ValueError) and ".png, .svg, .pdf" in str(wrong.exception)
     nowhere = draw(sound, "-o", tmp_path / "nowhere" / "out.png")
     assert isinstance(nowhere.exception, OSError) and "cannot be written" in str(nowhere.exception)
+
+
+def test_an_outline_holds_every_extreme() -> None:
+    samples = np.random.default_rng(0).uniform(-0.1, 0.1, 1000).astype(np.float32)
+    samples[[333, 777]] = 0.9, -0.8
+    shown = outline(samples, 100)
+    assert shown.shape == (2, 100) and (shown[0] <= shown[1]).all()
+    assert shown[1].argmax() == 33 and shown[1].max() == np.float32(0.9) and shown[0].argmin() == 77
+    np.testing.assert_array_equal(outline(samples[:3], 100), [samples[:3], samples[:3]])

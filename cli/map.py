@@ -1,0 +1,74 @@
+"""`ngs map`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ngs.cli.evaluate import FOLDER, SOUND, show_progress
+from ngs.cli.parameters import BUNDLE
+
+
+@click.command(name="map", short_help="Draw the latent space of a bundle.")
+@click.argument("bundle", type=BUNDLE)
+@click.argument("data", required=False, type=FOLDER)
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="The picture: .png, .svg or .pdf."
+)
+@click.option("--labels", type=SOUND, help="CSV with the classes of DATA.  [default: DATA/labels.csv]")
+@click.option("--limit", type=click.IntRange(1), help="Files a class, for large libraries.")
+@click.option("--points", default=2000, show_default=True, type=click.IntRange(10, 20000), help="Grains, at most.")
+@click.option("--projection", default="timbre", show_default=True, type=click.Choice(["timbre", "umap"]),
+              help="Axes of timbre, or UMAP (needs: pip install 'ngs[umap]').")  # fmt: skip
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides paths, choice, UMAP.")
+@click.option("--title", help="A line above all.  [default: the bundle's name]")
+@click.option("--json", "as_json", is_flag=True, help="Print points, paths and what is explained as JSON.")
+def latent_map(
+    bundle: Path, data: Path | None, output: Path | None, labels: Path | None, limit: int | None, points: int,
+    projection: str, seed: int, title: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Draw the grains of BUNDLE in two dimensions, coloured by class, with densities and a free path of every kind.
+
+    The grains are those of the sounds in DATA, a folder with a folder for each class; without it those of its own
+    sounds that the bundle holds. The axes are the two directions in which timbre changes most; a place is that
+    of `ngs play path-player`. The word drums as BUNDLE is the one that comes with ngs.
+
+    \b
+    Example:
+      ngs map drums -o map.png
+      ngs hits sounds --count 4
+      ngs map drums sounds -o sounds.png
+    """
+    if output is None and not as_json:
+        raise click.UsageError("Name a picture with -o map.png, or ask for --json")
+    if data is None and (labels or limit):
+        raise click.UsageError("--labels and --limit go with DATA")
+    from ngs.evaluation.sounds import read, select
+    from ngs.report import latent_map as maps
+    from ngs.report.figures import check_format, save_figure
+    from ngs.report.grains import corpus_grains, sound_grains
+    from ngs.report.map_figure import draw_map
+    from ngs.runtime.bundle import Bundle
+
+    if output is not None:
+        check_format(output)
+    opened = Bundle.open(bundle)
+    grains, notes = corpus_grains(opened), list[str]()
+    if data is not None:
+        selection = select(opened, data, None, None, labels, limit, seed)
+        notes += selection.notes
+        rate = opened.manifest.sample_rate
+        sounds = read(selection.test, rate, "Reading sounds", notes, show_progress)
+        grains = sound_grains(opened, [(entry, signal) for _, entry, signal in sounds])
+    drawn = maps.latent_map(opened, grains.drawn(points, seed), projection, seed)
+    for note in notes:
+        click.echo(f"Note: {note}.", err=True)
+    if output is not None:
+        save_figure(draw_map(drawn, opened.manifest.conditions[0], title or opened.manifest.name), output)
+    if as_json:
+        click.echo(json.dumps(maps.document(opened, drawn, seed)))
+        return
+    share = f"; two axes explain {drawn.explained[2]:.0%} of the variance of timbre" if drawn.explained else ""
+    click.echo(f"Drew {output}: {len(drawn.places)} grains{share}.")

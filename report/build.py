@@ -1,0 +1,244 @@
+"""`ngs report`: a page of everything that a bundle does, measured, seen and heard."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import io
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ngs import __version__
+from ngs.evaluation.evaluate import Evaluation, Options, evaluate
+from ngs.evaluation.report import tables
+from ngs.evaluation.sounds import Entry, Progress, Selection, read, select
+from ngs.report import examples
+from ngs.report.curves import training_curves
+from ngs.report.gallery import Gallery
+from ngs.report.grains import heard_grains, sound_grains
+from ngs.report.latent_map import LatentMap, contours, latent_map
+from ngs.report.model import Map, MapPath, Page, Section, Table
+from ngs.report.page import write_page
+from ngs.report.spectrogram import frequency_ticks
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.render import seeded
+
+Array = NDArray[np.float32]
+MARK = re.compile(r'<meta name="generator" content="ngs [^"]*, report">')  # a page of ours may be replaced
+MAP_SOUNDS, MAP_POINTS = 300, 800  # the grains of each point are part of the page
+NOTES = {
+    "Reconstruction": "Distances of reconstructions to sounds, less is better; a level below 0 dB is softer.",
+    "Against baselines (mean of classes)": "The same beside classic concatenative synthesis and the mean of the class.",
+    "Latents": "Nats against N(0, 1), and dimensions in use.",
+    "Sampling": "How often a classifier trained on real sounds names the class asked for; distance to real sounds.",
+    "Crispness (medians)": "Of real sounds, their reconstructions, and samples.",
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    page: Path
+    sounds: int
+    bytes: int
+    explained_variance: float  # of timbre, by the two axes of the map
+    notes: tuple[str, ...]
+
+
+def write_report(
+    bundle: Bundle, data: Path, output: Path, run: Path | None = None, labels: Path | None = None,
+    sounds: tuple[Path, ...] = (), limit: int | None = None, seed: int = 0, progress: Progress = lambda *_: None,
+) -> Summary:  # fmt: skip
+    """Write the page of a bundle and the sounds in `data` into the folder `output`, replacing an earlier report.
+
+    With `run` reconstructions are of sounds it set apart, and its training curves are shown; `sounds` are files to
+    resynthesise; `limit` takes so many files a class. The folder appears when all is written. Raises ValueError,
+    OSError.
+    """
+    check_output(output)
+    evaluation = evaluate(bundle, data, Options(run=run, labels=labels, limit=limit, seed=seed), progress)
+    notes = list(evaluation.notes)
+    selection = select(bundle, data, run, None, labels, limit, seed)
+    shown = _read(bundle, selection.test, notes, "Reading sounds", progress)
+    mapped = _read(bundle, _some(selection, seed), notes, "Reading sounds for the map", progress)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    try:
+        gallery = Gallery(beside, bundle.manifest.sample_rate)
+        sections = _sections(bundle, gallery, shown, sounds, seed, progress)
+        progress("Drawing the map", 0, 1)
+        drawn = latent_map(bundle, sound_grains(bundle, mapped).drawn(MAP_POINTS, seed), seed=seed)
+        progress("Drawing the map", 1, 1)
+        placed = _Frame(drawn)
+        page = Page(
+            title=bundle.manifest.name,
+            made=datetime.date.today().isoformat(),
+            version=__version__,
+            facts=_facts(bundle),
+            card=tuple((name.replace("_", " "), text) for name, text in bundle.manifest.model_card.items()),
+            notes=tuple(f"{note}." for note in dict.fromkeys(notes)),
+            charts=training_curves(run) if run else (),
+            tables=_tables(evaluation),
+            map=_map(bundle, drawn, placed, seed),
+            sections=tuple(placed.within(section) for section in sections),
+            frequencies=tuple(frequency_ticks(bundle.manifest.sample_rate / 2)),
+        )
+        write_page(page, beside)
+        size = sum(file.stat().st_size for file in beside.rglob("*") if file.is_file())
+        _replace(beside, output)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    assert drawn.explained is not None
+    return Summary(output / "index.html", gallery.count, size, drawn.explained[2], tuple(dict.fromkeys(notes)))
+
+
+def check_output(output: Path) -> None:
+    """Raise ValueError where a folder holds something else than a report."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    page = output / "index.html"
+    if not (page.is_file() and MARK.search(page.read_text(encoding="utf-8", errors="replace")[:2000])):
+        raise ValueError(f"{output} is there and is not a report: name another folder, or remove it")
+
+
+def _replace(made: Path, output: Path) -> None:
+    """Rename a finished folder to its name; what was there goes only then."""
+    made.chmod(0o755)
+    former = made.with_name(f"{made.name}-former")
+    if output.exists():
+        os.rename(output, former)
+    try:
+        os.rename(made, output)
+    except OSError:
+        if former.exists():
+            os.rename(former, output)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _read(
+    bundle: Bundle, entries: list[Entry], notes: list[str], title: str, progress: Progress
+) -> list[tuple[Entry, Array]]:
+    found = read(entries, bundle.manifest.sample_rate, title, notes, progress)
+    return [(entry, signal) for _, entry, signal in found]
+
+
+def _some(selection: Selection, seed: int) -> list[Entry]:
+    """Sounds for the map: as many of each class, drawn by the seed."""
+    entries = [*selection.test, *(selection.training or [])]
+    order = seeded(seed, 61).permutation(len(entries))
+    most = max(MAP_SOUNDS // max(len({entry.name for entry in entries}), 1), 1)
+    counts: dict[str, int] = {}
+    kept = []
+    for index in order.tolist():
+        counts[entries[index].name] = counts.get(entries[index].name, 0) + 1
+        if counts[entries[index].name] <= most:
+            kept.append(index)
+    return [entries[index] for index in sorted(kept)]
+
+
+def _sections(
+    bundle: Bundle, gallery: Gallery, shown: list[tuple[Entry, Array]], sounds: tuple[Path, ...], seed: int,
+    progress: Progress,
+) -> list[Section]:  # fmt: skip
+    attribute = bundle.manifest.conditions[0].name
+    parts: list[tuple[str, str, str, Callable[[], examples.Rows]]] = [
+        ("reconstructions", "Reconstructions",
+         "Sounds, and what encoder and decoder make of their grains, one by one.",
+         lambda: examples.reconstructions(bundle, shown, seed)),
+        ("samples", "Samples", f"New sounds of every {attribute}, drawn at temperature {examples.TEMPERATURE}.",
+         lambda: examples.samples(bundle, seed)),
+        ("paths", "Free paths", "Sounds without beginning or end: grains along a path through the map.",
+         lambda: examples.free_paths(bundle, seed)),
+        ("resyntheses", "Resynthesis", "Other sounds, played with the grains of this model.",
+         lambda: examples.resyntheses(bundle, sounds, seed)),
+        ("morphs", "Morphs", f"From one sound to another in {examples.MORPH_STEPS} steps; the ends are decoded, too.",
+         lambda: examples.morphs(bundle, shown, seed)),
+        ("loops", "Loops", "Patterns with a fresh hit at every step.", lambda: examples.loops(bundle, seed)),
+    ]  # fmt: skip
+    sections = []
+    for done, (name, title, text, make) in enumerate(parts):
+        progress("Playing", done, len(parts))
+        rows = make()
+        if rows:
+            sections.append(gallery.section(name, title, text, rows))
+    progress("Playing", len(parts), len(parts))
+    return sections
+
+
+class _Frame:
+    """Brings places on the map, which may lie anywhere, to 0 to 1."""
+
+    def __init__(self, drawn: LatentMap) -> None:
+        everything = np.concatenate((drawn.places, *drawn.paths.values()))
+        low, high = everything.min(axis=0), everything.max(axis=0)
+        margin = 0.06 * (high - low) + 1e-6
+        self._low, self._span = low - margin, high - low + 2 * margin
+
+    def __call__(self, places: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+        inside = np.clip((places - self._low) / self._span, 0, 1).round(4)
+        return tuple((x, y) for x, y in inside.tolist())
+
+    def within(self, section: Section) -> Section:
+        """A section whose paths are brought to 0 to 1."""
+        rows = tuple(
+            replace(row, sounds=tuple(
+                replace(sound, path=self(np.asarray(sound.path))) if sound.path else sound for sound in row.sounds
+            ))
+            for row in section.rows
+        )  # fmt: skip
+        return replace(section, rows=rows)
+
+
+def _map(bundle: Bundle, drawn: LatentMap, placed: _Frame, seed: int) -> Map:
+    assert drawn.explained is not None
+    attribute, grains = bundle.manifest.conditions[0], drawn.grains
+    places = placed(drawn.places)
+    heard = heard_grains(bundle, grains, seed)
+    peak = float(np.abs(heard).max(initial=0.0))
+    recording = io.BytesIO()
+    soundfile.write(
+        recording, (heard * (0.9 / max(peak, 1e-9))).reshape(-1), bundle.manifest.sample_rate, "PCM_16", format="FLAC"
+    )
+    return Map(
+        attribute=attribute.name, classes=attribute.classes, shares=drawn.explained[:2],
+        x=tuple(x for x, _ in places), y=tuple(y for _, y in places),
+        labels=tuple(grains.labels.tolist()), owners=tuple(grains.owners.tolist()),
+        times=tuple(grains.times.round(3).tolist()), files=grains.files,
+        contours=tuple(
+            tuple(placed(line) for line in contours(drawn.places[grains.labels == label]))
+            for label in range(len(attribute.classes))
+        ),
+        paths=tuple(MapPath(kind, placed(path)) for kind, path in drawn.paths.items()),
+        grains=base64.b64encode(recording.getvalue()).decode("ascii"),
+        grain_seconds=bundle.manifest.grain_length / bundle.manifest.sample_rate,
+    )  # fmt: skip
+
+
+def _tables(evaluation: Evaluation) -> tuple[Table, ...]:
+    found = []
+    for header, *rows in tables(evaluation):
+        title = header[0]
+        note = next((text for name, text in NOTES.items() if title.startswith(name)), "")
+        found.append(Table(title, ("", *header[1:]), tuple(tuple(row) for row in rows), note))
+    return tuple(found)
+
+
+def _facts(bundle: Bundle) -> tuple[tuple[str, str], ...]:
+    manifest = bundle.manifest
+    seconds = manifest.path_length * manifest.hop_length / manifest.sample_rate
+    return (
+        ("sample rate", f"{manifest.sample_rate} Hz"),
+        ("grain", f"{manifest.grain_length} samples, one every {manifest.hop_length}"),
+        ("latent", f"{manifest.latent_size} numbers a grain"),
+        ("embedding", f"{manifest.embedding_size} numbers a sound of {seconds:.2f} s"),
+        *((condition.name, ", ".join(condition.classes)) for condition in manifest.conditions),
+    )

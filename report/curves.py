@@ -1,0 +1,42 @@
+"""Training curves of a run, from the lines that it wrote at each validation."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from ngs.report.model import Chart, Series
+
+PHASES = {
+    "spectra": "grains (spectra)", "grains": "grains (sound)", "embedding": "embedding", "joint": "both levels",
+}  # fmt: skip
+FIGURES = {"distance": ("Validation distance", "nepers of log power"), "kl_grain": ("KL of the grains", "nats a grain")}
+
+
+def training_curves(run: Path) -> tuple[Chart, ...]:
+    """Validation distance and KL over minutes, a line for each phase. Raises ValueError for a damaged history."""
+    path = run / "history.jsonl"
+    if not path.is_file():
+        return ()
+    lines: dict[str, dict[str, list[tuple[float, float]]]] = {figure: {} for figure in FIGURES}
+    before = last = 0.0
+    phase = None
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            entry = json.loads(text)
+            name, seconds = PHASES.get(entry["phase"], str(entry["phase"])), float(entry["seconds"])
+            values = {figure: float(entry[figure]) for figure in FIGURES if figure in entry}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}, line {number} is damaged ({error})") from error
+        if name != phase:
+            before, phase = before + last, name
+        last = seconds
+        for figure, value in values.items():
+            if math.isfinite(value):
+                lines[figure].setdefault(name, []).append(((before + seconds) / 60, value))
+    return tuple(
+        Chart(title, "minutes of training", unit, tuple(Series(name, tuple(at)) for name, at in lines[figure].items()))
+        for figure, (title, unit) in FIGURES.items()
+        if lines[figure]
+    )

@@ -1,0 +1,107 @@
+"""Grains to put on a map: where in which sound each is, and how it sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.evaluation.sounds import Entry
+from ngs.runtime.bundle import Bundle
+from ngs.runtime.grains import OVERLAP, analysis_grains, hann
+from ngs.runtime.render import batches, decode, encode, seeded
+from ngs.runtime.timbre import timbre
+
+Array = NDArray[np.float32]
+AUDIBLE = 0.05  # peak of a grain; the faint ends of sounds are much alike
+STEADY = OVERLAP + (OVERLAP - 1)  # times a grain is played until a grain's length of sound holds nothing else
+
+
+@dataclass(frozen=True)
+class Grains:
+    """Latents of N grains and what is known of each."""
+
+    latents: Array  # [N, Z]
+    labels: NDArray[np.int64]  # [N], classes of the bundle's first attribute; -1: unknown
+    owners: NDArray[np.int64]  # [N], numbers of `files`; -1: unknown
+    times: NDArray[np.float64]  # [N], seconds from the start of the file as it was read
+    files: tuple[str, ...]
+
+    def __getitem__(self, rows: NDArray[Any]) -> Grains:
+        return Grains(self.latents[rows], self.labels[rows], self.owners[rows], self.times[rows], self.files)
+
+    def drawn(self, most: int, seed: int) -> Grains:
+        """At most `most` of them, drawn by the seed, from each class as many as it has up to an equal share."""
+        if len(self.labels) <= most:
+            return self
+        order = seeded(seed, 71).permutation(len(self.labels))
+        counts: dict[int, int] = {}
+        turns = np.empty(len(order), np.int64)  # of a grain among those of its class
+        for row in order:
+            label = int(self.labels[row])
+            turns[row] = counts[label] = counts.get(label, 0) + 1
+        return self[np.sort(order[np.argsort(turns[order], kind="stable")[:most]])]
+
+
+def corpus_grains(bundle: Bundle) -> Grains:
+    """The grains of its corpus that a bundle holds."""
+    points, labels = bundle.latent_map["points"], bundle.latent_map["labels"][:, 0].astype(np.int64)
+    return Grains(points, labels, np.full(len(points), -1), np.zeros(len(points)), ())
+
+
+def sound_grains(bundle: Bundle, sounds: Sequence[tuple[Entry, Array]]) -> Grains:
+    """The audible grains of sounds, each with its signal [n] at the bundle's rate. Raises ValueError for none."""
+    manifest = bundle.manifest
+    parts: list[tuple[Array, int, int, NDArray[np.int64]]] = []
+    for owner, (entry, signal) in enumerate(sounds):
+        peaks = np.abs(analysis_grains(signal, manifest.grain_length)).max(axis=1, initial=0.0)
+        audible = np.flatnonzero(peaks > AUDIBLE)
+        parts.append((encode(bundle, signal)[audible], class_of(bundle, entry.condition), owner, audible))
+    counts = [len(audible) for *_, audible in parts]
+    if sum(counts) == 0:
+        raise ValueError("None of the sounds has a grain that can be heard: are they silent?")
+    numbers = np.concatenate([audible for *_, audible in parts])
+    return Grains(
+        np.concatenate([latents for latents, *_ in parts]),
+        np.repeat([label for _, label, _, _ in parts], counts),
+        np.repeat(np.arange(len(parts)), counts),
+        numbers * manifest.hop_length / manifest.sample_rate,
+        tuple(entry.file.name for entry, _ in sounds),
+    )
+
+
+def class_of(bundle: Bundle, condition: Array) -> int:
+    """The class of the first attribute that a condition [C] has; -1 for none."""
+    first = condition[: len(bundle.manifest.conditions[0].classes)]
+    return int(first.argmax()) if first.any() else -1
+
+
+def conditions_of(bundle: Bundle, labels: NDArray[np.int64]) -> Array:
+    """Conditions [N, C] of classes [N] of the first attribute."""
+    conditions = np.zeros((len(labels), bundle.manifest.condition_size), np.float32)
+    known = np.flatnonzero(labels >= 0)
+    conditions[known, labels[known]] = 1.0
+    return conditions
+
+
+def timbres_of(bundle: Bundle, latents: Array) -> NDArray[np.float64]:
+    """What the decoder makes of latents [N, Z] without a condition, as timbres [N, 64]."""
+    condition = np.zeros((len(latents), bundle.manifest.condition_size), np.float32)
+    magnitudes = [
+        bundle.run("decoder", latent=latents[part], condition=condition[part])[0]
+        for part in batches(len(latents), bundle)
+    ]
+    return timbre(np.concatenate(magnitudes), bundle.manifest.sample_rate)
+
+
+def heard_grains(bundle: Bundle, grains: Grains, seed: int) -> Array:
+    """The sound of each grain under a Hann window, decoded where its tones have settled: float32 [N, L]."""
+    manifest = bundle.manifest
+    conditions = np.repeat(conditions_of(bundle, grains.labels), STEADY, axis=0)
+    sound = decode(bundle, np.repeat(grains.latents, STEADY, axis=0), conditions, seed, tail=False)
+    steady = sound.reshape(len(grains.labels), STEADY * manifest.hop_length)[:, -manifest.grain_length :]
+    heard: Array = steady * hann(manifest.grain_length)
+    return heard

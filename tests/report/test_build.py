@@ -1,0 +1,112 @@
+"""`ngs report`: from a bundle and its sounds to a page that Chromium plays."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import numpy as np
+import pytest
+import soundfile
+from tests import browser
+
+from ngs.report import build
+from ngs.report.curves import training_curves
+from ngs.runtime.bundle import Bundle
+
+Ngs = Callable[..., CompletedProcess[str]]
+SECTIONS = {"reconstructions": 16, "samples": 40, "paths": 5, "resyntheses": 6, "morphs": 15, "loops": 2}
+
+
+@pytest.fixture(scope="module")
+def made(
+    ngs: Ngs, exported_bundle: Path, hits_folder: Path, trained_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("report")
+    given = folder / "my voice.wav"
+    soundfile.write(given, np.sin(np.arange(12000) ** 1.5 / 2000), 16000)
+    arguments = (exported_bundle, hits_folder, "--run", trained_run, "--sound", given, "-o", "out/report", "--json")
+    return folder / "out" / "report", ngs("report", *arguments, cwd=folder)
+
+
+def test_all_of_it_sounds_in_a_browser(made: tuple[Path, CompletedProcess[str]], tmp_path: Path) -> None:
+    folder, _ = made
+    script, address = Path(__file__).with_name("drive.mjs"), (folder / "index.html").as_uri()
+    driven = browser.drive(script, tmp_path, url=address, tasks=["contents"], rate=8000)
+    assert driven["errors"] == [] and set(driven["requests"]) <= {"file", "data"}
+    found = driven["contents"]
+    names = [path.stem.rsplit("-", 1)[0] for path in map(Path, found["sounds"])]
+    assert {name: names.count(name) for name in names} == SECTIONS
+    assert all(sound["seconds"] > 0.05 and sound["peak"] > 0.001 for sound in found["sounds"].values())
+    assert len(found["pictures"]) == len(names) and min(found["pictures"]) > 10
+    assert found["sound_titles"][:2] == ["Original", "Reconstruction"]
+    assert found["title"].startswith("drums") and "Kick" in found["legend"]
+
+
+def test_the_folder_holds_it_all(made: tuple[Path, CompletedProcess[str]]) -> None:
+    folder, result = made
+    said = json.loads(result.stdout)
+    assert Path(said["page"]) == Path("out/report/index.html") and said["sounds"] == sum(SECTIONS.values())
+    assert said["bytes"] == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 25e6
+    assert 0 < said["explained_variance"] <= 1
+    page = (folder / "index.html").read_text()
+    for text in ("Latent map", "CC0, a = b", "Validation distance", "mean of classes", "my voice.wav", "Kick/Kick_0"):
+        assert text in page, text
+    assert [path.name for path in folder.parent.iterdir()] == ["report"]
+    original, again = (soundfile.read(folder / f"audio/reconstructions-00{number}.wav")[0] for number in (1, 2))
+    assert len(original) == len(again) and np.abs(original).max() == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_report_is_replaced_and_nothing_else(
+    made: tuple[Path, CompletedProcess[str]], ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path
+) -> None:
+    report, sounds = tmp_path / "report", tmp_path / "sounds"
+    shutil.copytree(made[0], report)
+    shutil.copytree(hits_folder / "Kick", sounds)
+    shown = ngs("report", exported_bundle, sounds, "-o", report, "--limit", "2", cwd=tmp_path)
+    assert shown.stdout.startswith(f"Wrote {report / 'index.html'}: ") and "MB. Open it in a browser." in shown.stdout
+    assert "no class all: measured without" in shown.stderr
+    page = (report / "index.html").read_text()
+    assert "my voice.wav" not in page and "Validation distance" not in page  # one class, no run: no morphs, no curves
+    assert sorted({path.stem.rsplit("-", 1)[0] for path in (report / "audio").iterdir()}) == [
+        "loops", "paths", "reconstructions", "resyntheses", "samples",
+    ]  # fmt: skip
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "index.html").write_text("my page")
+    result = ngs("report", exported_bundle, sounds, "-o", "notes", cwd=tmp_path, check=False)
+    assert result.returncode == 1 and "notes is there and is not a report: name another folder" in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "report", "sounds"]
+
+
+def test_what_fails_leaves_the_former_report(
+    exported_bundle: Path, hits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "report"
+    output.mkdir()
+    bundle = Bundle.open(exported_bundle, "cpu")
+    monkeypatch.setattr(build, "write_page", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        build.write_report(bundle, hits_folder, output, limit=1)
+    assert list(tmp_path.iterdir()) == [output] and list(output.iterdir()) == []
+
+
+def test_curves_go_on_from_stage_to_stage(tmp_path: Path) -> None:
+    assert training_curves(tmp_path) == ()
+    history = tmp_path / "history.jsonl"
+    lines = [
+        {"phase": "spectra", "seconds": 60, "distance": 0.5, "kl_grain": 9.0},
+        {"phase": "spectra", "seconds": 120, "distance": float("nan"), "kl_grain": 8.0},
+        {"phase": "embedding", "seconds": 30, "distance": 0.4},
+    ]
+    history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    distance, kl = training_curves(tmp_path)
+    assert [(series.name, series.points) for series in distance.series] == [
+        ("grains (spectra)", ((1.0, 0.5),)), ("embedding", ((2.5, 0.4),)),
+    ]  # fmt: skip
+    assert [series.points for series in kl.series] == [((1.0, 9.0), (2.0, 8.0))]
+    history.write_text("{\n")
+    with pytest.raises(ValueError, match=r"history.jsonl, line 1 is damaged"):
+        training_curves(tmp_path)
