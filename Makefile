@@ -42,7 +42,7 @@ check: setup
 
 # The documentation as a site; a broken link or reference is an error
 docs: setup
-	.venv/bin/sphinx-build -W --keep-going -n -q docs build/docs
+	.venv/bin/sphinx-build -E -W --keep-going -n -q docs build/docs
 	@echo "Open build/docs/index.html in a browser"
 
 bench: setup

@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
     ("py:class", r"\w+"),
     (
         "py:class",
-        r"ngs\.runtime\.(excitation|files)\..*|ngs\.pyo_instruments\.(clock|commands)\.(Argument|Command|Node|T)",
+        r"ngs\.runtime\.(excitation|files)\..*|ngs\.evaluation\.sounds\.Entry|ngs\.pyo_instruments\.(clock|commands)\.(Argument|Command|Node|T)",
     ),
 ]
 
