@@ -10,6 +10,8 @@ import click
 from ngs.cli.evaluate import FOLDER, SOUND, show_progress
 from ngs.cli.parameters import BUNDLE
 
+MOST_SOUNDS = 1000  # that are read
+
 
 @click.command(name="map", short_help="Draw the latent space of a bundle.")
 @click.argument("bundle", type=BUNDLE)
@@ -48,7 +50,7 @@ def latent_map(
     from ngs.evaluation.sounds import read, select
     from ngs.report import latent_map as maps
     from ngs.report.figures import check_format, save_figure
-    from ngs.report.grains import corpus_grains, sound_grains
+    from ngs.report.grains import chosen, corpus_grains, sound_grains
     from ngs.report.map_figure import draw_map
     from ngs.runtime.bundle import Bundle
 
@@ -60,13 +62,18 @@ def latent_map(
         selection = select(opened, data, None, None, labels, limit, seed)
         notes += selection.notes
         rate = opened.manifest.sample_rate
-        sounds = read(selection.test, rate, "Reading sounds", notes, show_progress)
-        grains = sound_grains(opened, [(entry, signal) for _, entry, signal in sounds])
+        entries = chosen(selection.test, MOST_SOUNDS, seed)
+        sounds = read(entries, rate, "Reading sounds", notes, show_progress)
+        if len(entries) < len(selection.test):
+            notes.append(f"{len(entries)} of {len(selection.test)} sounds are drawn, as many of each class")
+        grains = sound_grains(opened, ((entry, signal) for _, entry, signal in sounds))
     drawn = maps.latent_map(opened, grains.drawn(points, seed), projection, seed)
     for note in notes:
         click.echo(f"Note: {note}.", err=True)
     if output is not None:
-        save_figure(draw_map(drawn, opened.manifest.conditions[0], title or opened.manifest.name), output)
+        figure = draw_map(drawn, opened.manifest.conditions[0], title or opened.manifest.name)
+        if not save_figure(figure, output):
+            click.echo("Note: the font of the picture lacks some letters of the names.", err=True)
     if as_json:
         click.echo(json.dumps(maps.document(opened, drawn, seed)))
         return

@@ -57,7 +57,10 @@ def spectrogram(files: tuple[Path, ...], output: Path, title: str | None) -> Non
         _Picture(file.name, len(samples) / rate, outline(samples, OUTLINE), analyse(samples, rate, highest_hz))
         for file, (samples, rate) in zip(files, sounds, strict=True)
     ]
-    _draw(pictures, highest_hz, output, title)
+    from matplotlib import rc_context
+
+    with rc_context({"text.parse_math": False}):  # names of files are text as it is
+        _draw(pictures, highest_hz, output, title)
     click.echo(f"Drew {output}.")
 
 

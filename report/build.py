@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import datetime
 import io
-import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,21 +19,22 @@ from numpy.typing import NDArray
 from ngs import __version__
 from ngs.evaluation.evaluate import Evaluation, Options, evaluate
 from ngs.evaluation.report import tables
-from ngs.evaluation.sounds import Entry, Progress, Selection, read, select
+from ngs.evaluation.sounds import Entry, Progress, read, select
 from ngs.report import examples
 from ngs.report.curves import training_curves
 from ngs.report.gallery import Gallery
-from ngs.report.grains import heard_grains, sound_grains
+from ngs.report.grains import chosen, heard_grains, sound_grains
 from ngs.report.latent_map import LatentMap, contours, latent_map
 from ngs.report.model import Map, MapPath, Page, Section, Table
 from ngs.report.page import write_page
 from ngs.report.spectrogram import frequency_ticks
 from ngs.runtime.bundle import Bundle
-from ngs.runtime.render import seeded
+from ngs.runtime.writer import replace_path, writable
 
 Array = NDArray[np.float32]
 MARK = re.compile(r'<meta name="generator" content="ngs [^"]*, report">')  # a page of ours may be replaced
-MAP_SOUNDS, MAP_POINTS = 300, 800  # the grains of each point are part of the page
+MAP_SOUNDS, MAP_POINTS = 300, 800
+MAP_SAMPLES = 800 * 4096  # of the grains of all points, which are part of the page
 NOTES = {
     "Reconstruction": "Distances of reconstructions to sounds, less is better; a level below 0 dB is softer.",
     "Against baselines (mean of classes)": "The same beside classic concatenative synthesis and the mean of the class.",
@@ -63,20 +63,21 @@ def write_report(
     resynthesise; `limit` takes so many files a class. The folder appears when all is written. Raises ValueError,
     OSError.
     """
-    check_output(output)
-    evaluation = evaluate(bundle, data, Options(run=run, labels=labels, limit=limit, seed=seed), progress)
-    notes = list(evaluation.notes)
-    selection = select(bundle, data, run, None, labels, limit, seed)
-    shown = _read(bundle, selection.test, notes, "Reading sounds", progress)
-    mapped = _read(bundle, _some(selection, seed), notes, "Reading sounds for the map", progress)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    page_name, output = output / "index.html", output.resolve()
+    check_output(output, data)
+    given = examples.read_given(sounds, bundle.manifest.sample_rate)
+    curves = training_curves(run) if run else ()
+    scratch = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=writable(output.parent)))
     try:
-        gallery = Gallery(beside, bundle.manifest.sample_rate)
-        sections = _sections(bundle, gallery, shown, sounds, seed, progress)
-        progress("Drawing the map", 0, 1)
-        drawn = latent_map(bundle, sound_grains(bundle, mapped).drawn(MAP_POINTS, seed), seed=seed)
-        progress("Drawing the map", 1, 1)
+        evaluation = evaluate(bundle, data, Options(run=run, labels=labels, limit=limit, seed=seed), progress)
+        notes = list(evaluation.notes)
+        selection = select(bundle, data, run, None, labels, limit, seed)
+        made = scratch / output.name
+        made.mkdir()
+        gallery = Gallery(made, bundle.manifest.sample_rate)
+        sections = _sections(bundle, gallery, selection.test, given, seed, notes, progress)
+        drawn = _drawn_map(bundle, [*selection.test, *(selection.training or [])], seed, notes, progress)
+        assert drawn.explained is not None
         placed = _Frame(drawn)
         page = Page(
             title=bundle.manifest.name,
@@ -85,23 +86,24 @@ def write_report(
             facts=_facts(bundle),
             card=tuple((name.replace("_", " "), text) for name, text in bundle.manifest.model_card.items()),
             notes=tuple(f"{note}." for note in dict.fromkeys(notes)),
-            charts=training_curves(run) if run else (),
+            charts=curves,
             tables=_tables(evaluation),
-            map=_map(bundle, drawn, placed, seed),
+            map=_map(bundle, drawn, drawn.explained[:2], placed, seed),
             sections=tuple(placed.within(section) for section in sections),
             frequencies=tuple(frequency_ticks(bundle.manifest.sample_rate / 2)),
         )
-        write_page(page, beside)
-        size = sum(file.stat().st_size for file in beside.rglob("*") if file.is_file())
-        _replace(beside, output)
+        write_page(page, made)
+        size = sum(file.stat().st_size for file in made.rglob("*") if file.is_file())
+        replace_path(made, output, scratch / "former")
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    assert drawn.explained is not None
-    return Summary(output / "index.html", gallery.count, size, drawn.explained[2], tuple(dict.fromkeys(notes)))
+        shutil.rmtree(scratch, ignore_errors=True)
+    return Summary(page_name, gallery.count, size, drawn.explained[2], tuple(dict.fromkeys(notes)))
 
 
-def check_output(output: Path) -> None:
-    """Raise ValueError where a folder holds something else than a report."""
+def check_output(output: Path, data: Path) -> None:
+    """Raise ValueError where a folder holds something else than a report, or is one of sounds."""
+    if output.is_relative_to(data.resolve()):
+        raise ValueError(f"{output} lies among the sounds, whose sounds would be taken for some: name another folder")
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     page = output / "index.html"
@@ -109,59 +111,41 @@ def check_output(output: Path) -> None:
         raise ValueError(f"{output} is there and is not a report: name another folder, or remove it")
 
 
-def _replace(made: Path, output: Path) -> None:
-    """Rename a finished folder to its name; what was there goes only then."""
-    made.chmod(0o755)
-    former = made.with_name(f"{made.name}-former")
-    if output.exists():
-        os.rename(output, former)
-    try:
-        os.rename(made, output)
-    except OSError:
-        if former.exists():
-            os.rename(former, output)
-        raise
-    shutil.rmtree(former, ignore_errors=True)
-
-
 def _read(
     bundle: Bundle, entries: list[Entry], notes: list[str], title: str, progress: Progress
-) -> list[tuple[Entry, Array]]:
-    found = read(entries, bundle.manifest.sample_rate, title, notes, progress)
-    return [(entry, signal) for _, entry, signal in found]
+) -> Iterator[tuple[Entry, Array]]:
+    for _, entry, signal in read(entries, bundle.manifest.sample_rate, title, notes, progress):
+        yield entry, signal
 
 
-def _some(selection: Selection, seed: int) -> list[Entry]:
-    """Sounds for the map: as many of each class, drawn by the seed."""
-    entries = [*selection.test, *(selection.training or [])]
-    order = seeded(seed, 61).permutation(len(entries))
-    most = max(MAP_SOUNDS // max(len({entry.name for entry in entries}), 1), 1)
-    counts: dict[str, int] = {}
-    kept = []
-    for index in order.tolist():
-        counts[entries[index].name] = counts.get(entries[index].name, 0) + 1
-        if counts[entries[index].name] <= most:
-            kept.append(index)
-    return [entries[index] for index in sorted(kept)]
+def _drawn_map(bundle: Bundle, entries: list[Entry], seed: int, notes: list[str], progress: Progress) -> LatentMap:
+    few = chosen(entries, MAP_SOUNDS, seed)
+    grains = sound_grains(bundle, _read(bundle, few, notes, "Reading sounds for the map", progress))
+    points = max(min(MAP_POINTS, MAP_SAMPLES // bundle.manifest.grain_length), 1)
+    return latent_map(bundle, grains.drawn(points, seed), seed=seed)
 
 
 def _sections(
-    bundle: Bundle, gallery: Gallery, shown: list[tuple[Entry, Array]], sounds: tuple[Path, ...], seed: int,
-    progress: Progress,
+    bundle: Bundle, gallery: Gallery, entries: list[Entry], given: list[tuple[str, str, Array]], seed: int,
+    notes: list[str], progress: Progress,
 ) -> list[Section]:  # fmt: skip
     attribute = bundle.manifest.conditions[0].name
+
+    def sounds(few: list[Entry]) -> list[tuple[Entry, Array]]:
+        return list(_read(bundle, few, notes, "Reading sounds", lambda *_: None)) if few else []
+
     parts: list[tuple[str, str, str, Callable[[], examples.Rows]]] = [
         ("reconstructions", "Reconstructions",
          "Sounds, and what encoder and decoder make of their grains, one by one.",
-         lambda: examples.reconstructions(bundle, shown, seed)),
+         lambda: examples.reconstructions(bundle, sounds(examples.to_reconstruct(entries, seed)), seed)),
         ("samples", "Samples", f"New sounds of every {attribute}, drawn at temperature {examples.TEMPERATURE}.",
          lambda: examples.samples(bundle, seed)),
         ("paths", "Free paths", "Sounds without beginning or end: grains along a path through the map.",
          lambda: examples.free_paths(bundle, seed)),
         ("resyntheses", "Resynthesis", "Other sounds, played with the grains of this model.",
-         lambda: examples.resyntheses(bundle, sounds, seed)),
+         lambda: examples.resyntheses(bundle, given, seed)),
         ("morphs", "Morphs", f"From one sound to another in {examples.MORPH_STEPS} steps; the ends are decoded, too.",
-         lambda: examples.morphs(bundle, shown, seed)),
+         lambda: examples.morphs(bundle, sounds(examples.to_morph(entries, seed)), seed)),
         ("loops", "Loops", "Patterns with a fresh hit at every step.", lambda: examples.loops(bundle, seed)),
     ]  # fmt: skip
     sections = []
@@ -198,8 +182,7 @@ class _Frame:
         return replace(section, rows=rows)
 
 
-def _map(bundle: Bundle, drawn: LatentMap, placed: _Frame, seed: int) -> Map:
-    assert drawn.explained is not None
+def _map(bundle: Bundle, drawn: LatentMap, shares: tuple[float, float], placed: _Frame, seed: int) -> Map:
     attribute, grains = bundle.manifest.conditions[0], drawn.grains
     places = placed(drawn.places)
     heard = heard_grains(bundle, grains, seed)
@@ -209,7 +192,7 @@ def _map(bundle: Bundle, drawn: LatentMap, placed: _Frame, seed: int) -> Map:
         recording, (heard * (0.9 / max(peak, 1e-9))).reshape(-1), bundle.manifest.sample_rate, "PCM_16", format="FLAC"
     )
     return Map(
-        attribute=attribute.name, classes=attribute.classes, shares=drawn.explained[:2],
+        attribute=attribute.name, classes=attribute.classes, shares=shares,
         x=tuple(x for x, _ in places), y=tuple(y for _, y in places),
         labels=tuple(grains.labels.tolist()), owners=tuple(grains.owners.tolist()),
         times=tuple(grains.times.round(3).tolist()), files=grains.files,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ngs.evaluation.descriptors import normalised
 from ngs.evaluation.sounds import Entry
 from ngs.report.gallery import Clip
+from ngs.report.latent_map import PATH_SECONDS
 from ngs.runtime.audio import read_audio, resample
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.loop import render_loop
@@ -29,42 +30,72 @@ from ngs.runtime.render import (
 
 Array = NDArray[np.float32]
 Rows = list[tuple[str, str, Sequence[Clip]]]
-Places = tuple[tuple[float, float], ...]
 
 MOST_PAIRS, PAIRS_A_CLASS = 20, 2
-MOST_SAMPLED, SAMPLES_A_CLASS = 16, 5
+MOST_ROWS, SAMPLES_A_CLASS = 16, 5
+MOST_CLASSES = 64  # of which a sample is drawn where there are more than MOST_ROWS
 TEMPERATURE = 0.7
-PATH_SECONDS = 6.0
-MOST_RESYNTHESIS_SECONDS = 20.0
+MOST_SECONDS = 20.0  # of a given sound
 MORPHS, MORPH_STEPS = 3, 5
 LOOPS = {"house": 122.0, "breakbeat": 165.0}  # pattern: beats a minute
 GLIDE_SECONDS, GLIDE_HZ, GLIDE_OCTAVES = 4.0, 55.0, 3.0
 
 
+def drawn(entries: Sequence[Entry], each: int, seed: int) -> list[Entry]:
+    """Of each class so many sounds, drawn by the seed, classes in order."""
+    names = sorted({entry.name for entry in entries})
+    members = [[entry for entry in entries if entry.name == name] for name in names]
+    return [
+        own[turn]
+        for number, own in enumerate(members)
+        for turn in seeded(seed, 59, number).permutation(len(own))[:each].tolist()
+    ]
+
+
+def to_reconstruct(entries: Sequence[Entry], seed: int) -> list[Entry]:
+    """Two sounds of each class, of many classes fewer, at most 20."""
+    classes = len({entry.name for entry in entries})
+    few = drawn(entries, max(min(MOST_PAIRS // classes, PAIRS_A_CLASS), 1), seed)
+    return [few[turn] for turn in sorted(seeded(seed, 67).permutation(len(few))[:MOST_PAIRS].tolist())]
+
+
+def to_morph(entries: Sequence[Entry], seed: int) -> list[Entry]:
+    """Pairs of sounds, one after another: of two classes each where there are two."""
+    one = len({entry.name for entry in entries}) == 1
+    few = drawn(entries, 2 * MORPHS if one else 1, seed + 1)[: 2 * MORPHS]
+    return few[: len(few) // 2 * 2]
+
+
 def reconstructions(bundle: Bundle, sounds: Sequence[tuple[Entry, Array]], seed: int) -> Rows:
-    """Pairs of some sounds of each class, drawn by the seed, and what encoder and decoder make of them."""
+    """Sounds, 20 s of them at most, beside what encoder and decoder make of them."""
     rows: Rows = []
-    names = sorted({entry.name for entry, _ in sounds})
-    each = max(min(MOST_PAIRS // len(names), PAIRS_A_CLASS), 1)
-    for entry, signal in _drawn(sounds, each, seed)[:MOST_PAIRS]:
+    for entry, whole in sounds:
+        signal = whole[: round(MOST_SECONDS * bundle.manifest.sample_rate)]
         rebuilt = resynthesise(bundle, signal, entry.condition, seed)
+        cut = f", its first {MOST_SECONDS:g} s" if len(signal) < len(whole) else ""
         pair = (Clip("Original", "", signal), Clip("Reconstruction", "", rebuilt))
-        rows.append((entry.name, entry.file.name, pair))
+        rows.append((entry.name, entry.file.name + cut, pair))
     return rows
 
 
 def samples(bundle: Bundle, seed: int) -> Rows:
-    """Sounds of each class, drawn from the prior."""
+    """Sounds of each class, drawn from the prior: five; of more than 16 classes one, of up to 64."""
     attribute = bundle.manifest.conditions[0]
-    rows: Rows = []
-    for name in attribute.classes[:MOST_SAMPLED]:
+
+    def clip(name: str, index: int, title: str) -> Clip:
         condition = bundle.condition({attribute.name: name})
-        clips = [
-            Clip(str(index + 1), "", sample(bundle, condition, TEMPERATURE, seed, index))
-            for index in range(SAMPLES_A_CLASS)
+        return Clip(title, "", sample(bundle, condition, TEMPERATURE, seed, index))
+
+    if len(attribute.classes) <= MOST_ROWS:
+        return [
+            (name, f"seed {seed}", [clip(name, index, str(index + 1)) for index in range(SAMPLES_A_CLASS)])
+            for name in attribute.classes
         ]
-        rows.append((name, f"ngs render sample --class {name} --seed {seed} --count {SAMPLES_A_CLASS}", clips))
-    return rows
+    chosen = sorted(seeded(seed, 73).permutation(len(attribute.classes))[:MOST_CLASSES].tolist())
+    names = [attribute.classes[number] for number in chosen]
+    left_out = len(attribute.classes) - len(names)
+    detail = f"{len(names)} of {len(attribute.classes)}, drawn by the seed {seed}" if left_out else f"seed {seed}"
+    return [("", detail, [clip(name, 0, name) for name in names])]
 
 
 def free_paths(bundle: Bundle, seed: int) -> Rows:
@@ -78,8 +109,13 @@ def free_paths(bundle: Bundle, seed: int) -> Rows:
     return [("", "", clips)]
 
 
-def resyntheses(bundle: Bundle, files: Sequence[Path], seed: int) -> Rows:
-    """Foreign sounds, and the same played with the grains of the model: a drum loop, a gliding sawtooth, `files`."""
+def read_given(files: Sequence[Path], rate: int) -> list[tuple[str, str, Array]]:
+    """Name, detail and the first 20 s of files, at a peak of 0.9. Raises AudioError."""
+    return [(file.stem, file.name, normalised(read_audio(file, rate)[: round(MOST_SECONDS * rate)])) for file in files]
+
+
+def resyntheses(bundle: Bundle, sounds: Sequence[tuple[str, str, Array]], seed: int) -> Rows:
+    """Foreign sounds, and the same played with the grains of the model: a drum loop, a gliding sawtooth, `sounds`."""
     rate = bundle.manifest.sample_rate
     drums = Bundle.open()
     tracks = load_pattern("breakbeat", drums.manifest.conditions[0].classes)
@@ -87,10 +123,8 @@ def resyntheses(bundle: Bundle, files: Sequence[Path], seed: int) -> Rows:
     given = [
         ("Drum loop", "of the bundle that comes with ngs", resample(loop, drums.manifest.sample_rate, rate)),
         ("Sawtooth", f"gliding up {GLIDE_OCTAVES:g} octaves from {GLIDE_HZ:g} Hz", _glide(rate)),
+        *sounds,
     ]
-    for file in files:
-        signal = normalised(read_audio(file, rate)[: round(MOST_RESYNTHESIS_SECONDS * rate)])
-        given.append((file.stem, file.name, signal))
     condition = np.zeros(bundle.manifest.condition_size, np.float32)
     rows: Rows = []
     for title, detail, signal in given:
@@ -100,12 +134,10 @@ def resyntheses(bundle: Bundle, files: Sequence[Path], seed: int) -> Rows:
 
 
 def morphs(bundle: Bundle, sounds: Sequence[tuple[Entry, Array]], seed: int) -> Rows:
-    """From a sound to one of another class in steps, embedding and condition together."""
-    chosen = _drawn(sounds, 1, seed + 1)
-    pairs = zip(chosen[::2], chosen[1::2], strict=False) if len(chosen) > 1 else ()
+    """From each first of a pair of sounds to the second in steps, embedding and condition together."""
     rows: Rows = []
     shares = np.linspace(0, 1, MORPH_STEPS, dtype=np.float32)
-    for (first, start), (last, end) in list(pairs)[:MORPHS]:
+    for (first, start), (last, end) in zip(sounds[::2], sounds[1::2], strict=False):
         ends = embed(bundle, start, first.condition), embed(bundle, end, last.condition)
         conditions = first.condition + shares[:, None] * (last.condition - first.condition)
         decoded = decode_embeddings(bundle, interpolate(*ends, MORPH_STEPS), conditions, [seed] * MORPH_STEPS)
@@ -127,20 +159,6 @@ def loops(bundle: Bundle, seed: int) -> Rows:
         for pattern, bpm in LOOPS.items()
     ]
     return [("", "", clips)]
-
-
-def _drawn(sounds: Sequence[tuple[Entry, Array]], each: int, seed: int) -> list[tuple[Entry, Array]]:
-    """Of each class so many sounds, drawn by the seed, classes in order."""
-    return [
-        sounds[index]
-        for number, members in enumerate(_by_class(sounds))
-        for index in [members[turn] for turn in seeded(seed, 59, number).permutation(len(members))[:each]]
-    ]
-
-
-def _by_class(sounds: Sequence[tuple[Entry, Array]]) -> Iterator[list[int]]:
-    for name in sorted({entry.name for entry, _ in sounds}):
-        yield [index for index, (entry, _) in enumerate(sounds) if entry.name == name]
 
 
 def _glide(rate: int) -> Array:

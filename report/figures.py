@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,15 @@ def check_format(output: Path) -> None:
         raise ValueError(f"{output}: a picture ends in {', '.join(FORMATS)}")
 
 
-def save_figure(figure: Figure, output: Path) -> None:
-    """Write a figure beside its name, then rename it. Raises OSError."""
+def save_figure(figure: Figure, output: Path) -> bool:
+    """Write a figure beside its name, then rename it; whether its font had all letters. Raises OSError."""
     beside = output.with_name(f".{output.name}.{os.getpid()}{output.suffix}")
     try:
-        figure.savefig(beside, format=output.suffix[1:].lower())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            figure.savefig(beside, format=output.suffix[1:].lower())
         beside.replace(output)
+        return not any("Glyph" in str(warning.message) for warning in caught)
     except OSError as error:
         raise OSError(f"{output} cannot be written: {error.strerror or error}") from error
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from ngs.evaluation.sounds import Entry
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.grains import OVERLAP, analysis_grains, hann
 from ngs.runtime.render import batches, decode, encode, seeded
-from ngs.runtime.timbre import timbre
+from ngs.runtime.timbre import loudest_band
 
 Array = NDArray[np.float32]
 AUDIBLE = 0.05  # peak of a grain; the faint ends of sounds are much alike
@@ -52,11 +52,22 @@ def corpus_grains(bundle: Bundle) -> Grains:
     return Grains(points, labels, np.full(len(points), -1), np.zeros(len(points)), ())
 
 
-def sound_grains(bundle: Bundle, sounds: Sequence[tuple[Entry, Array]]) -> Grains:
+def chosen(entries: Sequence[Entry], most: int, seed: int) -> list[Entry]:
+    """At most `most` sounds, drawn by the seed, as many of each class; at least one of each."""
+    names: dict[str, list[int]] = {}
+    for index in seeded(seed, 61).permutation(len(entries)).tolist():
+        names.setdefault(entries[index].name, []).append(index)
+    each = max(most // max(len(names), 1), 1)
+    return [entries[index] for index in sorted(index for members in names.values() for index in members[:each])]
+
+
+def sound_grains(bundle: Bundle, sounds: Iterable[tuple[Entry, Array]]) -> Grains:
     """The audible grains of sounds, each with its signal [n] at the bundle's rate. Raises ValueError for none."""
     manifest = bundle.manifest
     parts: list[tuple[Array, int, int, NDArray[np.int64]]] = []
+    files = []
     for owner, (entry, signal) in enumerate(sounds):
+        files.append(entry.file.name)
         peaks = np.abs(analysis_grains(signal, manifest.grain_length)).max(axis=1, initial=0.0)
         audible = np.flatnonzero(peaks > AUDIBLE)
         parts.append((encode(bundle, signal)[audible], class_of(bundle, entry.condition), owner, audible))
@@ -69,7 +80,7 @@ def sound_grains(bundle: Bundle, sounds: Sequence[tuple[Entry, Array]]) -> Grain
         np.repeat([label for _, label, _, _ in parts], counts),
         np.repeat(np.arange(len(parts)), counts),
         numbers * manifest.hop_length / manifest.sample_rate,
-        tuple(entry.file.name for entry, _ in sounds),
+        tuple(files),
     )
 
 
@@ -87,14 +98,16 @@ def conditions_of(bundle: Bundle, labels: NDArray[np.int64]) -> Array:
     return conditions
 
 
-def timbres_of(bundle: Bundle, latents: Array) -> NDArray[np.float64]:
-    """What the decoder makes of latents [N, Z] without a condition, as timbres [N, 64]."""
+def magnitudes_of(bundle: Bundle, latents: Array) -> Array:
+    """What the decoder makes of latents [N, Z] without a condition: magnitudes [N, bins], below 0 for noise."""
     condition = np.zeros((len(latents), bundle.manifest.condition_size), np.float32)
-    magnitudes = [
-        bundle.run("decoder", latent=latents[part], condition=condition[part])[0]
-        for part in batches(len(latents), bundle)
-    ]
-    return timbre(np.concatenate(magnitudes), bundle.manifest.sample_rate)
+    parts = batches(len(latents), bundle)
+    return np.concatenate([bundle.run("decoder", latent=latents[part], condition=condition[part])[0] for part in parts])
+
+
+def corpus_loudest(bundle: Bundle) -> float:
+    """The loudest mel band of the grains of its corpus that a bundle holds: what timbres are measured from."""
+    return loudest_band(magnitudes_of(bundle, bundle.latent_map["points"]), bundle.manifest.sample_rate)
 
 
 def heard_grains(bundle: Bundle, grains: Grains, seed: int) -> Array:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.report.grains import Grains, timbres_of
+from ngs.report.grains import Grains, corpus_loudest, magnitudes_of
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.paths import KINDS, free_path, map_place
 from ngs.runtime.render import grains_for
-from ngs.runtime.timbre import explained
+from ngs.runtime.timbre import explained, timbre
 
 PROJECTIONS = ("timbre", "umap")
-PATH_SECONDS = 4.0
+PATH_SECONDS = 6.0
 GRID = 160  # cells of a density, along each side
 MARGIN = 0.1  # of the extent, around the points, where densities fade out
 ENCLOSED = (0.5, 0.85)  # shares of a class within its contours
@@ -33,6 +33,7 @@ class LatentMap:
     grains: Grains
     places: Places  # [N, 2]
     explained: tuple[float, float, float] | None  # share of the variance of timbre: x, y, both; None under UMAP
+    brighter: bool  # whether grains further to the right are the brighter ones
     paths: Mapping[str, Places]  # kind -> [T, 2]
 
 
@@ -46,7 +47,12 @@ def latent_map(bundle: Bundle, grains: Grains, projection: str = "timbre", seed:
     """
     if projection not in PROJECTIONS:
         raise ValueError(f"There is no projection {projection!r}; known: {', '.join(PROJECTIONS)}")
-    timbres = timbres_of(bundle, grains.latents)
+    loudest = corpus_loudest(bundle)
+
+    def heard(latents: NDArray[np.float32]) -> NDArray[np.float64]:
+        return timbre(magnitudes_of(bundle, latents), bundle.manifest.sample_rate, loudest)
+
+    timbres = heard(grains.latents)
     place: Callable[[NDArray[np.float32]], Places]
     if projection == "timbre":
         place = lambda latents: map_place(bundle.latent_map, latents)  # noqa: E731
@@ -54,13 +60,14 @@ def latent_map(bundle: Bundle, grains: Grains, projection: str = "timbre", seed:
         shares = tuple(explained(places[:, columns], timbres) for columns in ([0], [1], [0, 1]))
     else:
         reducer = _umap(timbres, seed)
-        place = lambda latents: np.asarray(reducer.transform(timbres_of(bundle, latents)), np.float64)  # noqa: E731
+        place = lambda latents: np.asarray(reducer.transform(heard(latents)), np.float64)  # noqa: E731
         places, shares = np.asarray(reducer.embedding_, np.float64), ()
     length = grains_for(PATH_SECONDS, bundle)
     paths = {
         kind: place(free_path(kind, length, seed + number, bundle.latent_map)) for number, kind in enumerate(KINDS)
     }
-    return LatentMap(projection, grains, places, (shares[0], shares[1], shares[2]) if shares else None, paths)
+    explained_by = (shares[0], shares[1], shares[2]) if shares else None
+    return LatentMap(projection, grains, places, explained_by, _rises(places[:, 0], timbres), paths)
 
 
 def document(bundle: Bundle, drawn: LatentMap, seed: int) -> dict[str, Any]:
@@ -112,6 +119,13 @@ def contours(places: Places) -> list[Places]:
         for share in ENCLOSED
         for line in lines.lines(float(ordered[np.searchsorted(enclosed, share)]))
     ]
+
+
+def _rises(places: NDArray[np.float64], timbres: NDArray[np.float64]) -> bool:
+    """Whether places [N] go with the brightness of timbres [N, B]: a correlation above a half."""
+    brightness = timbres @ np.linspace(-1, 1, timbres.shape[1])
+    centred, other = places - places.mean(), brightness - brightness.mean()
+    return float(centred @ other) > 0.5 * float(np.linalg.norm(centred) * np.linalg.norm(other))
 
 
 def _umap(timbres: NDArray[np.float64], seed: int) -> Any:

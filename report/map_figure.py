@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ngs.report.latent_map import LatentMap, contours
+from ngs.report.latent_map import LatentMap, Places, contours
 from ngs.runtime.manifest import Condition
 
 if TYPE_CHECKING:
@@ -17,12 +17,24 @@ if TYPE_CHECKING:
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 UNKNOWN = "#8a8a90"
-DASHES = ("solid", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
+DASHES = ("solid", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), "solid")
 MOST_NAMED = 24  # classes that are named on the map and in the legend
+INK = "#1d1d1f"
+LONGEST = 28  # letters of a name
 
 
 def draw_map(drawn: LatentMap, attribute: Condition, title: str) -> Figure:
-    """Points by class with their densities and names, free paths over them, the variance that is explained."""
+    """Points by class with their densities and names, free paths over them, the variance that is explained.
+
+    Names are text as it is: they may come from strangers.
+    """
+    from matplotlib import rc_context
+
+    with rc_context({"text.parse_math": False}):
+        return _drawn(drawn, attribute, _short(title, 2 * LONGEST))
+
+
+def _drawn(drawn: LatentMap, attribute: Condition, title: str) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10.5, 8), dpi=150, layout="constrained")
@@ -30,40 +42,45 @@ def draw_map(drawn: LatentMap, attribute: Condition, title: str) -> Figure:
     labels, places = drawn.grains.labels, drawn.places
     present = [label for label in range(-1, len(attribute.classes)) if (labels == label).any()]
     size = float(np.clip(30000 / len(places), 7, 40))
+    handles, names = [], []
     for label in present:
         own = places[labels == label]
         colour, marker = _style(label)
-        name = attribute.classes[label] if label >= 0 else "unknown"
-        axes.scatter(
-            own[:, 0], own[:, 1], s=size, color=colour, marker=marker, alpha=0.55, linewidths=0, label=name,
+        names.append(_short(attribute.classes[label]) if label >= 0 else "unknown")
+        handle = axes.scatter(
+            own[:, 0], own[:, 1], s=size, color=colour, marker=marker, alpha=0.55, linewidths=0,
             rasterized=True, zorder=1 if label < 0 else 2,
         )  # fmt: skip
+        handles.append(handle)
         for line in contours(own) if label >= 0 else []:
             axes.plot(*line.T, color=colour, linewidth=1.2, zorder=3)
     for label in [label for label in present if label >= 0][:MOST_NAMED]:
-        _name(axes, drawn, label, attribute.classes[label])
+        _name(axes, drawn, label, _short(attribute.classes[label]))
     _limit(axes, drawn)
-    handles, names = axes.get_legend_handles_labels()
+    more = f" (and {len(names) - MOST_NAMED} more)" if len(names) > MOST_NAMED else ""
     classes = figure.legend(
-        handles[:MOST_NAMED], names[:MOST_NAMED], title=attribute.name, loc="outside right upper", markerscale=1.6,
-        frameon=False,
+        handles[:MOST_NAMED], names[:MOST_NAMED], title=_short(attribute.name) + more, loc="outside right upper",
+        markerscale=1.6, frameon=False,
     )  # fmt: skip
-    for handle in classes.legend_handles:
-        if handle is not None:
-            handle.set_alpha(1)
+    for shown in classes.legend_handles:
+        if shown is not None:
+            shown.set_alpha(1)
     lines = []
-    for (kind, path), dashes in zip(drawn.paths.items(), DASHES, strict=True):
-        axes.plot(*path.T, color="white", linewidth=3.6, zorder=5, alpha=0.75)
-        lines += axes.plot(*path.T, color="#1d1d1f", linewidth=1.5, linestyle=dashes, zorder=6, label=kind)
-        axes.plot(*path[0], "o", color="white", markeredgecolor="#1d1d1f", markersize=7, zorder=7)
-        axes.plot(*path[-1], "s", color="#1d1d1f", markersize=5, zorder=7)
+    for (kind, whole), dashes in zip(drawn.paths.items(), DASHES, strict=True):
+        path = _once(whole) if kind == "circle" else whole
+        width = 0.7 if kind == "walk" else 1.5  # which goes everywhere
+        axes.plot(*path.T, color="white", linewidth=2.4 * width, zorder=5, alpha=0.75)
+        lines += axes.plot(*path.T, color=INK, linewidth=width, linestyle=dashes, zorder=6, label=kind)
+        axes.plot(*path[0], "o", color="white", markeredgecolor=INK, markersize=7, zorder=7)
+        axes.plot(*path[-1], "s", color=INK, markersize=5, zorder=7)
     figure.legend(
         handles=lines, title="free paths, circle to square", loc="outside right lower", handlelength=4, frameon=False
     )
     axes.set_title(title, loc="left", fontsize=13)
     if drawn.explained:
         x, y, both = drawn.explained
-        axes.set_xlabel(f"timbre axis 1, {x:.0%} of the variance of timbre (brighter to the right)")
+        brighter = " (brighter to the right)" if drawn.brighter else ""
+        axes.set_xlabel(f"timbre axis 1, {x:.0%} of the variance of timbre{brighter}")
         axes.set_ylabel(f"timbre axis 2, {y:.0%} of the variance")
         said = f"both axes explain {both:.0%}"
     else:
@@ -72,6 +89,19 @@ def draw_map(drawn: LatentMap, attribute: Condition, title: str) -> Figure:
     axes.text(1, 1.01, f"{len(places)} grains; {said}", transform=axes.transAxes, ha="right", va="bottom")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _short(text: str, longest: int = LONGEST) -> str:
+    """As one line of at most so many letters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def _once(path: Places) -> Places:
+    """The first turn of a circle, closed."""
+    step = np.linalg.norm(path[1] - path[0])
+    back = np.flatnonzero(np.linalg.norm(path[2:] - path[0], axis=1) < 0.75 * step)
+    return np.concatenate((path[: back[0] + 2], path[:1])) if len(back) else path
 
 
 def _style(label: int) -> tuple[str, str]:
@@ -90,7 +120,7 @@ def _name(axes: Axes, drawn: LatentMap, label: int, name: str) -> None:
     x, y = own[np.exp(-2 * squared).sum(axis=1).argmax()]
     axes.text(
         x, y, name, ha="center", va="center", fontsize=10, weight="bold",
-        color=_style(label)[0], zorder=8, path_effects=[withStroke(linewidth=3.5, foreground="white")], clip_on=True,
+        color=INK, zorder=8, path_effects=[withStroke(linewidth=3.5, foreground="white")], clip_on=True,
     )  # fmt: skip
 
 

@@ -59,8 +59,9 @@ def free_path(
 ) -> Array:
     """A path of a kind through the latents of a bundle's corpus: [length, Z].
 
-    Anchors are grains of the corpus, of class `label` of the first attribute where given. Circles and spirals lie in the
-    plane of the map, as far as the points spread; walks go along all its axes. Raises ValueError for an unknown kind.
+    Anchors are grains of the corpus, of class `label` of the first attribute where given. Circles and spirals lie in
+    the plane of the map, as far as the points spread; walks go along all its axes. Raises ValueError for an unknown
+    kind.
     """
     if kind not in KINDS:
         raise ValueError(f"There is no kind of path {kind!r}; known: {', '.join(KINDS)}")
@@ -77,16 +78,18 @@ def free_path(
     spread = np.std((points - points.mean(0)) @ components.T, 0)
     if kind == "walk":
         return _within(latent_map, walk(start, components, -spread, spread + 1e-9, length, rng))
-    reach = 0.8 * spread[:2]
-    low, high = latent_map["low"][:2], latent_map["high"][:2]
-    place = (start - latent_map["mean"]) @ components[:2].T
-    # round on the map: the center is moved to where there is room around it
-    room = np.minimum(reach, (high - low) / 2)
-    center = start + (np.clip(place, low + room, high - room) - place) @ components[:2]
+    axes, low, high = (latent_map[name][:2] for name in ("components", "low", "high"))
+    span = high - low
+    wide = span > 0
+    # round on the map, and its center where there is room around it
+    radius = min(0.8 * float(np.mean(spread[:2][wide] / span[wide])), 0.5) if wide.any() else 0.0
+    place = (start - latent_map["mean"]) @ axes.T
+    center = start + (np.clip(place, low + radius * span, high - radius * span) - place) @ axes
+    radii = np.zeros((2, start.size), np.float32)
+    radii[: len(axes)] = radius * span[:, None] * axes
     shape = circle if kind == "circle" else spiral
-    axes = reach[:, None] * components[:2]
     turns = max(round(length / 80), 1)
-    return _within(latent_map, shape(center, axes[0], axes[-1], length, turns))
+    return _within(latent_map, shape(center, radii[0], radii[1], length, turns))
 
 
 def map_grid(latent_map: Mapping[str, NDArray[Any]], size: int = 17) -> Array:

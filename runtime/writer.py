@@ -44,7 +44,7 @@ def write_bundle(
         files={name: FileSpec(f"{name}.npz", _sha256(contents[f"{name}.npz"])) for name in arrays},
     )
     contents["manifest.json"] = (json.dumps(manifest.to_dict(), indent=1) + "\n").encode()
-    beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=_writable(path.parent)))
+    beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=writable(path.parent)))
     try:
         made = beside / path.name
         if zipped:
@@ -59,7 +59,7 @@ def write_bundle(
         for name, error in errors.items():
             if not error < TOLERANCE:
                 raise BundleError(f"{name}.onnx differs from torch by {error:.2g}, more than {TOLERANCE:.0e}")
-        _replace(made, path, beside / "old")
+        replace_path(made, path, beside / "old")
     except OSError as error:
         raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
@@ -71,7 +71,7 @@ def check_target(path: Path) -> None:
     """Raise BundleError or OSError where a bundle cannot be written under this name."""
     if path.exists() and not _is_bundle(path):
         raise BundleError(f"{path} exists and is not a bundle: choose another name")
-    _writable(path.parent)
+    writable(path.parent)
 
 
 def _is_bundle(path: Path) -> bool:
@@ -85,19 +85,19 @@ def _is_bundle(path: Path) -> bool:
     )  # fmt: skip
 
 
-def _replace(made: Path, path: Path, old: Path) -> None:
-    """Rename over what is there; a folder has to be moved away first and is put back when that fails."""
-    if path.exists():
-        os.rename(path, old)
+def replace_path(made: Path, path: Path, old: Path) -> None:
+    """Rename over what is there; a folder has to be moved to `old` first and is put back when that fails."""
     try:
+        if path.exists():
+            os.rename(path, old)
         os.rename(made, path)
-    except OSError:
-        if old.exists():
+    except BaseException:  # Ctrl-C, too
+        if old.exists() and not path.exists():
             os.rename(old, path)
         raise
 
 
-def _writable(folder: Path) -> Path:
+def writable(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -97,6 +97,7 @@
     }
 
     fail() {
+      this.row.endTurn();
       this.problem.textContent = `${this.audio.getAttribute("src")} cannot be played: is it beside this page?`;
     }
 
@@ -326,6 +327,7 @@
         const bytes = Uint8Array.from(atob(this.data.grains), (letter) => letter.charCodeAt(0));
         return { context, recording: await context.decodeAudioData(bytes.buffer) };
       })();
+      this.decoded.catch(() => { this.decoded = undefined; });
       return this.decoded;
     }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 import soundfile
 from tests import browser
 
-from ngs.report import build
+from ngs.report import build, examples
 from ngs.report.curves import training_curves
 from ngs.runtime.bundle import Bundle
 
@@ -55,6 +57,7 @@ def test_the_folder_holds_it_all(made: tuple[Path, CompletedProcess[str]]) -> No
     page = (folder / "index.html").read_text()
     for text in ("Latent map", "CC0, a = b", "Validation distance", "mean of classes", "my voice.wav", "Kick/Kick_0"):
         assert text in page, text
+    assert all(note in page for note in build.NOTES.values()), "each table says what it is"
     assert [path.name for path in folder.parent.iterdir()] == ["report"]
     original, again = (soundfile.read(folder / f"audio/reconstructions-00{number}.wav")[0] for number in (1, 2))
     assert len(original) == len(again) and np.abs(original).max() == pytest.approx(0.9, abs=0.01)
@@ -70,10 +73,8 @@ def test_a_report_is_replaced_and_nothing_else(
     assert shown.stdout.startswith(f"Wrote {report / 'index.html'}: ") and "MB. Open it in a browser." in shown.stdout
     assert "no class all: measured without" in shown.stderr
     page = (report / "index.html").read_text()
-    assert "my voice.wav" not in page and "Validation distance" not in page  # one class, no run: no morphs, no curves
-    assert sorted({path.stem.rsplit("-", 1)[0] for path in (report / "audio").iterdir()}) == [
-        "loops", "paths", "reconstructions", "resyntheses", "samples",
-    ]  # fmt: skip
+    assert "my voice.wav" not in page and "Validation distance" not in page  # no run: no curves
+    assert {path.stem.rsplit("-", 1)[0] for path in (report / "audio").iterdir()} == set(SECTIONS)
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "index.html").write_text("my page")
     result = ngs("report", exported_bundle, sounds, "-o", "notes", cwd=tmp_path, check=False)
@@ -81,16 +82,69 @@ def test_a_report_is_replaced_and_nothing_else(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "report", "sounds"]
 
 
+@pytest.mark.parametrize("where", ["write_page", "rename"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_what_fails_leaves_the_former_report(
-    exported_bundle: Path, hits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    made: tuple[Path, CompletedProcess[str]], exported_bundle: Path, hits_folder: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, where: str, error: BaseException,
+) -> None:  # fmt: skip
     output = tmp_path / "report"
-    output.mkdir()
+    shutil.copytree(made[0], output)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    def rename(source: Path, target: Path) -> None:
+        if Path(target) == output and Path(source).name != "former":
+            raise error
+        os.replace(source, target)
+
+    if where == "rename":
+        monkeypatch.setattr("ngs.runtime.writer.os.rename", rename)
+    else:
+        monkeypatch.setattr(build, "write_page", fail)
+    with pytest.raises(type(error)):
+        build.write_report(Bundle.open(exported_bundle, "cpu"), hits_folder, output, limit=1)
+    assert list(tmp_path.iterdir()) == [output]
+    assert sorted(path.read_bytes() for path in output.rglob("*.wav")) == sorted(
+        path.read_bytes() for path in made[0].rglob("*.wav")
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("-o", "sounds/report"), "lies among the sounds"),
+        (("-o", "text.txt/report"), "text.txt"),
+        (("-o", "report", "--sound", "text.txt"), "text.txt cannot be read as sound"),
+        (("-o", "report", "--sound", "empty.wav"), "empty.wav is empty"),
+        (("-o", "report", "--run", "sounds"), "is not a run folder"),
+    ],
+)
+def test_what_is_wrong_is_said_at_once(
+    ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path, arguments: tuple[str, ...], text: str
+) -> None:
+    shutil.copytree(hits_folder, tmp_path / "sounds")
+    (tmp_path / "text.txt").write_text("text")
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    result = ngs("report", exported_bundle, "sounds", *arguments, cwd=tmp_path, check=False)
+    assert result.returncode == 1 and text in result.stderr and result.stderr.count("\n") == 1, result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_of_many_classes_one_sample_each(exported_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = Bundle.open(exported_bundle, "cpu")
-    monkeypatch.setattr(build, "write_page", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(OSError, match="No space left"):
-        build.write_report(bundle, hits_folder, output, limit=1)
-    assert list(tmp_path.iterdir()) == [output] and list(output.iterdir()) == []
+    names = tuple(f"c{number}" for number in range(bundle.manifest.condition_size))
+    attribute = dataclasses.replace(bundle.manifest.conditions[0], classes=names)
+    bundle.manifest = dataclasses.replace(bundle.manifest, conditions=(attribute,))
+    assert [len(clips) for _, _, clips in examples.samples(bundle, 0)] == [5] * 8
+    for most, count, said in ((64, 8, "seed 0"), (3, 3, "3 of 8, drawn by the seed 0")):
+        monkeypatch.setattr(examples, "MOST_ROWS", 2)
+        monkeypatch.setattr(examples, "MOST_CLASSES", most)
+        ((_, detail, clips),) = examples.samples(bundle, 0)
+        assert len(clips) == count and detail == said
+        assert len({clip.title for clip in clips}) == len(clips)
 
 
 def test_curves_go_on_from_stage_to_stage(tmp_path: Path) -> None:
