@@ -168,10 +168,13 @@ def test_a_signal_ends_it_and_what_is_recorded_is_kept(player: Player, number: s
     command = [NGS, "play", "path-player", *how, "--record", "take.wav"]
     pipe = subprocess.PIPE
     with subprocess.Popen(list(map(str, command)), cwd=player.folder, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdout is not None and process.stdout.readline()
-        process.send_signal(number)
-        process.send_signal(number)  # a shell and the system both tell of a window that is closed
-        out, errors = process.communicate(timeout=60)
+        try:
+            assert process.stdout is not None and process.stdout.readline()
+            process.send_signal(number)
+            process.send_signal(number)  # a shell and the system both tell of a window that is closed
+            out, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # where the signal is ignored, as in a job that a shell has put into the background
     assert process.returncode == 128 + number and out.startswith("Played ")
     assert errors.strip() == ("Stopped." if number == signal.SIGINT else "")
     assert sorted(each.name for each in player.folder.iterdir()) == ["log.jsonl", "take.wav"]
