@@ -103,7 +103,9 @@ def _entries(bundle: Bundle, sounds: Sounds, notes: list[str]) -> list[Entry]:
     known = bundle_classes(bundle.manifest)
     first = sounds.attributes[0]
     strange = [name for name in first.classes if name.lower() not in known]
-    if strange:
+    if strange == ["all"]:
+        notes.append(f"The sounds have no {first.name}: measured without")
+    elif strange:
         notes.append(f"The bundle has no {first.name} {listing(strange)}: measured without that condition")
     entries = []
     for file in sounds.files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import io
+import json
 import re
 import shutil
 import tempfile
@@ -30,9 +31,11 @@ from ngs.report.page import write_page
 from ngs.report.spectrogram import frequency_ticks
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.writer import replace_path, writable
+from ngs.training.sounds import listing
 
 Array = NDArray[np.float32]
 MARK = re.compile(r'<meta name="generator" content="ngs [^"]*, report">')  # a page of ours may be replaced
+PARTS = {"index.html", "style.css", "page.js", "map.js", "audio", "pictures"}
 MAP_SOUNDS, MAP_POINTS = 300, 800
 MAP_SAMPLES = 800 * 4096  # of the grains of all points, which are part of the page
 NOTES = {
@@ -71,6 +74,8 @@ def write_report(
     try:
         evaluation = evaluate(bundle, data, Options(run=run, labels=labels, limit=limit, seed=seed), progress)
         notes = list(evaluation.notes)
+        if run and not _is_of(run, bundle):
+            notes.append(f"{run} trained another model than {bundle.path}: the curves are not of this one")
         selection = select(bundle, data, run, None, labels, limit, seed)
         made = scratch / output.name
         made.mkdir()
@@ -95,6 +100,8 @@ def write_report(
         write_page(page, made)
         size = sum(file.stat().st_size for file in made.rglob("*") if file.is_file())
         replace_path(made, output, scratch / "former")
+    except OSError as error:
+        raise OSError(f"{output} cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return Summary(page_name, gallery.count, size, drawn.explained[2], tuple(dict.fromkeys(notes)))
@@ -109,6 +116,20 @@ def check_output(output: Path, data: Path) -> None:
     page = output / "index.html"
     if not (page.is_file() and MARK.search(page.read_text(encoding="utf-8", errors="replace")[:2000])):
         raise ValueError(f"{output} is there and is not a report: name another folder, or remove it")
+    others = sorted({entry.name for entry in output.iterdir()} - PARTS)
+    if others:
+        raise ValueError(f"{output} holds more than a report, which would be lost: {listing(others)}; move it away")
+
+
+def _is_of(run: Path, bundle: Bundle) -> bool:
+    """Whether a run has the rate, the grains and the classes of a bundle."""
+    document, manifest = json.loads((run / "run.json").read_text(encoding="utf-8")), bundle.manifest
+    audio = document["config"]["audio"]
+    classes = [list(classes) for _, classes in document["attributes"]]
+    return (audio["sample_rate"], audio["grain_length"]) == (
+        manifest.sample_rate,
+        manifest.grain_length,
+    ) and classes == [list(condition.classes) for condition in manifest.conditions]
 
 
 def _read(
@@ -164,7 +185,7 @@ class _Frame:
     def __init__(self, drawn: LatentMap) -> None:
         everything = np.concatenate((drawn.places, *drawn.paths.values()))
         low, high = everything.min(axis=0), everything.max(axis=0)
-        margin = 0.06 * (high - low) + 1e-6
+        margin = 0.1 * (high - low) + 1e-6
         self._low, self._span = low - margin, high - low + 2 * margin
 
     def __call__(self, places: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
@@ -192,7 +213,7 @@ def _map(bundle: Bundle, drawn: LatentMap, shares: tuple[float, float], placed: 
         recording, (heard * (0.9 / max(peak, 1e-9))).reshape(-1), bundle.manifest.sample_rate, "PCM_16", format="FLAC"
     )
     return Map(
-        attribute=attribute.name, classes=attribute.classes, shares=shares,
+        attribute=attribute.name, classes=attribute.classes, shares=shares, brighter=drawn.brighter,
         x=tuple(x for x, _ in places), y=tuple(y for _, y in places),
         labels=tuple(grains.labels.tolist()), owners=tuple(grains.owners.tolist()),
         times=tuple(grains.times.round(3).tolist()), files=grains.files,

@@ -110,8 +110,14 @@ def free_paths(bundle: Bundle, seed: int) -> Rows:
 
 
 def read_given(files: Sequence[Path], rate: int) -> list[tuple[str, str, Array]]:
-    """Name, detail and the first 20 s of files, at a peak of 0.9. Raises AudioError."""
-    return [(file.stem, file.name, normalised(read_audio(file, rate)[: round(MOST_SECONDS * rate)])) for file in files]
+    """Name, detail and the first 20 s of files, at a peak of 0.9. Raises ValueError."""
+    sounds = []
+    for file in files:
+        signal = normalised(read_audio(file, rate)[: round(MOST_SECONDS * rate)])
+        if not signal.any():
+            raise ValueError(f"{file} is silent")
+        sounds.append((file.stem, file.name, signal))
+    return sounds
 
 
 def resyntheses(bundle: Bundle, sounds: Sequence[tuple[str, str, Array]], seed: int) -> Rows:

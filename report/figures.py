@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from pathlib import Path
@@ -23,6 +24,7 @@ def save_figure(figure: Figure, output: Path) -> bool:
     """Write a figure beside its name, then rename it; whether its font had all letters. Raises OSError."""
     beside = output.with_name(f".{output.name}.{os.getpid()}{output.suffix}")
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             figure.savefig(beside, format=output.suffix[1:].lower())
@@ -31,4 +33,5 @@ def save_figure(figure: Figure, output: Path) -> bool:
     except OSError as error:
         raise OSError(f"{output} cannot be written: {error.strerror or error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where nothing could be written nothing is there
+            beside.unlink(missing_ok=True)

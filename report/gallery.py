@@ -77,8 +77,8 @@ class Gallery:
         loud = signal * np.float32(FULL / peak) if peak > FULL else signal
         try:
             soundfile.write(self._folder / audio, loud, self._rate, subtype="PCM_16")
-        except soundfile.SoundFileError as error:
-            raise OSError(f"{self._folder / audio} cannot be written: {error}") from error
+        except soundfile.LibsndfileError as error:
+            raise OSError(f"{audio}: {error.error_string.strip()} Is the disk full?") from error
         _write_picture(self._folder / picture, image, loudest)
         return Sound(
             own, clip.title, clip.detail, audio, len(signal) / self._rate, 20 * np.log10(max(peak, 1e-6)), picture,

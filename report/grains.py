@@ -17,6 +17,7 @@ from ngs.runtime.timbre import loudest_band
 
 Array = NDArray[np.float32]
 AUDIBLE = 0.05  # peak of a grain; the faint ends of sounds are much alike
+MOST_OF_A_SOUND = 64  # grains, evenly in time: a long sound says no more than others
 STEADY = OVERLAP + (OVERLAP - 1)  # times a grain is played until a grain's length of sound holds nothing else
 
 
@@ -70,6 +71,8 @@ def sound_grains(bundle: Bundle, sounds: Iterable[tuple[Entry, Array]]) -> Grain
         files.append(entry.file.name)
         peaks = np.abs(analysis_grains(signal, manifest.grain_length)).max(axis=1, initial=0.0)
         audible = np.flatnonzero(peaks > AUDIBLE)
+        if len(audible) > MOST_OF_A_SOUND:
+            audible = audible[np.linspace(0, len(audible) - 1, MOST_OF_A_SOUND).astype(np.int64)]
         parts.append((encode(bundle, signal)[audible], class_of(bundle, entry.condition), owner, audible))
     counts = [len(audible) for *_, audible in parts]
     if sum(counts) == 0:

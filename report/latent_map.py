@@ -32,7 +32,7 @@ class LatentMap:
     projection: str
     grains: Grains
     places: Places  # [N, 2]
-    explained: tuple[float, float, float] | None  # share of the variance of timbre: x, y, both; None under UMAP
+    explained: tuple[float, float, float] | None  # of the variance of timbre: x, what y adds, both; None under UMAP
     brighter: bool  # whether grains further to the right are the brighter ones
     paths: Mapping[str, Places]  # kind -> [T, 2]
 
@@ -54,20 +54,21 @@ def latent_map(bundle: Bundle, grains: Grains, projection: str = "timbre", seed:
 
     timbres = heard(grains.latents)
     place: Callable[[NDArray[np.float32]], Places]
+    shares = None
     if projection == "timbre":
         place = lambda latents: map_place(bundle.latent_map, latents)  # noqa: E731
         places = place(grains.latents)
-        shares = tuple(explained(places[:, columns], timbres) for columns in ([0], [1], [0, 1]))
+        first, both = explained(places[:, :1], timbres), explained(places, timbres)
+        shares = (first, both - first, both)
     else:
         reducer = _umap(timbres, seed)
         place = lambda latents: np.asarray(reducer.transform(heard(latents)), np.float64)  # noqa: E731
-        places, shares = np.asarray(reducer.embedding_, np.float64), ()
+        places = np.asarray(reducer.embedding_, np.float64)
     length = grains_for(PATH_SECONDS, bundle)
     paths = {
         kind: place(free_path(kind, length, seed + number, bundle.latent_map)) for number, kind in enumerate(KINDS)
     }
-    explained_by = (shares[0], shares[1], shares[2]) if shares else None
-    return LatentMap(projection, grains, places, explained_by, _rises(places[:, 0], timbres), paths)
+    return LatentMap(projection, grains, places, shares, _rises(places[:, 0], timbres), paths)
 
 
 def document(bundle: Bundle, drawn: LatentMap, seed: int) -> dict[str, Any]:

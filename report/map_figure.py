@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito (2008), told apart by everybody; beyond seven classes the shape tells them apart as well
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Okabe and Ito (2008), told apart by everybody, the yellow darker on white; in this order on the page of a report, too
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800", "#3b3b40")
+MARKERS = ("o", "s", "^", "D", "v", "P")
 UNKNOWN = "#8a8a90"
-DASHES = ("solid", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), "solid")
+DASHES = ("solid", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (12, 2)))
 MOST_NAMED = 24  # classes that are named on the map and in the legend
 INK = "#1d1d1f"
 LONGEST = 28  # letters of a name
@@ -81,7 +81,7 @@ def _drawn(drawn: LatentMap, attribute: Condition, title: str) -> Figure:
         x, y, both = drawn.explained
         brighter = " (brighter to the right)" if drawn.brighter else ""
         axes.set_xlabel(f"timbre axis 1, {x:.0%} of the variance of timbre{brighter}")
-        axes.set_ylabel(f"timbre axis 2, {y:.0%} of the variance")
+        axes.set_ylabel(f"timbre axis 2, adds {y:.0%}")
         said = f"both axes explain {both:.0%}"
     else:
         axes.set(xlabel="UMAP 1", ylabel="UMAP 2")
@@ -107,7 +107,7 @@ def _once(path: Places) -> Places:
 def _style(label: int) -> tuple[str, str]:
     if label < 0:
         return UNKNOWN, "."
-    return COLOURS[label % len(COLOURS)], MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
+    return COLOURS[label % len(COLOURS)], MARKERS[label % len(MARKERS)]
 
 
 def _name(axes: Axes, drawn: LatentMap, label: int, name: str) -> None:

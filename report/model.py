@@ -72,7 +72,7 @@ class Map:
 
     attribute: str  # whose classes the colours stand for
     classes: tuple[str, ...]
-    shares: tuple[float, float]  # of the variance of timbre that each axis explains, 0 to 1
+    shares: tuple[float, float]  # of the variance of timbre: what the first axis explains, what the second one adds
     x: tuple[float, ...]
     y: tuple[float, ...]
     labels: tuple[int, ...]  # of each point, into `classes`; -1: unknown
@@ -83,6 +83,7 @@ class Map:
     paths: tuple[MapPath, ...]
     grains: str  # FLAC file in base64: the grains one after another
     grain_seconds: float  # each of them
+    brighter: bool = False  # whether grains further to the right are the brighter ones
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
     paths, others = _audio_files(data, labels)
     notes = []
     if others:
-        notes.append(f"{counted(len(others), 'file')} that are not sounds left out: {listing(others)}")
+        notes.append(f"{counted(len(others), 'file')} left out, no sounds: {listing(others)}")
     columns: dict[str, dict[str, str]] = {} if labels is None else _read_labels(labels)
     if CLASS not in columns:
         in_folders = {name: path for name, path in paths.items() if "/" in name}

@@ -43,7 +43,7 @@ def test_it_draws_sounds_and_says_all_as_json(
     [
         ((), 2, "Name a picture with -o map.png, or ask for --json"),
         (("-o", "map.gif"), 1, "map.gif: a picture ends in .png, .svg, .pdf"),
-        (("-o", "none/map.png"), 1, "none/map.png cannot be written"),
+        (("-o", "text.txt/map.png"), 1, "text.txt/map.png cannot be written"),
         (("-o", "map.png", "--limit", "2"), 2, "--labels and --limit go with DATA"),
         (("nothing", "-o", "map.png"), 1, "There are no sounds in nothing"),
     ],
@@ -52,6 +52,7 @@ def test_what_is_wrong_is_said(
     ngs: Ngs, exported_bundle: Path, tmp_path: Path, arguments: tuple[str, ...], status: int, text: str
 ) -> None:
     (tmp_path / "nothing").mkdir()
+    (tmp_path / "text.txt").write_text("text")
     result = ngs("map", exported_bundle, *arguments, cwd=tmp_path, check=False)
     assert result.returncode == status and text in result.stderr and "Traceback" not in result.stderr
-    assert result.stdout == "" and [path.name for path in tmp_path.iterdir()] == ["nothing"]
+    assert result.stdout == "" and {path.name for path in tmp_path.iterdir()} == {"nothing", "text.txt"}

@@ -71,10 +71,14 @@ def test_a_report_is_replaced_and_nothing_else(
     shutil.copytree(hits_folder / "Kick", sounds)
     shown = ngs("report", exported_bundle, sounds, "-o", report, "--limit", "2", cwd=tmp_path)
     assert shown.stdout.startswith(f"Wrote {report / 'index.html'}: ") and "MB. Open it in a browser." in shown.stdout
-    assert "no class all: measured without" in shown.stderr
+    assert "The sounds have no class: measured without" in shown.stderr
     page = (report / "index.html").read_text()
     assert "my voice.wav" not in page and "Validation distance" not in page  # no run: no curves
     assert {path.stem.rsplit("-", 1)[0] for path in (report / "audio").iterdir()} == set(SECTIONS)
+    (report / "my notes.txt").write_text("mine")
+    result = ngs("report", exported_bundle, sounds, "-o", "report", cwd=tmp_path, check=False)
+    assert result.returncode == 1 and "holds more than a report, which would be lost: my notes.txt" in result.stderr
+    assert (report / "my notes.txt").read_text() == "mine" and (report / "index.html").read_text() == page
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "index.html").write_text("my page")
     result = ngs("report", exported_bundle, sounds, "-o", "notes", cwd=tmp_path, check=False)
@@ -118,6 +122,7 @@ def test_what_fails_leaves_the_former_report(
         (("-o", "text.txt/report"), "text.txt"),
         (("-o", "report", "--sound", "text.txt"), "text.txt cannot be read as sound"),
         (("-o", "report", "--sound", "empty.wav"), "empty.wav is empty"),
+        (("-o", "report", "--sound", "silent.wav"), "silent.wav is silent"),
         (("-o", "report", "--run", "sounds"), "is not a run folder"),
     ],
 )
@@ -127,6 +132,7 @@ def test_what_is_wrong_is_said_at_once(
     shutil.copytree(hits_folder, tmp_path / "sounds")
     (tmp_path / "text.txt").write_text("text")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(800), 8000)
     before = sorted(path.name for path in tmp_path.iterdir())
     result = ngs("report", exported_bundle, "sounds", *arguments, cwd=tmp_path, check=False)
     assert result.returncode == 1 and text in result.stderr and result.stderr.count("\n") == 1, result.stderr
@@ -164,3 +170,8 @@ def test_curves_go_on_from_stage_to_stage(tmp_path: Path) -> None:
     history.write_text("{\n")
     with pytest.raises(ValueError, match=r"history.jsonl, line 1 is damaged"):
         training_curves(tmp_path)
+
+
+def test_curves_of_another_model_are_told(exported_bundle: Path, trained_run: Path) -> None:
+    assert build._is_of(trained_run, Bundle.open(exported_bundle, "cpu"))
+    assert not build._is_of(trained_run, Bundle.open())

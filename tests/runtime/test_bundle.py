@@ -273,3 +273,9 @@ def test_an_archive_of_arrays_with_a_broken_entry(copy: Path, share: float) -> N
     edit(copy, "latent_map.npz", broken_map, "latent_map", "files")
     with pytest.raises(BundleError, match="latent_map"):
         read_all(copy)
+
+
+def test_a_folder_of_sounds_is_told_from_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "Kick").mkdir()
+    with pytest.raises(BundleError, match="is no bundle: it has no manifest.json. Is it a folder of sounds"):
+        Bundle.open(tmp_path)

@@ -49,7 +49,7 @@ def test_other_files_are_named_and_hidden_ones_are_not(write_sound, data: Path) 
     (data / "Kick" / "cover.jpg").touch()
     sounds = find_sounds(data)
     assert list(labels_of(sounds)) == ["Kick/a.wav"]
-    assert sounds.notes == ("2 files that are not sounds left out: Kick/cover.jpg, notes.txt",)
+    assert sounds.notes == ("2 files left out, no sounds: Kick/cover.jpg, notes.txt",)
 
 
 def test_a_folder_without_sounds_is_no_class(write_sound, data: Path) -> None:
