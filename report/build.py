@@ -101,6 +101,8 @@ def write_report(
         size = sum(file.stat().st_size for file in made.rglob("*") if file.is_file())
         replace_path(made, output, scratch / "former")
     except OSError as error:
+        if error.filename and not Path(error.filename).is_relative_to(scratch):
+            raise
         raise OSError(f"{output} cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -110,7 +112,9 @@ def write_report(
 def check_output(output: Path, data: Path) -> None:
     """Raise ValueError where a folder holds something else than a report, or is one of sounds."""
     if output.is_relative_to(data.resolve()):
-        raise ValueError(f"{output} lies among the sounds, whose sounds would be taken for some: name another folder")
+        raise ValueError(
+            f"{output} lies among the sounds, and would be taken for sounds the next time: name another folder"
+        )
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     page = output / "index.html"
@@ -122,14 +126,16 @@ def check_output(output: Path, data: Path) -> None:
 
 
 def _is_of(run: Path, bundle: Bundle) -> bool:
-    """Whether a run has the rate, the grains and the classes of a bundle."""
-    document, manifest = json.loads((run / "run.json").read_text(encoding="utf-8")), bundle.manifest
-    audio = document["config"]["audio"]
-    classes = [list(classes) for _, classes in document["attributes"]]
-    return (audio["sample_rate"], audio["grain_length"]) == (
-        manifest.sample_rate,
-        manifest.grain_length,
-    ) and classes == [list(condition.classes) for condition in manifest.conditions]
+    """Whether a run has the rate, the grains and the classes of a bundle. Raises ValueError for a damaged run."""
+    manifest = bundle.manifest
+    wanted = [manifest.sample_rate, manifest.grain_length, *(list(known.classes) for known in manifest.conditions)]
+    try:
+        document = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        audio, classes = document["config"]["audio"], [list(names) for _, names in document["attributes"]]
+        found = [audio["sample_rate"], audio["grain_length"], *classes]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{run / 'run.json'} is damaged ({error})") from error
+    return found == wanted
 
 
 def _read(
