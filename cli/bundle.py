@@ -31,16 +31,11 @@ def info(bundle: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(manifest.to_dict(), indent=2))
         return
-    seconds = manifest.path_length * manifest.hop_length / manifest.sample_rate
     rows = {
         "name": manifest.name,
         "created": manifest.created,
         "format": str(manifest.format_version),
-        "sample rate": f"{manifest.sample_rate} Hz",
-        "grain": f"{manifest.grain_length} samples, one every {manifest.hop_length}",
-        "latent": f"{manifest.latent_size} numbers a grain",
-        "embedding": f"{manifest.embedding_size} numbers a sound of {seconds:.2f} s",
-        **{condition.name: ", ".join(condition.classes) for condition in manifest.conditions},
+        **manifest.facts(),
         "graphs": ", ".join(manifest.graphs),
     }
     card = {f"card: {name.replace('_', ' ')}": text for name, text in manifest.model_card.items()}

@@ -69,8 +69,8 @@ def select(
         notes += other.notes
         reference = _entries(bundle, other, notes)
     if limit is not None:
-        test = _limited(test, limit, seed)
-        reference = reference and _limited(reference, limit, seed)
+        test = limited(test, limit, seed)
+        reference = reference and limited(reference, limit, seed)
     return Selection(test, reference, list(dict.fromkeys(notes)))
 
 
@@ -135,7 +135,8 @@ def _condition(bundle: Bundle, choices: dict[str, str]) -> Array:
     return condition
 
 
-def _limited(entries: list[Entry], limit: int, seed: int) -> list[Entry]:
+def limited(entries: Sequence[Entry], limit: int, seed: int) -> list[Entry]:
+    """At most `limit` sounds of each class, drawn by the seed, in their order."""
     kept, random = list[int](), seeded(seed, 53)
     for name in sorted({entry.name for entry in entries}):
         members = [index for index, entry in enumerate(entries) if entry.name == name]

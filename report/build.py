@@ -88,7 +88,7 @@ def write_report(
             title=bundle.manifest.name,
             made=datetime.date.today().isoformat(),
             version=__version__,
-            facts=_facts(bundle),
+            facts=tuple(bundle.manifest.facts().items()),
             card=tuple((name.replace("_", " "), text) for name, text in bundle.manifest.model_card.items()),
             notes=tuple(f"{note}." for note in dict.fromkeys(notes)),
             charts=curves,
@@ -240,15 +240,3 @@ def _tables(evaluation: Evaluation) -> tuple[Table, ...]:
         note = next((text for name, text in NOTES.items() if title.startswith(name)), "")
         found.append(Table(title, ("", *header[1:]), tuple(tuple(row) for row in rows), note))
     return tuple(found)
-
-
-def _facts(bundle: Bundle) -> tuple[tuple[str, str], ...]:
-    manifest = bundle.manifest
-    seconds = manifest.path_length * manifest.hop_length / manifest.sample_rate
-    return (
-        ("sample rate", f"{manifest.sample_rate} Hz"),
-        ("grain", f"{manifest.grain_length} samples, one every {manifest.hop_length}"),
-        ("latent", f"{manifest.latent_size} numbers a grain"),
-        ("embedding", f"{manifest.embedding_size} numbers a sound of {seconds:.2f} s"),
-        *((condition.name, ", ".join(condition.classes)) for condition in manifest.conditions),
-    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ngs.evaluation.descriptors import normalised
-from ngs.evaluation.sounds import Entry
+from ngs.evaluation.sounds import Entry, limited
 from ngs.report.gallery import Clip
 from ngs.report.latent_map import PATH_SECONDS
 from ngs.runtime.audio import read_audio, resample
@@ -41,28 +42,17 @@ LOOPS = {"house": 122.0, "breakbeat": 165.0}  # pattern: beats a minute
 GLIDE_SECONDS, GLIDE_HZ, GLIDE_OCTAVES = 4.0, 55.0, 3.0
 
 
-def drawn(entries: Sequence[Entry], each: int, seed: int) -> list[Entry]:
-    """Of each class so many sounds, drawn by the seed, classes in order."""
-    names = sorted({entry.name for entry in entries})
-    members = [[entry for entry in entries if entry.name == name] for name in names]
-    return [
-        own[turn]
-        for number, own in enumerate(members)
-        for turn in seeded(seed, 59, number).permutation(len(own))[:each].tolist()
-    ]
-
-
 def to_reconstruct(entries: Sequence[Entry], seed: int) -> list[Entry]:
     """Two sounds of each class, of many classes fewer, at most 20."""
     classes = len({entry.name for entry in entries})
-    few = drawn(entries, max(min(MOST_PAIRS // classes, PAIRS_A_CLASS), 1), seed)
+    few = sorted(limited(entries, max(min(MOST_PAIRS // classes, PAIRS_A_CLASS), 1), seed), key=attrgetter("name"))
     return [few[turn] for turn in sorted(seeded(seed, 67).permutation(len(few))[:MOST_PAIRS].tolist())]
 
 
 def to_morph(entries: Sequence[Entry], seed: int) -> list[Entry]:
     """Pairs of sounds, one after another: of two classes each where there are two."""
     one = len({entry.name for entry in entries}) == 1
-    few = drawn(entries, 2 * MORPHS if one else 1, seed + 1)[: 2 * MORPHS]
+    few = sorted(limited(entries, 2 * MORPHS if one else 1, seed + 1), key=attrgetter("name"))[: 2 * MORPHS]
     return few[: len(few) // 2 * 2]
 
 

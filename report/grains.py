@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.evaluation.sounds import Entry
+from ngs.evaluation.sounds import Entry, limited
 from ngs.runtime.bundle import Bundle
 from ngs.runtime.grains import OVERLAP, analysis_grains, hann
 from ngs.runtime.render import batches, decode, encode, seeded
@@ -55,11 +55,8 @@ def corpus_grains(bundle: Bundle) -> Grains:
 
 def chosen(entries: Sequence[Entry], most: int, seed: int) -> list[Entry]:
     """At most `most` sounds, drawn by the seed, as many of each class; at least one of each."""
-    names: dict[str, list[int]] = {}
-    for index in seeded(seed, 61).permutation(len(entries)).tolist():
-        names.setdefault(entries[index].name, []).append(index)
-    each = max(most // max(len(names), 1), 1)
-    return [entries[index] for index in sorted(index for members in names.values() for index in members[:each])]
+    classes = max(len({entry.name for entry in entries}), 1)
+    return limited(entries, max(most // classes, 1), seed)
 
 
 def sound_grains(bundle: Bundle, sounds: Iterable[tuple[Entry, Array]]) -> Grains:

@@ -86,6 +86,17 @@ class Manifest:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def facts(self) -> dict[str, str]:
+        """Rate, sizes and classes in words."""
+        seconds = self.path_length * self.hop_length / self.sample_rate
+        return {
+            "sample rate": f"{self.sample_rate} Hz",
+            "grain": f"{self.grain_length} samples, one every {self.hop_length}",
+            "latent": f"{self.latent_size} numbers a grain",
+            "embedding": f"{self.embedding_size} numbers a sound of {seconds:.2f} s",
+            **{condition.name: ", ".join(condition.classes) for condition in self.conditions},
+        }
+
     @classmethod
     def from_dict(cls, data: object) -> Manifest:
         """Check every field; raises BundleError for the first that is missing or wrong."""
