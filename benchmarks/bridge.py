@@ -28,8 +28,8 @@ from jack_server import BLOCK, RATE, busy_processes, jack_server
 
 import ngs.pyo_instruments  # noqa: F401  (imports pyo quietly)
 from ngs.runtime import Bundle, Engine, Note, Synth
-from ngs.runtime.paths import free_path
-from ngs.runtime.worker import Worker
+from ngs.runtime.dsp.paths import free_path
+from ngs.runtime.live.worker import Worker
 
 # isort: split
 import pyo

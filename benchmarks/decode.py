@@ -1,12 +1,12 @@
 """Offline decoding of 1 s and 10 s: the bundle's runtime against torch, and what one hop of live playing costs.
 
 Three decoders in torch's eager mode, all grains of a sound at once: the one published with the paper
-(ngs.training.reference), the same with its filters convolved linearly and not in a circle, and the module that was
-trained, `NeuralGranularModel.decode`, phases hop by hop. The floor is what the arithmetic alone takes: the decoder's
-linear layers as bare products of matrices in onnxruntime and two FFTs a grain in numpy. A hop is one call of the
-decoder's and one of the synthesis graph, for 1, 8 or 16 voices at once: the locked excitation beside the paper's noise.
-One thread each (with OMP_NUM_THREADS=1 numpy's products too), all in this process, in turns, medians; noise is drawn by
-all that decode. Prints tables, in brackets times relative to ngs; writes JSON with --json FILE.
+(ngs.training.published_decoder), the same with its filters convolved linearly and not in a circle, and the module
+that was trained, `NeuralGranularModel.decode`, phases hop by hop. The floor is what the arithmetic alone takes: the
+decoder's linear layers as bare products of matrices in onnxruntime and two FFTs a grain in numpy. A hop is one call
+of the decoder's and one of the synthesis graph, for 1, 8 or 16 voices at once: the locked excitation beside the
+paper's noise. One thread each (with OMP_NUM_THREADS=1 numpy's products too), all in this process, in turns, medians;
+noise is drawn by all that decode. Prints tables, in brackets times relative to ngs; writes JSON with --json FILE.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from ngs.evaluation.products import plain_session
-from ngs.export.bundle import export_graph, export_run
+from ngs.evaluation.speed.products import plain_session
 from ngs.export.graphs import bundle_graphs
-from ngs.runtime.bundle import Bundle, make_session
-from ngs.runtime.render import decode
+from ngs.export.onnx_export import export_graph
+from ngs.export.run_to_bundle import export_run
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.session import make_session
+from ngs.runtime.offline.render import decode
 from ngs.training.config import load_preset, override
-from ngs.training.model import NeuralGranularModel
-from ngs.training.reference import ReferenceDecoder
-from ngs.training.run import RunInfo
+from ngs.training.model.model import NeuralGranularModel
+from ngs.training.published_decoder import ReferenceDecoder
+from ngs.training.run_folder import RunInfo
 
 SECONDS = 10.0
 FLOOR_GRAINS = 48  # a call

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import torch
 
-from ngs.evaluation.distances import Figures, distances, fitted
-from ngs.evaluation.spectra import Spectra
-from ngs.runtime.audio import read_audio
-from ngs.training.run import load_model
+from ngs.evaluation.quality.distances import Figures, distances, fitted
+from ngs.evaluation.quality.spectra import Spectra
+from ngs.runtime.dsp.audio_files import read_audio
+from ngs.training.learning.checkpoints import load_model
 
 BUDGETS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0)  # minutes
 SHOWN = ("lsd_1024", "lsd_2048", "multi_scale", "log_mel")

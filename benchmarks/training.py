@@ -14,12 +14,13 @@ from pathlib import Path
 
 import torch
 
-from ngs.training.cache import build_cache
+from ngs.corpus.cache import build_cache
+from ngs.corpus.drum_synthesis import write_hits
+from ngs.corpus.sounds import find_sounds
 from ngs.training.config import load_preset, presets
-from ngs.training.hits import write_hits
-from ngs.training.model import NeuralGranularModel
-from ngs.training.run import phase_batches, plan, prepare
-from ngs.training.sounds import find_sounds
+from ngs.training.learning.plan import plan
+from ngs.training.learning.trainer import phase_batches, prepare
+from ngs.training.model.model import NeuralGranularModel
 
 SEQUENCES = 8  # at most, a step: the paper's presets would take minutes a step on a CPU
 STEPS = 4

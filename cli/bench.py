@@ -7,7 +7,7 @@ import os
 
 import click
 
-from ngs.cli.parameters import BUNDLE
+from ngs.runtime.console import BUNDLE
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # of numpy's
 
@@ -31,8 +31,8 @@ def bench(bundle: str | None, provider: str, quick: bool, as_json: bool) -> None
     os.environ.update(dict.fromkeys(THREADS, "1"))  # before numpy is imported, which finding the bundle may do
     from dataclasses import asdict
 
-    from ngs.evaluation.speed import measure
-    from ngs.evaluation.speed_report import report
+    from ngs.evaluation.speed.speed import measure
+    from ngs.evaluation.speed.speed_tables import report
 
     path = BUNDLE.convert(bundle, None, None) if bundle else None
     speed = measure(path, provider, quick, lambda title: click.echo(f"{title} ...", err=True))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ngs.cli.parameters import BUNDLE
+from ngs.runtime.console import BUNDLE
 
 
 @click.command(short_help="Say what a bundle holds.")
@@ -25,7 +25,7 @@ def info(bundle: Path | None, as_json: bool) -> None:
     Example:
       ngs info
     """
-    from ngs.runtime.bundle import Bundle
+    from ngs.runtime.bundle.bundle import Bundle
 
     manifest = Bundle.open(bundle, provider="cpu").manifest
     if as_json:
@@ -59,7 +59,7 @@ def validate(bundle: Path | None, provider: str, as_json: bool) -> None:
     """
     import onnxruntime
 
-    from ngs.runtime.bundle import TOLERANCE, Bundle
+    from ngs.runtime.bundle.bundle import TOLERANCE, Bundle
 
     opened = Bundle.open(bundle, provider)
     errors = opened.largest_errors()

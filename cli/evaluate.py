@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ngs.cli.parameters import BUNDLE, Number
+from ngs.runtime.console import BUNDLE, Number
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 SOUND = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -62,10 +62,10 @@ def evaluate(
         raise click.UsageError("--rate goes with --pair; DATA is measured at the bundle's rate")
     from dataclasses import asdict
 
-    from ngs.evaluation import evaluate as measure
-    from ngs.evaluation.pairs import compare_pairs
-    from ngs.evaluation.report import report, report_pairs
-    from ngs.runtime.bundle import Bundle
+    from ngs.evaluation.quality import evaluate as measure
+    from ngs.evaluation.quality.pairs import compare_pairs
+    from ngs.evaluation.quality.quality_tables import report, report_pairs
+    from ngs.runtime.bundle.bundle import Bundle
 
     opened = Bundle.open(bundle)
     if data is None:

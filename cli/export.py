@@ -26,7 +26,7 @@ def export(run: Path, output: Path | None, zipped: bool, name: str | None, entri
       ngs export runs/mine -o mine.ngs --card data="procedural hits"
     """
     card = _card(entries)
-    from ngs.export.bundle import export_run
+    from ngs.export.run_to_bundle import export_run
 
     output = output or Path(f"{run.name}.ngs")
     name = name or output.name.removesuffix(".ngs")

@@ -21,7 +21,7 @@ def hits(out: Path, count: int, seed: int, sample_rate: int) -> None:
     Example:
       ngs hits sounds --count 20
     """
-    from ngs.training.hits import RECIPES, write_hits
+    from ngs.corpus.drum_synthesis import RECIPES, write_hits
 
     number = write_hits(out, count, seed, sample_rate)
     click.echo(f"Made {number} hits in {out}: {count} each of {', '.join(RECIPES)}.")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 
 import click
 
 from ngs import __version__
+from ngs.runtime.console import guarded
 
 # command -> (module, function, one-line help shown by `ngs --help`)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -25,12 +24,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("ngs.cli.doctor", "doctor", "Say what of this machine works, and what to do about the rest."),
     "bench": ("ngs.cli.bench", "bench", "Measure how fast a bundle plays on this machine."),
     "spectrogram": ("ngs.cli.spectrogram", "spectrogram", "Draw spectrograms of sounds side by side."),
-}
-# modules of extras other than `train`: what they are for
-EXTRAS = {
-    **dict.fromkeys(("pyo", "pythonosc", "mido", "rtmidi"), ("Playing live needs", "live")),
-    **dict.fromkeys(("jinja2", "matplotlib", "PIL", "contourpy"), ("Pictures and reports need", "report")),
-    "umap": ("UMAP needs", "umap"),
 }
 
 
@@ -69,32 +62,3 @@ def cli() -> None:
 def main() -> None:
     """Run the command line."""
     guarded(cli)
-
-
-def guarded(command: click.Command) -> None:
-    """Run a command: a known error is one line on stderr and exit status 1, Ctrl-C is 130."""
-    try:
-        command.main(standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except ImportError as error:
-        missing = (error.name or "").partition(".")[0]
-        extra, name = EXTRAS.get(missing, ("Training and export need", "train"))
-        click.echo(f"Error: {error}. {extra} the extra: pip install 'ngs[{name}]'", err=True)
-        sys.exit(1)
-    except (ValueError, OSError) as error:
-        if os.environ.get("NGS_DEBUG"):
-            raise
-        if isinstance(error, OSError) and error.filename and error.strerror:
-            error = OSError(f"{error.filename} cannot be used: {error.strerror}")
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ngs.cli.evaluate import FOLDER, SOUND, show_progress
-from ngs.cli.parameters import BUNDLE
+from ngs.runtime.console import BUNDLE
 
 MOST_SOUNDS = 1000  # that are read
 
@@ -47,12 +47,12 @@ def latent_map(
         raise click.UsageError("Name a picture with -o map.png, or ask for --json")
     if data is None and (labels or limit):
         raise click.UsageError("--labels and --limit go with DATA")
-    from ngs.evaluation.sounds import read, select
+    from ngs.evaluation.quality.selection import read, select
     from ngs.report import latent_map as maps
-    from ngs.report.figures import check_format, save_figure
     from ngs.report.grains import chosen, corpus_grains, sound_grains
     from ngs.report.map_figure import draw_map
-    from ngs.runtime.bundle import Bundle
+    from ngs.report.picture_files import check_format, save_figure
+    from ngs.runtime.bundle.bundle import Bundle
 
     if output is not None:
         check_format(output)

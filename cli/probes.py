@@ -303,8 +303,8 @@ def _play(provider: str) -> tuple[str, dict[str, Any]]:
     """A sound of the bundle that comes with ngs: what to say, and details."""
     import numpy as np
 
-    from ngs.runtime.bundle import Bundle
-    from ngs.runtime.render import sample
+    from ngs.runtime.bundle.bundle import Bundle
+    from ngs.runtime.offline.render import sample
 
     bundle = Bundle.open(provider=provider)
     sound = sample(bundle, bundle.condition({}), 0.7, 0, 0)

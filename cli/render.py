@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ngs.cli.parameters import BUNDLE, Number
+from ngs.runtime.console import BUNDLE, Number
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ngs.runtime.bundle import Bundle
+    from ngs.runtime.bundle.bundle import Bundle
 
 SOUND = click.Path(path_type=Path)
-BUILT_IN = ("house", "breakbeat", "drum-and-bass", "electro")  # of ngs.runtime.patterns, which --help does without
+BUILT_IN = (
+    "house",
+    "breakbeat",
+    "drum-and-bass",
+    "electro",
+)  # of offline.patterns, which --help does without
 
 
 class _Forms(click.Group):
@@ -90,13 +95,13 @@ class Job:
         return self.bundle.condition(self.choices)
 
     def read(self, file: Path) -> NDArray[np.float32]:
-        from ngs.runtime.audio import read_audio
+        from ngs.runtime.dsp.audio_files import read_audio
 
         return read_audio(file, self.bundle.manifest.sample_rate)
 
     def path(self, default: str) -> Path:
         """Where the sound goes: --output, a default name in it where it is a folder, or in this folder."""
-        from ngs.runtime.audio import audio_format
+        from ngs.runtime.dsp.audio_files import audio_format
 
         path = self.output or Path(default)
         if path.is_dir():
@@ -108,7 +113,7 @@ class Job:
         """Write a signal at the bundle's rate (or one that is said) at the rate asked for."""
         import numpy as np
 
-        from ngs.runtime.audio import resample, write_audio
+        from ngs.runtime.dsp.audio_files import resample, write_audio
 
         signal = resample(signal, sample_rate or self.bundle.manifest.sample_rate, self.sample_rate)
         if not np.isfinite(signal).all():
@@ -137,7 +142,7 @@ def form(function: Callable[..., None]) -> click.Command:
         ctx: click.Context, /, bundle: Path | None, output: Path | None, sample_rate: int | None, seed: int,
         provider: str, class_name: str | None, conditions: tuple[str, ...], as_json: bool, **own: Any,
     ) -> None:  # fmt: skip
-        from ngs.runtime.bundle import Bundle
+        from ngs.runtime.bundle.bundle import Bundle
 
         opened = Bundle.open(_once(ctx.obj, bundle), provider)
         manifest = opened.manifest
@@ -187,7 +192,7 @@ def reconstruct(job: Job, file: Path) -> None:
       ngs render sample --class Kick -o kick.wav
       ngs render reconstruct kick.wav -o reconstructed.wav
     """
-    from ngs.runtime.render import resynthesise
+    from ngs.runtime.offline.render import resynthesise
 
     path = job.path(f"reconstruct-{file.stem}.wav")
     job.write(path, resynthesise(job.bundle, job.read(file), job.condition(), job.seed))
@@ -205,7 +210,7 @@ def resynth(job: Job, file: Path) -> None:
       ngs render loop -o loop.wav
       ngs render resynth loop.wav --class Snare -o snares.wav
     """
-    from ngs.runtime.render import decode, encode
+    from ngs.runtime.offline.render import decode, encode
 
     path = job.path(f"resynth-{file.stem}.wav")
     job.write(path, decode(job.bundle, encode(job.bundle, job.read(file)), job.condition(), job.seed))
@@ -226,8 +231,8 @@ def sample(job: Job, count: int, temperature: float) -> None:
     Example:
       ngs render sample --class Kick --count 8 -o kicks/kick.wav
     """
-    from ngs.runtime.render import completed, seeded
-    from ngs.runtime.render import sample as sample_sound
+    from ngs.runtime.bundle.seeds import completed, seeded
+    from ngs.runtime.offline.render import sample as sample_sound
 
     classes = job.bundle.manifest.conditions[0].classes
     if count > 1 and job.output is not None and not job.output.suffix:
@@ -257,8 +262,8 @@ def path(job: Job, kind: str, seconds: float) -> None:
     Example:
       ngs render path --kind circle --seconds 8 --class Hat -o circle.wav
     """
-    from ngs.runtime.paths import free_path
-    from ngs.runtime.render import grains_for, play_path
+    from ngs.runtime.dsp.paths import free_path
+    from ngs.runtime.offline.render import grains_for, play_path
 
     output = job.path(f"path-{plain(kind)}-{job.seed}.wav")
     condition = job.condition()
@@ -284,7 +289,8 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
     """
     import numpy as np
 
-    from ngs.runtime.render import completed, decode_embeddings, embed, interpolate, sample_embeddings
+    from ngs.runtime.bundle.seeds import completed, sample_embeddings
+    from ngs.runtime.offline.render import decode_embeddings, embed, interpolate
 
     output = job.path(f"morph-{plain(Path(start).stem)}-{plain(Path(end).stem)}.wav")
     condition = completed(job.bundle, job.condition(), job.seed, 3) if job.choices else job.condition()
@@ -319,8 +325,8 @@ def loop(job: Job, pattern: str, bpm: float, bars: int, temperature: float) -> N
     Example:
       ngs render loop --pattern breakbeat --bpm 124 --bars 4 --seed 3 -o loop.wav
     """
-    from ngs.runtime.loop import render_loop
-    from ngs.runtime.patterns import load_pattern
+    from ngs.runtime.offline.loop import render_loop
+    from ngs.runtime.offline.patterns import load_pattern
 
     output = job.path(f"loop-{plain(Path(pattern).stem)}-{job.seed}.wav")
     attribute = job.bundle.manifest.conditions[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ngs.cli.evaluate import FOLDER, SOUND, show_progress
-from ngs.cli.parameters import BUNDLE
+from ngs.runtime.console import BUNDLE
 
 
 @click.command(short_help="Write a page of sound examples of a bundle.")
@@ -38,7 +38,7 @@ def report(
       ngs report drums sounds -o report
     """
     from ngs.report.build import write_report
-    from ngs.runtime.bundle import Bundle
+    from ngs.runtime.bundle.bundle import Bundle
 
     summary = write_report(Bundle.open(bundle), data, output, run, labels, sounds, limit, seed, show_progress)
     for note in summary.notes:

@@ -46,9 +46,8 @@ def spectrogram(files: tuple[Path, ...], output: Path, title: str | None) -> Non
       ngs render reconstruct kick.wav -o again.wav
       ngs spectrogram kick.wav again.wav -o pair.png
     """  # fmt: skip
-    from ngs.report.figures import check_format
-    from ngs.report.spectrogram import outline
-    from ngs.report.spectrogram import spectrogram as analyse
+    from ngs.report.picture_files import check_format
+    from ngs.report.spectrogram import outline, spectrogram as analyse
 
     check_format(output)
     sounds = [_read(file) for file in files]
@@ -83,7 +82,7 @@ def _draw(pictures: list[_Picture], highest_hz: float, output: Path, title: str 
     import numpy as np
     from matplotlib.figure import Figure
 
-    from ngs.report.figures import save_figure
+    from ngs.report.picture_files import save_figure
     from ngs.report.spectrogram import RANGE_DB, frequency_ticks
 
     across = min(len(pictures), MOST_COLUMNS)

@@ -54,9 +54,8 @@ def train(
     # beside other programs, threads that go on spinning while they wait for each other take each others' cores
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     from ngs.training.config import ConfigError, load_preset, override
-    from ngs.training.run import Machine
-    from ngs.training.session import budget
-    from ngs.training.session import train as run_training
+    from ngs.training.learning.session import budget, train as run_training
+    from ngs.training.learning.trainer import Machine
 
     if resume and (preset or minutes or steps or assignments or seed is not None):
         raise ConfigError("--resume goes on as the run began: leave out --preset, --minutes, --steps, --set and --seed")

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ngs.export.dft import RealDFT
-from ngs.runtime.excitation import GAIN
-from ngs.training.decoders import GrainDecoder
-from ngs.training.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, SpectralEncoder
-from ngs.training.excitation import excite, next_phase, profile_gain
-from ngs.training.model import NeuralGranularModel
-from ngs.training.synthesis import PostProcessing, analysis_windows, event_windows
+from ngs.runtime.dsp.excitation import GAIN
+from ngs.training.model.decoders import GrainDecoder
+from ngs.training.model.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, SpectralEncoder
+from ngs.training.model.excitation import excite, next_phase, profile_gain
+from ngs.training.model.model import NeuralGranularModel
+from ngs.training.model.overlap_add import PostProcessing, analysis_windows, event_windows
 
 
 @dataclass(frozen=True)

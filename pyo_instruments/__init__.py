@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
+from typing import TYPE_CHECKING
 
-with contextlib.redirect_stdout(io.StringIO()):  # a banner about wxPython
-    import pyo  # noqa: F401
+from ngs.runtime.lazy import lazy_face
 
-from ngs.pyo_instruments.clock import Clock
-from ngs.pyo_instruments.commands import (
-    Choice,
-    ClassName,
-    CommandError,
-    Number,
-    Switch,
-    Text,
-    Whole,
-    action,
-    control,
-    request,
-)  # fmt: skip
-from ngs.pyo_instruments.grain_player import GrainPlayer
-from ngs.pyo_instruments.hit_player import HitPlayer
-from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.morpher import Morpher
-from ngs.pyo_instruments.note_player import NotePlayer
-from ngs.pyo_instruments.resynth import Resynth
-from ngs.pyo_instruments.sequenced import Sequenced
+if TYPE_CHECKING:
+    from ngs.pyo_instruments.commands.command import (
+        Choice as Choice,
+        ClassName as ClassName,
+        CommandError as CommandError,
+        Number as Number,
+        Switch as Switch,
+        Text as Text,
+        Whole as Whole,
+        action as action,
+        control as control,
+        request as request,
+    )
+    from ngs.pyo_instruments.instrument import Instrument as Instrument
+    from ngs.pyo_instruments.players.grain_player import GrainPlayer as GrainPlayer
+    from ngs.pyo_instruments.players.hit_player import HitPlayer as HitPlayer
+    from ngs.pyo_instruments.players.morpher import Morpher as Morpher
+    from ngs.pyo_instruments.players.note_player import NotePlayer as NotePlayer
+    from ngs.pyo_instruments.players.resynth import Resynth as Resynth
+    from ngs.pyo_instruments.sequenced import Sequenced as Sequenced
+    from ngs.pyo_instruments.stage.perform import run as run
+    from ngs.pyo_instruments.timing.clock import Clock as Clock
 
-__all__ = [
-    "Choice", "ClassName", "Clock", "CommandError", "GrainPlayer", "HitPlayer", "Instrument", "Morpher", "NotePlayer",
-    "Number", "Resynth", "Sequenced", "Switch", "Text", "Whole", "action", "control", "request",
-]  # fmt: skip
+_HOMES = {
+    "ngs.pyo_instruments.commands.command": (
+        "Choice ClassName CommandError Number Switch Text Whole action control request"
+    ),
+    "ngs.pyo_instruments.instrument": "Instrument",
+    "ngs.pyo_instruments.players.grain_player": "GrainPlayer",
+    "ngs.pyo_instruments.players.hit_player": "HitPlayer",
+    "ngs.pyo_instruments.players.morpher": "Morpher",
+    "ngs.pyo_instruments.players.note_player": "NotePlayer",
+    "ngs.pyo_instruments.players.resynth": "Resynth",
+    "ngs.pyo_instruments.sequenced": "Sequenced",
+    "ngs.pyo_instruments.stage.perform": "run",
+    "ngs.pyo_instruments.timing.clock": "Clock",
+}
+__all__ = [name for names in _HOMES.values() for name in names.split()]
+
+if not TYPE_CHECKING:  # else every attribute would pass for one that exists
+    __getattr__, __dir__ = lazy_face(__name__, _HOMES)

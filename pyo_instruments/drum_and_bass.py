@@ -6,7 +6,7 @@ Play it with `ngs play drum-and-bass --bundle packs.ngs` or `python -m ngs.pyo_i
 from __future__ import annotations
 
 from ngs.pyo_instruments.drum_machine import DrumMachine
-from ngs.runtime.patterns import STEPS
+from ngs.runtime.offline.patterns import STEPS
 
 
 class DrumAndBass(DrumMachine):
@@ -18,6 +18,6 @@ class DrumAndBass(DrumMachine):
 
 
 if __name__ == "__main__":
-    from ngs.cli.play import run
+    from ngs.pyo_instruments.stage.perform import run
 
     run(DrumAndBass)

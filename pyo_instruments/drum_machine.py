@@ -11,14 +11,24 @@ from typing import Any
 
 from pyo import Pan, SigTo
 
-from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, Text, Whole, action, control, request
-from ngs.pyo_instruments.gm import drum_class, in_order
-from ngs.pyo_instruments.hit_player import HitPlayer
+from ngs.pyo_instruments.commands.command import (
+    Choice,
+    ClassName,
+    Number,
+    Switch,
+    Text,
+    Whole,
+    action,
+    control,
+    request,
+)
+from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
 from ngs.pyo_instruments.instrument import NOWHERE, bar
-from ngs.pyo_instruments.keys import Nudge, Press, Toggle
+from ngs.pyo_instruments.players.hit_player import HitPlayer
 from ngs.pyo_instruments.sequenced import Sequenced
-from ngs.runtime.audio import write_audio
-from ngs.runtime.patterns import BUILT_IN, LEVELS, STEPS, load_pattern
+from ngs.pyo_instruments.timing.gm import drum_class, in_order
+from ngs.runtime.dsp.audio_files import write_audio
+from ngs.runtime.offline.patterns import BUILT_IN, LEVELS, STEPS, load_pattern
 
 REST = "." * STEPS
 
@@ -205,6 +215,6 @@ class DrumMachine(Sequenced):
 
 
 if __name__ == "__main__":
-    from ngs.cli.play import run
+    from ngs.pyo_instruments.stage.perform import run
 
     run(DrumMachine)

@@ -10,13 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pyo
-
-from ngs.pyo_instruments.clock import Clock
-from ngs.pyo_instruments.commands import Command, CommandError, Declaration, Number, Text, Value, declarations, request
-from ngs.pyo_instruments.keys import Key
-from ngs.pyo_instruments.recorder import replaced
-from ngs.runtime.bundle import Bundle
+from ngs.pyo_instruments.commands.command import (
+    Command,
+    CommandError,
+    Declaration,
+    Number,
+    Text,
+    Value,
+    declarations,
+    request,
+)
+from ngs.pyo_instruments.commands.key_actions import Key
+from ngs.pyo_instruments.quiet_pyo import pyo
+from ngs.pyo_instruments.timing.clock import Clock
+from ngs.runtime.atomic import replaced
+from ngs.runtime.bundle.bundle import Bundle
 
 Listener = Callable[[int, str, tuple[Value, ...]], None]  # frame, address, values
 MOST_WILD = 3  # * and {} in a part of an address

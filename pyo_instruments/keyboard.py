@@ -9,12 +9,12 @@ from typing import Any
 
 from pyo import Mix, SigTo
 
-from ngs.pyo_instruments.commands import ClassName, Number, Switch, Whole, action, control
-from ngs.pyo_instruments.gm import drum_class, pitch_attribute, pitch_class
-from ngs.pyo_instruments.hit_player import HitPlayer
+from ngs.pyo_instruments.commands.command import ClassName, Number, Switch, Whole, action, control
+from ngs.pyo_instruments.commands.key_actions import Press
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.keys import Press
-from ngs.pyo_instruments.note_player import NotePlayer
+from ngs.pyo_instruments.players.hit_player import HitPlayer
+from ngs.pyo_instruments.players.note_player import NotePlayer
+from ngs.pyo_instruments.timing.gm import drum_class, pitch_attribute, pitch_class
 
 DRUM_KEYS = (36, 38, 42, 46, 39, 45, 49, 56)  # of the computer's digits
 
@@ -113,6 +113,6 @@ class Keyboard(Instrument):
 
 
 if __name__ == "__main__":
-    from ngs.cli.play import run
+    from ngs.pyo_instruments.stage.perform import run
 
     run(Keyboard)

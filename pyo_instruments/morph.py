@@ -10,10 +10,10 @@ from typing import Any
 
 from pyo import SigTo
 
-from ngs.pyo_instruments.commands import ClassName, Number, Whole, action, control
+from ngs.pyo_instruments.commands.command import ClassName, Number, Whole, action, control
+from ngs.pyo_instruments.commands.key_actions import Nudge, Press
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.keys import Nudge, Press
-from ngs.pyo_instruments.morpher import Morpher
+from ngs.pyo_instruments.players.morpher import Morpher
 
 
 class Morph(Instrument):
@@ -90,6 +90,6 @@ class Morph(Instrument):
 
 
 if __name__ == "__main__":
-    from ngs.cli.play import run
+    from ngs.pyo_instruments.stage.perform import run
 
     run(Morph)

@@ -9,11 +9,11 @@ from typing import Any
 
 from pyo import Freeverb, SigTo
 
-from ngs.pyo_instruments.commands import Choice, ClassName, Number, Switch, action, control
-from ngs.pyo_instruments.grain_player import GrainPlayer
+from ngs.pyo_instruments.commands.command import Choice, ClassName, Number, Switch, action, control
+from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.keys import Nudge, Press, Toggle
-from ngs.runtime.paths import KINDS, map_grid
+from ngs.pyo_instruments.players.grain_player import GrainPlayer
+from ngs.runtime.dsp.paths import KINDS, map_grid
 
 
 class PathPlayer(Instrument):
@@ -107,6 +107,6 @@ class PathPlayer(Instrument):
 
 
 if __name__ == "__main__":
-    from ngs.cli.play import run
+    from ngs.pyo_instruments.stage.perform import run
 
     run(PathPlayer)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from pyo import DataTable, Input, Mix, SigTo, TableScan
 
-from ngs.pyo_instruments.commands import ClassName, Number, Switch, control
+from ngs.pyo_instruments.commands.command import ClassName, Number, Switch, control
+from ngs.pyo_instruments.commands.key_actions import Nudge, Toggle
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.keys import Nudge, Toggle
-from ngs.pyo_instruments.port import lasting
-from ngs.pyo_instruments.resynth import Resynth
-from ngs.runtime.audio import read_audio
+from ngs.pyo_instruments.players.inlet import lasting
+from ngs.pyo_instruments.players.resynth import Resynth
+from ngs.runtime.dsp.audio_files import read_audio
 
 
 class Resynthesiser(Instrument):
@@ -82,6 +82,6 @@ class Resynthesiser(Instrument):
 
 
 if __name__ == "__main__":
-    from ngs.cli.play import run
+    from ngs.pyo_instruments.stage.perform import run
 
     run(Resynthesiser)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ngs.pyo_instruments.commands import Number, Switch, Whole, action, control
+from ngs.pyo_instruments.commands.command import Number, Switch, Whole, action, control
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.sequencer import TEMPOS, Transport
+from ngs.pyo_instruments.timing.transport import TEMPOS, Transport
 
 TOLD_BPM = 0.1  # by which the tempo of an outside clock must change to be told
 

@@ -18,22 +18,22 @@ import soundfile
 from numpy.typing import NDArray
 
 from ngs import __version__
-from ngs.evaluation.evaluate import Evaluation, Options, evaluate
-from ngs.evaluation.report import tables
-from ngs.evaluation.sounds import Entry, Progress, read, select
+from ngs.corpus.words import listing
+from ngs.evaluation.quality.evaluate import Evaluation, Options, evaluate
+from ngs.evaluation.quality.quality_tables import tables
+from ngs.evaluation.quality.selection import Entry, Progress, read, select
 from ngs.report import examples
 from ngs.report.curves import training_curves
 from ngs.report.gallery import Gallery
 from ngs.report.grains import chosen, heard_grains, sound_grains
 from ngs.report.latent_map import LatentMap, contours, latent_map
-from ngs.report.model import Map, MapPath, Page, Section, Table
 from ngs.report.page import write_page
+from ngs.report.page_model import Map, MapPath, Page, Section, Table
 from ngs.report.spectrogram import frequency_ticks
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.writer import replace_path, writable
-from ngs.training.sounds import listing
+from ngs.runtime.arrays import Array
+from ngs.runtime.atomic import replace_path, writable
+from ngs.runtime.bundle.bundle import Bundle
 
-Array = NDArray[np.float32]
 MARK = re.compile(r'<meta name="generator" content="ngs [^"]*, report">')  # a page of ours may be replaced
 PARTS = {"index.html", "style.css", "page.js", "map.js", "audio", "pictures"}
 MAP_SOUNDS, MAP_POINTS = 300, 800

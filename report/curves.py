@@ -6,7 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from ngs.report.model import Chart, Series
+from ngs.report.page_model import Chart, Series
 
 PHASES = {
     "spectra": "grains (spectra)", "grains": "grains (sound)", "embedding": "embedding", "joint": "both levels",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ngs.report.model import Chart
+from ngs.report.page_model import Chart
 
 MAP_SIZE = 1000  # the map's places, 0 to 1, in the units of its drawing
 SHAPES = (  # markers, as they go on from a point

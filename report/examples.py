@@ -7,18 +7,19 @@ from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ngs.evaluation.descriptors import normalised
-from ngs.evaluation.sounds import Entry, limited
+from ngs.evaluation.quality.descriptors import normalised
+from ngs.evaluation.quality.selection import Entry, limited
 from ngs.report.gallery import Clip
 from ngs.report.latent_map import PATH_SECONDS
-from ngs.runtime.audio import read_audio, resample
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.loop import render_loop
-from ngs.runtime.paths import KINDS, free_path, map_place
-from ngs.runtime.patterns import load_pattern
-from ngs.runtime.render import (
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.seeds import seeded
+from ngs.runtime.dsp.audio_files import read_audio, resample
+from ngs.runtime.dsp.paths import KINDS, free_path, map_place
+from ngs.runtime.offline.loop import render_loop
+from ngs.runtime.offline.patterns import load_pattern
+from ngs.runtime.offline.render import (
     decode_embeddings,
     embed,
     grains_for,
@@ -26,10 +27,8 @@ from ngs.runtime.render import (
     play_path,
     resynthesise,
     sample,
-    seeded,
 )
 
-Array = NDArray[np.float32]
 Rows = list[tuple[str, str, Sequence[Clip]]]
 
 MOST_PAIRS, PAIRS_A_CLASS = 20, 2

@@ -12,10 +12,10 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
-from ngs.report.model import Row, Section, Sound
+from ngs.report.page_model import Row, Section, Sound
 from ngs.report.spectrogram import RANGE_DB, outline, spectrogram
+from ngs.runtime.arrays import Array
 
-Array = NDArray[np.float32]
 OUTLINE_COLUMNS = 240
 PICTURE_ROWS, PICTURE_COLUMNS = 128, 480
 COLOURS = 128

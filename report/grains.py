@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.evaluation.sounds import Entry, limited
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.grains import OVERLAP, analysis_grains, hann
-from ngs.runtime.render import batches, decode, encode, seeded
-from ngs.runtime.timbre import loudest_band
+from ngs.evaluation.quality.selection import Entry, limited
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.seeds import seeded
+from ngs.runtime.dsp.grains import OVERLAP, analysis_grains, hann
+from ngs.runtime.dsp.timbre import loudest_band
+from ngs.runtime.offline.render import batches, decode, encode
 
-Array = NDArray[np.float32]
 AUDIBLE = 0.05  # peak of a grain; the faint ends of sounds are much alike
 MOST_OF_A_SOUND = 64  # grains, evenly in time: a long sound says no more than others
 STEADY = OVERLAP + (OVERLAP - 1)  # times a grain is played until a grain's length of sound holds nothing else

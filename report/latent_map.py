@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.report.grains import Grains, corpus_loudest, magnitudes_of
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.paths import KINDS, free_path, map_place
-from ngs.runtime.render import grains_for
-from ngs.runtime.timbre import explained, timbre
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.dsp.paths import KINDS, free_path, map_place
+from ngs.runtime.dsp.timbre import explained, timbre
+from ngs.runtime.offline.render import grains_for
 
 PROJECTIONS = ("timbre", "umap")
 PATH_SECONDS = 6.0
@@ -41,7 +41,7 @@ def latent_map(bundle: Bundle, grains: Grains, projection: str = "timbre", seed:
     """Place grains, and a free path of every kind, on the plane: of the first kind that of `seed`, then seed + 1, ...
 
     "timbre" takes the first two axes of the bundle's map: the directions of the latent space along which timbre
-    changes most, a PCA of what is heard (`ngs.runtime.timbre`). "umap" (McInnes, Healy and Melville 2018) keeps
+    changes most, a PCA of what is heard (`ngs.runtime.dsp.timbre`). "umap" (McInnes, Healy and Melville 2018) keeps
     neighbours of timbre together; its axes mean nothing. Raises ValueError for another projection or too few grains,
     ImportError where umap-learn is missing.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ngs.report.latent_map import LatentMap, Places, contours
-from ngs.runtime.manifest import Condition
+from ngs.runtime.bundle.manifest import Condition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ngs.report import drawings
-from ngs.report.model import Map, Page, Row, Table
+from ngs.report.page_model import Map, Page, Row, Table
 
 SOURCE = Path(__file__).with_name("page")
 MOST_COLUMNS, MOST_WITH_PATH = 5, 2  # sounds beside each other

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from ngs.runtime.arrays import Array
+
 LOWEST_HZ = 30.0
 ROWS = 320  # of a spectrogram, evenly in octaves from LOWEST_HZ
 RANGE_DB = 80.0

@@ -1,20 +1,66 @@
 """Play bundles: numpy and onnxruntime, no torch.
 
-Offline: `Bundle.open`, then the functions of `ngs.runtime.render`. In blocks: a `Synth` of `Note`s, a `GrainStream` of
-one, a `Resynthesiser` of a signal. Live: an `Engine`, whose `read` a host's callback calls, or a
-`ResynthesisEngine`, whose `process` it calls; `Pads`, a sampler of one-shots that are made anew.
+Offline: open a `Bundle`, then `sample`, `decode_embeddings`, `resynthesise` and the other functions of
+`ngs.runtime.offline.render`. In blocks: a `Synth` of `Note`s, a `GrainStream` of one, a `Resynthesiser` of a signal.
+Live: an `Engine`, whose `read` a host's callback calls, or a `ResynthesisEngine`, whose `process` it calls; `Pads`, a
+sampler of one-shots that are made anew.
 """
 
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.engine import Engine, EngineBusy, Statistics
-from ngs.runtime.manifest import BundleError, Manifest
-from ngs.runtime.notes import CONTROLS, Note
-from ngs.runtime.pads import Pads, PadStatistics
-from ngs.runtime.resynthesis_engine import ResynthesisEngine, ResynthesisStatistics
-from ngs.runtime.resynthesiser import Resynthesiser
-from ngs.runtime.synth import GrainStream, Synth
+from __future__ import annotations
 
-__all__ = [
-    "CONTROLS", "Bundle", "BundleError", "Engine", "EngineBusy", "GrainStream", "Manifest", "Note", "PadStatistics",
-    "Pads", "ResynthesisEngine", "ResynthesisStatistics", "Resynthesiser", "Statistics", "Synth",
-]  # fmt: skip
+from typing import TYPE_CHECKING
+
+from ngs.runtime.lazy import lazy_face
+
+if TYPE_CHECKING:
+    from ngs.runtime.bundle.bundle import Bundle as Bundle
+    from ngs.runtime.bundle.manifest import BundleError as BundleError, Manifest as Manifest
+    from ngs.runtime.bundle.seeds import sample_embeddings as sample_embeddings
+    from ngs.runtime.dsp.paths import free_path as free_path
+    from ngs.runtime.offline.loop import render_loop as render_loop
+    from ngs.runtime.offline.render import (
+        decode as decode,
+        decode_embeddings as decode_embeddings,
+        embed as embed,
+        encode as encode,
+        interpolate as interpolate,
+        play_path as play_path,
+        resynthesise as resynthesise,
+        sample as sample,
+    )
+    from ngs.runtime.pads.pads import Pads as Pads, PadStatistics as PadStatistics
+    from ngs.runtime.resynthesis.resynthesis_engine import (
+        ResynthesisEngine as ResynthesisEngine,
+        ResynthesisStatistics as ResynthesisStatistics,
+    )
+    from ngs.runtime.resynthesis.resynthesiser import Resynthesiser as Resynthesiser
+    from ngs.runtime.synth.controls import (
+        CONTROLS as CONTROLS,
+        RESYNTHESIS_CONTROLS as RESYNTHESIS_CONTROLS,
+        Control as Control,
+    )
+    from ngs.runtime.synth.engine import Engine as Engine, EngineBusy as EngineBusy, Statistics as Statistics
+    from ngs.runtime.synth.grain_stream import GrainStream as GrainStream
+    from ngs.runtime.synth.notes import Note as Note
+    from ngs.runtime.synth.synth import Synth as Synth
+
+_HOMES = {
+    "ngs.runtime.bundle.bundle": "Bundle",
+    "ngs.runtime.bundle.manifest": "BundleError Manifest",
+    "ngs.runtime.bundle.seeds": "sample_embeddings",
+    "ngs.runtime.dsp.paths": "free_path",
+    "ngs.runtime.offline.loop": "render_loop",
+    "ngs.runtime.offline.render": "decode decode_embeddings embed encode interpolate play_path resynthesise sample",
+    "ngs.runtime.pads.pads": "Pads PadStatistics",
+    "ngs.runtime.resynthesis.resynthesis_engine": "ResynthesisEngine ResynthesisStatistics",
+    "ngs.runtime.resynthesis.resynthesiser": "Resynthesiser",
+    "ngs.runtime.synth.controls": "CONTROLS RESYNTHESIS_CONTROLS Control",
+    "ngs.runtime.synth.engine": "Engine EngineBusy Statistics",
+    "ngs.runtime.synth.grain_stream": "GrainStream",
+    "ngs.runtime.synth.notes": "Note",
+    "ngs.runtime.synth.synth": "Synth",
+}
+__all__ = [name for names in _HOMES.values() for name in names.split()]
+
+if not TYPE_CHECKING:  # else every attribute would pass for one that exists
+    __getattr__, __dir__ = lazy_face(__name__, _HOMES)

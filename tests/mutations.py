@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper
-from tests.conftest import make_graph, tiny_arrays, tiny_graphs, tiny_manifest
+from tests.tiny import make_graph, tiny_arrays, tiny_graphs, tiny_manifest
 
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.onnx_file import ATTRIBUTES, OPERATORS
-from ngs.runtime.writer import write_bundle
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.graph_check import ATTRIBUTES, OPERATORS
+from ngs.runtime.bundle.writer import write_bundle
 
 Contents = dict[str, bytes]
 NUMBERS = (0, 1, 2, 3, 7, 8, 16, 127, 128, 255, 1 << 15, 1 << 20, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 63) - 1)

@@ -7,7 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from ngs.runtime.bundle import shipped
+from ngs.runtime.bundle.bundle import shipped
 
 
 def test_the_wheel_holds_the_shipped_bundle(tmp_path: Path) -> None:
@@ -17,5 +17,5 @@ def test_the_wheel_holds_the_shipped_bundle(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read("ngs/runtime/drums.ngs") == shipped().read_bytes()
-        assert "ngs/pyo_instruments/midi_maps/keyboard.toml" in archive.namelist()
+        assert "ngs/pyo_instruments/surfaces/midi_maps/keyboard.toml" in archive.namelist()
         assert not any(name.endswith(".ngs") for name in archive.namelist() if name != "ngs/runtime/drums.ngs")

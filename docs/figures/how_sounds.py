@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from style import BLUE, CLASSES, GREEN, GREY, INK, ORANGE, PALE, VERMILION, figure, wave
 
 from ngs.runtime import Bundle
-from ngs.runtime.excitation import Phases
-from ngs.runtime.grains import hann, noise_grains, onset_window, slice_grains
-from ngs.runtime.paths import KINDS, free_path, map_place
-from ngs.runtime.render import decode, drawn_embedding, sample
+from ngs.runtime.bundle.seeds import drawn_embedding
+from ngs.runtime.dsp.excitation import Phases
+from ngs.runtime.dsp.grains import hann, noise_grains, onset_window, slice_grains
+from ngs.runtime.dsp.paths import KINDS, free_path, map_place
+from ngs.runtime.offline.render import decode, sample
 
 Array = NDArray[np.float32]
 SHOWN_GRAINS = 6

@@ -10,7 +10,7 @@ from tests.conftest import CARD
 
 from ngs.cli.bundle import info
 from ngs.cli.export import export
-from ngs.runtime.bundle import Bundle
+from ngs.runtime.bundle.bundle import Bundle
 
 
 def test_entries_join_the_model_card(exported_bundle: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from ngs.cli.hits import hits
-from ngs.training.hits import write_hits
+from ngs.corpus.drum_synthesis import write_hits
 
 
 def test_it_makes_the_folder_and_says_so(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import soundfile
 from click.testing import CliRunner
 
 from ngs.cli.render import BUILT_IN, render
-from ngs.runtime import patterns
+from ngs.runtime.offline import patterns
 
 FORMS = ("reconstruct", "resynth", "sample", "path", "morph", "loop")
 COMMANDS: dict[str, list[str]] = {

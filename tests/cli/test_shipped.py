@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from ngs.cli.main import COMMANDS, cli, main
 from ngs.cli.render import render
-from ngs.runtime import bundle as bundles
-from ngs.runtime.bundle import shipped
+from ngs.runtime.bundle import bundle as bundles
+from ngs.runtime.bundle.bundle import shipped
 
 
 @pytest.fixture

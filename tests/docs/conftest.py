@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from tests.docs.pages import ROOT, blocks, runnable
 
-from ngs.pyo_instruments.clock import Clock, ClockStatistics
+from ngs.pyo_instruments.timing.clock import Clock, ClockStatistics
 
 READ = ("examples", "runtime")
 STAND_IN = Path(__file__).with_name("stand_in.py")

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from tests.docs.conftest import Play
 from tests.docs.pages import ROOT
 
-from ngs.runtime import manifest as limits
-from ngs.runtime.bundle import MAGNIFICATION, NO_FOLDER, TOLERANCE, Bundle, make_session
-from ngs.runtime.grains import noise_stream
-from ngs.runtime.manifest import FORMAT_VERSION, REQUIRED_FILES, REQUIRED_GRAPHS, GraphSpec
-from ngs.runtime.render import decode, resynthesise
+from ngs.runtime.bundle import manifest as limits
+from ngs.runtime.bundle.bundle import MAGNIFICATION, TOLERANCE, Bundle
+from ngs.runtime.bundle.manifest import FORMAT_VERSION, REQUIRED_FILES, REQUIRED_GRAPHS, GraphSpec
+from ngs.runtime.bundle.session import NO_FOLDER, make_session
+from ngs.runtime.dsp.grains import noise_stream
+from ngs.runtime.offline.render import decode, resynthesise
 
 PAGE = "docs/bundle-format.md"
 TEXT = (ROOT / PAGE).read_text()

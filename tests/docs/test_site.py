@@ -80,5 +80,5 @@ def test_python_has_all_that_is_public(site: Path, module: object) -> None:
 
 def test_links_into_the_repository_are_its_paths(site: Path) -> None:
     assert "../pyo_instruments" not in (site / "live.html").read_text()
-    assert "pyo_instruments/midi_maps" in words(site / "live.html")
+    assert "pyo_instruments/surfaces/midi_maps" in words(site / "live.html")
     assert 'href="model-card.html"' in (site / "changelog.html").read_text()

@@ -19,11 +19,10 @@ import jack
 import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
 
 from ngs.runtime import Bundle, Note, Statistics, Synth
+from ngs.runtime.arrays import Array
 
-Array = NDArray[np.float32]
 HOST = Path(__file__).parents[2] / "examples" / "jack_host.py"
 RATE, STEP, DEMO = 48000, 6000, 4.0  # frames a second and a note, seconds
 PATIENCE = 120.0  # of a test that waits for a process; no assertion
@@ -225,7 +224,7 @@ def test_ctrl_c_again_and_again_ends_it_without_a_traceback(
     assert process.stderr and process.stderr.read() in ("", "Stopped.\n")
 
 
-@pytest.mark.parametrize("where", ["numpy", "ngs.runtime.engine", "jack"])
+@pytest.mark.parametrize("where", ["numpy", "ngs.runtime.synth.engine", "jack"])
 def test_ctrl_c_at_the_start_leaves_no_traceback(where: str, tiny_bundle: Path, environment: dict[str, str]) -> None:
     """While something is imported: others come first, `jack` once the bundle is open."""
     finder = (

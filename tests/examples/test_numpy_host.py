@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.render import decode, postprocess
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.offline.render import decode, postprocess
 
-Array = NDArray[np.float32]
 HOST = Path(__file__).parents[2] / "examples" / "numpy_host.py"
 HITS = {0.0: 1.0, 0.25: 0.4, 0.5: 0.7, 0.625: 0.5}
 # an import of ngs, torch or a library of sound is an ImportError
@@ -55,8 +54,10 @@ def hit(
 ) -> Array:
     """A sound of ngs, but of this noise and at this level."""
     windows = sliding_window_view(noise, bundle.manifest.grain_length)[:: bundle.manifest.hop_length]
-    monkeypatch.setattr("ngs.runtime.render.noise_grains", lambda seed, grains, length: windows[:grains])
-    monkeypatch.setattr("ngs.runtime.render.postprocess", lambda bundle, signal: postprocess(bundle, level * signal))
+    monkeypatch.setattr("ngs.runtime.offline.render.noise_grains", lambda seed, grains, length: windows[:grains])
+    monkeypatch.setattr(
+        "ngs.runtime.offline.render.postprocess", lambda bundle, signal: postprocess(bundle, level * signal)
+    )
     return decode(bundle, path, condition, seed=0)
 
 

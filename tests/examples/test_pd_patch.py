@@ -173,9 +173,9 @@ def test_what_it_is_told_is_shown_and_not_sent_back(desk: Desk, surface: Surface
 
 def test_the_drum_machine_does_what_it_says(tiny_bundle: Path, tmp_path: Path) -> None:
     pyo = pytest.importorskip("pyo")
-    from ngs.pyo_instruments.clock import Clock
     from ngs.pyo_instruments.drum_machine import DrumMachine
-    from ngs.pyo_instruments.osc import OscServer
+    from ngs.pyo_instruments.surfaces.osc import OscServer
+    from ngs.pyo_instruments.timing.clock import Clock
 
     audio = pyo.Server(sr=48000, nchnls=2, buffersize=128, duplex=0, audio="manual", verbosity=0).boot()
     try:

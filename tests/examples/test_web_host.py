@@ -17,19 +17,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from tests import browser
 from tests.browser import program
 
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.grains import noise_grains
-from ngs.runtime.render import decode
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.dsp.grains import noise_grains
+from ngs.runtime.offline.render import decode
 
 HERE = Path(__file__).resolve().parent
 LOUDNESS = 0.5 * 0.9**2  # of the page, as it is opened
 GRAINS = 60  # of a sound that is longer than the page's buffer
 PYTHON_SERVER = (sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1")
-Array = NDArray[np.float32]
 Drive = Callable[..., dict[str, Any]]
 Serve = Callable[[Path], AbstractContextManager[str]]
 

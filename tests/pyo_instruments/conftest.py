@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from ngs.pyo_instruments.clock import Clock
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.resynthesis_engine import ResynthesisEngine
+from ngs.pyo_instruments.timing.clock import Clock
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.resynthesis.resynthesis_engine import ResynthesisEngine
 
 pyo = pytest.importorskip("pyo")
 
-Array = NDArray[np.float32]
 RATE, BLOCK = 48000, 128
 PATIENCE_SECONDS = 60.0  # for threads; no assertion
 

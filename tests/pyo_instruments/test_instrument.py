@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ngs.pyo_instruments import CommandError, Instrument
-from ngs.pyo_instruments.commands import ClassName, Number, Switch, Text, action, control
+from ngs.pyo_instruments.commands.command import ClassName, Number, Switch, Text, action, control
 
 pyo = pytest.importorskip("pyo")
 

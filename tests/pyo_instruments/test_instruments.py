@@ -11,27 +11,26 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
-from tests.conftest import tiny_arrays, tiny_graphs, tiny_manifest
+from tests.tiny import tiny_arrays, tiny_graphs, tiny_manifest
 
 from ngs.pyo_instruments import Instrument
-from ngs.pyo_instruments.commands import Choice, Command, Number, Switch, Whole
+from ngs.pyo_instruments.commands.command import Choice, Command, Number, Switch, Whole
 from ngs.pyo_instruments.drum_and_bass import DrumAndBass
 from ngs.pyo_instruments.drum_machine import DrumMachine
 from ngs.pyo_instruments.keyboard import Keyboard
-from ngs.pyo_instruments.keys import Keys
 from ngs.pyo_instruments.morph import Morph
 from ngs.pyo_instruments.path_player import PathPlayer
 from ngs.pyo_instruments.resynthesiser import Resynthesiser
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.hits import tune
-from ngs.runtime.manifest import Condition
-from ngs.runtime.render import sample
-from ngs.runtime.writer import write_bundle
+from ngs.pyo_instruments.surfaces.key_cursor import Keys
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.manifest import Condition
+from ngs.runtime.bundle.writer import write_bundle
+from ngs.runtime.offline.render import sample
+from ngs.runtime.pads.hits import tune
 
 pyo = pytest.importorskip("pyo")
 
-Array = NDArray[np.float32]
 Make = Callable[..., Instrument]
 RATE, BLOCK = 48000, 128
 NAMES = ("drum-machine", "drum-and-bass", "path-player", "morph", "keyboard", "pitched", "resynthesiser", "listening")

@@ -17,7 +17,7 @@ from tests import browser
 
 from ngs.report import build, examples
 from ngs.report.curves import training_curves
-from ngs.runtime.bundle import Bundle
+from ngs.runtime.bundle.bundle import Bundle
 
 Ngs = Callable[..., CompletedProcess[str]]
 SECTIONS = {"reconstructions": 16, "samples": 40, "paths": 5, "resyntheses": 6, "morphs": 15, "loops": 2}
@@ -104,7 +104,7 @@ def test_what_fails_leaves_the_former_report(
         os.replace(source, target)
 
     if where == "rename":
-        monkeypatch.setattr("ngs.runtime.writer.os.rename", rename)
+        monkeypatch.setattr("ngs.runtime.bundle.writer.os.rename", rename)
     else:
         monkeypatch.setattr(build, "write_page", fail)
     with pytest.raises(type(error)):

@@ -7,20 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.path import Path as Outline
-from numpy.typing import NDArray
 
-from ngs.evaluation.sounds import Entry
-from ngs.report.figures import save_figure
+from ngs.corpus.sounds import SoundFile
+from ngs.evaluation.quality.selection import Entry
 from ngs.report.grains import Grains, chosen, corpus_grains, heard_grains, sound_grains
 from ngs.report.latent_map import contours, document, latent_map
 from ngs.report.map_figure import draw_map
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.manifest import Condition
-from ngs.runtime.paths import KINDS, free_path, map_place
-from ngs.runtime.render import encode
-from ngs.training.sounds import SoundFile
-
-Array = NDArray[np.float32]
+from ngs.report.picture_files import save_figure
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.manifest import Condition
+from ngs.runtime.dsp.paths import KINDS, free_path, map_place
+from ngs.runtime.offline.render import encode
 
 
 @pytest.fixture(scope="module")

@@ -12,21 +12,20 @@ import numpy as np
 import pytest
 import soundfile
 from matplotlib import image
-from numpy.typing import NDArray
 from tests import browser
 
-from ngs.report.model import Chart, Map, MapPath, Page, Row, Section, Series, Sound, Table
 from ngs.report.page import write_page
-from ngs.runtime.bundle import Bundle
-from ngs.runtime.paths import free_path, map_place
-from ngs.runtime.render import decode
+from ngs.report.page_model import Chart, Map, MapPath, Page, Row, Section, Series, Sound, Table
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.dsp.paths import free_path, map_place
+from ngs.runtime.offline.render import decode
 
 SCRIPT, QUOTES, TAG = "<script>alert(1)</script>", "\"&'", "</title><img src=x onerror=alert(2)>"
 CLASSES = (SCRIPT, QUOTES, "Hat")
 FILES = (f"{SCRIPT}.wav", f"{QUOTES}.wav", "\u2028\u2029é.wav")
 RATE, GRAIN, SECONDS, SHORT = 8000, 256, 2.4, 0.3
 LEFT, RIGHT = (0.1, 0.8), (0.9, 0.2)  # ends of a path
-Array = NDArray[np.float32]
 Drive = Callable[..., dict[str, Any]]
 
 

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from ngs.training.cache import Corpus, build_cache
+from ngs.corpus.cache import Corpus, build_cache
+from ngs.corpus.sounds import find_sounds
 from ngs.training.config import Config, load_preset, override
-from ngs.training.sounds import find_sounds
 
 RATE = 22050
 WriteSound = Callable[..., Path]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ngs.training.config import Config, ConfigError, load_preset, override, presets
-from ngs.training.run import plan
-from ngs.training.session import budget
+from ngs.training.learning.plan import plan
+from ngs.training.learning.session import budget
 
 
 def test_the_presets_are_these() -> None:

@@ -1,0 +1,233 @@
+"""Every sound decoded once, into one memory-mapped file that is keyed by the sounds' content and the settings."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ngs.corpus.digests import content_digests, parallel
+from ngs.corpus.reading import BLOCK, Sound, SoundError, decode
+from ngs.corpus.sounds import Attribute, SoundFile, Sounds
+from ngs.corpus.words import counted, listing
+
+FORMAT = 1  # part of every key: to be raised when decoded samples change
+PEAK = 0.9  # of a normalised sound
+FULL_SCALE = 32767
+AUDIO, INDEX = "audio.int16", "index.npz"
+STALE_SECONDS = 24 * 3600.0
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """N decoded sounds, read from disk as they are asked for; may be sent to other processes."""
+
+    audio_file: Path  # int16, little-endian
+    starts: np.ndarray  # int64 [N], samples
+    lengths: np.ndarray  # int64 [N], samples
+    levels: np.ndarray  # float32 [N]: float sample = int16 sample * level
+    labels: np.ndarray  # int32 [N, A], -1 where unknown
+    attributes: tuple[Attribute, ...]
+    names: tuple[str, ...]
+    sample_rate: int  # Hz
+    skipped: tuple[tuple[str, str], ...] = ()  # (name, reason)
+    notes: tuple[str, ...] = field(default=())  # lines to say
+
+    @cached_property
+    def audio(self) -> np.ndarray:
+        audio: np.ndarray = np.memmap(self.audio_file, "<i2", "r").view(np.ndarray)  # slices of a memmap are slow
+        return audio
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "audio"}
+
+    def read(self, index: int, start: int, n: int) -> np.ndarray:
+        """Samples start .. start + n of a sound, float32 [n], zeros past its end."""
+        samples: np.ndarray = self.gather(np.array([index]), np.array([start]), n)[0]
+        return samples
+
+    def gather(self, indices: np.ndarray, starts: np.ndarray, n: int) -> np.ndarray:
+        """Slices of sounds, from `starts` >= 0 on: float32 [len(indices), n], zeros past their ends."""
+        slices = np.zeros((len(indices), n), np.int16)
+        lengths = np.minimum(self.lengths[indices] - starts, n)
+        begins = self.starts[indices] + starts
+        for row, begin, length in zip(slices, begins.tolist(), lengths.tolist(), strict=True):
+            if length > 0:
+                row[:length] = self.audio[begin : begin + length]
+        scaled: np.ndarray = slices * self.levels[indices, None]
+        return scaled
+
+
+def default_root() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ngs"
+
+
+def build_cache(
+    sounds: Sounds,
+    sample_rate: int,
+    root: Path | None = None,
+    *,
+    normalize: bool = True,
+    report: Progress = lambda done, total: None,
+) -> Corpus:
+    """Decode what the cache does not hold yet and open it; `report` is called with (done, total) files meanwhile.
+
+    Sounds are read at a peak of 0.9 when `normalize`, else at their own level. Neither names nor labels are part of
+    the key: files may be moved and labelled anew. The folder `root` (default: ngs in $XDG_CACHE_HOME or ~/.cache)
+    may be deleted at any time. Raises ValueError without one usable sound, OSError when `root` cannot be written.
+    """
+    root = (root or default_root()).absolute()
+    total, reported = len(sounds.files), False
+
+    def progress(half_steps: int) -> None:  # a file counts half when its content is known, half when it is decoded
+        nonlocal reported
+        reported = True
+        report(half_steps // 2, total)
+
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        digests = content_digests(sounds, root, progress)
+        key = _key([digest for digest in digests if digest], sample_rate)
+        index = _open_index(root / key)
+        if index is None:
+            _build(sounds.files, digests, sample_rate, root / key, lambda done: progress(total + done))
+            index = _open_index(root / key)
+            if index is None:
+                raise OSError(errno.EIO, "what was written there does not read back")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"The cache of decoded sounds in {root} cannot be written: {reason}") from error
+    if reported:
+        report(total, total)
+    return _corpus(sounds, digests, index, root / key / AUDIO, sample_rate, normalize)
+
+
+def _key(digests: Sequence[str], sample_rate: int) -> str:
+    text = "\n".join([f"{FORMAT} {sample_rate}", *sorted(set(digests))])
+    return f"{sample_rate}-{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+
+def _build(
+    files: Sequence[SoundFile], digests: Sequence[str], sample_rate: int, target: Path, progress: Callable[[int], None]
+) -> None:
+    """Decode each content once and write it beside `target`, then rename."""
+    for stale in target.parent.glob(".build-*"):  # left by a process that was killed
+        if time.time() - stale.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(stale, ignore_errors=True)
+    contents = {digest: file.path for file, digest in zip(files, digests, strict=True) if digest}
+    beside = Path(tempfile.mkdtemp(prefix=".build-", dir=target.parent))
+    try:
+
+        def attempt(path: Path) -> Sound | str:
+            try:
+                return decode(path, sample_rate, beside)
+            except SoundError as error:
+                return str(error)
+
+        lengths, peaks, reasons = [], [], []
+        with open(beside / AUDIO, "wb") as audio:
+            for done, sound in enumerate(parallel(attempt, contents.values()), 1):
+                reasons.append(sound if isinstance(sound, str) else "")
+                lengths.append(0 if isinstance(sound, str) else len(sound.samples))
+                peaks.append(0.0 if isinstance(sound, str) else sound.peak)
+                if not isinstance(sound, str):
+                    for start in range(0, len(sound.samples), BLOCK):
+                        scaled = sound.samples[start : start + BLOCK] * np.float32(FULL_SCALE / sound.peak)
+                        audio.write(np.rint(scaled).astype("<i2").data)
+                progress(done)
+        np.savez(
+            beside / INDEX,
+            digests=np.array(list(contents), dtype=np.str_),
+            lengths=np.array(lengths, np.int64),
+            peaks=np.array(peaks, np.float32),
+            reasons=np.array(reasons, dtype=np.str_),
+        )
+        if target.exists():
+            if _open_index(target) is not None:
+                return  # another process was quicker
+            shutil.rmtree(target)
+        beside.replace(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _open_index(folder: Path) -> dict[str, np.ndarray] | None:
+    """The arrays digests, lengths, peaks and reasons of a cache that is whole, else None."""
+    try:
+        with np.load(folder / INDEX, allow_pickle=False) as arrays:
+            index = {name: arrays[name] for name in ("digests", "lengths", "peaks", "reasons")}
+        whole = (folder / AUDIO).stat().st_size == 2 * int(index["lengths"].sum())
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+    return index if whole else None
+
+
+def _corpus(
+    sounds: Sounds, digests: Sequence[str], index: dict[str, np.ndarray], audio: Path, sample_rate: int, normalize: bool
+) -> Corpus:
+    place = {digest: i for i, digest in enumerate(index["digests"].tolist())}
+    places = [place.get(digest, -1) for digest in digests]
+    reasons = ["cannot be read" if i < 0 else str(index["reasons"][i]) for i in places]
+    skipped = [(file.name, reason) for file, reason in zip(sounds.files, reasons, strict=True) if reason]
+    if len(skipped) == len(sounds.files):
+        detail = listing([f"{name} {reason}" for name, reason in skipped], 3)
+        raise ValueError(f"No sound in {sounds.folder} can be used: {detail}")
+    sounds = sounds.keep([not reason for reason in reasons])
+    kept = np.array([i for i, reason in zip(places, reasons, strict=True) if not reason])
+    peaks = np.full(len(kept), PEAK, np.float32) if normalize else index["peaks"][kept]
+    notes = [
+        f"{counted(len(names), 'file')} left out ({reason}): {listing(names)}"
+        for reason in dict.fromkeys(reason for _, reason in skipped)
+        if (names := [name for name, why in skipped if why == reason])
+    ]
+    return Corpus(
+        audio_file=audio,
+        starts=(np.cumsum(index["lengths"]) - index["lengths"])[kept],
+        lengths=index["lengths"][kept],
+        levels=peaks / np.float32(FULL_SCALE),
+        labels=np.array([file.labels for file in sounds.files], np.int32),
+        attributes=sounds.attributes,
+        names=tuple(file.name for file in sounds.files),
+        sample_rate=sample_rate,
+        skipped=tuple(skipped),
+        notes=(*sounds.notes, *notes),
+    )
+
+
+def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Sounds to train on and to validate on (int64 indices, ascending), and lines to say.
+
+    By file and class, decided by names and seed only. A class of at least 4 keeps one apart or more, a smaller one
+    none; where that would keep none at all, validation uses the sounds of training.
+    """
+    apart, small = list[int](), list[str]()
+    # files of the same content share a place in the cache, and so their order: they are kept apart together
+    first = {int(start): name for start, name in zip(corpus.starts[::-1], corpus.names[::-1], strict=True)}
+    owners = [first[int(start)] for start in corpus.starts]
+    order = [hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest() for name in owners]
+    for label in np.unique(corpus.labels[:, 0]).tolist():
+        members = np.flatnonzero(corpus.labels[:, 0] == label).tolist()
+        number = max(round(share * len(members)), 1) if len(members) >= 4 else 0
+        if number == 0 and label >= 0:
+            small.append(corpus.attributes[0].classes[label])
+        chosen = sorted(members, key=lambda member: order[member])[: min(number, len(members) - 1)]
+        group = [member for member in members if owners[member] in {owners[index] for index in chosen}]
+        apart += group if len(group) < len(members) else []
+    everything = np.arange(len(corpus.names))
+    if not apart:
+        return everything, everything, ("Too few sounds to keep any apart: validation uses those of training",)
+    validation = np.array(sorted(apart), np.int64)
+    few = (f"Fewer than 4 sounds of {listing(small)}: all are trained on, none kept to validate on",) if small else ()
+    return np.setdiff1d(everything, validation), validation, few

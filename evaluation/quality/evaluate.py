@@ -1,0 +1,225 @@
+"""`ngs evaluate`: everything measured of a bundle on a folder of sounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ngs.corpus.words import listing
+from ngs.evaluation.quality.baselines import GrainLibrary, MeanSounds
+from ngs.evaluation.quality.descriptors import describe, normalised
+from ngs.evaluation.quality.distances import Figures, distances, fitted, mean_figures
+from ngs.evaluation.quality.envelope import crispness
+from ngs.evaluation.quality.latents import LatentStatistics, LatentUse, embedding_posterior, grain_posterior
+from ngs.evaluation.quality.sampling import (
+    Agreement,
+    Frechet,
+    agreement,
+    classifier_available,
+    frechet_by_class,
+    sample_class,
+)
+from ngs.evaluation.quality.selection import Entry, Progress, bundle_classes, read, select
+from ngs.evaluation.quality.spectra import Spectra
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.offline.render import decode_embeddings, resynthesise
+
+
+@dataclass(frozen=True)
+class Options:
+    run: Path | None = None
+    training: Path | None = None
+    labels: Path | None = None
+    samples: int = 32  # a class
+    temperature: float = 0.7
+    seed: int = 0
+    limit: int | None = None  # files a class
+
+
+@dataclass(frozen=True)
+class Table:
+    """Distances by class, and their means over classes and over files; empty where there is nothing to compare."""
+
+    files: dict[str, int]
+    by_class: dict[str, Figures]
+    mean_of_classes: Figures
+    mean_of_files: Figures
+
+
+@dataclass(frozen=True)
+class Sampling:
+    samples: int  # a class
+    temperature: float
+    agreement: Agreement | None
+    frechet: dict[str, Frechet]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    bundle: str
+    data: str
+    sample_rate: int
+    sounds: int
+    reference: int | None  # sounds that served as reference; None where each sound had all others
+    reconstruction: Table
+    through_embedding: Table  # the first `path_length` grains of each sound, through both levels
+    nearest_grain: Table  # baseline: concatenative synthesis
+    mean_sound: Table  # baseline: the class's mean log spectrogram
+    grain_latents: LatentUse
+    embedding_latents: LatentUse
+    sampling: Sampling
+    crispness: dict[str, dict[str, Figures]]  # class -> real, reconstructed, sampled -> medians
+    notes: list[str]
+
+
+class _Rows:
+    """Figures of single sounds, gathered by class."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[Figures]] = {}
+
+    def add(self, name: str, figures: Figures) -> None:
+        self.rows.setdefault(name, []).append(figures)
+
+    def table(self) -> Table:
+        by_class = {name: mean_figures(rows) for name, rows in sorted(self.rows.items())}
+        everything = [row for rows in self.rows.values() for row in rows]
+        counts = {name: len(self.rows[name]) for name in by_class}
+        return Table(counts, by_class, mean_figures(list(by_class.values())), mean_figures(everything))
+
+    def medians(self, name: str) -> Figures:
+        rows = self.rows.get(name, [])
+        return {figure: float(np.median([row[figure] for row in rows])) for figure in rows[0]} if rows else {}
+
+
+class _Reference:
+    """What the sounds of reference leave behind: grains, mean sounds, descriptions by class."""
+
+    def __init__(self, bundle: Bundle, seed: int) -> None:
+        self.rate = bundle.manifest.sample_rate
+        self.library = GrainLibrary(bundle.manifest.grain_length, self.rate, seed)
+        self.means = MeanSounds()
+        self.descriptions: dict[str, list[Array]] = {}
+        self.count = 0
+
+    def add(self, owner: int, name: str, signal: Array) -> None:
+        self.library.add(signal, owner)
+        self.means.add(name, Spectra(signal, self.rate))
+        self.descriptions.setdefault(name, []).append(describe(signal, self.rate))
+        self.count += 1
+
+
+def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = lambda *_: None) -> Evaluation:
+    """Measure `bundle` on the sounds in `data`; `ngs evaluate --help` says what. Raises ValueError, OSError."""
+    rate, notes = bundle.manifest.sample_rate, list[str]()
+    selection = select(bundle, data, options.run, options.training, options.labels, options.limit, options.seed)
+    notes += selection.notes
+    test = list(read(selection.test, rate, "Reading sounds", notes, progress))
+    own = selection.training is None
+    sounds = test if own else read(selection.training or [], rate, "Reading the training set", notes, progress)
+    reference = _Reference(bundle, options.seed)
+    for owner, entry, signal in sounds:
+        reference.add(owner, entry.name, signal)
+
+    measured = _Measured(bundle, reference, own, options.seed)
+    for done, (owner, entry, signal) in enumerate(test):
+        progress("Reconstructing", done, len(test))
+        measured.add(owner, entry, signal)
+    progress("Reconstructing", len(test), len(test))
+    if not measured.nearest_grain.rows:
+        notes.append("There is one sound only: nothing to compare its reconstruction with")
+
+    samples = _sample(bundle, options, progress)
+    for name, drawn in samples.items():
+        for sound in drawn:
+            measured.crispness["sampled"].add(name, vars(crispness(sound, rate)))
+    described = {name: np.stack([describe(sound, rate) for sound in drawn]) for name, drawn in samples.items()}
+    held_back = None if own else measured.descriptions
+    return Evaluation(
+        bundle=str(bundle.path), data=str(data), sample_rate=rate, sounds=len(test),
+        reference=None if own else reference.count,
+        reconstruction=measured.reconstruction.table(), through_embedding=measured.through_embedding.table(),
+        nearest_grain=measured.nearest_grain.table(), mean_sound=measured.mean_sound.table(),
+        grain_latents=measured.grains.result(), embedding_latents=measured.embeddings.result(),
+        sampling=_compare(reference.descriptions, held_back, described, options, notes),
+        crispness={
+            name: {kind: rows.medians(name) for kind, rows in measured.crispness.items() if name in rows.rows}
+            for name in sorted({name for rows in measured.crispness.values() for name in rows.rows})
+        },
+        notes=notes,
+    )  # fmt: skip
+
+
+class _Measured:
+    """Runs sounds through the bundle and the baselines, and gathers the figures."""
+
+    def __init__(self, bundle: Bundle, reference: _Reference, own: bool, seed: int) -> None:
+        self.bundle, self.reference, self.own, self.seed = bundle, reference, own, seed
+        self.reconstruction, self.through_embedding, self.nearest_grain, self.mean_sound = (_Rows() for _ in range(4))
+        self.grains = LatentStatistics(bundle.manifest.latent_size)
+        self.embeddings = LatentStatistics(bundle.manifest.embedding_size)
+        self.crispness = {kind: _Rows() for kind in ("real", "reconstructed", "sampled")}
+        self.descriptions: dict[str, list[Array]] = {}
+
+    def add(self, owner: int, entry: Entry, signal: Array) -> None:
+        bundle, rate, name = self.bundle, self.bundle.manifest.sample_rate, entry.name
+        target = Spectra(signal, rate)
+        rebuilt = resynthesise(bundle, signal, entry.condition, self.seed)
+        self.reconstruction.add(name, distances(target, Spectra(rebuilt, rate)))
+        self.crispness["real"].add(name, vars(crispness(signal, rate)))
+        self.crispness["reconstructed"].add(name, vars(crispness(rebuilt, rate)))
+        self.grains.add(*grain_posterior(bundle, signal))
+
+        embedding, log_variance = embedding_posterior(bundle, signal, entry.condition)
+        self.embeddings.add(embedding, log_variance)
+        (decoded,) = decode_embeddings(bundle, embedding, entry.condition[None], [self.seed])
+        heard = signal[: bundle.manifest.path_length * bundle.manifest.hop_length]
+        known = target if len(heard) == len(signal) else Spectra(heard, rate)
+        self.through_embedding.add(name, distances(known, Spectra(fitted(decoded, len(heard)), rate)))
+
+        nearest = self.reference.library.rebuild(signal, owner if self.own else -1)
+        if nearest is not None:
+            self.nearest_grain.add(name, distances(target, Spectra(nearest, rate)))
+        mean = self.reference.means.distances(name, target, self.own)
+        if mean is not None:
+            self.mean_sound.add(name, mean)
+        self.descriptions.setdefault(name, []).append(describe(signal, rate))
+
+
+def _sample(bundle: Bundle, options: Options, progress: Progress) -> dict[str, list[Array]]:
+    """Samples of every class of the bundle; of none where none are asked for or it has no classes."""
+    names = list(bundle_classes(bundle.manifest).values()) if options.samples else []
+    drawn = {}
+    for done, name in enumerate(names):
+        progress("Sampling", done, len(names))
+        condition = bundle.condition({bundle.manifest.conditions[0].name: name})
+        sounds = sample_class(bundle, condition, options.samples, options.temperature, options.seed)
+        drawn[name] = [normalised(sound) for sound in sounds]
+    if names:
+        progress("Sampling", len(names), len(names))
+    return drawn
+
+
+def _compare(
+    reference: dict[str, list[Array]], held_back: dict[str, list[Array]] | None, sampled: dict[str, Array],
+    options: Options, notes: list[str],
+) -> Sampling:  # fmt: skip
+    """Class agreement and Frechet distances of the classes that bundle and sounds share; notes say what is left out."""
+    shared = {name: np.stack(rows) for name, rows in sorted(reference.items()) if name in sampled}
+    missing = sorted(sampled.keys() - shared.keys())
+    if missing and shared:
+        notes.append(f"No real sounds of {listing(missing)}: left out of the comparison with samples")
+    agreed = None
+    if len(shared) > 1 and classifier_available():
+        apart = None if held_back is None else {name: np.stack(rows) for name, rows in held_back.items()}
+        agreed = agreement(shared, apart, {name: sampled[name] for name in shared}, options.seed)
+    elif len(shared) > 1:
+        notes.append("Class agreement left out: it needs scikit-learn (pip install scikit-learn)")
+    elif sampled:
+        notes.append("Class agreement left out: it needs real sounds of two classes of the bundle or more")
+    return Sampling(
+        options.samples, options.temperature, agreed, frechet_by_class(shared, sampled, options.seed) if shared else {}
+    )

@@ -1,0 +1,144 @@
+"""An evaluation as tables, and as lines of plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ngs.evaluation.quality.distances import Figures
+from ngs.evaluation.quality.evaluate import Evaluation, Table
+from ngs.evaluation.quality.pairs import Pair
+
+COLUMNS = {
+    "lsd_1024": "LSD 1024", "lsd_2048": "LSD 2048", "multi_scale": "multi-scale", "log_mel": "log-mel",
+    "envelope_db": "envelope dB", "level_db": "level dB",
+}  # fmt: skip
+CRISPNESS = {"attack_ms": "attack ms", "decay_ms": "decay ms", "crest_db": "crest dB"}
+KINDS = ("real", "reconstructed", "sampled")
+ALL = "mean of classes"
+Rows = list[list[str]]
+
+
+def report(evaluation: Evaluation) -> list[str]:
+    """Tables of everything measured, the notes last."""
+    reference = (
+        "each compared with all others"
+        if evaluation.reference is None
+        else f"reference: {evaluation.reference} training sounds"
+    )
+    head = f"{evaluation.bundle} on {evaluation.sounds} sounds of {evaluation.data}, {evaluation.sample_rate} Hz"
+    lines = [f"{head}; {reference}"]
+    for rows in tables(evaluation):
+        lines += ["", *_aligned(rows)]
+    if evaluation.notes:
+        lines += ["", *(f"Note: {note}." for note in evaluation.notes)]
+    return lines
+
+
+def tables(evaluation: Evaluation) -> list[Rows]:
+    """Every table that has something to say, the titles of its columns in its first row."""
+    sections = (_distances, _means, _latents, _sampling, _crispness)
+    return [rows for section in sections if (rows := section(evaluation))]
+
+
+def report_pairs(pairs: Sequence[Pair]) -> list[str]:
+    """A line for ours and one for the other system, for each pair."""
+    rows = [["", *COLUMNS.values()]]
+    for pair in pairs:
+        rows.append([f"{Path(pair.input).name}: ours", *_numbers(pair.ours)])
+        rows.append([f"{Path(pair.output).name}: the other", *_numbers(pair.other)])
+    return _aligned(rows)
+
+
+def _distances(evaluation: Evaluation) -> Rows:
+    table = evaluation.reconstruction
+    rows = [["Reconstruction", "files", *COLUMNS.values()]]
+    rows += [[name, str(table.files[name]), *_numbers(figures)] for name, figures in table.by_class.items()]
+    return [*rows, [ALL, str(evaluation.sounds), *_numbers(table.mean_of_classes)]]
+
+
+def _means(evaluation: Evaluation) -> Rows:
+    def both(name: str, table: Table) -> Rows:
+        return [
+            [name, str(sum(table.files.values())), *_numbers(table.mean_of_classes)],
+            ["  mean of files", "", *_numbers(table.mean_of_files)],
+        ]
+
+    rows = [["Against baselines (mean of classes)", "files", *COLUMNS.values()]]
+    rows += both("reconstruction", evaluation.reconstruction)
+    rows += both("through the embedding", evaluation.through_embedding)
+    rows += both("nearest grain of other sounds", evaluation.nearest_grain)
+    return rows + both("mean sound of the class", evaluation.mean_sound)
+
+
+def _latents(evaluation: Evaluation) -> Rows:
+    rows = [["Latents", "KL nats", "active", "of", "measured on"]]
+    grain, embedding = evaluation.grain_latents, evaluation.embedding_latents
+    for name, of, use in (("grain", "grains", grain), ("embedding (after the prior's map)", "sounds", embedding)):
+        rows.append([name, f"{use.kl_nats:.1f}", str(use.active), str(use.size), f"{use.count} {of}"])
+    return rows
+
+
+def _sampling(evaluation: Evaluation) -> Rows:
+    sampling, agreed = evaluation.sampling, evaluation.sampling.agreement
+    names = sorted(sampling.frechet.keys() | (agreed.sampled if agreed else {}).keys())
+    if not names:
+        return []
+    title = f"Sampling ({sampling.samples} a class, temperature {sampling.temperature:g})"
+    rows = [[title, "agreement", "real sounds", "taken for", "Frechet", "real halves"]]
+    for name in names:
+        frechet = sampling.frechet.get(name)
+        rows.append([
+            name,
+            _share(agreed.sampled.get(name) if agreed else None),
+            _share(agreed.real.get(name) if agreed else None),
+            agreed.taken_for.get(name, "-") if agreed else "-",
+            f"{frechet.distance:.2f}" if frechet else "-",
+            f"{frechet.floor:.2f}" if frechet else "-",
+        ])  # fmt: skip
+    distances = list(sampling.frechet.values())
+    rows.append([
+        ALL,
+        _share(agreed.sampled_mean if agreed else None),
+        _share(agreed.real_mean if agreed else None),
+        f"ratio {agreed.ratio:.2f}" if agreed and agreed.ratio is not None else "",
+        f"{sum(one.distance for one in distances) / len(distances):.2f}" if distances else "-",
+        f"{sum(one.floor for one in distances) / len(distances):.2f}" if distances else "-",
+    ])  # fmt: skip
+    return rows
+
+
+def _crispness(evaluation: Evaluation) -> Rows:
+    titles = [f"{title}: real" for title in CRISPNESS.values()]
+    rows = [["Crispness (medians)", *(cell for title in titles for cell in (title, "reconstr.", "sampled"))]]
+    for name, kinds in evaluation.crispness.items():
+        rows.append([
+            name,
+            *(
+                f"{kinds[kind][figure]:.1f}" if kind in kinds else "-"
+                for figure in CRISPNESS
+                for kind in KINDS
+            ),
+        ])  # fmt: skip
+    return rows
+
+
+def _numbers(figures: Figures) -> list[str]:
+    signed = {"level_db"}
+    return [f"{figures[name]:{'+' if name in signed else ''}.3f}" if name in figures else "-" for name in COLUMNS]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _aligned(rows: Rows) -> list[str]:
+    """The first column to the left, the others to the right, two spaces between."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

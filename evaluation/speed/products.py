@@ -1,0 +1,152 @@
+"""The matrix products of a bundle's graphs: which onnxruntime runs, and how long they alone take on one CPU thread.
+
+Which they are is read from onnxruntime's profile of the graph as it was optimised; then a graph of the same products
+and nothing else is timed. That is the floor of the graph: what is left above it is all that is not a product.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ngs.runtime.bundle.bundle import Bundle
+
+OPERATORS = ("MatMul", "FusedMatMul", "Gemm", "FusedGemm")
+FLOAT = 1  # among ONNX's data types
+OPSET, IR_VERSION = 17, 8
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """left [..., M, K] times right [..., K, N]; a side that is a weight is known to onnxruntime beforehand."""
+
+    left: Shape
+    right: Shape
+    weight: str  # "left", "right", or "" where both are computed
+
+    @property
+    def result(self) -> Shape:
+        return (*np.broadcast_shapes(self.left[:-2], self.right[:-2]), self.left[-2], self.right[-1])
+
+    @property
+    def operations(self) -> int:
+        """Multiplications and additions."""
+        return 2 * math.prod(self.result) * self.left[-1]
+
+
+def products(bundle: Bundle, graph: str, rows: int) -> list[Product]:
+    """Those of a graph, in the order they are run in, for so many rows. Additions of a bias are not among them."""
+    import onnxruntime
+
+    spec = bundle.manifest.graphs[graph]
+    bundle.session(graph)  # checks its hash
+    if bundle.path.is_dir():
+        model = (bundle.path / spec.file).read_bytes()
+    else:
+        with zipfile.ZipFile(bundle.path) as archive:
+            model = archive.read(spec.file)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    options.enable_profiling = True
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = f"{folder}/profile"
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        shapes = {tensor.name: (rows, *map(int, tensor.shape[1:])) for tensor in spec.inputs}
+        session.run(None, {name: np.zeros(shape, dtype=np.float32) for name, shape in shapes.items()})
+        with open(session.end_profiling(), encoding="utf-8") as file:
+            events = json.load(file)
+    kernels = [event["args"] for event in events if event["name"].endswith("_kernel_time")]
+    return [_product(kernel) for kernel in kernels if kernel["op_name"] in OPERATORS]
+
+
+def _product(kernel: dict[str, Any]) -> Product:
+    """From the shapes of a kernel; weights that onnxruntime packed beforehand are not among them."""
+    left, *others = (_shape(tensor) for tensor in kernel["input_type_shape"])
+    result = _shape(kernel["output_type_shape"][0])
+    inner, columns = left[-1], result[-1]
+    right: Shape = (inner, columns)
+    weight = "right"
+    if "MatMul" in kernel["op_name"] and others:
+        right, known = others[0], int(kernel["parameter_size"]) // 4
+        weight = {math.prod(left): "left", math.prod(right): "right"}.get(known, "")
+    if weight != "left":
+        left = (*result[:-1], inner)
+    return Product(left, right, weight)
+
+
+def _shape(tensor: dict[str, list[int]]) -> Shape:
+    (shape,) = tensor.values()
+    return tuple(shape)
+
+
+def plain_session(model: bytes) -> Any:
+    """An onnxruntime session of a graph of our own, which is none of a bundle: one thread of the CPU, no spinning."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+
+
+def alone(wanted: Sequence[Product]) -> Callable[[], object]:
+    """A call that computes these products of random matrices, and nothing else."""
+    rng = np.random.default_rng(0)
+    session = plain_session(_model(wanted, rng))
+    binding = session.io_binding()
+    arrays = []  # which the binding does not keep
+    for tensor in session.get_inputs():
+        arrays.append(rng.standard_normal(tensor.shape, dtype=np.float32))
+        binding.bind_cpu_input(tensor.name, arrays[-1])
+    for tensor in session.get_outputs():
+        arrays.append(np.zeros(tensor.shape, dtype=np.float32))
+        binding.bind_output(tensor.name, "cpu", 0, np.float32, arrays[-1].shape, arrays[-1].ctypes.data)
+
+    def run() -> list[Any]:
+        session.run_with_iobinding(binding)
+        return arrays
+
+    return run
+
+
+def _model(wanted: Sequence[Product], rng: np.random.Generator) -> bytes:
+    """An ONNX model of them, written field by field as onnx.proto numbers them: the onnx package is not needed."""
+    graph, operator = _field(2, "products"), _field(4, "MatMul")
+    for index, product in enumerate(wanted):
+        names, result = {"left": f"left{index}", "right": f"right{index}"}, f"result{index}"
+        graph += _field(1, b"".join([*(_field(1, name) for name in names.values()), _field(2, result), operator]))
+        for side, shape in (("left", product.left), ("right", product.right)):
+            if side == product.weight:
+                values = rng.standard_normal(shape, dtype=np.float32).astype("<f4").tobytes()
+                dims = b"".join(_field(1, size) for size in shape)
+                graph += _field(5, dims + _field(2, FLOAT) + _field(8, names[side]) + _field(9, values))
+            else:
+                graph += _field(11, _value(names[side], shape))
+        graph += _field(12, _value(result, product.result))
+    return _field(1, IR_VERSION) + _field(7, graph) + _field(8, _field(2, OPSET))
+
+
+def _value(name: str, shape: Shape) -> bytes:
+    dims = b"".join(_field(1, _field(1, size)) for size in shape)
+    return _field(1, name) + _field(2, _field(1, _field(1, FLOAT) + _field(2, dims)))
+
+
+def _field(number: int, value: int | str | bytes) -> bytes:
+    """A field of a protocol buffer: a number, or text or bytes with their length before them."""
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    content = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    low, rest = value & 127, value >> 7
+    return bytes([low | 128]) + _varint(rest) if rest else bytes([low])

@@ -1,0 +1,11 @@
+"""pyo, imported without its banner about WxPython."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+with contextlib.redirect_stdout(io.StringIO()):
+    import pyo
+
+__all__ = ["pyo"]

@@ -1,0 +1,180 @@
+"""Records what a server plays, or writes a file at all: beside its place, renamed when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ngs.pyo_instruments.timing.clock import Clock
+from ngs.runtime.arrays import Array
+from ngs.runtime.atomic import left, replaced
+from ngs.runtime.dsp.audio_files import audio_format
+
+SECONDS = 8  # that may wait to be written
+PAUSE_SECONDS = 0.1
+FLAC_FRAMES = 4096  # of a block of libsndfile's
+HEADER_BYTES = 128  # of a WAV of libsndfile's, in which its sound has begun
+SIZES = (1 << 32) - 1  # that a WAV can tell
+
+
+class Recorder:
+    """Takes every block of a clock into a ring; a thread of its own writes them to a file.
+
+    With a clock that is not live `drain` writes, from time to time, and no thread is needed. What finds no room in the
+    ring, where a disk hesitates, is silent in the file.
+    """
+
+    def __init__(self, clock: Clock, path: Path, frames: int | None = None) -> None:
+        """`frames` to record at most. Raises AudioError for a file type that cannot be written."""
+        self.path, self._clock, self._most, self._live = path, clock, frames, clock.live
+        self._format = audio_format(path)
+        self._ring = np.zeros((SECONDS * clock.sample_rate // clock.block * clock.block, clock.channels), np.float32)
+        self._rate = clock.sample_rate
+        self.taken = self._written = 0  # frames that went into the ring, and out of it
+        self._played = 0  # frames of the file
+        self.lost = 0  # frames that found no room
+        self._missing = 0  # of them, since the last one that did
+        self._gaps: deque[tuple[int, int]] = deque()  # frames that are missing where so many had been taken
+        self.error: Exception | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ngs recorder", daemon=True)
+
+    def __enter__(self) -> Recorder:
+        self.open()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Take what is heard from now on. Raises OSError where no file can be made."""
+        subtype, channels = "PCM_24" if self._format == "FLAC" else "FLOAT", self._ring.shape[1]
+        kind = "RF64" if self._format == "WAV" else self._format  # a WAV holds 4 GiB, three hours
+        with contextlib.ExitStack() as stack:
+            self._beside = stack.enter_context(replaced(self.path))
+            try:
+                self._file = soundfile.SoundFile(self._beside, "w", self._rate, channels, subtype=subtype, format=kind)
+            except soundfile.LibsndfileError as error:
+                raise OSError(f"{self.path} cannot be written: {error.error_string}") from error
+            self._stack = stack.pop_all()
+        self._clock.taps.append(self._take)
+        if self._live:
+            self._thread.start()
+
+    def close(self, keep: bool = True) -> None:
+        """Finish the file, or leave none: what was played is kept, whatever ended it.
+
+        Raises OSError where some of it is lost.
+        """
+        self._clock.taps.remove(self._take)
+        self._stopping.set()
+        if self._live:
+            self._thread.join()
+        if self._missing:
+            self._gaps.append((self.taken, self._missing))
+        if self.error is None:
+            self._try(self._drain)
+        self._try(self._file.close)
+        if self._format == "WAV":
+            self._try(lambda: _finish_wav(self._beside))
+        elif self.error:
+            self._played = _finish_flac(self._beside)
+        left(self._stack, keep)
+        if keep and (self.error or self.lost):
+            raise self._loss()
+
+    def drain(self) -> None:
+        """Write what waits. Raises OSError where that cannot be."""
+        if self.error is None:
+            self._try(self._drain)
+        if self.error:
+            raise self._loss()
+
+    def _loss(self) -> OSError:
+        if self.error is None:
+            return OSError(
+                f"{self.path} lacks {self.lost / self._rate:.1f} s, which are silent in it: the disk is too slow"
+            )
+        return OSError(
+            f"{self.path} holds the first {self._played / self._rate:.1f} s only: "
+            "the disk is full, or cannot be written"
+        )
+
+    def _drain(self) -> None:
+        while True:
+            taken = self.taken  # before the gaps: those up to there are told by now
+            gap = self._gaps[0] if self._gaps else None
+            end = taken if gap is None else min(gap[0], taken)
+            while self._written < end:
+                start = self._written % len(self._ring)
+                count = min(end - self._written, len(self._ring) - start)
+                self._write(self._ring[start : start + count])
+                self._written += count
+            if gap is None or gap[0] > taken:
+                return
+            for at in range(0, gap[1], self._rate):
+                self._write(np.zeros((min(gap[1] - at, self._rate), self._ring.shape[1]), np.float32))
+            self._gaps.popleft()
+
+    def _write(self, sound: Array) -> None:
+        self._file.write(sound)
+        self._played += len(sound)
+
+    def _take(self, block: Array) -> None:
+        count = len(block) if self._most is None else min(len(block), self._most - self.taken - self.lost)
+        if self.error or self.taken + count - self._written > len(self._ring):
+            self.lost += count
+            self._missing += count
+            return
+        if self._missing:
+            self._gaps.append((self.taken, self._missing))
+            self._missing = 0
+        start = self.taken % len(self._ring)  # blocks divide the ring
+        self._ring[start : start + count] = block[:count]
+        self.taken += count
+
+    def _run(self) -> None:
+        while self.error is None and not self._stopping.wait(PAUSE_SECONDS):
+            self._try(self._drain)
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except (OSError, soundfile.LibsndfileError) as error:
+            self.error = self.error or error
+
+
+def _finish_wav(path: Path) -> None:
+    """Make a plain WAV of RF64 (EBU Tech 3306) where its sizes fit into 32 bits: every program reads it."""
+    with path.open("r+b") as file:
+        header = bytearray(file.read(HEADER_BYTES))
+        place = header.find(b"data", 48)  # behind the sizes of 64 bits
+        if place < 0:  # the disk was full before it began
+            return
+        size, data = struct.unpack_from("<QQ", header, 20)
+        if size < SIZES:
+            header[:8], header[12:16] = b"RIFF" + struct.pack("<I", size), b"JUNK"
+            header[place + 4 : place + 8] = struct.pack("<I", data)
+            file.seek(0)
+            file.write(header)
+
+
+def _finish_flac(path: Path) -> int:
+    """Note in a FLAC file that was broken off how many frames it has: programs take it for endless otherwise."""
+    frames = 0
+    with contextlib.suppress(soundfile.LibsndfileError), soundfile.SoundFile(path) as file:
+        while count := len(file.read(FLAC_FRAMES)):
+            frames += count
+    with path.open("r+b") as header:  # RFC 9639, section 8.2: the last 36 of 64 bits
+        header.seek(18)
+        numbers = int.from_bytes(header.read(8), "big")
+        header.seek(18)
+        header.write((numbers >> 36 << 36 | frames).to_bytes(8, "big"))
+    return frames

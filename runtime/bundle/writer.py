@@ -1,0 +1,107 @@
+"""Writing bundles: beside the name they will have, checked by the classes that read them, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.atomic import replace_path, writable
+from ngs.runtime.bundle.bundle import TOLERANCE, Bundle
+from ngs.runtime.bundle.files import Files
+from ngs.runtime.bundle.manifest import BundleError, FileSpec, GraphSpec, Manifest, TensorSpec
+from ngs.runtime.bundle.session import make_session, signature
+
+
+def write_bundle(
+    path: Path,
+    manifest: Manifest,
+    graphs: Mapping[str, bytes],
+    arrays: Mapping[str, Mapping[str, NDArray[Any]]],
+    zipped: bool = False,
+) -> dict[str, float]:
+    """Write a bundle and return the largest error of each graph against its golden vectors.
+
+    `manifest` comes without graphs and files; they are filled in from `graphs` (ONNX by name) and `arrays`
+    (latent_map and golden). The bundle gets its name only after it was opened and every graph agreed with its golden
+    vectors; one that was there before is replaced. Raises BundleError, OSError.
+    """
+    check_target(path)
+    contents = {f"{name}.onnx": model for name, model in graphs.items()}
+    contents |= {f"{name}.npz": _archive(members) for name, members in arrays.items()}
+    manifest = replace(
+        manifest,
+        graphs={name: _graph_spec(f"{name}.onnx", model) for name, model in graphs.items()},
+        files={name: FileSpec(f"{name}.npz", _sha256(contents[f"{name}.npz"])) for name in arrays},
+    )
+    contents["manifest.json"] = (json.dumps(manifest.to_dict(), indent=1) + "\n").encode()
+    beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=writable(path.parent)))
+    try:
+        made = beside / path.name
+        if zipped:
+            with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, content in contents.items():
+                    archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+        else:
+            made.mkdir()
+            for name, content in contents.items():
+                (made / name).write_bytes(content)
+        errors = Bundle.open(made, provider="cpu").largest_errors()
+        for name, error in errors.items():
+            if not error < TOLERANCE:
+                raise BundleError(f"{name}.onnx differs from torch by {error:.2g}, more than {TOLERANCE:.0e}")
+        replace_path(made, path, beside / "old")
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return errors
+
+
+def check_target(path: Path) -> None:
+    """Raise BundleError or OSError where a bundle cannot be written under this name."""
+    if path.exists() and not _is_bundle(path):
+        raise BundleError(f"{path} exists and is not a bundle: choose another name")
+    writable(path.parent)
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether a folder or archive holds a manifest, graphs and arrays and nothing else: what may be replaced."""
+    try:
+        names = Files(path).names()
+    except BundleError:
+        return False
+    return "manifest.json" in names and all(
+        name == "manifest.json" or name.endswith((".onnx", ".npz")) for name in names
+    )  # fmt: skip
+
+
+def _graph_spec(file: str, model: bytes) -> GraphSpec:
+    session = make_session(model, "cpu", 1, file)
+    inputs, outputs = (
+        tuple(TensorSpec(*values) for values in signature(side, file))
+        for side in (session.get_inputs(), session.get_outputs())
+    )
+    following = {tensor.name for tensor in outputs}
+    states = tuple(tensor for tensor in inputs if f"next_{tensor.name}" in following)
+    return GraphSpec(file, _sha256(model), inputs, outputs, states)
+
+
+def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,77 @@
+"""Audio files at the edge: anything libsndfile reads, at any rate; WAV and FLAC out, written beside and renamed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from ngs.runtime.arrays import Array
+
+FORMATS = {".wav": "WAV", ".flac": "FLAC"}
+
+
+class AudioError(ValueError):
+    """A file that cannot be read as sound, or a name that says no format."""
+
+
+def read_audio(path: Path, sample_rate: int) -> Array:
+    """Read a file as mono float32 [n] at `sample_rate` Hz. Raises AudioError."""
+    if not path.is_file():
+        raise AudioError(f"{path} does not exist" if not path.exists() else f"{path} is a folder, not a sound")
+    try:
+        signal, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+        raise AudioError(f"{path} cannot be read as sound: is it an audio file?") from error
+    if not np.isfinite(signal).all():
+        raise AudioError(f"{path} holds NaN or infinite samples")
+    if len(signal) == 0:
+        raise AudioError(f"{path} is empty")
+    mono = resample(signal.mean(axis=1, dtype=np.float32), rate, sample_rate)
+    if len(mono) == 0:
+        raise AudioError(f"{path} is too short: {len(signal)} samples at {rate} Hz are none at {sample_rate} Hz")
+    return mono
+
+
+def resample(signal: Array, from_hz: float, to_hz: float) -> Array:
+    """Convert the rate of a signal [n]; unchanged where both are the same."""
+    if from_hz == to_hz:
+        return signal
+    converted: Array = soxr.resample(signal, from_hz, to_hz, quality="HQ").astype(np.float32)
+    return converted
+
+
+def audio_format(path: Path) -> str:
+    """libsndfile's name of the format that the file name asks for; AudioError where it is neither WAV nor FLAC."""
+    if path.suffix.lower() not in FORMATS:
+        raise AudioError(f"{path}: name a .wav or a .flac file")
+    return FORMATS[path.suffix.lower()]
+
+
+def write_audio(path: Path, signal: Array, sample_rate: int) -> float:
+    """Write a signal [n] or [n, channels] as 24 bit and return its peak, which stays below 1.
+
+    The same samples give the same bytes. Raises AudioError, OSError.
+    """
+    file_format = audio_format(path)
+    peak = float(np.abs(signal).max(initial=0.0))
+    if peak >= 1.0:  # resampling may overshoot
+        signal, peak = signal * np.float32(0.999 / peak), 0.999
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
+        os.close(handle)
+        try:
+            soundfile.write(beside, signal, sample_rate, subtype="PCM_24", format=file_format)
+            os.chmod(beside, 0o644)
+            os.replace(beside, path)
+        except BaseException:
+            os.unlink(beside)
+            raise
+    except (OSError, soundfile.SoundFileError) as error:
+        raise OSError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+    return peak

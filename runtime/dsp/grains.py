@@ -1,0 +1,150 @@
+"""Windows, slicing and overlap-add: the law that training, graphs and hosts agree on (paper, section 3.3).
+
+Grain i covers the samples [i * hop, i * hop + L), hop = L / 4. Windows are periodic Hann; the first grain of an
+event keeps its first half unwindowed, so attacks survive. Overlap-add divides by the sum of the windows that really
+overlap, so grains that are slices of a signal give that signal back from sample 0.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ngs.runtime.arrays import Array
+
+OVERLAP = 4
+
+
+@lru_cache(maxsize=8)
+def hann(length: int) -> Array:
+    """Periodic Hann window, float32 [length]; read-only."""
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+    window.setflags(write=False)
+    return window
+
+
+@lru_cache(maxsize=8)
+def onset_window(length: int) -> Array:
+    """Window of the first grain of an event: its first half is 1; float32 [length]; read-only."""
+    window = hann(length).copy()
+    window[: length // 2] = 1.0
+    window.setflags(write=False)
+    return window
+
+
+@lru_cache(maxsize=8)
+def analysis_windows(length: int) -> Array:
+    """Windows before an analysis, of the first grain and of the others: float32 [2, length]; read-only.
+
+    The first has the energy of the others, so that a steady sound looks the same at its onset.
+    """
+    onset, window = onset_window(length), hann(length)
+    windows: Array = np.stack((onset * np.sqrt(np.sum(window**2) / np.sum(onset**2)), window)).astype(np.float32)
+    windows.setflags(write=False)
+    return windows
+
+
+def grain_count(samples: int, grain_length: int) -> int:
+    """Grains that cover a signal."""
+    return -(-samples * OVERLAP // grain_length)
+
+
+def slice_grains(signal: Array, grain_length: int) -> Array:
+    """Cut a signal [n] into its grains [G, L], zeros past the end; a read-only view of a padded copy."""
+    hop = grain_length // OVERLAP
+    grains = grain_count(len(signal), grain_length)
+    padded = np.zeros(max(grains - 1, 0) * hop + grain_length, dtype=np.float32)
+    padded[: len(signal)] = signal
+    return sliding_window_view(padded, grain_length)[::hop][:grains]
+
+
+def analysis_grains(signal: Array, grain_length: int) -> Array:
+    """Windowed grains [G, L] as the encoder reads them: the onset's has the energy of a Hann window."""
+    first, later = analysis_windows(grain_length)
+    slices = slice_grains(signal, grain_length)
+    grains: Array = slices * later
+    grains[:1] = slices[:1] * first
+    return grains
+
+
+def overlap_add(grains: Array, tail: bool = False, gains: Array | None = None) -> Array:
+    """Window grains [G, L], or multiply them by `gains`, and assemble them: float32 [G * hop].
+
+    With `tail` silent grains follow until the last one has ended: [(G + 3) * hop], faded out by the windows.
+    """
+    assembly = Assembly(*grains.shape)
+    assembly.add(grains, gains)
+    return assembly.signal(tail)
+
+
+class Assembly:
+    """Overlap-add of G grains of length L that come in parts, so that no more of them is held than a part."""
+
+    def __init__(self, grains: int, grain_length: int) -> None:
+        self.grains, self.grain_length = grains, grain_length
+        self.added = 0
+        self._total = np.zeros((grains + OVERLAP - 1 if grains else 0, grain_length // OVERLAP), dtype=np.float32)
+
+    def add(self, grains: Array, gains: Array | None = None) -> None:
+        """Window the next grains [n, L] and add them; `gains` [OVERLAP, n, hop] stand for their windows."""
+        windows = hann(self.grain_length).reshape(OVERLAP, -1)
+        quarters = grains.reshape(len(grains), *windows.shape)
+        for shift, gain in enumerate(windows if gains is None else gains):
+            place = self.added + shift
+            self._total[place : place + len(grains)] += quarters[:, shift] * gain
+        if self.added == 0 and len(grains) and gains is None:
+            missing = onset_window(self.grain_length) - hann(self.grain_length)
+            self._total[:OVERLAP] += (grains[0] * missing).reshape(windows.shape)
+        self.added += len(grains)
+
+    def signal(self, tail: bool = False) -> Array:
+        """Divide by the sum of the windows; of use once, when all grains were added. As `overlap_add`."""
+        hop = self.grain_length // OVERLAP
+        head = self._total[:OVERLAP]
+        windows = np.zeros((2 * OVERLAP, hop), dtype=np.float32)
+        for grain in range(OVERLAP):
+            window = hann(self.grain_length) if grain else onset_window(self.grain_length)
+            windows[grain : grain + OVERLAP] += window.reshape(OVERLAP, hop)
+        head /= windows[: len(head)]
+        self._total[OVERLAP:] *= 2 / OVERLAP  # the sum of the windows from the fourth hop on
+        return self._total[: len(self._total) if tail else self.grains].reshape(-1)
+
+
+class NoiseGrains:
+    """`noise_grains` one after another, without end."""
+
+    def __init__(self, seed: int, grain_length: int) -> None:
+        self._generator, self._hop, self._started = np.random.Philox(key=seed), grain_length // OVERLAP, False
+
+    def move_on(self, noise: Array) -> None:
+        """Turn the noise [L] of a grain into that of the next one; the first call fills it, whatever it holds."""
+        fresh = noise
+        if self._started:
+            noise[: -self._hop] = noise[self._hop :]
+            fresh = noise[-self._hop :]
+        self._started = True
+        _draw(self._generator, fresh)
+
+
+def noise_stream(seed: int, samples: int) -> Array:
+    """Uniform noise in [-1, 1), float32 [samples]: a longer stream of the same seed begins with the shorter one."""
+    noise = np.empty(samples, dtype=np.float32)
+    _draw(np.random.Philox(key=seed), noise)
+    return noise
+
+
+def _draw(generator: np.random.Philox, out: Array) -> None:
+    """Continue a noise: 16 bits a sample, four samples a draw, several times faster than floats one by one."""
+    draws = generator.random_raw(-(-len(out) // 4)).astype("<u8", copy=False)
+    np.multiply(draws.view("<i2")[: len(out)], np.float32(1 / 32768), out=out)
+
+
+def noise_grains(seed: int, grains: int, grain_length: int) -> Array:
+    """Noise for the decoder, [G, L]: overlapping grains share one stream, so that they add up instead of fighting."""
+    hop = grain_length // OVERLAP
+    if grains == 0:
+        return np.zeros((0, grain_length), dtype=np.float32)
+    stream = noise_stream(seed, (grains - 1) * hop + grain_length)
+    return sliding_window_view(stream, grain_length)[::hop]

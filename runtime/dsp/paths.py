@@ -1,0 +1,176 @@
+"""Latent paths as plain arrays [T, Z] (paper, section 5): lines, oscillations, circles, spirals, walks.
+
+And tables of paths [K, T, Z] over the map of a bundle's corpus, for two controls at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.arrays import Array
+
+KINDS = ("linear", "back-and-forth", "circle", "spiral", "walk")
+# The mode of a note that plays a free path without end and without a jump: a circle's last grain lies a step before its
+# first; the others end far from where they began, so they are gone back on.
+LOOP_MODES: Mapping[str, str] = {kind: "loop" if kind == "circle" else "back-and-forth" for kind in KINDS}
+NEIGHBOURS = 8  # corpus grains that a node of a map grid is made of
+
+
+def linear(start: Array, end: Array, length: int) -> Array:
+    """Straight from `start` to `end`, both included: [length, Z]."""
+    return _along(start, end, np.linspace(0, 1, length))
+
+
+def back_and_forth(start: Array, end: Array, length: int, rng: np.random.Generator, step: float = 0.06) -> Array:
+    """Between `start` and `end` with steps of random size, up to twice `step` of the distance, turning at both."""
+    travelled = np.concatenate(([0.0], np.cumsum(rng.uniform(0, 2 * step, length - 1))))
+    return _along(start, end, 1 - np.abs(travelled % 2 - 1))
+
+
+def circle(center: Array, axis: Array, other: Array, length: int, turns: float = 1.0) -> Array:
+    """Around `center` in the plane of two axes [Z], whose lengths are the radii; ends a step short of its start."""
+    angle = 2 * np.pi * turns * np.arange(length) / length
+    return _around(center, axis, other, angle, np.ones(length))
+
+
+def spiral(center: Array, axis: Array, other: Array, length: int, turns: float = 4.0) -> Array:
+    """As circle, growing from the center outwards."""
+    share = np.linspace(0, 1, length)
+    return _around(center, axis, other, 2 * np.pi * turns * share, share)
+
+
+def walk(
+    start: Array, components: Array, low: Array, high: Array, length: int, rng: np.random.Generator, step: float = 0.08
+) -> Array:
+    """A random walk from `start` along K components [K, Z] that is reflected at the box low..high [K] around it."""
+    span = high - low
+    moves = rng.normal(0, step, (length, len(span))) * span
+    moves[0] = 0.0
+    place = low + _reflect((np.cumsum(moves, 0) - low) / span) * span
+    path: Array = (start + place @ components).astype(np.float32)
+    return path
+
+
+def free_path(
+    kind: str, length: int, seed: int, latent_map: Mapping[str, NDArray[Any]], label: int | None = None
+) -> Array:
+    """A path of a kind through the latents of a bundle's corpus: [length, Z].
+
+    Anchors are grains of the corpus, of class `label` of the first attribute where given. Circles and spirals lie in
+    the plane of the map, as far as the points spread; walks go along all its axes. Raises ValueError for an unknown
+    kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"There is no kind of path {kind!r}; known: {', '.join(KINDS)}")
+    rng = np.random.Generator(np.random.Philox(key=seed))
+    points = latent_map["points"]
+    if label is not None and (latent_map["labels"][:, 0] == label).any():
+        points = points[latent_map["labels"][:, 0] == label]
+    start, end = _anchors(points, latent_map, rng)
+    if kind == "linear":
+        return linear(start, end, length)
+    if kind == "back-and-forth":
+        return back_and_forth(start, end, length, rng)
+    components = latent_map["components"]
+    spread = np.std((points - points.mean(0)) @ components.T, 0)
+    if kind == "walk":
+        return _within(latent_map, walk(start, components, -spread, spread + 1e-9, length, rng))
+    axes, low, high = (latent_map[name][:2] for name in ("components", "low", "high"))
+    span = high - low
+    wide = span > 0
+    # round on the map, and its center where there is room around it
+    radius = min(0.8 * float(np.mean(spread[:2][wide] / span[wide])), 0.5) if wide.any() else 0.0
+    place = (start - latent_map["mean"]) @ axes.T
+    center = start + (np.clip(place, low + radius * span, high - radius * span) - place) @ axes
+    radii = np.zeros((2, start.size), np.float32)
+    radii[: len(axes)] = radius * span[:, None] * axes
+    shape = circle if kind == "circle" else spiral
+    turns = max(round(length / 80), 1)
+    return _within(latent_map, shape(center, radii[0], radii[1], length, turns))
+
+
+def map_grid(latent_map: Mapping[str, NDArray[Any]], size: int = 17) -> Array:
+    """Latents on a regular grid over the map, low to high of its first two components: float32 [size, size, Z].
+
+    The second axis goes along the first component, the first axis along the second one: as the path of a frozen note,
+    `position` is x and `morph` is y. A node is the mean of the grains of the corpus next to it on the map, the nearer
+    the weightier (Franke and Little 1980), moved on the map to where the node is: near a grain it is that grain. A
+    direction in which the map has no extent changes nothing. Raises ValueError where size is below 2.
+    """
+    if size < 2:
+        raise ValueError(f"size is {size}: choose 2 or more nodes")
+    points = np.asarray(latent_map["points"], dtype=np.float64)
+    columns, axes, low, span = _plane(latent_map)
+    places = map_place(latent_map, points)[:, columns]
+    line = np.linspace(0, 1, size)
+    grid = np.empty((size, size, points.shape[1]), dtype=np.float32)
+    for row, y in zip(grid, line, strict=True):
+        nodes = np.stack((line, np.full(size, y)), axis=1)[:, columns]
+        means = _weights(np.linalg.norm(nodes[:, None] - places, axis=2)) @ points
+        missing = low + nodes * span - (means - latent_map["mean"]) @ axes.T
+        row[:] = means + missing @ axes
+    return grid
+
+
+def map_place(latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Where latents [N, Z] lie on the map: x and y [N, 2], 0 to 1 between low and high of its first two components.
+
+    Those of the corpus may lie a little outside. A direction in which the map has no extent is 0.5 everywhere.
+    """
+    columns, axes, low, span = _plane(latent_map)
+    places = np.full((len(latents), 2), 0.5)
+    places[:, columns] = ((np.asarray(latents, dtype=np.float64) - latent_map["mean"]) @ axes.T - low) / span
+    return places
+
+
+def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+    """Those of the first two components that go anywhere: their numbers, axes [n, Z], lows and spans [n]."""
+    axes, low, high = (latent_map[name][:2].astype(np.float64) for name in ("components", "low", "high"))
+    columns = np.flatnonzero(high > low)
+    return columns, axes[columns], low[columns], (high - low)[columns]
+
+
+def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares [nodes, points] of the points next to each node: they fall to 0 where the next point comes in."""
+    ordered = np.sort(distances, axis=1)
+    reach = ordered[:, [min(NEIGHBOURS, ordered.shape[1] - 1)]] + 1e-9  # no weight is 0 / 0 where all are as far
+    nearness = np.maximum(reach - distances, 0) / (reach * (distances + 1e-9))
+    weights = nearness**2
+    total: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return total
+
+
+def _within(latent_map: Mapping[str, NDArray[Any]], path: Array) -> Array:
+    """Bring a path [T, Z] back to the map where it leaves it: beyond, everything is as loud as can be."""
+    components = latent_map["components"]
+    place = (path - latent_map["mean"]) @ components.T
+    inside: Array = path + (np.clip(place, latent_map["low"], latent_map["high"]) - place) @ components
+    return inside.astype(np.float32)
+
+
+def _anchors(points: Array, latent_map: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> tuple[Array, Array]:
+    """Two corpus latents: of a few pairs drawn, the one that lies furthest apart on the map."""
+    pairs = points[rng.integers(len(points), size=(8, 2))]
+    distances = np.linalg.norm((pairs[:, 0] - pairs[:, 1]) @ latent_map["components"].T, axis=1)
+    start, end = pairs[int(np.argmax(distances))]
+    return start, end
+
+
+def _along(start: Array, end: Array, share: NDArray[np.float64]) -> Array:
+    path: Array = (start + share[:, None] * (end - start)).astype(np.float32)
+    return path
+
+
+def _around(center: Array, axis: Array, other: Array, angle: NDArray[np.float64], radius: NDArray[np.float64]) -> Array:
+    turned = (radius * np.cos(angle))[:, None] * axis + (radius * np.sin(angle))[:, None] * other
+    path: Array = (center + turned).astype(np.float32)
+    return path
+
+
+def _reflect(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fold numbers into 0..1 as if between mirrors."""
+    return 1 - np.abs(share % 2 - 1)

@@ -1,0 +1,155 @@
+"""Offline rendering: reconstruct, resynthesise, sample, follow paths, morph (paper, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.seeds import completed, drawn_embedding, noise_seed
+from ngs.runtime.dsp.excitation import Phases
+from ngs.runtime.dsp.grains import OVERLAP, Assembly, analysis_grains, noise_grains
+
+BATCH_SAMPLES = 96 << 10  # of the grains of one call: what it works on stays in the processor's caches
+SILENT = 1e-4  # -80 dB
+FADE_SHARE = 100  # of a second, in which a path that is under way fades in
+
+
+def batches(count: int, bundle: Bundle) -> list[slice]:
+    """The grains of each call, when there are `count`."""
+    size = max(BATCH_SAMPLES // bundle.manifest.grain_length, 1)
+    return [slice(at, min(at + size, count)) for at in range(0, count, size)]
+
+
+def encode(bundle: Bundle, signal: Array) -> Array:
+    """Latent path of a signal at the bundle's rate, float32 [n] -> [G, Z]: the means of q(z|x)."""
+    grains = analysis_grains(signal, bundle.manifest.grain_length)
+    means = [bundle.run("encoder", grain=grains[part])[0] for part in batches(len(grains), bundle)]
+    return np.concatenate(means) if means else np.zeros((0, bundle.manifest.latent_size), dtype=np.float32)
+
+
+def decode(bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool = True) -> Array:
+    """Sound of a latent path [G, Z] under a condition [C] (or one a grain, [G, C]): float32 [n], |x| < 1.
+
+    The seed decides the noise. With `tail` the last grains ring out: n = (G + 3) * hop, else G * hop.
+    """
+    manifest = bundle.manifest
+    count = len(path)
+    noise = noise_grains(seed, count, manifest.grain_length)
+    conditions = np.broadcast_to(condition, (count, manifest.condition_size))
+    onset = np.zeros((count, 1), dtype=np.float32)
+    onset[:1] = 1.0
+    phases = Phases() if manifest.graphs["synthesis"].states else None
+    assembly = Assembly(count, manifest.grain_length)
+    for part in batches(count, bundle):
+        latent = np.ascontiguousarray(path[part], dtype=np.float32)
+        values = bundle.run("decoder", latent=latent, condition=np.ascontiguousarray(conditions[part]))
+        frame = dict(zip((spec.name for spec in manifest.graphs["decoder"].outputs), values, strict=True))
+        if phases:
+            _check_peaks(bundle, frame["peak"])
+        if phases and bundle.filling:
+            turns = phases.follow(frame["peak"], frame["advance"])[1:]
+            grains = bundle.filling.grains(frame["magnitude"], turns, noise[part], first=part.start == 0)
+            assembly.add(grains, bundle.filling.gains(frame["profile"], first=part.start == 0))
+            continue
+        if phases:
+            frame |= {"onset": onset[part], "phase": phases.before(frame["peak"], frame["advance"])}
+        assembly.add(bundle.run("synthesis", **frame, noise=np.ascontiguousarray(noise[part]))[0])
+    return postprocess(bundle, assembly.signal(tail))
+
+
+def _check_peaks(bundle: Bundle, peak: Array) -> None:
+    if not (peak.min() >= 0 and peak.max() < peak.shape[1]):  # NaN is neither
+        raise BundleError(f"{bundle.path}: the decoder gave a peak outside the spectrum: export the run anew")
+
+
+def postprocess(bundle: Bundle, signal: Array) -> Array:
+    """Run the post-processing graph over an overlap-added signal [k * hop], block by block with its history."""
+    hop = bundle.manifest.hop_length
+    spec = bundle.manifest.graphs["postprocessing"].inputs[0]
+    width = int(spec.shape[1])
+    if len(signal) == 0:
+        return signal
+    padded = np.concatenate((np.zeros(width - hop, dtype=np.float32), signal))
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
+    parts = (np.ascontiguousarray(blocks[part]) for part in batches(len(blocks), bundle))
+    return np.concatenate([bundle.run("postprocessing", signal=part)[0].reshape(-1) for part in parts])
+
+
+def resynthesise(bundle: Bundle, signal: Array, condition: Array, seed: int) -> Array:
+    """A signal [n] at the bundle's rate through encoder and decoder: float32 [n], of any length."""
+    return decode(bundle, encode(bundle, signal), condition, seed, tail=False)[: len(signal)]
+
+
+def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
+    """Sound number `index` of a seed under a condition [C] whose open attributes are completed: float32 [n]."""
+    condition = completed(bundle, condition, seed, index, 3)
+    embedding = drawn_embedding(bundle, temperature, seed, index)
+    return decode_embeddings(bundle, embedding[None], condition[None], [noise_seed(seed, index)])[0]
+
+
+def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
+    """Embedding [E] of a signal at the bundle's rate: cropped, or followed by silence, to the path length."""
+    length = bundle.manifest.path_length * bundle.manifest.hop_length
+    fitted = np.zeros(length, dtype=np.float32)
+    fitted[: min(len(signal), length)] = signal[:length]
+    path = encode(bundle, fitted)
+    mean: Array = bundle.run("embedding_encoder", path=path[None], condition=condition[None])[0][0]
+    return mean
+
+
+def decode_embeddings(bundle: Bundle, embeddings: Array, conditions: Array, seeds: Sequence[int]) -> list[Array]:
+    """Sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed."""
+    paths = bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
+    return [
+        trim_tail(decode(bundle, path, condition, seed), bundle.manifest.hop_length)
+        for path, condition, seed in zip(paths, conditions, seeds, strict=True)
+    ]
+
+
+def trim_tail(signal: Array, hop: int, level: float = SILENT) -> Array:
+    """Cut what stays below -80 dB at the end, after a short fade; at least one hop is left."""
+    loud = np.flatnonzero(np.abs(signal) > level)
+    end = min(len(signal), max(hop, int(loud[-1]) + hop if len(loud) else 0))
+    trimmed = signal[:end].copy()
+    fade = min(hop // 2, end)
+    trimmed[end - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return trimmed
+
+
+def play_path(bundle: Bundle, path: Array, condition: Array, seed: int) -> Array:
+    """Sound of a free path [G, Z], which starts in the middle of sounds: float32 [(G + 3) * hop].
+
+    Its first grain is no onset: the sound is already under way when it begins, and its first 10 ms rise from 0.
+    """
+    hop, sample_rate = bundle.manifest.hop_length, bundle.manifest.sample_rate
+    led = np.concatenate((np.repeat(path[:1], OVERLAP, axis=0), path))
+    sound = decode(bundle, led, condition, seed)[OVERLAP * hop :]
+    count = min(sample_rate // FADE_SHARE, len(sound))
+    sound[:count] *= np.linspace(0, 1, count, dtype=np.float32)
+    return sound
+
+
+def interpolate(start: Array, end: Array, steps: int) -> Array:
+    """Embeddings [steps, E] from `start` to `end`: along the arc between them, so that none loses its spread.
+
+    Falls back on the straight line where the two point the same way.
+    """
+    share = np.linspace(0, 1, steps)[:, None]
+    scale = float(np.linalg.norm(start)) * float(np.linalg.norm(end))
+    cosine = float(start @ end) / max(scale, 1e-12)
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    if angle < 1e-3 or np.pi - angle < 1e-3:
+        return (start + share * (end - start)).astype(np.float32)
+    weights = np.sin((1 - share) * angle) / np.sin(angle), np.sin(share * angle) / np.sin(angle)
+    path: Array = (weights[0] * start + weights[1] * end).astype(np.float32)
+    return path
+
+
+def grains_for(seconds: float, bundle: Bundle) -> int:
+    """Path length in grains for a duration; the tail is part of it. At least one."""
+    hops = round(seconds * bundle.manifest.sample_rate / bundle.manifest.hop_length)
+    return max(hops - (OVERLAP - 1), 1)

@@ -1,0 +1,76 @@
+"""One-shots: what decides how one sounds, and how it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.seeds import completed, noise_seed, seeded
+from ngs.runtime.dsp.audio_files import resample
+from ngs.runtime.dsp.paths import KINDS, free_path
+from ngs.runtime.offline.render import play_path, sample, trim_tail
+
+SOURCES = ("note", "path")
+SEMITONES = 12  # of an octave
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides how a hit sounds, but for its number."""
+
+    bundle: Bundle
+    condition: tuple[float, ...]  # [C]
+    source: str  # of SOURCES: a sound as `render.sample` draws it, or a free path between grains of the corpus
+    temperature: float  # of a note
+    pitch: float  # semitones, by resampling
+
+    def same_sound(self, other: Recipe) -> bool:
+        """Whether hits of both differ in pitch at most."""
+        return replace(other, pitch=self.pitch) == self
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """A one-shot, ready to be played."""
+
+    number: int
+    recipe: Recipe
+    sound: Array  # float32, as decoded, at the bundle's rate
+    samples: Array  # float32 [n], read-only, at the rate and the pitch asked for
+
+
+def make_sound(recipe: Recipe, seed: int, index: int) -> Array:
+    """Sound number `index` of a seed, float32 [n] at the bundle's rate: a note is `render.sample`'s."""
+    condition = np.array(recipe.condition, dtype=np.float32)
+    if recipe.source == "note":
+        return sample(recipe.bundle, condition, recipe.temperature, seed, index)
+    return _make_path(recipe.bundle, condition, seed, index)
+
+
+def _make_path(bundle: Bundle, condition: Array, seed: int, index: int) -> Array:
+    """A free path of half the length of a sound, of a kind that is drawn, between grains of the class where given."""
+    manifest = bundle.manifest
+    classes = condition[: len(manifest.conditions[0].classes)]
+    label = int(classes.argmax()) if classes.any() else None
+    draw = seeded(seed, index, 4)
+    kind, path_seed = KINDS[int(draw.integers(len(KINDS)))], int(draw.integers(1 << 63))
+    path = free_path(kind, max(manifest.path_length // 2, 1), path_seed, bundle.latent_map, label)
+    sound = play_path(bundle, path, completed(bundle, condition, seed, index, 3), noise_seed(seed, index))
+    return trim_tail(sound, manifest.hop_length)
+
+
+def tune(sound: Array, from_hz: float, pitch: float, to_hz: float) -> Array:
+    """A sound [n], higher by `pitch` semitones and shorter, at another rate; a view of itself where nothing changes."""
+    return resample(sound, from_hz * 2 ** (pitch / SEMITONES), to_hz)
+
+
+def make_hit(recipe: Recipe, number: int, seed: int, index: int, sample_rate: int, earlier: Hit | None = None) -> Hit:
+    """Hit `number`, which is sound `index` of a seed; one `earlier` under that number is decoded already."""
+    decoded = earlier is not None and earlier.number == number and earlier.recipe.same_sound(recipe)
+    sound = earlier.sound if earlier and decoded else make_sound(recipe, seed, index)
+    samples = tune(sound, recipe.bundle.manifest.sample_rate, recipe.pitch, sample_rate).view()
+    samples.setflags(write=False)
+    return Hit(number, recipe, sound, samples)

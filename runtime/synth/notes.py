@@ -1,0 +1,71 @@
+"""What a synth plays: notes, and the controls that may change while they sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.synth.controls import check_controls, check_release
+
+MODES = ("once", "loop", "back-and-forth")
+
+
+@dataclass(frozen=True, eq=False)
+class Note:
+    """A sound to be played.
+
+    What sounds is drawn by `seed` and `index` as `render.sample` draws it, or given by `embedding` [E] or by `path`
+    (at most one of the two): [T, Z], or a table [K, T, Z] of paths that `morph` goes through. `choices` are classes by
+    attribute, or one of the first attribute; open attributes are completed from the corpus.
+    """
+
+    choices: Mapping[str, str] | str = field(default_factory=dict)
+    seed: int = 0
+    index: int = 0  # number of the sound among those of the seed
+    temperature: float = 0.7
+    embedding: Array | None = None
+    path: Array | None = None
+    onset: bool = True  # a path that starts in the middle of sounds has none: it is under way, and fades in in 10 ms
+    mode: str = "once"  # at the end of the path
+    hold: bool = False  # goes on after the end of the path until it is released; an embedding's path is written on
+    seconds: float | None = None  # released after so long
+    release: float = 0.05  # seconds of its fade where `seconds` are over
+    controls: Mapping[str, float] = field(default_factory=dict)
+    output: int = 0  # of the synth, to which it goes
+
+    def check(self, bundle: Bundle, outputs: int = 1) -> None:
+        """Raise ValueError where a bundle, or a synth of so many outputs, cannot play this."""
+        bundle.condition(self.choices)
+        check_controls(self.controls)
+        if not all(isinstance(number, int | np.integer) and number >= 0 for number in (self.seed, self.index)):
+            raise ValueError(f"seed and index are {self.seed!r} and {self.index!r}: choose whole numbers from 0")
+        if self.mode not in MODES:
+            raise ValueError(f"There is no mode {self.mode!r}; known: {', '.join(MODES)}")
+        if not 0 <= self.temperature <= 10:
+            raise ValueError(f"temperature is {self.temperature!r}: choose 0 to 10")
+        if self.seconds is not None and not 0 < self.seconds < 1e6:
+            raise ValueError(f"seconds are {self.seconds!r}: choose above 0")
+        check_release(self.release)
+        if not isinstance(self.output, int | np.integer) or not 0 <= self.output < outputs:
+            raise ValueError(f"output is {self.output!r}: choose {f'0 to {outputs - 1}' if outputs > 1 else '0'}")
+        if self.embedding is not None and self.path is not None:
+            raise ValueError("a note has an embedding or a path, not both")
+        manifest = bundle.manifest
+        if self.embedding is not None:
+            size = manifest.embedding_size
+            _check_array("embedding", self.embedding, np.shape(self.embedding) == (size,), f"({size},)")
+        if self.path is not None:
+            shape, size = np.shape(self.path), manifest.latent_size
+            fits = len(shape) in (2, 3) and shape[-1] == size and 0 not in shape
+            _check_array("path", self.path, fits, f"(T, {size}) or (K, T, {size})")
+
+
+def _check_array(name: str, value: Array, fits: bool, needed: str) -> None:
+    if not fits:
+        raise ValueError(f"{name} is {np.shape(value)}, this bundle needs {needed}")
+    if not np.isfinite(value).all():
+        raise ValueError(f"{name} holds NaN or infinite values")

@@ -1,0 +1,166 @@
+"""Voices as the rows of one batch: decoded together, a hop a call."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.graph_stream import GraphStream
+from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.synth.notes import Note
+from ngs.runtime.synth.voice import Voice
+
+
+class VoiceBank:
+    """At most `rows` voices of one bundle. What fails is a voice, never the bank: `failures` counts them."""
+
+    def __init__(self, bundle: Bundle, rows: int, sample_rate: int, channels: int, outputs: int = 1) -> None:
+        self.bundle, self.rows, self.sample_rate = bundle, rows, sample_rate
+        self._channels, self._outputs = channels, outputs
+        self.voices: list[Voice] = []
+        self.hops = self.failures = 0
+        self.last_failure = ""
+        self._ages = itertools.count()
+        self._decoder = GraphStream(bundle, "decoder_stream", rows)
+        self._writer = GraphStream(bundle, "embedding_step", rows)
+
+    def start(self, note: Note) -> Voice | None:
+        """A new voice in the last row, of which there must be one free; None where that fails."""
+        try:
+            note.check(self.bundle, self._outputs)  # it may have been meant for another bundle
+            voice = Voice(self.bundle, note, self.sample_rate, self._channels)
+        except Exception as error:
+            self.failed(error)
+            return None
+        row = len(self.voices)
+        voice.age = next(self._ages)
+        self.voices.append(voice)
+        if voice.embedding is not None:
+            self._writer.clear(row)
+            self._writer.inputs["embedding"][row] = voice.embedding
+            self._writer.inputs["condition"][row] = voice.condition
+        return voice
+
+    def remove(self, row: int) -> None:
+        """Take a voice out; the last row moves into its place."""
+        last = len(self.voices) - 1
+        if row < last:
+            self._decoder.move(last, row)
+            self._writer.move(last, row)
+            self.voices[row] = self.voices[last]
+        self.voices.pop()
+
+    def sweep(self) -> None:
+        """Take out the voices that have ended."""
+        for row in range(len(self.voices) - 1, -1, -1):
+            if self.voices[row].ended:
+                self.remove(row)
+
+    def clear(self) -> None:
+        """Silence, at once."""
+        self.voices.clear()
+
+    def fail_all(self, error: Exception) -> None:
+        """After an error that may be anyone's: end every voice without a click."""
+        self.failed(error)
+        for voice in self.voices:
+            voice.fail()
+
+    def fill(self) -> None:
+        """Decode until every voice has samples waiting, or has ended and been taken out.
+
+        A new voice is decoded on its own, at once. Where another one has run dry all that have less than a hop left are
+        decoded with it, so that voices whose hops are not aligned still share a call.
+        """
+        while True:
+            self.sweep()
+            for voice in self.voices:
+                if voice.fifo.available == 0:
+                    voice.fifo.fetch(voice.exhausted)
+            empty = [row for row, voice in enumerate(self.voices) if voice.fifo.available == 0]
+            if not empty:
+                return
+            fresh = [row for row in empty if self.voices[row].grains <= self.voices[row].lead]
+            wanted = fresh or [
+                row for row, voice in enumerate(self.voices) if not voice.exhausted and voice.fifo.pending < voice.hop
+            ]
+            for start, stop in _runs(wanted):
+                self._decode(start, stop)
+
+    def warm_up(self) -> None:
+        """Run all there is to run once, before anything sounds. Raises BundleError where that fails."""
+        self._decoder.warm_up()
+        self._writer.warm_up()
+        self.start(Note(controls={"scatter": 1.0, "density": 0.5}))
+        self.fill()
+        self.clear()
+        self.hops = 0
+        if self.failures:
+            raise BundleError(self.last_failure)
+
+    def _decode(self, start: int, stop: int) -> None:
+        """The next hop of the voices of rows start .. stop - 1; those that fail are silenced and end."""
+        self._write_paths(start, stop)
+        for row, voice in enumerate(self.voices[start:stop], start):
+            try:
+                voice.next_grain(self._decoder.inputs, row)
+            except Exception as error:
+                self.failed(error)
+                voice.fail()
+        self._step(self._decoder, start, stop)
+        audio = self._decoder.outputs["audio"]
+        sums = audio[start:stop].sum(axis=1)
+        for row, voice in enumerate(self.voices[start:stop], start):
+            if voice.failed:
+                continue
+            if np.isfinite(sums[row - start]):
+                voice.give(audio[row])
+            else:
+                self.failed(BundleError(f"{self.bundle.path} gave NaN or infinite samples: see `ngs validate`"))
+                voice.fail()
+        self.hops += 1
+
+    def _write_paths(self, start: int, stop: int) -> None:
+        while True:
+            short = [
+                row
+                for row, voice in enumerate(self.voices[start:stop], start)
+                if voice.embedding is not None and voice.written < voice.grains_needed and not voice.failed
+            ]
+            if not short:
+                return
+            for first, last in _runs(short):
+                self._step(self._writer, first, last)
+                for row in range(first, last):
+                    if not self.voices[row].failed:
+                        self.voices[row].write(self._writer.outputs["path"][row])
+
+    def _step(self, stream: GraphStream, start: int, stop: int) -> None:
+        """Run rows of a graph; where that fails, one by one, and what fails then is a voice."""
+        try:
+            stream.step(start, stop)
+        except BundleError as error:
+            if stop - start > 1:
+                for row in range(start, stop):
+                    self._step(stream, row, row + 1)
+            elif not self.voices[start].failed:
+                self.failed(error)
+                self.voices[start].fail()
+
+    def failed(self, error: Exception) -> None:
+        """Count a failure."""
+        self.failures += 1
+        self.last_failure = str(error) or type(error).__name__
+
+
+def _runs(rows: list[int]) -> list[tuple[int, int]]:
+    """Rows in order as runs start .. stop - 1."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and runs[-1][1] == row:
+            runs[-1] = runs[-1][0], row + 1
+        else:
+            runs.append((row, row + 1))
+    return runs

@@ -1,0 +1,89 @@
+"""Which sounds are measured, under which condition, against which others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ngs.evaluation.quality.selection import Selection, read, select
+from ngs.runtime.bundle.bundle import Bundle
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle, provider="cpu")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Five sounds each of two classes that the bundle has and one that it has not; 0.5 s of silence first."""
+    for name in ("Kick", "snare", "Gong"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(5):
+            signal = np.concatenate((np.zeros(4000), 0.3 * np.sin(np.arange(2000) * (number + 1) / 20)))
+            soundfile.write(tmp_path / "data" / name / f"{number}.wav", signal, 8000)
+    return tmp_path / "data"
+
+
+def names(selection: Selection) -> list[str]:
+    return [entry.file.name for entry in selection.test]
+
+
+def make_run(folder: Path, validation: list[str], labels: Path | None = None) -> Path:
+    folder.mkdir()
+    document = {"validation": validation, "labels": str(labels) if labels else None}
+    (folder / "run.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_conditions_are_given_where_the_bundle_has_them(bundle: Bundle, data: Path) -> None:
+    (data / "labels.csv").write_text("file,pitch\nKick/0.wav,C4\n")
+    selection = select(bundle, data, None, None, None, None, 0)
+    conditions = {entry.name: entry.condition.tolist() for entry in selection.test}
+    assert conditions == {"Gong": [0, 0, 0], "Kick": [1, 0, 0], "Snare": [0, 1, 0]}
+    assert selection.training is None and len(selection.test) == 15
+    assert any("no class Gong" in note for note in selection.notes)
+
+
+def test_a_run_divides_its_sounds(bundle: Bundle, data: Path, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", ["Kick/1.wav", "snare/4.wav", "Kick/9.wav"])
+    selection = select(bundle, data, run, None, None, None, 0)
+    assert names(selection) == ["Kick/1.wav", "snare/4.wav"]
+    assert selection.training is not None and len(selection.training) == 13
+    assert any("1 sound that the run set apart are not there: Kick/9.wav" in note for note in selection.notes)
+
+
+def test_labels_of_a_run_are_found_again(bundle: Bundle, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("file,class\nKick/0.wav,Hat\nKick/1.wav,Snare\n")
+    run = make_run(tmp_path / "run", ["Kick/0.wav"], tmp_path / "other.csv")
+    (entry,) = select(bundle, data, run, None, None, None, 0).test
+    assert entry.name == "Hat" and entry.condition.tolist() == [0, 0, 1]
+
+
+def test_a_run_validated_on_everything_has_no_reference(bundle: Bundle, data: Path, tmp_path: Path) -> None:
+    everything = names(select(bundle, data, None, None, None, None, 0))
+    selection = select(bundle, data, make_run(tmp_path / "run", everything), None, None, None, 0)
+    assert selection.training is None and any("own reference" in note for note in selection.notes)
+
+
+def test_a_limit_is_a_seeded_choice_of_each_class(bundle: Bundle, data: Path) -> None:
+    first, again, other = (names(select(bundle, data, None, data, None, 2, seed)) for seed in (0, 0, 2))
+    assert len(first) == 6 and {name.split("/")[0] for name in first} == {"Kick", "snare", "Gong"}
+    assert first == again != other
+
+
+def test_sounds_are_read_as_training_reads_them(bundle: Bundle, data: Path) -> None:
+    (data / "Kick" / "0.wav").write_text("no sound")
+    notes: list[str] = []
+    calls: list[tuple[int, int]] = []
+    entries = select(bundle, data, None, None, None, None, 0).test
+    sounds = list(read(entries, 8000, "Reading", notes, lambda _, done, total: calls.append((done, total))))
+    assert len(sounds) == 14 and len(notes) == 1 and "Kick/0.wav" in notes[0]
+    assert calls[0] == (0, 15) and calls[-1] == (15, 15)
+    for index, entry, signal in sounds:
+        assert entries[index] is entry and signal.dtype == np.float32
+        assert np.abs(signal).max() == pytest.approx(0.9) and len(signal) < 2100

@@ -1,0 +1,75 @@
+"""What the measurements of speed count, not how fast anything is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ngs.evaluation.speed.live_speed import in_real_time
+from ngs.evaluation.speed.products import Product, alone, products
+from ngs.evaluation.speed.timing import Times, in_turns
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.training.published_decoder import ReferenceDecoder, decoding, one_thread
+
+LINEAR = [(24, 16), (16, 16), (16, 16), (32, 137)]  # layers of an exported bundle, the last two fused: in, out
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_products_of_a_graph_are_found(exported_bundle: Path, rows: int) -> None:
+    bundle = Bundle.open(exported_bundle, "cpu")
+    found = products(bundle, "decoder", rows)
+    assert found == [Product((rows, inputs), (inputs, outputs), "right") for inputs, outputs in LINEAR]
+    operations = [2 * rows * inputs * outputs for inputs, outputs in LINEAR]
+    assert [product.operations for product in found] == operations
+    hop = products(bundle, "decoder_stream", rows)
+    assert hop[: len(found)] == found and len(hop) > len(found)
+    outputs = alone(hop)()
+    assert isinstance(outputs, list) and sum(array.any() for array in outputs) == len(outputs)
+
+
+def test_products_with_a_weight_on_either_side_and_none() -> None:
+    cases = [Product((3, 4), (4, 5), "right"), Product((6, 4), (2, 4, 5), "left"), Product((2, 3, 4), (2, 4, 5), "")]
+    assert [case.result for case in cases] == [(3, 5), (2, 6, 5), (2, 3, 5)]
+    assert [case.operations for case in cases] == [120, 480, 240]
+    arrays = alone(cases)()
+    assert isinstance(arrays, list)
+    by_shape = {array.shape: array for array in arrays}
+    assert np.allclose(by_shape[2, 3, 5], by_shape[2, 3, 4] @ arrays[3], atol=1e-5)
+
+
+def test_voices_in_real_time() -> None:
+    assert in_real_time({1: 0.1, 8: 0.5, 16: 1.5}) == (12, False)
+    assert in_real_time({1: 2.0, 8: 9.0}) == (0.5, False)
+    assert in_real_time({1: 0.1, 8: 0.5}) == (16, True)
+
+
+def test_times() -> None:
+    times = Times.of([(0.003, 0.001), (0.001, 0.001), (0.002, 0.001)])
+    assert (times.count, times.p50_ms, times.worst_ms, times.cpu_ms) == pytest.approx((3, 2, 3, 1))
+    calls: list[str] = []
+    taken = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, seconds=10, most=7)
+    assert taken["a"].count == taken["b"].count == 7 and calls[:4] == ["a", "b", "a", "b"]
+    assert in_turns({"a": lambda: None}, seconds=0, most=100)["a"].count < 100
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_the_reference_filters_its_noise(padded: bool) -> None:
+    decoder = ReferenceDecoder(256, 4, 3, 16, 2, padded=padded)
+    with one_thread():
+        assert torch.get_num_threads() == 1
+        sound = decoding(decoder, np.ones((6, 4), np.float32), np.ones(3, np.float32))()
+    assert isinstance(sound, torch.Tensor) and sound.shape == (9 * 64,)
+    assert 0 < sound.abs().max() < 1 and not sound.requires_grad
+
+
+def test_a_flat_filter_delays_the_reference_by_half_a_grain() -> None:
+    decoder = ReferenceDecoder(256, 4, 3, 16, 2, padded=True)
+    torch.manual_seed(0)
+    grains = decoder.grains(torch.ones(1, 129))
+    torch.manual_seed(0)
+    noise = torch.rand(1, 256) * 2 - 1
+    assert torch.allclose(grains[:, 128:], noise[:, :128], atol=1e-4)
+    assert grains[:, :128].abs().max() < 1e-4

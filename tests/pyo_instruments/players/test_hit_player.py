@@ -1,0 +1,231 @@
+"""A trigger of pyo sounds at its very sample, a block later, with the samples that `render.sample` gives."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ngs.pyo_instruments import HitPlayer
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.offline.render import sample
+from ngs.runtime.pads.hits import tune
+
+pyo = pytest.importorskip("pyo")
+
+RATE, BLOCK = 48000, 128
+
+
+def hit(bundle: Bundle, name: str, index: int, temperature: float = 0.7, pitch: float = 0.0, seed: int = 0) -> Array:
+    """Sound number `index` as a pad plays it at the server's rate."""
+    sound = sample(bundle, bundle.condition(name), temperature, seed, index)
+    return tune(sound, bundle.manifest.sample_rate, pitch, RATE)
+
+
+def mixed(length: int, *hits: tuple[int, Array]) -> Array:
+    """Sounds, each from its frame on."""
+    out = np.zeros(length, np.float32)
+    for at, sound in hits:
+        end = min(at + len(sound), length)
+        out[at:end] += sound[: end - at]
+    return out
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_trigger_sounds_at_its_sample_a_block_later(
+    rooms: Any, bundle: Bundle, master: np.float32, live: bool
+) -> None:
+    with rooms(live=live) as room:
+        metro = pyo.Metro(0.0701).play()
+        click = pyo.Sig(metro).out(1)
+        hits = HitPlayer(bundle, "Snare", trig=metro).out(0)
+        heard = room.hear(150)
+        frames = np.flatnonzero(heard[:, 1])
+        assert len(frames) == 6 and len(set(frames % BLOCK)) > 3 and len(click) == 1
+        wanted = mixed(len(heard), *((at + BLOCK, hit(bundle, "Snare", k)) for k, at in enumerate(frames)))
+        np.testing.assert_array_equal(heard[:, 0], wanted * master)
+        assert hits.statistics()["stale"] == 0 and hits.statistics()["triggers"] == 6
+
+
+def test_each_stream_of_triggers_plays_its_class_and_its_value_is_the_gain(
+    room: Any, bundle: Bundle, master: np.float32
+) -> None:
+    trig = pyo.Trig().stop()
+    triggers = trig * [0.5, 0.25]
+    hits = HitPlayer(bundle, ["Kick", "Hat"], trig=triggers, seed=3).out()
+    assert len(hits) == 2
+    room.hear(2)
+    trig.play()
+    heard = room.hear(60)
+    for stream, (name, gain) in enumerate((("Kick", 0.5), ("Hat", 0.25))):
+        wanted = mixed(60 * BLOCK, (BLOCK, np.float32(gain) * hit(bundle, name, stream, seed=3)))
+        np.testing.assert_array_equal(heard[:, stream], wanted * master)
+
+
+def test_python_plays_a_hit_to_the_sample(room: Any, bundle: Bundle, master: np.float32) -> None:
+    hits = HitPlayer(bundle, "Kick").out()
+    hits.hit(offset=37)  # before the start
+    first = room.hear(40)[:, 0]
+    hits.hit(gain=0.5, offset=5)
+    room.clock.send(hits.hit, at=40 * BLOCK + 333)
+    heard = np.concatenate((first, room.hear(60)[:, 0]))
+    sounds = [hit(bundle, "Kick", index) for index in range(3)]
+    wanted = mixed(
+        100 * BLOCK, (37, sounds[0]), (40 * BLOCK + 5, np.float32(0.5) * sounds[1]), (40 * BLOCK + 333, sounds[2])
+    )
+    np.testing.assert_array_equal(heard, wanted * master)
+
+
+def test_settings_are_one_or_a_list_and_hold_for_the_next_hits(room: Any, bundle: Bundle, master: np.float32) -> None:
+    hits = HitPlayer(bundle, ["Kick", "Snare"], temperature=[0.2, 1.5], pitch=3).out()
+    hits.hit(0), hits.hit(1)
+    heard = room.hear(60)
+    for stream, (name, temperature) in enumerate((("Kick", 0.2), ("Snare", 1.5))):
+        wanted = hit(bundle, name, stream, temperature, 3)
+        np.testing.assert_array_equal(heard[: len(wanted), stream], wanted * master)
+    hits.classes, hits.temperature, hits.pitch = "Hat", 0.5, [0, -5]
+    hits.hit(0), hits.hit(1)
+    heard = room.hear(80)
+    for stream, pitch in enumerate((0, -5)):
+        wanted = hit(bundle, "Hat", 2 + stream, 0.5, pitch)
+        np.testing.assert_array_equal(heard[: len(wanted), stream], wanted * master)
+    assert (hits.classes, hits.temperature, hits.pitch) == ("Hat", 0.5, [0, -5])
+
+
+def test_a_hit_that_is_not_fresh_comes_again_until_it_is_resampled(room: Any, bundle: Bundle) -> None:
+    hits = HitPlayer(bundle, "Snare", fresh=0).out()
+
+    def next_one() -> Array:
+        hits.hit()
+        return np.asarray(room.hear(60)[:, 0])
+
+    first, second = next_one(), next_one()
+    np.testing.assert_array_equal(first, second)
+    hits.resample()
+    third = next_one()
+    assert not np.array_equal(third, first)
+    np.testing.assert_array_equal(next_one(), third)
+    hits.fresh = 1
+    assert not np.array_equal(next_one(), third)
+
+
+def test_a_decay_shortens_the_next_hits(room: Any, bundle: Bundle) -> None:
+    hits = HitPlayer(bundle, "Snare", fresh=0).out()
+    hits.hit()
+    whole = room.hear(60)[:, 0]
+    hits.decay = 0.03
+    hits.hit()
+    short = room.hear(60)[:, 0]
+    shape = 10 ** (-3 * np.arange(2 * 1440) / 1440)
+    np.testing.assert_allclose(short[:2880], whole[:2880] * shape, atol=1e-6)
+    assert not short[2880:].any() and whole[2880:].any()
+    hits.decay = 0
+    hits.hit()
+    np.testing.assert_array_equal(room.hear(60)[:, 0], whole)
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda hits: hits.setPitch(30), "pitch is 30.0: choose -24 to 24"),
+        (lambda hits: hits.setTemperature([0, -1]), "temperature is -1.0: choose 0 to 10"),
+        (lambda hits: hits.setDecay(-1), "decay is -1.0: choose 0 to 60 seconds"),
+        (lambda hits: hits.setClasses("Clap"), "Clap"),
+        (lambda hits: hits.set(0, source="tape"), "There is no source 'tape'; known: note, path"),
+        (lambda hits: hits.set(2, pitch=0), "pad is 2: choose a whole number, 0 to 1"),
+        (lambda hits: hits.hit(2), "pad is 2: choose a whole number, 0 to 1"),
+        (lambda hits: hits.hit(0, offset=-1), "offset is -1"),
+        (lambda hits: hits.resample(-1), "pad is -1"),
+    ],
+)
+def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle, ask: Any, told: str) -> None:
+    hits = HitPlayer(bundle, ["Kick", "Snare"])
+    before = (hits.pitch, hits.temperature, hits.decay, hits.classes)
+    room.hear(1)
+    with pytest.raises(ValueError, match=told):
+        ask(hits)
+    room.hear(1)
+    assert room.clock.statistics().failures == 0
+    assert (hits.pitch, hits.temperature, hits.decay, hits.classes) == before
+
+
+def test_triggers_may_be_replaced_or_come_later(room: Any, bundle: Bundle) -> None:
+    hits = HitPlayer(bundle, "Kick").out()
+    assert not room.hear(10).any()
+    slow, fast = pyo.Metro(0.05).play(), pyo.Metro(0.01).play()
+    hits.trig = slow
+    room.hear(200)
+    few = hits.statistics()["triggers"]
+    hits.setTrig(fast)
+    room.hear(200)
+    assert 9 <= few <= 12 and hits.statistics()["triggers"] - few > 40 and hits.trig is fast
+
+
+def session(room: Any, bundle: Bundle) -> Array:
+    """Hits, and settings that are turned at given frames."""
+    metro = pyo.Metro(0.0501).play()
+    hits = HitPlayer(bundle, ["Kick", "Snare", "Hat"], trig=metro, seed=5)
+    out = hits.mix(2).out()
+    for at, act in (
+        (3000, lambda: hits.setPitch([0, 5, -7])),
+        (9001, lambda: hits.setTemperature(1.4)),
+        (9002, lambda: hits.set(1, source="path")),
+        (14000, lambda: hits.setDecay([0.05, 0, 0])),
+        (18000, lambda: hits.setFresh(0)),
+        (30000, lambda: hits.resample(2)),
+        (33000, lambda: hits.setClasses(["Hat", "Kick", "Snare"])),
+        (34567, lambda: hits.hit(1, 0.3)),
+    ):
+        room.clock.send(act, at)
+    heard = room.hear_seconds(1)
+    assert room.clock.statistics().failures == 0 and hits.statistics()["stale"] == 0 and len(out) == 2
+    return np.asarray(heard)
+
+
+def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
+    sounds = []
+    for live in (False, True):
+        with rooms(live=live) as room:
+            sounds.append(session(room, bundle))
+    assert np.abs(sounds[0]).max() > 0.1
+    np.testing.assert_array_equal(sounds[0], sounds[1])
+
+
+def test_a_thread_ends_with_its_player(rooms: Any, bundle: Bundle) -> None:
+    with rooms(live=True) as room:
+        hits = HitPlayer(bundle, "Kick", trig=pyo.Metro(0.01).play()).out()
+        room.hear(20)
+        pads, gone = hits.pads, weakref.ref(hits)
+        assert pads._thread is not None
+        del hits
+        assert gone() is None and pads._thread is None
+        assert not room.hear(5).any() and room.clock.statistics().failures == 0
+
+
+def test_sliders_have_setters(room: Any, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyo.PyoObject, "ctrl", lambda *arguments: None)
+    hits = HitPlayer(bundle, "Kick")
+    hits.ctrl()
+    assert [each.name for each in hits._map_list] == ["temperature", "pitch", "decay"]
+    for each in hits._map_list:
+        getattr(hits, f"set{each.name.capitalize()}")(each.max)
+        assert getattr(hits, each.name) == each.max
+
+
+def test_hits_of_the_drums_are_clean(room: Any, drums: Bundle) -> None:
+    hits = HitPlayer(drums, list(drums.manifest.conditions[0].classes))
+    out = hits.mix(1).out()
+    for stream, name in enumerate(drums.manifest.conditions[0].classes):
+        hits.hit(stream)
+        sound = room.hear_seconds(3)[:, 0]
+        assert 0.02 < np.abs(sound).max() < 1 and not sound[-BLOCK:].any(), name
+    assert len(out) == 1

@@ -1,0 +1,147 @@
+"""Held notes: what a `Synth` plays, `latency` later, exactly; their release, their bend, their place among voices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ngs.pyo_instruments import NotePlayer
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.synth.notes import Note
+from ngs.runtime.synth.synth import Synth
+
+pyo = pytest.importorskip("pyo")
+
+RATE, BLOCK = 48000, 128
+HELD = Note("Kick", hold=True)
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle)
+
+
+def test_a_note_is_held_bent_and_released_as_by_a_synth(room: Any, bundle: Bundle, master: np.float32) -> None:
+    notes = NotePlayer(bundle, release=0.3, seed=2).out()
+    room.clock.send(lambda: notes.note_on(60, "Kick", 0.5, 2), at=1000)
+    room.clock.send(lambda: notes.bend(1.5), at=9001)
+    room.clock.send(lambda: notes.note_off(60), at=20007)
+    heard = room.hear_seconds(0.9)
+    synth, delay = Synth(bundle, RATE, 16), notes.latency
+    controls = {"scatter": 0.0, "density": 1.0, "pan": 0.0, "gain": 0.5, "pitch": 2.0}
+    synth.note_on(replace(HELD, seed=2, index=1, controls=controls), 1000 + delay)
+    synth.set(1, 9001 + delay, pitch=3.5)
+    synth.note_off(1, 0.3, 20007 + delay)
+    np.testing.assert_array_equal(heard, synth.process(len(heard)).T * master)
+    assert heard[15000:20000].std() > 0.01 and not heard[20007 + delay + 14400 :].any()
+
+
+def test_keys_are_let_go_one_by_one(room: Any, bundle: Bundle) -> None:
+    notes = NotePlayer(bundle, release=0.05).out()
+    for key in (1, 2, 3):
+        notes.note_on(key, "Hat")
+    room.hear(100)
+    assert notes.statistics()["voices"] == 3
+    notes.note_off(2)
+    notes.note_off(7)  # was never played
+    room.hear(100)
+    assert notes.statistics()["voices"] == 2
+    notes.note_on(1, "Kick")  # takes the place of the other
+    room.hear(100)
+    assert notes.statistics()["voices"] == 2
+    notes.note_off(1), notes.note_off(3)
+    room.hear(100)
+    assert notes.statistics()["voices"] == 0 and not room.hear(10).any()
+    assert room.clock.statistics().failures == notes.statistics()["failures"] == 0
+
+
+def test_one_note_more_takes_the_place_of_the_oldest(room: Any, bundle: Bundle) -> None:
+    notes = NotePlayer(bundle, voices=2).out()
+    for key in range(3):
+        notes.note_on(key, "Hat")
+        room.hear(50)
+    assert notes.statistics()["voices"] == 2 and room.hear(20).any()
+    for key in range(3):
+        notes.note_off(key)
+    room.hear(150)
+    assert notes.statistics()["voices"] == 0 and room.clock.statistics().failures == 0
+
+
+def test_a_bend_holds_for_what_comes_and_ends_at_two_octaves(room: Any, bundle: Bundle, master: np.float32) -> None:
+    notes = NotePlayer(bundle).out()
+    notes.bend(20)
+    notes.note_on(1, "Kick", pitch=10)
+    heard = room.hear(60)
+    synth = Synth(bundle, RATE, 16)
+    controls = {"scatter": 0.0, "density": 1.0, "pan": 0.0, "gain": 1.0, "pitch": 24.0}
+    synth.note_on(replace(HELD, index=1, controls=controls), notes.latency)
+    np.testing.assert_array_equal(heard, synth.process(60 * BLOCK).T * master)
+    notes.bend(-24)
+    room.hear(1)
+    assert room.clock.statistics().failures == 0
+
+
+def test_the_gain_keeps_velocities_apart_and_ends_at_the_highest(room: Any, bundle: Bundle) -> None:
+    notes = NotePlayer(bundle).out()
+    notes.note_on(1, "Kick", gain=0.5)
+    quiet = room.hear(100)[-6000:].std()
+    notes.gain = 0.5
+    quieter = room.hear(100)[-6000:].std()
+    assert 0.3 < quieter / quiet < 0.7
+    notes.note_on(2, "Kick", gain=4)
+    room.hear(2)
+    notes.gain = 4
+    room.hear(10)
+    assert room.clock.statistics().failures == notes.statistics()["failures"] == 0
+
+
+def test_pan_is_heard_in_what_sounds(room: Any, bundle: Bundle) -> None:
+    notes = NotePlayer(bundle, pan=-1).out()
+    notes.note_on(1, "Kick")
+    left = room.hear(80)[-3000:]
+    notes.pan = 1
+    right = room.hear(80)[-3000:]
+    assert left[:, 0].std() > 0.01 and not left[:, 1].any()
+    assert right[:, 1].std() > 0.01 and np.abs(right[:, 0]).max() < 1e-9
+
+
+def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle) -> None:
+    notes = NotePlayer(bundle)
+    with pytest.raises(ValueError, match="Clap"):
+        notes.note_on(1, "Clap")
+    with pytest.raises(ValueError, match="scatter is 5.0: choose 0 to 4"):
+        notes.scatter = 5
+    with pytest.raises(ValueError, match="There is no control 'speed'|speed"):
+        NotePlayer(bundle, volume=1, speed=99)
+
+
+def session(room: Any, bundle: Bundle) -> Array:
+    notes = NotePlayer(bundle, pan=pyo.Sine(2), seed=3).out()
+    for at, act in (
+        (0, lambda: notes.note_on(1, "Kick", 0.7)),
+        (3001, lambda: notes.note_on(2, "Hat", 0.5, 7)),
+        (9001, lambda: notes.bend(-2)),
+        (12345, lambda: notes.setScatter(0.5)),
+        (20000, lambda: notes.note_off(1)),
+        (30000, lambda: notes.setGain(0.3)),
+        (36001, lambda: notes.note_on(2, "Snare", 1.0)),
+    ):
+        room.clock.send(act, at)
+    heard = room.hear_seconds(1)
+    told = notes.statistics()
+    assert room.clock.statistics().failures == told["failures"] == told["late"] == told["late_events"] == 0
+    return np.asarray(heard)
+
+
+def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
+    sounds = []
+    for live in (False, True):
+        with rooms(live=live) as room:
+            sounds.append(session(room, bundle))
+    assert np.abs(sounds[0]).max() > 0.1
+    np.testing.assert_array_equal(sounds[0], sounds[1])

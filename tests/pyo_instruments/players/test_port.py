@@ -1,0 +1,276 @@
+"""What pyo plays of a port are the very samples; controls are numbers, lists, or pyo objects that are followed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ngs.pyo_instruments import GrainPlayer
+from ngs.pyo_instruments.players.inlet import Inlet
+from ngs.pyo_instruments.players.port import EnginePort, Port, turned
+from ngs.runtime.arrays import Array
+
+pyo = pytest.importorskip("pyo")
+
+RATE, BLOCK = 48000, 128
+
+
+class Noise(Port):
+    """Seeded noise, a stream a seed; what was made is in `made`."""
+
+    def __init__(self, streams: int = 1, mul: Any = 1, add: Any = 0) -> None:
+        super().__init__(streams, mul, add)
+        self.made: list[Array] = []
+        self._rng = np.random.default_rng(7)
+
+    def render(self, out: Array) -> None:
+        out[:] = self._rng.uniform(-1, 1, out.shape)
+        self.made.append(out.copy())
+
+    @property
+    def sound(self) -> Array:
+        return np.concatenate(self.made, axis=1).T
+
+
+def test_what_is_heard_are_the_very_samples(room: Any, master: np.float32) -> None:
+    noise = Noise(2).out()
+    heard = room.hear(50)
+    assert heard.shape == (50 * BLOCK, 2)
+    np.testing.assert_array_equal(heard, noise.sound * master)
+
+
+def test_factor_and_offset_are_numbers_lists_or_objects(room: Any, master: np.float32) -> None:
+    number, listed, turned_by = Noise(mul=0.5, add=0.25), Noise(mul=[0.5, 0.25]), Noise(mul=pyo.Sig(0.5))
+    assert [len(each) for each in (number, listed, turned_by)] == [1, 2, 1]
+    for port, wanted in ((number, [0.5]), (listed, [0.5, 0.25]), (turned_by, [0.5])):
+        port.out()
+        heard = room.hear(3)
+        sound = np.concatenate(port.made[-3:], axis=1)[0]
+        for channel, factor in enumerate(wanted):
+            offset = 0.25 * (port is number)
+            np.testing.assert_allclose(heard[:, channel], (factor * sound + offset) * master, atol=1e-6)
+        port.stop()
+    number.mul = 2.0
+    number.out()
+    assert np.abs(room.hear(3)[:, 0] - 0.25).max() > 1
+
+
+def test_stop_silences_and_play_goes_on_where_time_is(room: Any, master: np.float32) -> None:
+    noise = Noise().out()
+    room.hear(3)
+    noise.stop()
+    assert not room.hear(3).any()
+    noise.out(1)
+    heard = room.hear(3)
+    np.testing.assert_array_equal(heard[:, 1], noise.sound[-3 * BLOCK :, 0] * master)
+    assert not heard[:, 0].any() and len(noise.made) == 9
+
+
+def test_a_failed_block_is_counted_and_the_next_is_played(room: Any) -> None:
+    noise = Noise().out()
+    room.hear(2)
+    render, noise.render = noise.render, None  # type: ignore[assignment, method-assign]
+    room.hear(2)
+    assert room.clock.statistics().failures == 2
+    noise.render = render  # type: ignore[method-assign]
+    assert room.hear(2).any() and room.clock.statistics().failures == 2
+
+
+def test_a_port_that_fails_is_silent(room: Any) -> None:
+    noise = Noise().out()
+    assert room.hear(2).any()
+    noise.render = None  # type: ignore[assignment, method-assign]
+    assert not room.hear(2).any()
+
+
+def test_peaks_rise_at_once_and_fall_slowly(room: Any) -> None:
+    noise = Noise(2)
+    room.hear(4)
+    first = noise.peaks()
+    np.testing.assert_allclose(first, np.abs(noise.sound).max(axis=0), rtol=0.1)
+    noise.render = lambda out: out.fill(0.0)  # type: ignore[method-assign]
+    room.hear(375)
+    np.testing.assert_allclose(noise.peaks(), np.array(first) * 10 ** (-40 / 20), rtol=0.05)
+
+
+def test_a_port_goes_with_its_last_name_and_others_then_play_silence(room: Any) -> None:
+    noise = Noise()
+    half = (noise * 0.5).out()
+    assert room.hear(3).any()
+    gone = weakref.ref(noise)
+    del noise
+    assert gone() is None
+    assert not room.hear(3).any() and len(half) == 1
+
+
+def test_python_survives_ports_and_their_readers_in_cycles() -> None:
+    """pyo frees the samples of a table while others hold them, and the interpreter ends: so ours are never freed."""
+    program = """
+import gc, numpy as np
+from ngs.pyo_instruments.clock import Clock
+from ngs.pyo_instruments.port import Inlet, Port
+import pyo
+class Zeros(Port):
+    def render(self, out): out[:] = 0
+server = pyo.Server(sr=48000, buffersize=128, duplex=0, audio="manual", verbosity=0).boot()
+clock = Clock.of(server)
+server.start()
+for _ in range(50):
+    port = Zeros(2)
+    inlet = Inlet(port)
+    port.itself = [port, inlet, pyo.Sig(port)]
+    for _ in range(20): server.process()
+    del port, inlet
+    gc.collect()
+    waste = [{"a": [1] * 50} for _ in range(2000)]
+assert not any(each() for each in clock._nodes)
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+# inlets
+
+
+def test_an_inlet_has_the_very_samples_a_block_later(room: Any, master: np.float32) -> None:
+    sines = pyo.Sine([100, 333]).out()
+    inlet = Inlet(sines)
+    heard, taken = [], []
+    room.hear(1)
+    for _ in range(20):
+        taken.append(np.stack(inlet.views, axis=1))
+        heard.append(room.hear(1))
+    assert len(inlet) == 2 and np.concatenate(taken).std() > 0.5
+    np.testing.assert_array_equal(np.concatenate(taken[1:]) * master, np.concatenate(heard[:-1]))
+
+
+def test_an_inlet_goes_over_to_other_streams(room: Any) -> None:
+    inlet = Inlet(pyo.Sig(0.25))
+    room.hear(2)
+    inlet.change(pyo.Sig(-0.5), 0.01)
+    levels = []
+    for _ in range(10):
+        room.hear(1)
+        levels.append(inlet.views[0].copy())
+    path = np.concatenate(levels)
+    assert path[0] > 0.2 and np.allclose(path[-BLOCK:], -0.5, atol=1e-6)
+    assert np.abs(np.diff(path)).max() < 0.05  # a fade, by the square root, no step of 0.75
+
+
+# ports of engines
+
+
+class FakeEngine:
+    """Plays silence and notes what is turned, and when."""
+
+    channels, outputs, latency = 1, 2, 100
+
+    def __init__(self) -> None:
+        self.started = self.stopped = 0
+
+    def start(self) -> None:
+        self.started += 1
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+    def read(self, out: Array) -> None:
+        out[:] = 0
+
+
+@turned(gain="How loud.", pitch="How high.")
+class Turning(EnginePort):
+    def __init__(self, **controls: Any) -> None:
+        super().__init__(FakeEngine())
+        self.turns: list[tuple[int, int, dict[str, float]]] = []
+        for name, value in controls.items():
+            self.give(name, value)
+
+    def turn(self, stream: int, **controls: float) -> None:
+        self.turns.append((self.clock.now, stream, controls))
+
+
+def test_a_control_is_a_number_or_a_list_and_set_in_three_ways(room: Any) -> None:
+    port = Turning(gain=0.5, pitch=[1, 2])
+    assert port.turns == [(0, 0, {"gain": 0.5}), (0, 1, {"gain": 0.5}), (0, 0, {"pitch": 1}), (0, 1, {"pitch": 2})]
+    port.turns.clear()
+    room.hear(2)
+    port.setGain(0.25)
+    port.pitch = [3]
+    port.give("gain", [1, 2, 3])
+    assert port.turns == []
+    room.hear(1)
+    wanted = [{"gain": 0.25}, {"gain": 0.25}, {"pitch": 3}, {"pitch": 3}, {"gain": 1}, {"gain": 2}]
+    assert port.turns == [(2 * BLOCK, number % 2, each) for number, each in enumerate(wanted)]
+    assert port.gain == [1, 2, 3] and port.pitch == [3]
+    assert Turning.setGain.__doc__ == "Replace the `gain`: How loud." and Turning.pitch.__doc__ == "How high."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("gain", 5, "gain is 5.0: choose 0 to 4"),
+        ("pitch", [0, 30], "pitch is 30.0: choose -24 to 24"),
+        ("gain", float("nan"), "gain is nan"),
+        ("gain", "loud", "could not convert string to float: 'loud'"),
+        ("volume", 1, "There is no control 'volume'; known: gain, pan"),
+    ],
+)
+def test_what_cannot_be_is_refused_there_and_then(room: Any, name: str, value: Any, told: str) -> None:
+    port = Turning(gain=1)
+    port.turns.clear()
+    with pytest.raises(ValueError, match=told):
+        port.give(name, value)
+    room.hear(2)
+    assert port.turns == [] and port.gain == 1
+
+
+def test_an_object_is_followed_every_10_ms_within_the_range(room: Any) -> None:
+    port = Turning(gain=1)
+    port.turns.clear()
+    port.gain = pyo.Phasor([20, 50], mul=6, add=-1)
+    room.hear(200)
+    frames = [now for now, stream, _ in port.turns if stream == 0]
+    pace = round(0.01 * RATE / BLOCK) * BLOCK
+    assert frames == sorted(set(frames)) and all(frame % pace == 0 for frame in frames)
+    for stream in range(2):
+        turns = {now: each["gain"] for now, number, each in port.turns if number == stream}
+        assert min(turns.values()) == 0 and max(turns.values()) == 4
+        assert 30 < len(turns) <= 200 * BLOCK // pace + 1
+    port.gain = 0.5
+    room.hear(20)
+    assert port.turns[-2:] == [(200 * BLOCK, 0, {"gain": 0.5}), (200 * BLOCK, 1, {"gain": 0.5})]
+
+
+def test_a_steady_object_turns_a_control_once(room: Any) -> None:
+    port = Turning()
+    port.gain = pyo.Sig(0.75)
+    room.hear(50)
+    assert [each for _, _, each in port.turns][-2:] == 2 * [{"gain": 0.75}] and len(port.turns) <= 4
+
+
+def test_the_engine_is_started_with_the_port_and_stopped_with_it(room: Any) -> None:
+    port = Turning()
+    engine = port.engine
+    assert (engine.started, engine.stopped) == (1, 0) and port.latency == 100 + BLOCK
+    del port
+    assert engine.stopped == 1
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_thread_ends_with_its_port(rooms: Any, tiny_bundle: Path, live: bool) -> None:
+    with rooms(live=live) as room:
+        grains = GrainPlayer(tiny_bundle).out()
+        room.hear(5)
+        engine, gone = grains.engine, weakref.ref(grains)
+        assert (engine._thread is not None) is live
+        del grains
+        room.hear(5)
+        assert gone() is None and engine._thread is None
+        assert room.clock.statistics().failures == 0 and room.clock.players() == {}

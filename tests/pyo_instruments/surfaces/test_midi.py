@@ -1,0 +1,361 @@
+"""MIDI in: what each message does, maps and their mistakes, ports, and messages that come through a JACK server."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import jack
+import mido
+import pytest
+
+from ngs.pyo_instruments.commands.command import Choice, Number, Switch, Text, Whole, action, control
+from ngs.pyo_instruments.drum_and_bass import DrumAndBass
+from ngs.pyo_instruments.drum_machine import DrumMachine
+from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.keyboard import Keyboard
+from ngs.pyo_instruments.morph import Morph
+from ngs.pyo_instruments.path_player import PathPlayer
+from ngs.pyo_instruments.resynthesiser import Resynthesiser
+from ngs.pyo_instruments.surfaces import midi
+from ngs.pyo_instruments.surfaces.midi import MidiError, MidiIn
+from ngs.pyo_instruments.surfaces.midi_map import FOLDER, MapError, MidiMap
+from ngs.pyo_instruments.timing import clock
+
+pyo = pytest.importorskip("pyo")
+
+PATIENCE_SECONDS = 60.0  # for other programs; no assertion
+Rooms = Callable[..., AbstractContextManager[Any]]
+
+
+class Desk(Instrument):
+    """What it is told, it writes down."""
+
+    counts = {"track": 2}
+
+    def __init__(self, bundle: Any) -> None:
+        super().__init__(bundle)
+        self.sounds(pyo.Sig(0))
+        self.done: list[tuple[Any, ...]] = []
+        self.log = lambda frame, address, values: self.done.append((address, *values))
+
+    @action("/note", Whole("key", 0, 127), Whole("velocity", 0, 127))
+    def note(self, key: int, velocity: int) -> None:
+        """A key."""
+
+    @control("/sustain", Switch("on"))
+    def setSustain(self, on: int) -> None:
+        """The pedal."""
+
+    @control("/bend", Number("bend", -2, 2))
+    def setBend(self, bend: float) -> None:
+        """The wheel."""
+
+    @action("/clock/tick")
+    def tick(self) -> None:
+        """One of an outside clock."""
+
+    @action("/clock/start")
+    def start(self) -> None:
+        """Its start."""
+
+    @action("/clock/position", Whole("step", 0, 16383))
+    def position(self, step: int) -> None:
+        """Its place."""
+
+    @control("/tempo", Number("tempo", 20, 400, 120))
+    def setTempo(self, tempo: float) -> None:
+        """A number."""
+
+    @control("/count", Whole("count", 0, 10))
+    def setCount(self, count: int) -> None:
+        """A whole number."""
+
+    @control("/mode", Choice("mode", ("note", "path", "walk"), "note"))
+    def setMode(self, mode: str) -> None:
+        """A choice."""
+
+    @control("/name", Text("name", "[a-z]*", "small letters"))
+    def setName(self, name: str) -> None:
+        """A text."""
+
+    @action("/track/{track}/hit", Number("gain", 0, 2, 1))
+    def hit(self, track: int, gain: float) -> None:
+        """A hit."""
+
+    @control("/track/{track}/mute", Switch("mute"))
+    def setMute(self, track: int, mute: int) -> None:
+        """A switch."""
+
+    @action("/fresh")
+    def fresh(self) -> None:
+        """Something without arguments."""
+
+
+@pytest.fixture
+def desk(room: Any, tiny_bundle: Path) -> Iterator[Desk]:
+    yield Desk(tiny_bundle)
+
+
+def done(desk: Desk, mapping: MidiMap, *messages: Any) -> list[tuple[Any, ...]]:
+    """What a desk was told because of messages."""
+    listening = MidiIn(desk, None, mapping)
+    for message in messages:
+        listening.take(message)
+    assert listening.statistics().failures == 0, listening.statistics()
+    return desk.done
+
+
+def controller(number: int, value: int, channel: int = 0) -> Any:
+    return mido.Message("control_change", control=number, value=value, channel=channel)
+
+
+def key(number: int, velocity: int, channel: int = 0) -> Any:
+    return mido.Message("note_on", note=number, velocity=velocity, channel=channel)
+
+
+def read(desk: Desk, path: Path, text: str) -> MidiMap:
+    path.write_text(text)
+    return MidiMap.read(path, desk)
+
+
+def test_keys_pedals_wheels_and_the_clock_are_commands(desk: Desk) -> None:
+    told = done(
+        desk, MidiMap(), key(60, 100), key(60, 0), mido.Message("note_off", note=61, velocity=64), controller(64, 64),
+        controller(64, 63), mido.Message("pitchwheel", pitch=8191), mido.Message("pitchwheel", pitch=0),
+        mido.Message("pitchwheel", pitch=-8192), mido.Message("clock"), mido.Message("start"),
+        mido.Message("songpos", pos=32),
+    )  # fmt: skip
+    assert told == [
+        ("/note", 60, 100), ("/note", 60, 0), ("/note", 61, 0), ("/sustain", 1), ("/sustain", 0), ("/bend", 2.0),
+        ("/bend", 0.0), ("/bend", -2.0), ("/clock/tick",), ("/clock/start",), ("/clock/position", 32),
+    ]  # fmt: skip
+
+
+def test_what_an_instrument_has_no_command_for_is_counted(desk: Desk) -> None:
+    listening = MidiIn(desk, None, MidiMap())
+    for kind in ("stop", "continue", "reset", "program_change"):  # the desk has no /clock/stop
+        listening.take(mido.Message(kind))
+    listening.take(controller(74, 1))
+    assert desk.done == []
+    assert listening.statistics() == midi.MidiStatistics(messages=5, ignored=5, failures=0, last_failure="")
+
+
+def test_a_command_that_is_refused_is_counted_and_nothing_is_raised(desk: Desk, monkeypatch: Any) -> None:
+    listening = MidiIn(desk, None, MidiMap())
+    monkeypatch.setattr(desk, "do", lambda *arguments, **how: desk.bundle.condition("no class"))
+    listening.take(key(60, 100))
+    assert listening.statistics().failures == 1
+    assert "no class" in listening.statistics().last_failure
+    assert json.loads(json.dumps(listening.statistics().to_dict()))["failures"] == 1
+
+
+@pytest.mark.parametrize("number", [120, 123])
+def test_keys_that_are_held_are_let_go_together(desk: Desk, number: int) -> None:
+    told = done(desk, MidiMap(), key(60, 100), key(62, 100), key(60, 0), controller(number, 0))
+    assert told[3:] == [("/note", 62, 0)]
+
+
+def test_keys_that_are_held_are_let_go_at_the_end(desk: Desk, monkeypatch: Any) -> None:
+    class Backend:
+        def __init__(self, name: str) -> None: ...
+
+        def get_input_names(self) -> list[str]:
+            return ["Midi Through", "Pads 1"]
+
+        def open_input(self, name: str, callback: Any) -> Any:
+            return type("Port", (), {"name": name, "close": lambda self: None})()
+
+    monkeypatch.setattr(midi.mido, "Backend", Backend)
+    with MidiIn(desk, None, MidiMap()) as listening:
+        assert listening.name == "Pads 1"
+        listening.take(key(60, 100))
+    assert desk.done == [("/note", 60, 100), ("/note", 60, 0)]
+    with MidiIn(desk, "THROUGH", MidiMap()) as listening:
+        assert listening.name == "Midi Through"
+    with pytest.raises(MidiError, match=r"There is no MIDI port 'Keys'; there are: Midi Through, Pads 1"):
+        MidiIn(desk, "Keys", MidiMap()).start()
+
+
+def test_controllers_move_over_the_range_of_what_they_control(desk: Desk, tmp_path: Path) -> None:
+    mapping = read(
+        desk,
+        tmp_path / "map.toml",
+        """
+        [controls]
+        1 = "/tempo"
+        2 = { address = "/tempo", low = 180, high = 60 }
+        3 = "/count"
+        4 = "/mode"
+        5 = "/track/2/mute"
+        6 = "/fresh"
+        7 = { address = "/mode", value = "walk" }
+        "10:7" = { address = "/count", value = 7 }
+        64 = "/bend"
+        """,
+    )
+    for number, values in {
+        1: [20.0, 210.0, 400.0], 2: [180.0, 120.0, 60.0], 3: [0, 5, 10], 4: ["note", "path", "walk"], 5: [0, 1, 1],
+        64: [-2.0, 0.0, 2.0],
+    }.items():  # fmt: skip
+        told = done(desk, mapping, *(controller(number, value) for value in (0, 64, 127)))
+        assert [value for _, value in told] == pytest.approx(values) if number < 4 else values
+        assert all(type(value) is type(values[0]) for _, value in told)
+        desk.done.clear()
+    assert done(desk, mapping, controller(6, 127), controller(6, 0)) == [("/fresh",)]
+    desk.done.clear()
+    assert done(desk, mapping, controller(7, 127, 0), controller(7, 127, 9)) == [("/mode", "walk"), ("/count", 7)]
+
+
+def test_every_value_of_a_controller_is_within_the_range(desk: Desk, tmp_path: Path) -> None:
+    mapping = read(desk, tmp_path / "map.toml", '[controls]\n1 = "/tempo"\n2 = "/mode"\n3 = "/count"\n4 = "/bend"')
+    for number in range(1, 5):
+        for value in range(128):
+            done(desk, mapping, controller(number, value))
+    tempos = [values[0] for address, *values in desk.done if address == "/tempo"]
+    assert len(desk.done) == 4 * 128 and tempos == sorted(tempos)
+
+
+def test_pads_hit_with_their_velocity(desk: Desk, tmp_path: Path) -> None:
+    mapping = read(
+        desk,
+        tmp_path / "map.toml",
+        """
+        [notes]
+        36 = "/track/1/hit"
+        "10:36" = { address = "/track/2/hit", low = 0.5, high = 2 }
+        37 = "/track/1/mute"
+        38 = { address = "/mode", value = "path" }
+        39 = "/fresh"
+        """,
+    )
+    assert done(desk, mapping, key(36, 127), key(36, 0), key(36, 127, 9)) == [("/track/1/hit", 1), ("/track/2/hit", 2)]
+    desk.done.clear()
+    assert done(desk, mapping, key(37, 1), key(37, 0)) == [("/track/1/mute", 1), ("/track/1/mute", 0)]
+    desk.done.clear()
+    assert done(desk, mapping, key(38, 1), key(38, 0), key(39, 1), key(39, 0)) == [("/mode", "path"), ("/fresh",)]
+    desk.done.clear()
+    assert done(desk, mapping, key(40, 9)) == [("/note", 40, 9)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[controls", "is no TOML"),
+        ('[controls]\n1 = "/tempo"\n1 = "/count"', "is no TOML"),
+        ("[knobs]\n", r"found knobs, expected the sections \[controls\] and \[notes\]"),
+        ("controls = 3", "found controls, expected the sections"),
+        ('[controls]\n128 = "/tempo"', r"\[controls\] 128: expected a number 0 to 127"),
+        ('[controls]\n"17:1" = "/tempo"', r"\[controls\] 17:1: expected a number 0 to 127"),
+        ('[controls]\n"0:1" = "/tempo"', r"\[controls\] 0:1: expected a number 0 to 127"),
+        ('[notes]\nC3 = "/tempo"', r"\[notes\] C3: expected a number 0 to 127"),
+        ("[controls]\n1 = 5", r"\[controls\] 1: expected an address"),
+        ("[controls]\n1 = { low = 5 }", r"\[controls\] 1: expected an address"),
+        ('[controls]\n1 = { address = "/tempo", lowest = 5 }', "found lowest, expected address, low, high, value"),
+        ('[controls]\n1 = "/temp"', "there is no address '/temp'"),
+        ('[controls]\n1 = "/note"', "/note takes 2 arguments: choose an address that takes one"),
+        ('[controls]\n1 = "/name"', "name is small letters: choose one, as in value = ''"),
+        ('[controls]\n1 = { address = "/tempo", low = 5 }', "tempo is 5: choose 20 to 400"),
+        ('[controls]\n1 = { address = "/tempo", high = "x" }', "tempo is 'x': choose 20 to 400"),
+        ('[controls]\n1 = { address = "/mode", low = 1 }', "it has no low and high"),
+        ('[controls]\n1 = { address = "/fresh", low = 1 }', "low and high are of numbers"),
+        ('[controls]\n1 = { address = "/mode", value = "wolk" }', "mode is 'wolk': choose one of note, path, walk"),
+        ('[notes]\n1 = "/mode"', "mode is one of note, path, walk: choose one, as in value = 'note'"),
+        ('[notes]\n1 = "/tempo"', "tempo is 0: choose 20 to 400"),
+    ],
+)
+def test_a_mistake_in_a_map_is_one_line(desk: Desk, tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(MapError, match=words) as caught:
+        read(desk, tmp_path / "mine.toml", text)
+    assert "mine.toml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [DrumMachine, DrumAndBass, Keyboard, Morph, PathPlayer, Resynthesiser])
+def test_maps_that_come_with_ngs_fit_their_instruments(rooms: Rooms, tiny_bundle: Path, kind: type[Instrument]) -> None:
+    with rooms():
+        assert MidiMap.of(kind(tiny_bundle)).controls
+
+
+def test_an_instrument_of_ones_own_has_the_map_of_its_kind_or_none(rooms: Rooms, tiny_bundle: Path) -> None:
+    class Mine(Keyboard):
+        """A keyboard."""
+
+    with rooms():
+        mine = Mine(tiny_bundle)
+        assert MidiMap.of(mine) == MidiMap.read(FOLDER / "keyboard.toml", mine)
+        assert MidiMap.of(Desk(tiny_bundle)) == MidiMap()
+
+
+def test_a_system_without_midi_says_so(desk: Desk, monkeypatch: Any) -> None:
+    monkeypatch.setattr(midi, "input_ports", lambda: [])
+    with pytest.raises(
+        MidiError, match="There is no MIDI port 'Pads'; there are none; on a JACK server, choose \"jack\""
+    ):
+        MidiIn(desk, "Pads", MidiMap()).start()
+
+
+def test_without_a_jack_server_there_is_no_port_on_it(desk: Desk, monkeypatch: Any, capfd: Any) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "ngs-none")
+    with pytest.raises(MidiError, match="No JACK server runs"):
+        MidiIn(desk, "jack", MidiMap()).start()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_frames_are_those_of_the_arrival_however_late_blocks_begin(rooms: Rooms, monkeypatch: Any) -> None:
+    with rooms(live=True) as room:
+        room.start()
+        block_seconds, started, now = room.clock.block / room.clock.sample_rate, 1000.0, 0.0
+        monkeypatch.setattr(clock, "time", type("Time", (), {"perf_counter": staticmethod(lambda: now)}))
+        found = []
+        for number in range(400):
+            late = (0.0, 0.0003, 0.001, 0.0019)[number % 4]
+            now = started + number * block_seconds + late
+            room.server.process()
+            arrival = now + 0.0002
+            if room.clock.frame > 100 * room.clock.block:
+                found.append(room.clock.frame_at(arrival) - (arrival - started) * room.clock.sample_rate)
+                assert room.clock.frame_at(arrival) >= room.clock.frame - 3  # the next block has not been made
+        assert max(found) - min(found) <= 5  # frames, where blocks are late by up to 91
+
+
+def test_messages_come_through_a_jack_server(desk: Desk, jack_server: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", jack_server.name)
+    keys = jack.Client("keys", no_start_server=True, servername=jack_server.name)
+    output = keys.midi_outports.register("out")
+    wanted = [
+        (0, (0xFA,)), (0, (0xF8,)), (17, (0x90, 36, 100)), (100, (0x90, 36, 0)), (101, (0xB0, 64, 127)),
+        (127, (0xE0, 0, 64)),
+    ]  # fmt: skip
+    waiting: list[tuple[int, tuple[int, ...]]] = []
+
+    @keys.set_process_callback
+    def play(frames: int) -> None:
+        output.clear_buffer()
+        for offset, event in waiting:
+            output.write_midi_event(offset, event)
+        waiting.clear()
+
+    listening = MidiIn(desk, "jack", MidiMap())
+    with listening, keys:
+        assert listening.name == "ngs-midi:in"
+        keys.connect(output, "ngs-midi:in")
+        _until(lambda: bool(desk.done), lambda: waiting.append((0, (0xF8,))))  # the connection works
+        waiting.extend(wanted)
+        _until(lambda: ("/bend", 0.0) in desk.done)
+    place = desk.done.index(("/clock/start",))
+    assert desk.done[place:] == [
+        ("/clock/start",), ("/clock/tick",), ("/note", 36, 100), ("/note", 36, 0), ("/sustain", 1), ("/bend", 0.0),
+    ]  # fmt: skip
+    assert listening.statistics().failures == 0
+
+
+def _until(met: Callable[[], bool], ask: Callable[[], object] = lambda: None) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not met():
+        assert time.monotonic() < end, "nothing comes"
+        ask()
+        time.sleep(0.05)

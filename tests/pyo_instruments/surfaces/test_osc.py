@@ -1,0 +1,522 @@
+"""The OSC server, over real sockets: commands, answers, what subscribers hear, floods."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pythonosc.osc_bundle_builder import OscBundleBuilder
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from ngs.pyo_instruments.commands.command import Choice, Number, Switch, Text, Whole, action, control
+from ngs.pyo_instruments.instrument import Instrument
+from ngs.pyo_instruments.surfaces import osc
+from ngs.pyo_instruments.surfaces.osc import OscServer, Subscriber, address_table
+from ngs.pyo_instruments.timing.clock import MESSAGES, Clock
+
+pyo = pytest.importorskip("pyo")
+
+RATE, BLOCK = 48000, 128
+PATIENCE = 20.0  # of a test that waits; no assertion
+STATUS = {"cpu": 0.25, "late_blocks": 3, "voices": 12}
+
+
+class Desk(Instrument):
+    """Two tracks that make no sound."""
+
+    counts = {"track": 2, "step": 16}
+
+    def __init__(self, bundle: Any) -> None:
+        super().__init__(bundle)
+        self.done: list[tuple[int, Any]] = []
+        self.step = 0
+        self.made = time.time()
+        self.sounds(pyo.Sig(0))
+        self.done.clear()
+
+    def process(self) -> None:
+        if self.step:
+            self.tell("/position", self.step)
+            self.step = 0
+
+    def meters(self) -> list[float]:
+        return [0.5, 0.25]
+
+    @control("/level", Number("level", 0, 0.1))
+    def setLevel(self, level: float) -> None:
+        """How loud."""
+        self.done.append((self.clock.now, level))
+
+    @control("/mode", Choice("mode", ("note", "path"), "note"))
+    def setMode(self, mode: str) -> None:
+        """This | that."""
+        self.done.append((self.clock.now, mode))
+
+    @control("/name", Text("name", "[a-z]*", "small letters"))
+    def setName(self, name: str) -> None:
+        """What it is called."""
+
+    @control("/track/{track}/mute", Switch("mute"))
+    def setMute(self, track: int, mute: int) -> None:
+        """Silence."""
+        self.done.append((self.clock.now, (track, mute)))
+
+    @control("/track/{track}/count", Whole("count", 0, 100))
+    def setCount(self, track: int, count: int) -> None:
+        """How many."""
+        self.done.append((self.clock.now, (track, count)))
+
+    @action("/hit")
+    def hit(self) -> None:
+        """Now."""
+        self.done.append((self.clock.now, "hit"))
+
+
+class Client:
+    """A control surface: one UDP socket."""
+
+    def __init__(self, server: OscServer) -> None:
+        self.server = server
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(PATIENCE)
+        self.port = self.socket.getsockname()[1]
+
+    def send(self, address: str, *values: Any) -> None:
+        self.throw(packet(address, *values).dgram)
+
+    def throw(self, datagram: bytes) -> None:
+        self.socket.sendto(datagram, self.server.address)
+
+    def hear(self) -> tuple[str, list[Any]]:
+        message = OscMessage(self.socket.recv(65536))
+        return message.address, message.params
+
+    def hear_until(self, address: str, *values: Any) -> list[tuple[str, list[Any]]]:
+        """All that comes before a message, with these values if any are given."""
+        heard: list[tuple[str, list[Any]]] = []
+        while True:
+            told, arguments = self.hear()
+            if told == address and (not values or arguments == pytest.approx(list(values))):
+                return heard
+            heard.append((told, arguments))
+
+    def settle(self) -> list[tuple[str, list[Any]]]:
+        """Wait until the server has read all that was sent; what it answered."""
+        self.send("/ping")
+        return self.hear_until("/pong")
+
+
+def packet(address: str, *values: Any) -> OscMessage:
+    builder = OscMessageBuilder(address)
+    for value in values:
+        builder.add_arg(value)
+    return builder.build()
+
+
+def timed(due: float, *messages: OscMessage) -> Any:
+    builder = OscBundleBuilder(due)
+    for message in messages:
+        builder.add_content(message)
+    return builder.build()
+
+
+@pytest.fixture
+def audio() -> Iterator[Any]:
+    server = pyo.Server(sr=RATE, nchnls=2, buffersize=BLOCK, duplex=0, audio="manual", verbosity=0).boot()
+    Clock.of(server)  # not live: what comes is carried out before the next block
+    server.start()
+    yield server
+    server.stop()
+    server.shutdown()
+
+
+@pytest.fixture
+def desk(audio: Any, tiny_bundle: Path) -> Desk:
+    desk = Desk(tiny_bundle)
+    while desk.clock.frame == 0:  # the server is quiet at first
+        audio.process()
+    return desk
+
+
+@pytest.fixture
+def server(desk: Desk) -> Iterator[OscServer]:
+    with OscServer(desk, 0, status=lambda: STATUS) as server:
+        yield server
+
+
+@pytest.fixture
+def connect(server: OscServer) -> Iterator[Callable[[], Client]]:
+    clients: list[Client] = []
+
+    def make() -> Client:
+        clients.append(Client(server))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.socket.close()
+
+
+@pytest.fixture
+def client(connect: Callable[[], Client]) -> Client:
+    return connect()
+
+
+# commands
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "kept"),
+    [
+        ("/level", 0.1, 0.1),  # the end of its range, which 32 bits would miss
+        ("/level", 0, 0.0),
+        ("/mode", "PATH", "path"),
+        ("/track/2/mute", True, 1),
+        ("/track/2/count", 7.0, 7),
+    ],
+)
+def test_a_message_is_a_command(client: Client, desk: Desk, audio: Any, address: str, value: Any, kept: Any) -> None:
+    client.send(address, value)
+    assert client.settle() == []  # what is right is not answered
+    audio.process()
+    assert desk.values[address] == (kept,)
+
+
+def test_false_switches_off(client: Client, desk: Desk, audio: Any) -> None:
+    client.send("/track/1/mute", 1)
+    client.send("/track/1/mute", False)
+    client.settle()
+    audio.process()
+    assert [what for _, what in desk.done] == [(0, 1), (0, 0)]
+
+
+def test_a_pattern_is_all_that_match(client: Client, desk: Desk, audio: Any) -> None:
+    client.send("/track/*/mute", 1)
+    client.settle()
+    audio.process()
+    assert [what for _, what in desk.done] == [(0, 1), (1, 1)]
+
+
+def test_oscsend_speaks_to_it(server: OscServer, client: Client, desk: Desk, audio: Any) -> None:
+    if shutil.which("oscsend") is None:
+        pytest.fail("There is no oscsend: scripts/test-packages installs it")
+    for arguments in (
+        ["/level", "f", "0.05"],
+        ["/mode", "s", "path"],
+        ["/track/1/mute", "T"],
+        ["/track/1/count", "i", "9"],
+    ):
+        subprocess.run(["oscsend", "127.0.0.1", str(server.address[1]), *arguments], check=True)
+    client.settle()
+    audio.process()
+    assert [what for _, what in desk.done] == [0.05, "path", (0, 1), (0, 9)]
+
+
+# time tags
+
+
+def test_a_bundle_is_carried_out_at_its_time(client: Client, desk: Desk, audio: Any) -> None:
+    desk.clock.live = True
+    frame, first = desk.clock.frame, time.time() + 0.3
+    second = first + 1000 / RATE
+    client.throw(timed(0, timed(second, packet("/level", 0.05)), timed(first, packet("/hit"))).dgram)
+    client.settle()
+    after = time.time()
+    for _ in range(2000):
+        audio.process()
+    (hit, hit_name), (level, _) = desk.done
+    assert hit_name == "hit"
+    assert (first - after) * RATE - 1 <= hit - frame <= (first - desk.made) * RATE + 1  # it ticked in between
+    assert level - hit == pytest.approx(1000, abs=BLOCK)
+
+
+def test_what_is_late_is_carried_out_now(client: Client, desk: Desk, audio: Any) -> None:
+    desk.clock.live = True
+    frame = desk.clock.frame
+    client.throw(timed(time.time() - 5, packet("/hit")).dgram)
+    client.send("/level", 0.05)
+    client.settle()
+    after = time.time()
+    for _ in range(2000):
+        audio.process()
+    (hit, name), (level, _) = desk.done
+    assert name == "hit" and frame <= hit <= level <= frame + (after - desk.made) * RATE + 1  # it ticked in between
+
+
+def test_a_time_tag_may_be_a_minute_ahead(client: Client, desk: Desk, audio: Any) -> None:
+    client.throw(timed(time.time() + 59, packet("/hit")).dgram)
+    client.throw(timed(time.time() + 3600, packet("/hit")).dgram)
+    [(address, [where, text])] = client.settle()
+    assert (address, where) == ("/error", "/hit") and "choose 60 at most" in text
+
+
+# errors
+
+
+@pytest.mark.parametrize(
+    ("address", "values", "text"),
+    [
+        ("/nowhere", (1,), "There is no address /nowhere"),
+        ("/track/9/mute", (1,), "There is no address /track/9/mute"),
+        ("/track/[/mute", (1,), "There is no address /track/[/mute"),
+        ("/level", (0.2,), "level is 0.2: choose 0 to 0.1"),
+        ("/level", (float("nan"),), "choose 0 to 0.1"),
+        ("/level", ("loud",), "level is 'loud'"),
+        ("/level", (), "takes level, not 0 arguments"),
+        ("/level", (0.1, 0.1), "not 2 arguments"),
+        ("/level", (b"1234",), "type 'b' are not taken"),
+        ("/mode", ("note\nor\tpath",), "choose one of note, path"),
+        ("/track/1/count", (1.5,), "whole number"),
+        ("/track/1/mute", (2,), "choose 1 (on) or 0 (off)"),
+        ("/subscribe", (1, 2), "not 2 arguments"),
+        ("/subscribe", (70000,), "choose a whole number, 1 to 65535"),
+    ],
+)
+def test_what_is_wrong_is_answered(client: Client, address: str, values: tuple[Any, ...], text: str) -> None:
+    client.send(address, *values)
+    [(told, [where, said])] = client.settle()
+    assert (told, where) == ("/error", address) and text in said and "\n" not in said
+
+
+@pytest.mark.parametrize("datagram", [b"", b"\0" * 64, b"#bundle\0", b"/level\0\0,i\0\0", b"/a\0\0" * 4000])
+def test_no_packet_disturbs(client: Client, desk: Desk, audio: Any, datagram: bytes) -> None:
+    client.throw(datagram)
+    assert [address for address, _ in client.settle()] == ["/error"]
+    client.send("/level", 0.05)
+    client.settle()
+    audio.process()
+    assert desk.level == 0.05
+
+
+def test_what_is_said_of_long_texts_is_short(client: Client) -> None:
+    client.send("/name", "x" * 4000 + "!")
+    client.send("/" + "y" * 4000, 1)
+    for _, (where, text) in client.settle():
+        assert len(where) <= 240 and len(text) <= 240
+
+
+def test_errors_are_few(client: Client) -> None:
+    begun = int(time.monotonic())
+    for _ in range(150):
+        client.send("/nowhere")
+        time.sleep(0.0001)
+    errors = client.settle()
+    assert 20 <= len(errors) <= 20 * (int(time.monotonic()) - begun + 1)
+
+
+def test_a_server_that_does_not_tick_says_so(client: Client, desk: Desk) -> None:
+    for _ in range(MESSAGES):
+        desk.do("/hit")
+    client.send("/hit")
+    [(_, (where, text))] = client.settle()
+    assert where == "/hit" and "commands wait already" in text
+
+
+# what subscribers hear
+
+
+def test_a_subscriber_hears_every_value_and_what_changes(client: Client, desk: Desk, audio: Any) -> None:
+    client.send("/subscribe")
+    state = dict(client.hear() for _ in range(len(desk.values)))
+    assert state == {address: pytest.approx(list(values)) for address, values in desk.values.items()}
+    desk.setMute(1, 1)
+    desk.step = 5
+    audio.process()
+    client.hear_until("/track/2/mute", 1)
+    client.hear_until("/position", 5)
+    client.hear_until("/meters", 0.5, 0.25)
+    client.hear_until("/status", 0.25, 3, 12)
+
+
+def test_another_port_of_the_same_host_may_hear(connect: Callable[[], Client], desk: Desk, audio: Any) -> None:
+    surface, screen = connect(), connect()
+    surface.send("/subscribe", screen.port)
+    screen.hear_until("/mode", "note")
+    assert surface.settle() == []
+    surface.send("/unsubscribe", float(screen.port))
+    surface.settle()
+    heard_all(screen)
+    desk.setMode("path")
+    audio.process()
+    assert heard_all(screen) == []
+
+
+def heard_all(client: Client) -> list[tuple[str, list[Any]]]:
+    """What has come, until nothing comes for a while."""
+    client.socket.settimeout(0.2)
+    heard: list[tuple[str, list[Any]]] = []
+    try:
+        while True:
+            heard.append(client.hear())
+    except TimeoutError:
+        return heard
+    finally:
+        client.socket.settimeout(PATIENCE)
+
+
+def test_a_subscription_ends_and_is_renewed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(osc, "SUBSCRIPTION_SECONDS", 0.1)
+    client.send("/subscribe")
+    client.hear_until("/mode")
+    heard_all(client)  # ends, as nothing comes any more
+    client.send("/subscribe")
+    client.hear_until("/mode")
+
+
+def test_subscribers_are_eight(connect: Callable[[], Client], desk: Desk, audio: Any) -> None:
+    clients = [connect() for _ in range(9)]
+    for client in [*clients[:8], clients[0]]:
+        client.send("/subscribe")
+        client.hear_until("/mode")
+    clients[8].send("/subscribe")
+    [(_, (where, text))] = clients[8].settle()
+    assert where == "/subscribe" and "8 subscribers already" in text
+    clients[3].send("/unsubscribe")
+    clients[3].settle()
+    clients[8].send("/subscribe")
+    clients[8].hear_until("/mode")
+
+
+def test_a_client_that_is_gone_does_not_disturb(connect: Callable[[], Client], desk: Desk, audio: Any) -> None:
+    gone, stays = connect(), connect()
+    for client in (gone, stays):
+        client.send("/subscribe")
+        client.settle()
+    gone.socket.close()
+    for count in range(1, 20):
+        desk.setCount(0, count)
+        audio.process()
+        stays.hear_until("/track/1/count", count)
+
+
+def test_a_fader_that_moves_is_not_told_its_own_value() -> None:
+    subscriber = Subscriber(("127.0.0.1", 1), 60.0, touched={"/level": 10.0})
+    subscriber.pending = {"/level": (0.5,), "/mode": ("note",)}
+    assert subscriber.ready(10.1) == [("/mode", ("note",))]
+    assert subscriber.ready(10.3) == [("/level", (0.5,))]
+    assert subscriber.ready(10.4) == []
+
+
+def test_who_moves_a_fader_hears_of_it_in_the_end(connect: Callable[[], Client], audio: Any) -> None:
+    mover, other = connect(), connect()
+    for client in (mover, other):
+        client.send("/subscribe")
+        client.settle()
+    for value in (0.01, 0.02, 0.03):
+        mover.send("/level", value)
+    mover.settle()
+    audio.process()
+    for client in (mover, other):
+        client.hear_until("/level", 0.03)
+
+
+def test_more_changes_than_are_kept_are_told_in_the_end(
+    connect: Callable[[], Client], desk: Desk, audio: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect()
+    client.send("/subscribe")
+    client.hear_until("/name")
+    desk.setMode("path")  # lost among so many
+    audio.process()
+    for number in range(osc.CHANGES + 10):
+        desk.tell("/position", number % 16)
+    client.hear_until("/mode", "path")
+
+
+# floods
+
+
+def test_a_flood_costs_no_memory_and_is_survived(client: Client, desk: Desk, audio: Any) -> None:
+    datagrams = [packet("/track/1/count", number % 100).dgram for number in range(100)]
+    datagrams += [packet(f"/no/{number}").dgram for number in range(20)] + [b"#bundle\0rubbish"]
+    tracemalloc.start()
+    flooding = threading.Thread(target=lambda: [client.throw(each) for _ in range(1000) for each in datagrams])
+    flooding.start()
+    blocks = 0
+    while flooding.is_alive():
+        audio.process()
+        blocks += 1
+        time.sleep(BLOCK / RATE)  # leaves Python to the others
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert blocks > 10 and peak < 20e6
+    ended = time.monotonic() + PATIENCE
+    while desk.level != 0.05 and time.monotonic() < ended:  # some are lost in what is left of it
+        client.send("/level", 0.05)
+        time.sleep(0.02)
+        audio.process()
+    assert desk.level == 0.05 and client.settle()[0][0] == "/error"
+    assert desk.clock.statistics().failures == 0
+
+
+# the port
+
+
+def test_a_port_that_is_taken(server: OscServer, desk: Desk) -> None:
+    port = server.address[1]
+    with pytest.raises(OSError, match=f"^Port {port} is taken: choose another with --osc PORT$"):
+        OscServer(desk, port).start()
+
+
+def test_a_port_that_is_none(desk: Desk) -> None:
+    with pytest.raises(OSError, match="^Port 70000 is none: choose another with --osc PORT, 1024 to 65535$"):
+        OscServer(desk, 70000).start()
+
+
+def test_a_port_of_the_system(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forbidden(socket.socket):
+        def bind(self, address: Any) -> None:  # as Linux does, but for root
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(osc.socket, "socket", Forbidden)
+    with pytest.raises(OSError, match="^Port 80 is the system's: choose another with --osc PORT, 1024 or above$"):
+        OscServer(desk, 80).start()
+
+
+def test_a_host_that_is_another(desk: Desk) -> None:
+    with pytest.raises(OSError, match="^192.0.2.1 is no address of this computer"):
+        OscServer(desk, 0, host="192.0.2.1").start()
+
+
+def test_after_its_end_nothing_is_left(desk: Desk, audio: Any) -> None:
+    server = OscServer(desk, 0)
+    for _ in range(2):
+        with server:
+            assert len(desk.listeners) == 1
+        assert desk.listeners == [] and not [each for each in threading.enumerate() if each.name == "osc"]
+    with OscServer(desk, server.address[1]):
+        pass
+    server.stop()
+
+
+# the table
+
+
+def test_the_table_names_every_address() -> None:
+    table = address_table(Desk)
+    lines = table.splitlines()
+    for address in (
+        "/level",
+        "/track/<track>/mute",
+        "/hit",
+        "/subscribe",
+        "/unsubscribe",
+        "/ping",
+        "/position",
+        "/meters",
+    ):
+        assert sum(line.startswith(f"| `{address}` |") for line in lines) == 1
+    assert "| `/level` | level: number, 0 to 0.1 | How loud. |" in lines
+    assert r"This \| that." in table
+    assert all(line.replace(r"\|", "").count("|") == 4 for line in lines if line)

@@ -1,0 +1,281 @@
+"""Opening and running bundles: good ones, and everything a bad one gets."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from ngs.runtime.bundle.bundle import MAGNIFICATION, TOLERANCE, Bundle
+from ngs.runtime.bundle.manifest import BundleError
+
+
+@pytest.fixture
+def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A bundle to spoil."""
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "copy.ngs"))
+
+
+def edit(bundle: Path, file: str, content: bytes, key: str, group: str = "graphs") -> None:
+    """Replace a file together with its hash."""
+    (bundle / file).write_bytes(content)
+    document = json.loads((bundle / "manifest.json").read_text())
+    document[group][key]["sha256"] = hashlib.sha256(content).hexdigest()
+    (bundle / "manifest.json").write_text(json.dumps(document))
+
+
+def read_all(path: Path) -> None:
+    bundle = Bundle.open(path, "cpu")
+    bundle.largest_errors()
+    _ = bundle.latent_map
+
+
+@pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_noise"])
+def test_every_graph_agrees_with_its_golden_vectors(kind: str, request: pytest.FixtureRequest) -> None:
+    errors = Bundle.open(request.getfixturevalue(kind), "cpu").largest_errors()
+    assert len(errors) == 8 and max(errors.values()) < TOLERANCE
+
+
+def test_a_zipped_bundle_is_the_same(tiny_bundle: Path, tiny_zip: Path) -> None:
+    folder, zipped = Bundle.open(tiny_bundle, "cpu"), Bundle.open(tiny_zip, "cpu")
+    assert folder.manifest == zipped.manifest
+    read_all(tiny_zip)
+    np.testing.assert_array_equal(folder.latent_map["points"], zipped.latent_map["points"])
+
+
+@pytest.mark.parametrize("batch", [1, 2, 43])
+def test_the_batch_is_free(tiny_bundle: Path, batch: int) -> None:
+    mean, log_variance = Bundle.open(tiny_bundle, "cpu").run("encoder", grain=np.ones((batch, 256), np.float32))
+    assert mean.shape == log_variance.shape == (batch, 4)
+
+
+def test_conditions(tiny_bundle: Path) -> None:
+    bundle = Bundle.open(tiny_bundle, "cpu")
+    assert bundle.condition({}).tolist() == [0, 0, 0]
+    assert bundle.condition({"class": "Snare"}).tolist() == [0, 1, 0]
+    assert bundle.condition({"CLASS": "snare"}).dtype == np.float32
+    assert bundle.condition({"class": "Kick", "Class": "Hat"}).tolist() == [0, 0, 1]
+    with pytest.raises(ValueError, match="'Snar'.*did you mean 'Snare'.*Kick, Snare, Hat"):
+        bundle.condition({"class": "Snar"})
+    with pytest.raises(ValueError, match="'pitch'.*known: class"):
+        bundle.condition({"pitch": "C4"})
+
+
+def test_a_wrong_provider_is_named(tiny_bundle: Path) -> None:
+    with pytest.raises(ValueError, match="tpu.*auto, cpu, cuda"):
+        Bundle.open(tiny_bundle, "tpu")
+
+
+def test_an_unknown_graph_is_named(tiny_bundle: Path) -> None:
+    with pytest.raises(BundleError, match="nothing"):
+        Bundle.open(tiny_bundle, "cpu").run("nothing")
+
+
+@pytest.mark.parametrize("file", ["encoder.onnx", "manifest.json", "latent_map.npz", "golden.npz"])
+def test_a_missing_file(copy: Path, file: str) -> None:
+    (copy / file).unlink()
+    with pytest.raises(BundleError, match=file.replace(".", "[.]")):
+        Bundle.open(copy, "cpu")
+
+
+@pytest.mark.parametrize("file", ["decoder.onnx", "latent_map.npz", "golden.npz"])
+def test_a_wrong_hash(copy: Path, file: str) -> None:
+    content = bytearray((copy / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / file).write_bytes(content)
+    with pytest.raises(BundleError, match=f"{file}.*sha256"):
+        read_all(copy)
+
+
+def test_a_truncated_graph(copy: Path) -> None:
+    edit(copy, "decoder.onnx", (copy / "decoder.onnx").read_bytes()[:100], "decoder")
+    with pytest.raises(BundleError, match="decoder.onnx"):
+        read_all(copy)
+
+
+def test_a_graph_that_is_not_what_the_manifest_says(copy: Path) -> None:
+    edit(copy, "decoder.onnx", (copy / "encoder.onnx").read_bytes(), "decoder")
+    with pytest.raises(BundleError, match="decoder.onnx.*grain"):
+        read_all(copy)
+
+
+def test_a_link_out_of_the_folder(copy: Path, tmp_path: Path) -> None:
+    os.rename(copy / "decoder.onnx", tmp_path / "elsewhere.onnx")
+    (copy / "decoder.onnx").symlink_to(tmp_path / "elsewhere.onnx")
+    with pytest.raises(BundleError, match="decoder.onnx.*link"):
+        Bundle.open(copy, "cpu")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"[" * 100000, b'{"format_version": 99}'])
+def test_a_manifest_that_is_none(copy: Path, content: bytes) -> None:
+    (copy / "manifest.json").write_bytes(content)
+    with pytest.raises(BundleError, match="manifest.json"):
+        Bundle.open(copy, "cpu")
+
+
+def test_a_huge_manifest(copy: Path) -> None:
+    (copy / "manifest.json").write_bytes(b" " * (5 << 20))
+    with pytest.raises(BundleError, match="manifest.json"):
+        Bundle.open(copy, "cpu")
+
+
+def test_not_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "song.ngs").write_text("la la la")
+    for path in (tmp_path, tmp_path / "song.ngs", tmp_path / "nothing.ngs"):
+        with pytest.raises(BundleError, match=path.name):
+            Bundle.open(path, "cpu")
+
+
+def spoil_map(copy: Path, **changes: Any) -> None:
+    arrays = dict(np.load(copy / "latent_map.npz"))
+    arrays |= changes
+    np.savez(copy / "changed.npz", **{key: value for key, value in arrays.items() if value is not None})
+    edit(copy, "latent_map.npz", (copy / "changed.npz").read_bytes(), "latent_map", "files")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mean": np.zeros(5, np.float32)},
+        {"points": np.zeros((60, 3), np.float32)},
+        {"labels": np.zeros((59, 1), np.int32)},
+        {"mean": None},
+        {"mean": np.full(4, np.nan, np.float32)},
+        {"mean": np.array([{}] * 4, dtype=object)},
+        {"mean": np.array(["a", "b", "c", "d"])},
+        {"labels": np.full((60, 1), 3, np.int32)},
+        {"embedding_labels": np.full((12, 1), -2, np.int32)},
+        {"embedding_labels": np.zeros((12, 1), np.float32)},
+    ],
+)
+def test_a_latent_map_of_wrong_arrays(copy: Path, changes: dict[str, Any]) -> None:
+    spoil_map(copy, **changes)
+    with pytest.raises(BundleError, match="latent_map"):
+        read_all(copy)
+
+
+def test_an_array_that_claims_more_than_there_is(copy: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (1 << 42,)})
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("mean.npy", header.getvalue())
+    edit(copy, "latent_map.npz", archive.getvalue(), "latent_map", "files")
+    with pytest.raises(BundleError, match="latent_map"):
+        read_all(copy)
+
+
+def test_weights_outside_of_the_graph_are_not_read(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = onnx.load_from_string((copy / "encoder.onnx").read_bytes())
+    for tensor in model.graph.initializer:
+        (tmp_path / "weights.bin").write_bytes(tensor.raw_data)
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="weights.bin")
+    edit(copy, "encoder.onnx", model.SerializeToString(), "encoder")
+    with pytest.raises(BundleError, match="encoder.onnx"):
+        read_all(copy)
+
+
+def test_inputs_that_do_not_fit(tiny_bundle: Path) -> None:
+    with pytest.raises(BundleError, match="encoder cannot be run"):
+        Bundle.open(tiny_bundle, "cpu").run("encoder", grain=np.ones((1, 255), np.float32))
+
+
+def test_empty_golden_vectors_prove_nothing(copy: Path) -> None:
+    np.savez(copy / "changed.npz", **{name: array[:0] for name, array in np.load(copy / "golden.npz").items()})
+    edit(copy, "golden.npz", (copy / "changed.npz").read_bytes(), "golden", "files")
+    with pytest.raises(BundleError, match="golden vectors of encoder are empty"):
+        Bundle.open(copy, "cpu").largest_errors()
+
+
+@pytest.mark.parametrize("graph", ["decoder/magnitude", "embedding_encoder/mean"])
+@pytest.mark.parametrize("level", [1e-3, 50.0])
+def test_golden_vectors_that_differ_are_seen(copy: Path, graph: str, level: float) -> None:
+    """By the difference among values up to 1, by the share of the largest among larger ones.
+
+    Of a graph that magnifies rounding, in units of that.
+    """
+    arrays = dict(np.load(copy / "golden.npz"))
+    truth = arrays[graph].copy()
+    arrays[graph] = np.full_like(truth, level)
+    arrays[graph][0, 0] = truth[0, 0]
+    np.savez(copy / "changed.npz", **arrays)
+    edit(copy, "golden.npz", (copy / "changed.npz").read_bytes(), "golden", "files")
+    name = graph.partition("/")[0]
+    expected = np.abs(truth - arrays[graph]).max() / max(1.0, np.abs(arrays[graph]).max())
+    expected /= MAGNIFICATION.get(name, 1.0)
+    errors = Bundle.open(copy, "cpu").largest_errors()
+    assert errors.pop(name) == pytest.approx(expected, rel=1e-3)
+    assert max(errors.values()) < TOLERANCE
+
+
+def rezip(source: Path, target: Path, leave_out: str = "", **changed: bytes) -> Path:
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            if name != leave_out:
+                new.writestr(name, changed.get(name.partition(".")[0], old.read(name)))
+    return target
+
+
+def test_a_zip_without_a_file(tiny_zip: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="decoder.onnx"):
+        Bundle.open(rezip(tiny_zip, tmp_path / "a.ngs", leave_out="decoder.onnx"), "cpu")
+
+
+def test_a_zip_with_a_wrong_hash(tiny_zip: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="decoder.onnx.*sha256"):
+        read_all(rezip(tiny_zip, tmp_path / "a.ngs", decoder=b"changed"))
+
+
+def test_a_zip_that_unpacks_to_too_much(tiny_zip: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="manifest.json"):
+        Bundle.open(rezip(tiny_zip, tmp_path / "a.ngs", manifest=b" " * (5 << 20)), "cpu")
+
+
+def test_a_truncated_zip(tiny_zip: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.ngs").write_bytes(tiny_zip.read_bytes()[:-200])
+    with pytest.raises(BundleError, match="a.ngs"):
+        Bundle.open(tmp_path / "a.ngs", "cpu")
+
+
+def broken(archive: Path, name: str, share: float) -> bytes:
+    """An archive, a few bytes of one of its entries overwritten: some places break the packing, others the sum."""
+    content = bytearray(archive.read_bytes())
+    with zipfile.ZipFile(archive) as opened:
+        entry = opened.getinfo(name)
+    header = 30 + len(name) + int.from_bytes(content[entry.header_offset + 28 : entry.header_offset + 30], "little")
+    at = entry.header_offset + header + int(share * (entry.compress_size - 8))
+    content[at : at + 8] = b"\xff" * 8
+    return bytes(content)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_a_zip_with_a_broken_entry(tiny_zip: Path, tmp_path: Path, share: float) -> None:
+    (tmp_path / "a.ngs").write_bytes(broken(tiny_zip, "decoder.onnx", share))
+    with pytest.raises(BundleError, match="decoder.onnx"):
+        read_all(tmp_path / "a.ngs")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_an_archive_of_arrays_with_a_broken_entry(copy: Path, share: float) -> None:
+    broken_map = broken(copy / "latent_map.npz", "points.npy", share)
+    edit(copy, "latent_map.npz", broken_map, "latent_map", "files")
+    with pytest.raises(BundleError, match="latent_map"):
+        read_all(copy)
+
+
+def test_a_folder_of_sounds_is_told_from_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "Kick").mkdir()
+    with pytest.raises(BundleError, match="is no bundle: it has no manifest.json. Is it a folder of sounds"):
+        Bundle.open(tmp_path)

@@ -1,0 +1,60 @@
+"""Step patterns as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ngs.runtime.offline.patterns import BUILT_IN, LEVELS, PatternError, load_pattern, parse_pattern
+
+DRUMS = ("Clap", "Cowbell", "Crash", "Hat", "Kick", "Ride", "Snare", "Tom")
+PACK = ("Bass", "Break", "Cymbal", "Fx", "Hat", "Kick", "Lead", "Pad", "Perc", "Snare")
+
+
+def test_levels_of_the_steps() -> None:
+    (track,) = parse_pattern("# a comment\n\n Bass Drum  xXo.............  # the end\n", "text")
+    assert track.class_name == "Bass Drum"
+    assert track.levels[:4] == (LEVELS["x"], LEVELS["X"], LEVELS["o"], 0.0) and not any(track.levels[4:])
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_patterns_fit_drums(name: str) -> None:
+    tracks = load_pattern(name, PACK if name == "drum-and-bass" else DRUMS)
+    assert len(tracks) == len(parse_pattern(BUILT_IN[name], name))
+    assert all(len(track.levels) == 16 and any(track.levels) for track in tracks)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_patterns_fit_what_there_is(name: str) -> None:
+    assert {track.class_name for track in load_pattern(name, ("kick", "voice"))} == {"kick"}
+    assert [track.class_name for track in load_pattern(name, ("flute", "oboe"))] == ["flute", "oboe"]
+
+
+def test_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("KICK x...x...x...x...\n")
+    assert load_pattern(str(tmp_path / "a.txt"), DRUMS)[0].class_name == "Kick"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Kick x...x...x...x..", "line 1: expected a class and 16 steps"),
+        ("\nKick x...y...x...x...", "line 2"),
+        ("x...x...x...x...", "line 1"),
+        ("# nothing", "there is no line"),
+        ("Gong x...x...x...x...", "no class 'Gong'; known: Clap"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(PatternError, match=message):
+        load_pattern(str(tmp_path / "a.txt"), DRUMS)
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PatternError, match="text"):
+        load_pattern(str(tmp_path / "a.txt"), DRUMS)
+    with pytest.raises(PatternError, match="no pattern 'polka'.*house, breakbeat, drum-and-bass, electro"):
+        load_pattern("polka", DRUMS)

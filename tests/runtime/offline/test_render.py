@@ -1,0 +1,191 @@
+"""Offline rendering: lengths, seeds, batches, and what silence gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.manifest import Condition
+from ngs.runtime.bundle.seeds import completed
+from ngs.runtime.dsp.grains import noise_grains, overlap_add
+from ngs.runtime.offline import render
+
+HOP, LENGTH = 64, 256
+BATCH = render.BATCH_SAMPLES // LENGTH
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle, "cpu")
+
+
+def sound(samples: int) -> render.Array:
+    return np.random.default_rng(samples).uniform(-0.5, 0.5, samples).astype(np.float32)
+
+
+@pytest.mark.parametrize("samples", [1, HOP, 1000, 70 * LENGTH + 7])
+def test_resynthesis_has_the_length_of_its_input(bundle: Bundle, samples: int) -> None:
+    result = render.resynthesise(bundle, sound(samples), bundle.condition({}), 0)
+    assert result.shape == (samples,) and result.dtype == np.float32
+    assert np.isfinite(result).all() and np.abs(result).max() < 1
+
+
+def stepped(bundle: Bundle, path: render.Array, condition: render.Array, seed: int) -> render.Array:
+    """Grains [G, L] as a host makes them: one hop a call, the state handed on."""
+    names = [[spec.name for spec in bundle.manifest.graphs[graph].outputs] for graph in ("decoder", "synthesis")]
+    states = [spec.name for spec in bundle.manifest.graphs["synthesis"].states]
+    handed = {name: np.zeros((1, LENGTH // 2 + 1), np.float32) for name in states}
+    grains = []
+    for grain, noise in enumerate(noise_grains(seed, len(path), LENGTH)):
+        values = bundle.run("decoder", latent=path[grain : grain + 1], condition=condition[None])
+        frame = dict(zip(names[0], values, strict=True))
+        if handed:
+            frame["onset"] = np.full((1, 1), grain == 0, np.float32)
+        outputs = bundle.run("synthesis", **frame, **handed, noise=noise[None].copy())
+        made = dict(zip(names[1], outputs, strict=True))
+        grains.append(made["grain"][0])
+        handed = {state: made[f"next_{state}"] for state in states}
+    return np.stack(grains)
+
+
+@pytest.mark.parametrize("grains", [1, 5, BATCH, BATCH + 1, 3 * BATCH])
+@pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_noise"])
+def test_decoding_in_batches_is_decoding_hop_by_hop(kind: str, grains: int, request: pytest.FixtureRequest) -> None:
+    bundle = Bundle.open(request.getfixturevalue(kind), "cpu")
+    path = np.random.default_rng(0).standard_normal((grains, 4)).astype(np.float32)
+    condition = bundle.condition({"class": "Hat"})
+    signal = overlap_add(stepped(bundle, path, condition, 5), tail=True)
+    delayed = np.concatenate((np.zeros(16, np.float32), signal))[: len(signal)]  # the fixture's filter
+    filtered = signal + 0.25 * delayed
+    expected = filtered / (1 + np.abs(filtered))
+    result = render.decode(bundle, path, condition, 5)
+    assert len(result) == (grains + 3) * HOP
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+    np.testing.assert_array_equal(render.decode(bundle, path, condition, 5, tail=False), result[: grains * HOP])
+
+
+def test_every_sound_starts_its_own_phases(bundle: Bundle) -> None:
+    path, condition = np.ones((9, 4), np.float32), bundle.condition({"class": "Hat"})
+    first = render.decode(bundle, path, condition, 1)
+    render.decode(bundle, -path, condition, 2)
+    np.testing.assert_array_equal(render.decode(bundle, path, condition, 1), first)
+
+
+def test_a_condition_for_each_grain(bundle: Bundle) -> None:
+    path = np.random.default_rng(1).standard_normal((9, 4)).astype(np.float32)
+    kick, hat = bundle.condition({"class": "Kick"}), bundle.condition({"class": "Hat"})
+    changing = render.decode(bundle, path, np.stack([kick] * 5 + [hat] * 4), 1)
+    steady = render.decode(bundle, path, kick, 1)
+    np.testing.assert_allclose(changing[: 5 * HOP], steady[: 5 * HOP], atol=1e-6)
+    assert not np.allclose(changing[5 * HOP :], steady[5 * HOP :])
+
+
+def test_the_seed_decides(bundle: Bundle) -> None:
+    path, condition = np.ones((9, 4), np.float32), bundle.condition({})
+    first = render.decode(bundle, path, condition, 1)
+    np.testing.assert_array_equal(first, render.decode(bundle, path, condition, 1))
+    assert not np.allclose(first, render.decode(bundle, path, condition, 2))
+
+
+def test_the_condition_is_heard(bundle: Bundle) -> None:
+    path = np.ones((9, 4), np.float32)
+    kick, snare = (render.decode(bundle, path, bundle.condition({"class": name}), 1) for name in ("Kick", "Snare"))
+    assert not np.allclose(kick, snare)
+
+
+def test_silence_stays_silence(bundle: Bundle) -> None:
+    silence = np.zeros(1000, np.float32)
+    assert not render.resynthesise(bundle, silence, bundle.condition({}), 0).any()
+    assert render.trim_tail(silence, HOP).shape == (HOP,)
+
+
+def test_no_grains_are_no_samples(bundle: Bundle) -> None:
+    assert render.encode(bundle, np.zeros(0, np.float32)).shape == (0, 4)
+    assert render.decode(bundle, np.zeros((0, 4), np.float32), bundle.condition({}), 0).shape == (0,)
+
+
+def test_sampled_embeddings_do_not_depend_on_the_count(bundle: Bundle) -> None:
+    few, many = render.sample_embeddings(bundle, 2, 1.0, 3), render.sample_embeddings(bundle, 9, 1.0, 3)
+    np.testing.assert_array_equal(few, many[:2])
+    assert not np.allclose(many[0], many[1])
+    np.testing.assert_array_equal(render.sample_embeddings(bundle, 2, 0.0, 3), 0)
+
+
+def test_embedding_crops_and_pads(bundle: Bundle) -> None:
+    condition, whole = bundle.condition({}), sound(8 * HOP)
+    long = np.concatenate((whole, sound(999)))
+    np.testing.assert_array_equal(render.embed(bundle, long, condition), render.embed(bundle, whole, condition))
+    short = whole[: 3 * HOP]
+    padded = np.concatenate((short, np.zeros(5 * HOP, np.float32)))
+    np.testing.assert_array_equal(render.embed(bundle, short, condition), render.embed(bundle, padded, condition))
+
+
+@pytest.mark.parametrize("end", [[0, 2, 0], [1, 0, 0], [-1, 0, 0], [0, 0, 0]])
+def test_interpolation_has_both_ends(end: list[float]) -> None:
+    start, stop = np.array([1, 0, 0], np.float32), np.array(end, np.float32)
+    path = render.interpolate(start, stop, 5)
+    assert path.shape == (5, 3) and np.isfinite(path).all()
+    np.testing.assert_allclose(path[[0, -1]], [start, stop], atol=1e-6)
+
+
+def test_seeded_streams_are_independent() -> None:
+    draws = [render.seeded(*key).integers(1 << 62) for key in ((0,), (1,), (0, 1), (1, 1), (0, 1, 1), (0, 1, 2))]
+    assert len(set(draws)) == len(draws)
+    assert render.seeded(0, 1).integers(1 << 62) == draws[2]
+
+
+def test_a_duration_includes_its_tail(bundle: Bundle) -> None:
+    assert (render.grains_for(1.0, bundle) + 3) * HOP == 8000
+    assert render.grains_for(0.001, bundle) == 1
+
+
+def two_attributes() -> Bundle:
+    """What `completed` reads of a bundle of notes: C and D by a flute, E by an oboe, an oboe of unknown pitch."""
+    conditions = (Condition("class", ("flute", "oboe")), Condition("pitch", ("C", "D", "E")))
+    labels = np.array([[0, 0], [0, 1], [1, 2], [1, -1]], dtype=np.int32)
+    stub = SimpleNamespace(manifest=SimpleNamespace(conditions=conditions), latent_map={"embedding_labels": labels})
+    return cast(Bundle, stub)
+
+
+def one_hots(*places: int) -> Array:
+    condition = np.zeros(5, dtype=np.float32)
+    condition[list(places)] = 1.0
+    return condition
+
+
+def test_open_attributes_are_those_of_a_sound_that_agrees() -> None:
+    drawn = {tuple(np.flatnonzero(completed(two_attributes(), one_hots(0), 5, index))) for index in range(40)}
+    assert drawn == {(0, 2), (0, 3)}
+    drawn = {tuple(np.flatnonzero(completed(two_attributes(), one_hots(1), 5, index))) for index in range(40)}
+    assert drawn == {(1, 4), (1,)}  # unknown stays open
+    assert np.flatnonzero(completed(two_attributes(), one_hots(4), 5)).tolist() == [1, 4]
+
+
+def test_chosen_attributes_stay() -> None:
+    for places in ((0, 2), (0, 4), (1, 3)):  # the last two without a sound that agrees
+        np.testing.assert_array_equal(completed(two_attributes(), one_hots(*places), 5), one_hots(*places))
+    condition = one_hots(0)
+    completed(two_attributes(), condition, 5)
+    np.testing.assert_array_equal(condition, one_hots(0))
+
+
+def test_a_seed_decides_what_is_drawn() -> None:
+    bundle = two_attributes()
+    for index in range(10):
+        np.testing.assert_array_equal(completed(bundle, one_hots(), 7, index), completed(bundle, one_hots(), 7, index))
+    assert len({completed(bundle, one_hots(), 7, index).tobytes() for index in range(30)}) == 4
+
+
+def test_a_free_path_is_under_way_when_it_begins(bundle: Bundle) -> None:
+    path = np.repeat(np.random.default_rng(0).standard_normal((1, 4)).astype(np.float32), 60, axis=0)
+    played = render.play_path(bundle, path, bundle.condition({}), 0)
+    assert played.shape == ((60 + 3) * HOP,) and played[0] == 0
+    levels = np.sqrt((played[: 60 * HOP].reshape(-1, 4 * HOP) ** 2).mean(1))
+    assert 0.5 < levels[1] / levels[2:].mean() < 2
+    np.testing.assert_array_equal(played, render.play_path(bundle, path, bundle.condition({}), 0))

@@ -1,0 +1,388 @@
+"""An engine gives what a resynthesiser gives, `ahead` later; being late is heard as a fade, and time goes on."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.tiny import HOP, LENGTH, write_tiny
+
+from ngs.runtime import Bundle, BundleError, EngineBusy, ResynthesisEngine, Resynthesiser
+from ngs.runtime.arrays import Array
+from ngs.runtime.resynthesis.resynthesis_engine import BACKLOG_SECONDS
+from ngs.runtime.synth.engine import COMMANDS
+
+RATE, AHEAD = 11025, 300
+SIZES = (1, 7, 64, 100, 300)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle, "cpu")
+
+
+def signal(samples: int, channels: int = 1) -> Array:
+    return np.random.default_rng(0).uniform(-1, 1, (channels, samples)).astype(np.float32)
+
+
+def tone(samples: int) -> Array:
+    return (0.3 * np.sin(np.arange(samples)[None] * 0.05)).astype(np.float32)
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    for _ in range(5000):
+        if happened():
+            return
+        time.sleep(0.002)
+    raise AssertionError("it never happened")
+
+
+def play(engine: ResynthesisEngine, given: Array, size: int) -> Array:
+    """As a host does, but only where nothing is late: a busy machine must not make a test fail."""
+    parts = []
+    for at in range(0, given.shape[1], size):
+        block = given[:, at : at + size]
+        if engine.threaded:
+            wait_for(lambda: engine._out.filled >= size)
+        out = np.full(block.shape, np.nan, np.float32)
+        engine.process(block, out)
+        parts.append(out)
+    return np.concatenate(parts, axis=1)
+
+
+def later(samples: Array, ahead: int) -> Array:
+    return np.pad(samples, ((0, 0), (ahead, 0)))[:, : samples.shape[1]]
+
+
+def settled(engine: ResynthesisEngine) -> bool:
+    """All that came in was worked on."""
+    return not engine._in.filled and engine._out.filled == engine.ahead
+
+
+def schedule(engine: ResynthesisEngine) -> None:
+    engine.set(at=1000, gain=0.3, mix=0.6)
+    engine.set(at=1001, mix=0.7)
+    engine.set(at=1933.4, scatter=0.5)
+    engine.condition("Hat", at=2500)
+    engine.set(at=3111, freeze=1)
+    engine.set(at=3500, freeze=0, density=0.5)
+
+
+@pytest.mark.parametrize("rate", [8000, RATE])
+@pytest.mark.parametrize("block", [7, 64, 300])
+def test_it_is_the_resynthesiser_later_whatever_the_blocks_are(tiny: Bundle, block: int, rate: int) -> None:
+    given = signal(3000, channels=2)
+    streams = [Resynthesiser(tiny, {"class": "Kick"}, rate, seed=5 + channel) for channel in range(2)]
+    parts = []
+    for stream, samples in zip(streams, given, strict=True):
+        parts.append([stream.process(samples[:1500])])
+        stream.set(gain=0.5, scatter=0.3)
+        stream.condition("Hat")
+        parts[-1].append(stream.process(samples[1500:]))
+    expected = later(np.stack([np.concatenate(part) for part in parts]), AHEAD)
+    assert np.abs(expected).max() > 0.05 and np.abs(expected[0] - expected[1]).max() > 0.01
+    for threaded in (False, True):
+        for size in SIZES[-3:] if threaded else (*SIZES, 3000):
+            engine = ResynthesisEngine(tiny, {"class": "Kick"}, rate, 5, 2, block, AHEAD, threaded)
+            assert engine.latency == streams[0].latency + AHEAD
+            engine.set(at=1500, gain=0.5, scatter=0.3)
+            engine.condition({"class": "Hat"}, at=1500)
+            with engine:
+                heard = play(engine, given, size)
+                statistics = engine.statistics()
+            np.testing.assert_array_equal(heard, expected)
+            assert (statistics.frames, statistics.late, statistics.skipped, statistics.failures) == (3000, 0, 0, 0)
+            assert engine.time == 3000
+
+
+def test_changes_are_met_to_the_sample_whatever_the_blocks_are(tiny: Bundle) -> None:
+    given, heard = signal(6000), []
+    for threaded, block, size in (
+        (False, 256, 6000),
+        (False, 64, 1),
+        (False, 100, 777),
+        (True, 50, 100),
+        (True, 256, 64),
+    ):
+        engine = ResynthesisEngine(tiny, sample_rate=RATE, block=block, ahead=AHEAD, threaded=threaded)
+        schedule(engine)
+        with engine:
+            heard.append(play(engine, given, size))
+    for other in heard[1:]:
+        np.testing.assert_array_equal(other, heard[0])
+    plain = later(Resynthesiser(tiny, sample_rate=RATE).process(given[0])[None], AHEAD)
+    differ = np.flatnonzero((heard[0] != plain)[0])
+    assert differ[0] == 1000 + AHEAD  # where its gain is the first to change
+
+
+def test_what_is_set_between_two_blocks_holds_from_the_second_on(tiny: Bundle) -> None:
+    given = signal(3000)
+    engines = [ResynthesisEngine(tiny, block=64, ahead=AHEAD, threaded=threaded) for threaded in (False, False, True)]
+    heard = []
+    for number, engine in enumerate(engines):
+        with engine:
+            first = play(engine, given[:, :2000], 100)
+            assert engine.time == 2000
+            engine.set(at=None if number == 0 else engine.time, gain=2)
+            heard.append(np.concatenate((first, play(engine, given[:, 2000:], 100)), axis=1))
+    np.testing.assert_array_equal(heard[1], heard[0])
+    np.testing.assert_array_equal(heard[2], heard[0])
+
+
+def test_the_dry_signal_arrives_at_the_latency_exactly(tiny: Bundle) -> None:
+    for rate in (8000, 44100):
+        for ahead in (0, 300):
+            engine = ResynthesisEngine(tiny, sample_rate=rate, block=64, ahead=ahead, threaded=False)
+            engine.set(mix=0)
+            impulse = np.zeros((1, 6000), np.float32)
+            impulse[0, 1234] = 1.0
+            heard = play(engine, impulse, 96)
+            assert np.abs(heard).argmax() == 1234 + engine.latency
+
+
+def test_a_click_arrives_at_the_latency() -> None:
+    """Resynthesised: noise in the shape of a click, which is as sharp as an eighth of a grain and its window."""
+    engine = ResynthesisEngine(Bundle.open(provider="cpu"), "Snare", threaded=False)
+    click = np.zeros((1, 30000), np.float32)
+    click[0, 10000:10200] = 0.5 * signal(200)[0]
+    heard = play(engine, click, 512)
+    power = np.convolve(heard[0].astype(float) ** 2, np.ones(200))[199:]
+    assert abs(int(power.argmax()) - 10000 - engine.latency) < 1000 and np.abs(heard).max() > 0.01
+
+
+def test_who_is_late_is_heard_as_a_fade_and_time_is_right_afterwards(tiny: Bundle) -> None:
+    """What came in meanwhile is worked off: after the fade all is as it would have been."""
+    given, stream = tone(9000), Resynthesiser(tiny, sample_rate=8000)
+    stream.set(mix=0.5)
+    engine = ResynthesisEngine(tiny, sample_rate=8000, block=64, ahead=AHEAD)
+    engine.set(mix=0.5, at=0)
+    with engine:
+        first = play(engine, given[:, :3000], 100)
+        wait_for(lambda: settled(engine))
+    out = np.full((1, 1500), np.nan, np.float32)  # nobody works now
+    engine.process(given[:, 3000:4500], out)
+    edge = 40  # samples: 5 ms
+    assert np.abs(out[:, :AHEAD]).max() > 0.05 and not out[:, AHEAD + edge :].any()
+    stalled = np.concatenate((first, out), axis=1)
+    assert np.abs(np.diff(stalled[:, 2000:])).max() < 1.5 * np.abs(np.diff(stalled[:, 2000:3000])).max()
+    assert engine.statistics().late > 0
+    with engine:
+        rest = play(engine, given[:, 4500:], 100)
+        statistics = engine.statistics()
+    whole = later(stream.process(given[0])[None], AHEAD)
+    heard = np.concatenate((stalled, rest), axis=1)
+    np.testing.assert_array_equal(heard[:, : 3000 + AHEAD], whole[:, : 3000 + AHEAD])
+    first_again = 4500 + int(np.flatnonzero(rest[0])[0])
+    assert first_again < 4500 + AHEAD + 64
+    np.testing.assert_array_equal(heard[:, first_again + edge + 1 :], whole[:, first_again + edge + 1 :])
+    assert 1500 - AHEAD <= statistics.skipped <= 1500 and statistics.failures == 0
+
+
+def test_who_is_late_by_more_than_is_kept_starts_anew_at_the_right_time(tiny: Bundle) -> None:
+    engine = ResynthesisEngine(tiny, sample_rate=8000, block=64, ahead=AHEAD)
+    engine.set(mix=0, at=0)
+    given, long = tone(20000), 6000 + int(BACKLOG_SECONDS * 8000)
+    with engine:
+        first = play(engine, given[:, :3000], 100)
+        wait_for(lambda: settled(engine))
+    out = np.full((1, long), np.nan, np.float32)
+    engine.process(given[:, 3000 : 3000 + long], out)
+    with engine:
+        wait_for(lambda: settled(engine))
+        rest = play(engine, given[:, 3000 + long :], 100)
+    heard = np.concatenate((first, out, rest), axis=1)
+    expected = later(given, engine.latency)
+    start, edge = 3000 + long + engine.latency, 40
+    assert not heard[:, 3000 + AHEAD + edge : start].any()
+    np.testing.assert_array_equal(heard[:, start + edge :], expected[:, start + edge :])
+    assert np.abs(np.diff(heard)).max() < 2 * np.abs(np.diff(given)).max()
+    assert engine.statistics().late > 0
+
+
+def test_bad_samples_are_silence(tiny: Bundle) -> None:
+    given = signal(3000)
+    broken, cleaned = given.copy(), given.copy()
+    broken[0, 1000:1009] = (np.nan, np.inf, -np.inf) * 3
+    cleaned[0, 1000:1009] = 0.0
+    heard = [play(ResynthesisEngine(tiny, ahead=0, threaded=False), each, 100) for each in (broken, cleaned)]
+    np.testing.assert_array_equal(*heard)
+
+
+def test_silence_stays_silent_and_the_shipped_bundle_is_heard() -> None:
+    bundle = Bundle.open(provider="cpu")
+    engine = ResynthesisEngine(bundle, {"class": "Snare"}, ahead=0, threaded=False)
+    assert not play(engine, np.zeros((1, 20000), np.float32), 512).any()
+    assert np.abs(play(engine, 0.1 * signal(20000), 512)).max() > 0.01
+
+
+def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bundle) -> None:
+    given, interval = signal(4000), sys.getswitchinterval()
+    engine = ResynthesisEngine(tiny, block=64, ahead=AHEAD)
+    with engine:
+        engine.start()
+        assert sys.getswitchinterval() < interval
+        first = play(engine, given[:, :2000], 100)
+        wait_for(lambda: settled(engine))
+    engine.stop()
+    assert sys.getswitchinterval() == interval
+    assert not [thread for thread in threading.enumerate() if thread.name == "ngs engine"]
+    with engine:
+        rest = play(engine, given[:, 2000:], 100)
+        statistics = engine.statistics()
+    expected = later(Resynthesiser(tiny, sample_rate=48000).process(given[0])[None], AHEAD)
+    np.testing.assert_array_equal(np.concatenate((first, rest), axis=1), expected)
+    assert statistics.late == 0 and statistics.cpu > 0
+    assert 0 < statistics.median_ms <= statistics.p99_ms <= statistics.worst_ms
+    assert set(statistics.to_dict()) >= {"late", "cpu", "skipped", "realtime"}
+
+
+def test_a_block_may_be_replaced_in_its_place(tiny: Bundle) -> None:
+    given = signal(2000)
+    expected = play(ResynthesisEngine(tiny, block=64, ahead=AHEAD, threaded=False), given, 2000)
+    engine, both = ResynthesisEngine(tiny, block=64, ahead=AHEAD, threaded=False), given.copy()
+    engine.process(both, both)
+    np.testing.assert_array_equal(both, expected)
+
+
+def test_a_bundle_that_fails_is_counted_and_fades(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ResynthesisEngine(tiny, sample_rate=8000, block=64, ahead=AHEAD)
+    stream = engine._bank._now.streams[0]
+    step = stream._decoder.step
+
+    def refused(start: int, stop: int) -> None:
+        raise BundleError("the graph cannot be run")
+
+    with engine:
+        before = play(engine, tone(3000), 100)
+        monkeypatch.setattr(stream._decoder, "step", refused)
+        failing = play(engine, tone(3000), 100)
+        statistics = engine.statistics()
+        monkeypatch.setattr(stream._decoder, "step", step)
+        again = play(engine, tone(3000), 100)
+    assert statistics.failures > 0 and statistics.last_failure == "the graph cannot be run" and statistics.late == 0
+    assert not failing[:, -1000:].any() and np.abs(again[:, -1000:]).max() > 0.01
+    whole = np.concatenate((before, failing), axis=1)
+    assert np.abs(np.diff(whole)).max() < 1.5 * np.abs(np.diff(before)).max()
+
+
+def test_any_other_error_is_counted_and_time_stays_right(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ResynthesisEngine(tiny, sample_rate=8000, channels=2, block=64, ahead=AHEAD)
+    engine.set(mix=0, at=0)
+    given, stream = signal(6000, channels=2), engine._bank._now.streams[0]
+    process, times = stream.process, [3]
+
+    def failing(block: Array) -> Array:
+        if times[0]:
+            times[0] -= 1
+            raise MemoryError("no more of it")
+        return process(block)
+
+    with engine:
+        play(engine, given[:, :2000], 100)
+        wait_for(lambda: settled(engine))
+        monkeypatch.setattr(stream, "process", failing)
+        heard = play(engine, given[:, 2000:], 100)
+        statistics = engine.statistics()
+    assert statistics.failures == 3 and statistics.last_failure == "no more of it" and statistics.late == 0
+    expected = later(given, engine.latency)[:, 2000:]
+    np.testing.assert_array_equal(heard[1], expected[1])
+    np.testing.assert_array_equal(heard[:, 1500:], expected[:, 1500:])
+
+
+def test_another_bundle_is_faded_to_and_the_latency_stays(tiny: Bundle, tmp_path: Path) -> None:
+    given, fade = signal(8000), 800
+    other = write_tiny(tmp_path / "other.ngs", sample_rate=16000)
+    old, new = (Resynthesiser(bundle, sample_rate=16000, seed=1) for bundle in (tiny, Bundle.open(other, "cpu")))
+    assert new.latency < old.latency
+    new = Resynthesiser(new.bundle, "Hat", 16000, seed=1, at_least=old.latency)
+    expected = later(np.stack([old.process(given[0]), np.pad(new.process(given[0, 3000:]), (3000, 0))]), AHEAD)
+    for threaded, size in ((False, 100), (False, 250), (True, 100)):
+        engine = ResynthesisEngine(tiny, None, 16000, 1, block=50, ahead=AHEAD, threaded=threaded)
+        with engine:
+            before, latency = play(engine, given[:, :3000], size), engine.latency
+            if threaded:
+                wait_for(partial(settled, engine))
+            engine.load(other, "Hat", fade=fade / 16000, provider="cpu")
+            engine.condition("Hat")  # the new bundle's
+            assert engine.bundle.path == other and engine.latency == latency
+            heard = np.concatenate((before, play(engine, given[:, 3000:], size)), axis=1)
+            assert engine.statistics().failures == 0 and not engine._bank._coming and engine._bank.retired
+        share = np.clip((np.arange(8000) + 1 - 3000 - latency) / fade, 0, 1).astype(np.float32)
+        np.testing.assert_array_equal(heard, expected[:1] * (1 - share) + expected[1:] * share)
+
+
+def test_a_bundle_of_longer_grains_makes_the_latency_longer(tiny: Bundle, tmp_path: Path) -> None:
+    other = write_tiny(tmp_path / "other.ngs", sample_rate=4000)
+    engine = ResynthesisEngine(tiny, sample_rate=8000, block=50, ahead=AHEAD, threaded=False)
+    engine.set(mix=0)
+    given, latency = tone(8000), engine.latency
+    before = play(engine, given[:, :3000], 100)
+    engine.load(other, provider="cpu")
+    assert engine.latency > latency + LENGTH - HOP
+    heard = np.concatenate((before, play(engine, given[:, 3000:], 100)), axis=1)
+    np.testing.assert_array_equal(heard[:, :3000], later(given, latency)[:, :3000])
+    done = 3000 + engine.latency + 800
+    np.testing.assert_array_equal(heard[:, done:], later(given, engine.latency)[:, done:])
+    assert np.abs(np.diff(heard[:, 1000:])).max() < 2 * np.abs(np.diff(given)).max()
+    longer = engine.latency
+    engine.load(tiny)
+    assert engine.latency == longer
+
+
+def test_of_bundles_that_wait_the_last_one_is_played(tiny: Bundle) -> None:
+    engine = ResynthesisEngine(tiny, "Kick", 8000, block=50, ahead=0, threaded=False)
+    play(engine, signal(1000), 100)
+    for name in ("Snare", "Kick", "Hat"):
+        engine.load(tiny, name, fade=0.01)
+    engine.set(gain=0.5)
+    heard = play(engine, signal(6000), 100)
+    assert len(engine._bank.retired) == 3 and not engine._bank._coming
+    plain = Resynthesiser(tiny, "Hat", 8000)
+    plain.set(gain=0.5)
+    started = engine.latency + 80  # of the one before it, and its fade
+    expected = plain.process(signal(6000)[0, -(-started // 50) * 50 :])
+    np.testing.assert_array_equal(heard[0, -1000:], expected[-1000:])
+
+
+def test_what_cannot_be_is_refused_where_it_is_asked_for(tiny: Bundle, tmp_path: Path) -> None:
+    engine = ResynthesisEngine(tiny, ahead=AHEAD, threaded=False)
+    block = np.zeros((1, 10), np.float32)
+    for wrong, message in (
+        (lambda: engine.set(pan=0), "no control 'pan'; known: mix, gain"),
+        (lambda: engine.set(mix=2), "mix is 2: choose 0 to 1"),
+        (lambda: engine.set(at=float("nan"), mix=1), "at is nan: a time in frames"),
+        (lambda: engine.condition({"class": "Cow"}), "no class 'Cow'"),
+        (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
+        (lambda: engine.load(tiny, "Cow"), "no class 'Cow'"),
+        (lambda: engine.load(tiny, fade=-1), "fade is -1: choose 0 to 60"),
+        (lambda: engine.process(block[0], block[0]), r"blocks are \[1, n\] both"),
+        (lambda: engine.process(block, block[:, :5]), r"\(1, 10\) and \(1, 5\)"),
+        (lambda: ResynthesisEngine(tiny, block=0), "block is 0"),
+        (lambda: ResynthesisEngine(tiny, block=256, ahead=255), "ahead is 255: choose 256"),
+        (lambda: ResynthesisEngine(tiny, channels=0), "channels is 0: choose 1 to 64"),
+        (lambda: ResynthesisEngine(tiny, sample_rate=10), "sample_rate is 10 Hz"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            wrong()
+    assert not engine._commands
+
+
+def test_more_commands_than_fit_are_refused(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ResynthesisEngine(tiny, block=64, ahead=AHEAD, threaded=False)
+    for _ in range(COMMANDS):
+        engine.set(gain=0.5)
+    with pytest.raises(EngineBusy, match="commands wait already"):
+        engine.set(gain=1)
+    play(engine, signal(100), 100)
+    monkeypatch.setattr("ngs.runtime.resynthesis.resynthesis_engine.EVENTS", 10)
+    for _ in range(10):
+        engine.set(gain=0.5, at=10**9)
+    play(engine, signal(100), 100)
+    with pytest.raises(EngineBusy, match="10 events wait for their time"):
+        engine.set(gain=1)

@@ -1,0 +1,391 @@
+"""An engine plays what its synth would, ahead of who reads; being late is heard as a fade; nothing stops its thread."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.tiny import LATENT, write_tiny
+
+from ngs.runtime import Bundle, Engine, EngineBusy, Note, Synth
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.live.ring import Ring
+from ngs.runtime.synth.engine import COMMANDS
+
+TONE = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 400, axis=0)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle, "cpu")
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    for _ in range(5000):
+        if happened():
+            return
+        time.sleep(0.002)
+    raise AssertionError("it never happened")
+
+
+def read(engine: Engine, frames: int, block: int = 50) -> Array:
+    """Read as a host does, but only what is there: a busy machine must not make a test fail."""
+    parts = []
+    for _ in range(frames // block):
+        wait_for(lambda: engine._ring.filled >= block)
+        out = np.full((engine.outputs * engine.channels, block), np.nan, np.float32)
+        engine.read(out)
+        parts.append(out)
+    return np.concatenate(parts, axis=1)
+
+
+@pytest.mark.parametrize(("block", "reads"), [(128, 50), (100, 128), (1, 7)])
+def test_it_plays_what_the_synth_renders(tiny: Bundle, block: int, reads: int) -> None:
+    synth, engine = Synth(tiny, 11025, voices=3), Engine(tiny, 11025, voices=3, block=block, ahead=512)
+
+    def notes(player: Synth | Engine) -> None:
+        for index in range(12):
+            number = player.note_on(Note({"class": "Kick"}, seed=index), at=700 + 211 * index)
+            player.set(number, at=800 + 211 * index, gain=0.5, pan=-0.5)
+            player.note_off(number, 0.02, at=1500 + 211 * index)
+        player.all_off(0.01, at=4000)
+
+    notes(synth)
+    notes(engine)
+    with engine:
+        heard = read(engine, 5000 // reads * reads, reads)
+        statistics = engine.statistics()
+    np.testing.assert_array_equal(heard, synth.process(heard.shape[1]))
+    assert np.abs(heard).max() > 0.05
+    assert (statistics.late, statistics.late_events, statistics.skipped, statistics.failures) == (0, 0, 0, 0)
+    assert statistics.frames == heard.shape[1] and statistics.hops > 0 and statistics.blocks >= 5000 // block
+    assert 0 < statistics.median_ms <= statistics.p99_ms <= statistics.worst_ms
+    assert set(statistics.to_dict()) >= {"late", "cpu", "voices", "realtime"}
+
+
+def turned_notes(player: Synth | Engine) -> None:
+    """Voices of other lengths of hop at the host's rate, controls turned at odd frames, some for all that sound."""
+    table, rng = np.random.default_rng(5).normal(size=(3, 40, LATENT)).astype(np.float32), np.random.default_rng(6)
+    for index in range(24):
+        at = 700 + 173 * index
+        kinds = (Note(path=table, mode="loop"), Note("Kick", hold=True), Note(path=table[0], mode="back-and-forth"))
+        number = player.note_on(replace(kinds[index % 3], seed=index, output=index % 2), at)
+        for step in range(1, 6):
+            turned = {"speed": rng.uniform(-2, 2), "position": rng.uniform(), "morph": rng.uniform(), "gain": 0.3}
+            turned |= {"scatter": rng.uniform(), "density": rng.uniform(0.3, 1), "freeze": float(step % 2)}
+            if index % 4 == 0:
+                turned["pitch"] = rng.uniform(-12, 12)
+            player.set(None if step == 5 else number, at=at + 97 * step, **turned)
+        player.note_off(number, 0.02, at=at + 800)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025])
+def test_with_and_without_a_thread_it_is_the_same(tiny: Bundle, rate: int) -> None:
+    """Whatever is rendered and read at a time: a control is met at its frame, not at that of a block."""
+
+    def engine(block: int, ahead: int, threaded: bool) -> Engine:
+        made = Engine(tiny, rate, 5, block, ahead, outputs=2, threaded=threaded)
+        turned_notes(made)
+        return made
+
+    synth = Synth(tiny, rate, 5, outputs=2)
+    turned_notes(synth)
+    expected = synth.process(6000)
+    for block, ahead, reads in ((128, 512, 50), (100, 300, 250), (7, 64, 30)):
+        with engine(block, ahead, threaded=True) as live:
+            heard = read(live, 6000, reads)
+            statistics = live.statistics()
+        np.testing.assert_array_equal(heard, expected)
+        assert (statistics.late, statistics.late_events, statistics.failures) == (0, 0, 0)
+        for size in (reads, 1000, 6000, 3):  # more than `ahead` among them
+            offline = engine(block, ahead, threaded=False)
+            out = np.full((4, 6000), np.nan, np.float32)
+            for start in range(0, 6000, size):
+                offline.read(out[:, start : start + size])
+            np.testing.assert_array_equal(out, expected)
+            assert offline.time == 6000 and offline.statistics().late == 0
+    assert np.abs(expected).max() > 0.05 and synth.failures == (0, "")
+
+
+def test_without_a_thread_nothing_is_late_and_the_latency_is_the_same(tiny: Bundle) -> None:
+    with Engine(tiny, 8000, block=64, ahead=256, threaded=False) as engine:
+        assert not [thread for thread in threading.enumerate() if thread.name == "ngs engine"]
+        silence, out = np.zeros((2, 1000), np.float32), np.zeros((2, 2000), np.float32)
+        engine.read(silence)
+        for index in range(300):  # more than a thread takes in at once
+            engine.note_on(Note(path=TONE, seed=index, controls={"gain": 0.1}), at=engine.time + 256)
+        engine.read(out[:, :900])
+        engine.note_on(Note(path=TONE))
+        engine.all_off(0.002, at=engine.time)  # late: it comes as soon as can be
+        engine.note_on(Note(path=TONE, controls={"pan": -1}))
+        engine.read(out[:, 900:])
+        statistics = engine.statistics()
+    assert not silence.any() and not out[:, :256].any() and out[:, 256:260].any()
+    ended = int(np.flatnonzero(out[1])[-1])
+    assert 900 + 256 - 64 <= ended - 16 <= 900 + 256 + 1  # released for 16 frames
+    assert np.abs(out[0, 1200:]).max() > 0.01
+    assert (statistics.late, statistics.skipped, statistics.late_events) == (0, 0, 1)
+
+
+def test_another_bundle_without_a_thread(tiny: Bundle, tmp_path: Path) -> None:
+    other = write_tiny(tmp_path / "other.ngs", zipped=True, sample_rate=11025)
+    engine, out = Engine(tiny, 8000, threaded=False, channels=1), np.zeros((1, 8000), np.float32)
+    engine.note_on(Note(path=TONE, mode="loop"), at=0)
+    engine.note_on(Note("Hat"), at=6000)
+    engine.read(out[:, :2000])
+    engine.load(other, fade=0.1, provider="cpu")
+    engine.read(out[:, 2000:])
+    assert np.abs(out[0, 1900:2000]).max() > 0.01 and not out[0, 4000:6000].any()
+    assert np.abs(out[0, 6000:]).max() > 0.01 and engine.statistics().failures == 0 and engine.bundle.path == other
+
+
+def test_a_note_without_a_time_is_heard_after_the_latency(tiny: Bundle) -> None:
+    with Engine(tiny, 8000, block=64) as engine:
+        assert not read(engine, 1000).any()
+        wait_for(lambda: engine._ring.filled + engine.block > engine.latency)
+        engine.note_on(Note(path=TONE))
+        heard = read(engine, 2000)
+    start = int(np.flatnonzero(np.abs(heard[0]) > 1e-6)[0])
+    assert engine.latency - engine.block < start <= engine.latency + engine.block + 1
+
+
+def test_what_comes_too_late_is_played_at_once_and_counted(tiny: Bundle) -> None:
+    with Engine(tiny, 8000) as engine:
+        read(engine, 2000)
+        engine.note_on(Note(path=TONE), at=100)
+        assert np.abs(read(engine, 2000)).max() > 0.01
+        assert engine.statistics().late_events == 1
+
+
+def test_another_bundle_fades_in_without_a_break(tiny: Bundle, tmp_path: Path) -> None:
+    other = write_tiny(tmp_path / "other.ngs", zipped=True, sample_rate=11025)
+    plain = Synth(tiny)
+    plain.note_on(Note(path=TONE, mode="loop"), at=0)
+    expected = plain.process(20000)
+    engine = Engine(tiny, 8000, voices=4)
+    engine.note_on(Note(path=TONE, mode="loop"), at=0)
+    engine.note_on(Note({"class": "Hat"}, hold=True), at=14000)  # it will be the new bundle's
+    with engine:
+        before = read(engine, 4000)
+        engine.load(other, fade=0.2, provider="cpu")
+        assert engine.bundle.path == other  # its notes may be asked for now
+        engine.note_on(Note({"class": "Kick"}), at=14500)
+        after = read(engine, 9000)
+        wait_for(lambda: engine.bundle.path == other and not engine._leaving)
+        later = read(engine, 4000)
+        statistics = engine.statistics()
+    np.testing.assert_array_equal(before, expected[:, :4000])
+    heard = np.concatenate((before, after), axis=1)
+    same = int(np.flatnonzero((heard != expected[:, :13000]).any(axis=0))[0])  # where it began to fade
+    assert 4000 <= same < 9000 and not heard[:, same + 1700 :].any()
+    fading = heard[:, same : same + 1600] / np.where(np.abs(expected) > 1e-3, expected, np.nan)[:, same : same + 1600]
+    ramp = np.nanmedian(fading.reshape(2, 16, 100), axis=(0, 2))
+    np.testing.assert_allclose(ramp, 1 - (np.arange(16) + 0.5) / 16, atol=0.02)
+    assert np.abs(later).max() > 0.01 and statistics.late == 0 and statistics.failures == 0
+
+
+def test_notes_and_bundles_that_cannot_be_are_refused_where_they_are_asked_for(tiny: Bundle, tmp_path: Path) -> None:
+    with Engine(tiny, 8000) as engine:
+        for wrong, message in (
+            (lambda: engine.note_on(Note({"class": "Cow"})), "no class 'Cow'"),
+            (lambda: engine.set(1, volume=2.0), "no control 'volume'"),
+            (lambda: engine.note_off(1, release=99), "release is 99"),
+            (lambda: engine.all_off(release=-1), "release is -1"),
+            (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
+            (lambda: engine.load(tiny, fade=-1), "fade is -1"),
+            (lambda: engine.note_on(Note(output=1)), "output is 1: choose 0"),
+            (lambda: engine.read(np.zeros((1, 64), np.float32)), r"a block is \[2, n\], this one is \(1, 64\)"),
+            (lambda: engine.note_on(Note(), at=float("nan")), "at is nan: a time in frames"),
+            (lambda: engine.set(1, at="soon", gain=1.0), "at is 'soon'"),  # type: ignore[arg-type]
+        ):
+            with pytest.raises(ValueError, match=message):
+                wrong()
+        engine.note_on(Note(path=TONE))
+        assert np.abs(read(engine, 3000)).max() > 0.01
+    for wrong, message in (
+        (lambda: Engine(tiny, 8000, block=0), "block is 0"),
+        (lambda: Engine(tiny, 8000, block=128, ahead=200), "ahead is 200: choose 256"),
+        (lambda: Engine(tiny, 8000, voices=0), "voices is 0"),
+        (lambda: Engine(tiny, 8000, outputs=300), "outputs is 300: choose 1 to 256"),
+        (lambda: Engine(tiny, 8000, channels=0), "channels is 0: choose 1 or 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            wrong()
+
+
+def test_more_commands_than_fit_are_refused(tiny: Bundle) -> None:
+    engine = Engine(tiny, 8000)
+    for _ in range(COMMANDS):
+        engine.set(1, gain=1.0)
+    with pytest.raises(EngineBusy, match="commands wait already"):
+        engine.note_on(Note())
+    with engine:
+        wait_for(lambda: not engine._commands)
+        engine.note_on(Note(path=TONE))
+        assert np.abs(read(engine, 3000)).max() > 0.01
+
+
+def test_more_events_than_can_wait_are_refused(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ngs.runtime.synth.engine.EVENTS", 100)
+    with Engine(tiny, 8000) as engine:
+        for _ in range(100):
+            engine.set(1, at=10**9, gain=1.0)
+        wait_for(lambda: not engine._commands)
+        with pytest.raises(EngineBusy, match="100 events wait for their time"):
+            engine.note_on(Note())
+
+
+def test_a_bundle_that_cannot_be_played_is_not_changed_to(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Engine(tiny, 8000) as engine:
+
+        def refused(*arguments: object) -> None:
+            raise RuntimeError("no kernel")
+
+        monkeypatch.setattr("ngs.runtime.bundle.graph_stream._InPlace.__call__", refused)
+        with pytest.raises(BundleError, match="cannot be run .no kernel"):
+            engine.load(Bundle.open(tiny.path, "cpu"))
+        monkeypatch.undo()
+        engine.note_on(Note(path=TONE))
+        assert engine.bundle is tiny and np.abs(read(engine, 3000)).max() > 0.01
+
+
+def test_an_error_ends_voices_without_a_click_and_the_thread_goes_on(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Engine(tiny, 8000) as engine:
+        engine.note_on(Note(path=TONE, mode="loop"))
+        before = read(engine, 3000)
+        fill, times = engine._synth._bank.fill, [3]
+
+        def failing() -> None:
+            if times[0] > 0:
+                times[0] -= 1
+                raise MemoryError("no more of it")
+            fill()
+
+        monkeypatch.setattr(engine._synth._bank, "fill", failing)
+        after = read(engine, 3000)
+        statistics = engine.statistics()
+        engine.note_on(Note(path=TONE))
+        again = read(engine, 3000)
+    assert statistics.failures > 0 and "no more of it" in statistics.last_failure and statistics.late == 0
+    assert not after[:, -500:].any() and np.abs(again).max() > 0.01
+    whole = np.concatenate((before, after), axis=1)
+    assert np.abs(np.diff(whole)).max() < 1.5 * np.abs(np.diff(before)).max()
+
+
+def test_who_is_late_is_late_for_what_was_asked(tiny: Bundle) -> None:
+    engine = Engine(tiny, 8000, block=64, ahead=256)
+    engine.note_on(Note(path=TONE, mode="loop"), at=0)
+    engine.note_on(Note(path=TONE, seed=5), at=4000)
+    reference = Synth(tiny, 8000)
+    reference.note_on(Note(path=TONE, seed=5), at=0)
+    engine.start()
+    engine.stop()  # nobody renders now
+    out = np.zeros((2, 1000), np.float32)
+    engine.read(out)
+    heard = np.abs(out[0])
+    assert heard[:256].max() > 0.01 and not out[:, 256 + 80 :].any()  # 40 frames fade
+    assert np.abs(np.diff(out)).max() < 2 * np.abs(np.diff(out[:, :256])).max()
+    assert engine.statistics().late == 1
+    with engine:
+        rest = read(engine, 6000)
+        statistics = engine.statistics()
+    assert statistics.skipped > 0 and statistics.late == 1
+    # its time is kept: the second note is where it was asked for, beside what goes on of the first
+    loud = [float(np.abs(rest[:, 3000 - 1000 + shift : 3400 - 1000 + shift]).max()) for shift in (0, 1000)]
+    assert loud[1] > 0.01
+
+
+def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bundle) -> None:
+    interval, frozen = sys.getswitchinterval(), gc.get_freeze_count()
+    engine, second = Engine(tiny, 8000), Engine(tiny, 8000)
+    engine.note_on(Note(path=TONE, mode="loop"), at=0)
+    with engine:
+        with second:
+            assert sys.getswitchinterval() < interval
+        assert sys.getswitchinterval() < interval
+        first = read(engine, 1000)
+    assert sys.getswitchinterval() == interval and gc.get_freeze_count() == frozen
+    assert not [thread for thread in threading.enumerate() if thread.name == "ngs engine"]
+    engine.stop()
+    with engine:
+        more = read(engine, 1000)
+    expected = Synth(tiny)
+    expected.note_on(Note(path=TONE, mode="loop"), at=0)
+    np.testing.assert_array_equal(np.concatenate((first, more), axis=1), expected.process(2000))
+
+
+def test_a_failing_bundle_fails_its_notes_only(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Engine(tiny, 8000) as engine:
+        bank = engine._synth._bank
+        step = bank._decoder.step
+
+        def refused(start: int, stop: int) -> None:
+            raise BundleError("the graph cannot be run")
+
+        monkeypatch.setattr(bank._decoder, "step", refused)
+        engine.note_on(Note())
+        assert not read(engine, 2000).any()
+        assert engine.statistics().last_failure == "the graph cannot be run"
+        monkeypatch.setattr(bank._decoder, "step", step)
+        engine.note_on(Note(path=TONE))
+        assert np.abs(read(engine, 2000)).max() > 0.01
+
+
+def test_a_ring_keeps_order_over_its_end() -> None:
+    ring, rng = Ring(64, 2, 8), np.random.default_rng(0)
+    given = rng.normal(size=(2, 3000)).astype(np.float32)
+    heard = []
+    at = 0
+    while at < 3000:
+        count = min(int(rng.integers(1, 40)), 3000 - at)
+        ring.write(given[:, at : at + count])
+        out = np.empty((2, count), np.float32)
+        ring.take(out)
+        heard.append(out)
+        at += count
+    np.testing.assert_array_equal(np.concatenate(heard, axis=1), given)
+    assert ring.late == 0 and ring.filled == 0
+
+
+@pytest.mark.parametrize("ready", [0, 5, 64])
+def test_a_late_ring_fades_and_comes_back(ready: int) -> None:
+    """A tone in: no step of what is heard is much larger than the tone's own."""
+    tone = np.sin(np.arange(600) * 0.2).astype(np.float32)[None]
+    ring, parts = Ring(512, 1, 64), []
+
+    def take(count: int) -> None:
+        out = np.empty((1, count), np.float32)
+        ring.take(out)
+        parts.append(out)
+
+    ring.write(tone[:, :200])
+    take(100)
+    take(100)
+    ring.write(tone[:, 200 : 200 + ready])
+    take(100)
+    take(50)
+    assert ring.late == 2 and ring.skip() == 150 - ready and ring.filled == 0
+    ring.write(tone[:, 350:])
+    take(250)
+    heard = np.concatenate(parts, axis=1)[0]
+    assert np.abs(np.diff(heard)).max() < 0.3  # of the tone: 0.2
+    np.testing.assert_array_equal(heard[: 200 + ready], tone[0, : 200 + ready])
+    assert not heard[200 + ready + 64 : 350].any()
+    np.testing.assert_array_equal(heard[350 + 64 :], tone[0, 350 + 64 :])
+    assert ring.late == 2
+
+
+def test_a_ring_that_cannot_be_is_refused() -> None:
+    for capacity, fade in ((100, 8), (64, 64)):
+        with pytest.raises(ValueError, match="power of two"):
+            Ring(capacity, 2, fade)

@@ -1,0 +1,538 @@
+"""What a synth plays depends on the notes alone: not on blocks, not on what sounded before; and never clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soxr
+from tests.tiny import HOP, LATENT, PATH, write_tiny
+
+from ngs.runtime import Bundle, GrainStream, Note, Synth
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.offline.render import decode, play_path, sample
+
+BLOCKS = (1, 17, 64, 480, 512, 4096)
+RATES = (16000, 22050, 44100)
+SECOND = 1.0
+
+
+@pytest.fixture(scope="module", params=[*((rate, "locked") for rate in RATES), (22050, "noise")], ids=str)
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    rate, excitation = request.param
+    return Bundle.open(write_tiny(tmp_path_factory.mktemp("bundle") / "a.ngs", False, excitation, rate), "cpu")
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle, "cpu")
+
+
+def in_blocks(process: Callable[[int], Array], total: int, block: int) -> Array:
+    whole = np.concatenate([process(block) for _ in range(-(-total // block))], axis=-1)
+    return whole[..., :total]
+
+
+def busy(synth: Synth) -> None:
+    """Notes of all kinds, more than there are voices, with controls that move."""
+    path = np.random.default_rng(1).normal(size=(20, LATENT)).astype(np.float32)
+    rng = np.random.default_rng(2)
+    table = rng.normal(size=(3, 20, LATENT)).astype(np.float32)
+    kinds = (
+        Note({"class": "Kick"}), Note({"class": "Hat"}, hold=True), Note(path=path, mode="loop", onset=False),
+        Note(path=path, mode="back-and-forth", controls={"speed": -1.5, "position": 0.7}), Note(seconds=0.02),
+        Note(path=table, mode="loop", controls={"morph": 0.3}),
+    )  # fmt: skip
+    for index in range(30):
+        at = int(rng.integers(0, 4000))
+        note = replace(kinds[index % len(kinds)], seed=index)
+        number = synth.note_on(note, at)
+        synth.set(number, at + 211, gain=rng.uniform(0, 2), pan=rng.uniform(-1, 1), pitch=rng.uniform(-9, 9))
+        synth.set(number, at + 500, scatter=0.5, density=0.7, speed=0.3, freeze=float(index % 2), position=0.2, morph=1)
+        synth.note_off(number, rng.uniform(0, 0.05), at + 1500)
+    synth.all_off(0.01, 5800)
+
+
+@pytest.mark.parametrize("rate", ["its own", 48000])
+def test_chunked_equals_whole_and_reset_equals_fresh(bundle: Bundle, rate: Any) -> None:
+    synth = Synth(bundle, None if rate == "its own" else rate, voices=5)
+    busy(synth)
+    whole = synth.process(7000)
+    assert np.abs(whole[:, :6000]).max() > 0.05 and not whole[:, -200:].any()
+    for block in BLOCKS:
+        synth.reset()
+        busy(synth)
+        np.testing.assert_array_equal(in_blocks(synth.process, 7000, block), whole)
+    fresh = Synth(bundle, synth.sample_rate, voices=5)
+    busy(fresh)
+    np.testing.assert_array_equal(fresh.process(7000), whole)
+    assert synth.failures == (0, "") and synth.dropped == 0
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_live_sound_is_the_sampled_one(bundle: Bundle, block: int) -> None:
+    note = Note({"class": "Snare"}, seed=7, index=2, temperature=0.9)
+    offline = sample(bundle, bundle.condition({"class": "Snare"}), 0.9, 7, 2)
+    stream = GrainStream(bundle, note)
+    live = in_blocks(stream.process, len(offline) + 500, block)
+    faded = len(offline) - HOP // 2  # the end of the file has a short fade
+    np.testing.assert_allclose(live[:faded], offline[:faded], atol=1e-5)
+    stream.reset()
+    np.testing.assert_array_equal(stream.process(len(live)), live)
+    assert stream.ended and not live[(PATH + 3) * HOP :].any()
+
+
+def test_a_shipped_sound_live_is_the_sampled_one() -> None:
+    bundle = Bundle.open(provider="cpu")
+    offline = sample(bundle, bundle.condition({"class": "Snare"}), 0.7, 3, 0)
+    live = GrainStream(bundle, Note({"class": "Snare"}, seed=3)).process(len(offline))
+    assert np.abs(offline).max() > 0.1
+    faded = len(offline) - bundle.manifest.hop_length // 2
+    np.testing.assert_allclose(live[:faded], offline[:faded], atol=1e-4)
+
+
+def test_a_path_live_is_the_rendered_one(bundle: Bundle) -> None:
+    path = np.random.default_rng(0).normal(size=(30, LATENT)).astype(np.float32)
+    condition = bundle.condition({"class": "Hat"})
+    for onset, render in ((True, decode), (False, play_path)):
+        note = Note({"class": "Hat"}, path=path, onset=onset)
+        stream = GrainStream(bundle, note)
+        offline = render(bundle, path, condition, noise_seed_of(note))
+        np.testing.assert_allclose(stream.process(len(offline)), offline, atol=1e-5)
+        assert not stream.process(100).any() and stream.ended
+
+
+def noise_seed_of(note: Note) -> int:
+    from ngs.runtime.bundle.seeds import noise_seed
+
+    return noise_seed(note.seed, note.index)
+
+
+@pytest.mark.parametrize("rate", [8000, 48000])
+def test_a_note_starts_at_its_sample(tiny: Bundle, rate: int) -> None:
+    def played(at: int) -> Array:
+        synth = Synth(tiny, rate)
+        assert synth.latency == 0
+        synth.note_on(Note({"class": "Kick"}), at)
+        return synth.process(3000)
+
+    first = played(0)
+    assert np.abs(first[:, :4]).max() > 1e-4
+    for at in (1, 100, 777):
+        later = played(at)
+        assert not later[:, :at].any()
+        np.testing.assert_array_equal(later[:, at:], first[:, : 3000 - at])
+
+
+def test_notes_beside_others_are_what_they_are_alone(tiny: Bundle) -> None:
+    notes = [(Note({"class": name}, seed=index), 37 * index) for index, name in enumerate(("Kick", "Snare", "Hat") * 3)]
+
+    def played(some: list[tuple[Note, int]]) -> Array:
+        synth = Synth(tiny, 11025)
+        for note, at in some:
+            synth.note_on(note, at)
+        return synth.process(2500)
+
+    alone = sum((played([one]) for one in notes), np.zeros((2, 2500), np.float32))
+    np.testing.assert_allclose(played(notes), alone, atol=1e-6)
+
+
+def test_another_rate_or_pitch_is_the_sound_resampled(tiny: Bundle) -> None:
+    path = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 60, axis=0)
+    plain = GrainStream(tiny, Note(path=path)).process(4000)
+    for rate, pitch in ((8000, 5.0), (8000, -12.0), (48000, 0.0), (22050, 12.0), (6000, 0.0)):
+        stream = GrainStream(tiny, Note(path=path, controls={"pitch": pitch}), rate)
+        found = stream.process(rate // 4)
+        expected = soxr.resample(plain, 8000 * 2 ** (pitch / 12), rate)[: len(found)]
+        # a constant delay below two samples, and what is close to the Nyquist frequency, is all that may differ
+        middle = slice(rate // 20, len(expected) - rate // 20)
+        spectra = [
+            np.abs(np.fft.rfft(x[middle] * np.hanning(len(x[middle])))) for x in (found[: len(expected)], expected)
+        ]
+        below = slice(int(0.9 * len(spectra[0]) * min(1, 8000 * 2 ** (pitch / 12) / rate)))
+        difference = np.linalg.norm((spectra[0] - spectra[1])[below])
+        assert difference < 0.05 * np.linalg.norm(spectra[1][below]), (rate, pitch)
+
+
+def test_a_pitch_bend_does_not_click(tiny: Bundle) -> None:
+    path = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 200, axis=0)
+    plain = GrainStream(tiny, Note(path=path)).process(8000)
+    synth = Synth(tiny)
+    number = synth.note_on(Note(path=path, controls={"pan": -1}))
+    for at, pitch in ((2000, 0.01), (4000, 3.0), (6000, -2.0)):
+        synth.set(number, at, pitch=pitch)
+    bent = synth.process(8000)[0]
+    np.testing.assert_allclose(bent[:2000], plain[:2000], atol=1e-6)
+    assert np.abs(np.diff(bent)).max() < 1.25 * np.abs(np.diff(plain)).max()
+    # 0.01 semitones: as before to less than half a sample, where the resampler took over
+    shifts = [np.linalg.norm(bent[2100:2400] - plain[2100 + shift : 2400 + shift]) for shift in range(-3, 4)]
+    assert np.argmin(shifts) == 3
+
+
+def test_controls_move_along_the_path(tiny: Bundle) -> None:
+    path = np.random.default_rng(4).normal(size=(24, LATENT)).astype(np.float32)
+    played = lambda path, **controls: GrainStream(tiny, Note(path=path, controls=controls)).process(24 * HOP)  # noqa: E731
+    still = np.repeat(path[:1], 24, axis=0)
+    halves = np.stack(
+        [path[int(i / 2)] + (i % 2) / 2 * (path[int(i / 2) + i % 2] - path[int(i / 2)]) for i in range(24)]
+    )
+    for found, expected in (
+        (played(path, freeze=1), still),
+        (played(path, speed=0), still),
+        (played(path, speed=-1, position=1), path[::-1]),
+        (played(path, speed=0.5), halves.astype(np.float32)),
+        (played(path, speed=0, position=0.5), np.repeat(0.5 * (path[11:12] + path[12:13]), 24, axis=0)),
+    ):
+        np.testing.assert_allclose(found, played(expected.copy()), atol=1e-5)
+    assert not played(path, density=0).any()
+    strayed = played(path, scatter=0.5)
+    assert 0.01 < np.abs(strayed - played(path)).max()
+    np.testing.assert_array_equal(strayed, played(path, scatter=0.5))
+
+
+def test_morph_goes_through_a_table_of_paths(tiny: Bundle) -> None:
+    table = np.random.default_rng(4).normal(size=(4, 24, LATENT)).astype(np.float32)
+    played = lambda path, **controls: GrainStream(tiny, Note(path=path, controls=controls)).process(24 * HOP)  # noqa: E731
+    for morph, expected in (
+        (0, table[0]), (1, table[3]), (1 / 3, table[1]), (0.5, 0.5 * (table[1] + table[2])),
+        (0.9, 0.3 * table[2] + 0.7 * table[3]),
+    ):  # fmt: skip
+        np.testing.assert_allclose(played(table, morph=morph), played(expected), atol=1e-5)
+    np.testing.assert_array_equal(played(table[:1], morph=0.7), played(table[0]))
+    np.testing.assert_array_equal(played(table[0], morph=0.7), played(table[0]))
+    drawn = [GrainStream(tiny, Note("Kick", controls={"morph": morph})).process(2000) for morph in (0, 1)]
+    np.testing.assert_array_equal(*drawn)
+
+
+def test_a_morph_is_turned_while_it_sounds(tiny: Bundle) -> None:
+    first, second = np.random.default_rng(4).normal(size=(2, 24, LATENT)).astype(np.float32)
+    stream = GrainStream(tiny, Note(path=np.stack((first, second))))
+    sound = [stream.process(10 * HOP)]
+    stream.set(morph=1)
+    sound.append(stream.process(14 * HOP))
+    expected = GrainStream(tiny, Note(path=np.concatenate((first[:10], second[10:])))).process(24 * HOP)
+    np.testing.assert_allclose(np.concatenate(sound), expected, atol=1e-5)
+
+
+def test_a_frozen_table_is_a_surface(tiny: Bundle) -> None:
+    """Position and morph are met between the nodes, at first and when they are turned."""
+    table = np.random.default_rng(4).normal(size=(5, 9, LATENT)).astype(np.float32)
+    x, y = 8 * 0.37, 4 * 0.61
+    above, below = (table[row, 2] + (x - 2) * (table[row, 3] - table[row, 2]) for row in (2, 3))
+    latents = np.repeat(np.stack((table[0, 0], above + (y - 2) * (below - above))), (6, 10), axis=0)
+    stream = GrainStream(tiny, Note(path=table, controls={"freeze": 1}))
+    sound = [stream.process(6 * HOP)]
+    stream.set(position=0.37, morph=0.61)
+    sound.append(stream.process(10 * HOP))
+    expected = GrainStream(tiny, Note(path=latents.astype(np.float32))).process(16 * HOP)
+    np.testing.assert_allclose(np.concatenate(sound), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_each_output_is_the_mix_of_its_notes(tiny: Bundle, channels: int) -> None:
+    notes = [Note(name, seed=index, controls={"pan": 0.5}) for index, name in enumerate(("Kick", "Snare", "Hat") * 3)]
+    synth = Synth(tiny, 11025, voices=9, outputs=3, channels=channels)
+    for index, note in enumerate(notes):
+        synth.note_on(replace(note, output=index % 3), 101 * index)
+    heard = synth.process(3000)
+    assert heard.shape == (3 * channels, 3000)
+    for output in range(3):
+        alone = Synth(tiny, 11025, voices=9, channels=channels)
+        for index, note in list(enumerate(notes))[output::3]:
+            alone.note_on(note, 101 * index)
+        rows = heard[output * channels : (output + 1) * channels]
+        np.testing.assert_allclose(rows, alone.process(3000), atol=1e-6)
+        assert np.abs(rows).max() > 0.01
+
+
+def test_one_channel_is_a_grain_stream(tiny: Bundle) -> None:
+    note = Note("Kick", controls={"gain": 0.7, "pan": -1})
+    synth = Synth(tiny, channels=1)
+    synth.note_on(note)
+    np.testing.assert_array_equal(synth.process(3000)[0], GrainStream(tiny, note).process(3000))
+
+
+def test_an_output_that_is_not_there_is_refused(tiny: Bundle) -> None:
+    synth = Synth(tiny, outputs=2)
+    with pytest.raises(ValueError, match="output is 2: choose 0 to 1"):
+        synth.note_on(Note(output=2))
+    synth.admit(Note(output=2), 1)  # it is seen when it starts
+    assert not synth.process(500).any() and synth.failures == (1, "output is 2: choose 0 to 1")
+
+
+@pytest.mark.parametrize("mode", ["loop", "back-and-forth"])
+def test_a_path_is_played_again_and_again(tiny: Bundle, mode: str) -> None:
+    path = np.random.default_rng(4).normal(size=(6, LATENT)).astype(np.float32)
+    once = [0, 1, 2, 3, 4, 5] if mode == "loop" else [0, 1, 2, 3, 4, 5, 4, 3, 2, 1]
+    endless = GrainStream(tiny, Note(path=path, mode=mode))
+    expected = GrainStream(tiny, Note(path=path[(once * 6)[:36]])).process(36 * HOP)
+    np.testing.assert_allclose(endless.process(36 * HOP), expected, atol=1e-6)
+    assert np.abs(endless.process(100_000)[-HOP:]).max() > 0.01 and not endless.ended
+
+
+def test_a_held_note_goes_on_until_it_is_released(tiny: Bundle) -> None:
+    synth = Synth(tiny)
+    number = synth.note_on(Note({"class": "Kick"}, hold=True))
+    sound = synth.process(40 * PATH * HOP)
+    assert np.abs(sound[:, -HOP:]).max() > 1e-3 and synth.sounding == 1
+    plain = GrainStream(tiny, Note({"class": "Kick"})).process(PATH * HOP)
+    np.testing.assert_allclose(sound[0, : PATH * HOP], plain * np.cos(np.pi / 4), atol=1e-6)
+    synth.note_off(number, release=0.1)
+    faded = synth.process(1000)
+    assert np.abs(faded[:, :400]).max() > 1e-3 and not faded[:, 800:].any() and synth.sounding == 0
+    synth.note_off(number)  # it has ended: no error
+    synth.set(number, gain=2.0)
+    assert not synth.process(100).any()
+
+
+def test_notes_that_have_not_begun_are_cancelled(tiny: Bundle) -> None:
+    synth = Synth(tiny)
+    first, second = [synth.note_on(Note({"class": "Kick"}), at) for at in (1000, 2000)]
+    synth.note_off(first, at=500)
+    assert not synth.process(2000).any()
+    assert synth.process(1000).any()
+    synth.note_on(Note({"class": "Kick"}), 4000)
+    synth.all_off(release=0.01)
+    synth.process(500)
+    assert not synth.process(3000).any() and second != first
+
+
+def test_another_synth_takes_over_what_waits(tiny: Bundle, bundle: Bundle) -> None:
+    old, new = Synth(tiny, 11025), Synth(bundle, 11025)
+    old.note_on(Note({"class": "Kick"}, hold=True), 100)
+    old.note_on(Note(embedding=np.zeros(4, np.float32)), 900)
+    tied = old.note_on(Note({"class": "Hat"}, hold=True), 1000)
+    old.process(700)
+    new.succeed(old)
+    new.note_off(tied, release=0.01, at=1000)  # asked for later: it comes later
+    old.all_off(release=0.01)
+    assert old.process(1000)[:, :50].any() and not old.process(1000).any()
+    heard = new.process(20000)
+    assert not heard[:, :200].any() and heard[:, 200:400].any() and not heard[:, -1000:].any()
+    assert new.sounding == 0 and new.failures[0] == 0
+
+
+def test_a_note_of_another_bundle_fails_alone(tiny: Bundle, tmp_path: Path) -> None:
+    synth = Synth(tiny)
+    synth.note_on(Note({"class": "Kick"}, hold=True))
+    note = Note(embedding=np.zeros(5, np.float32))
+    synth._schedule(500, lambda synth: synth._start(note, 9))  # as after a change of bundle
+    assert synth.process(3000)[:, 2000:].any()
+    assert synth.sounding == 1 and synth.failures == (1, "embedding is (5,), this bundle needs (4,)")
+
+
+@pytest.mark.parametrize("mode", ["loop", "back-and-forth"])
+def test_a_held_loop_backwards_stays_within_the_sound(tiny: Bundle, mode: str) -> None:
+    stream = GrainStream(tiny, Note({"class": "Kick"}, mode=mode, hold=True, controls={"speed": -7}))
+    assert np.abs(stream.process(50 * PATH * HOP)[-HOP:]).max() > 1e-4
+    assert stream._bank.voices[0].written == PATH
+
+
+def test_gain_and_pan_follow_smoothly_at_equal_power(tiny: Bundle) -> None:
+    path = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 200, axis=0)
+    mono = GrainStream(tiny, Note(path=path)).process(6000)
+    synth = Synth(tiny)
+    number = synth.note_on(Note(path=path))
+    synth.set(number, 1000, pan=-1.0)
+    synth.set(number, 2000, gain=0.0)
+    synth.set(number, 3000, gain=2.0, pan=1.0)
+    synth.set(number, 3010, gain=1.0, pan=0.0)  # before it was there
+    gains = synth.process(6000) / np.where(np.abs(mono) > 1e-3, mono, np.nan)
+    quarter = np.sqrt(0.5)
+    for place, sides in ((900, (quarter, quarter)), (1900, (1, 0)), (2900, (0, 0)), (3500, (quarter, quarter))):
+        around = np.nanmedian(gains[:, place - 50 : place + 50], axis=1)
+        np.testing.assert_allclose(around, sides, atol=1e-5)
+    steps = np.abs(np.diff(gains, axis=1))
+    assert np.nanmax(steps) < 2.1 / 80  # the longest way, 0 to 2, in 10 ms
+
+
+def test_more_notes_than_voices_fade_the_oldest(tiny: Bundle) -> None:
+    path = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 400, axis=0)
+    synth = Synth(tiny, voices=2)
+    plain = GrainStream(tiny, Note(path=path)).process(4000)
+    for index in range(6):
+        synth.note_on(Note(path=path, seed=index), 500 * index)
+    sound = synth.process(4000)
+    assert synth.sounding == 2 and synth.dropped == 0
+    assert np.abs(np.diff(sound)).max() < 3 * np.abs(np.diff(plain)).max()
+    for index in range(50):  # a flood within one fade
+        synth.note_on(Note(path=path, seed=index), synth.time + index % 3)
+    assert np.isfinite(synth.process(1000)).all() and synth.sounding == 2 and synth.dropped > 0
+    assert np.abs(synth.process(1000)).max() > 0.5 * np.abs(plain).max()
+
+
+def test_a_note_where_another_ends_takes_its_voice(tiny: Bundle) -> None:
+    path = np.random.default_rng(4).normal(size=(4, LATENT)).astype(np.float32)
+    synth = Synth(tiny, voices=2)
+    synth.note_on(Note(path=path, mode="loop"))
+    synth.note_on(Note(path=path))  # the last one ends by itself
+    synth.note_on(Note(path=path, mode="loop"), at=7 * HOP)
+    assert synth.process(2000).any() and synth.sounding == 2
+
+
+def test_a_voice_that_fails_is_silenced_and_the_others_go_on(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = Note({"class": "Kick"}, hold=True, seed=1), Note({"class": "Hat"}, hold=True, seed=2)
+    alone = Synth(tiny)
+    alone.note_on(good)
+    expected = alone.process(4000)
+
+    def played(spoil: Callable[[Synth], None]) -> Synth:
+        synth = Synth(tiny)
+        synth.note_on(good)
+        synth.note_on(bad)
+        before = synth.process(1000)
+        spoil(synth)
+        after = np.concatenate((before, synth.process(3000)), axis=1)
+        np.testing.assert_allclose(after[:, 1500:], expected[:, 1500:], atol=1e-6)
+        assert synth.sounding == 1 and synth.failures[0] == 1
+        return synth
+
+    def not_a_number(synth: Synth) -> None:
+        synth._bank._decoder.inputs["sum"][1] = np.nan
+
+    assert "NaN" in played(not_a_number).failures[1]
+
+    def refused(synth: Synth) -> None:
+        step = synth._bank._decoder.step
+        failed: list[bool] = []
+
+        def stepped(start: int, stop: int) -> None:
+            if stop == 2 and not failed:
+                if start == 1:
+                    failed.append(True)
+                raise BundleError("it cannot be run")
+            step(start, stop)
+
+        monkeypatch.setattr(synth._bank._decoder, "step", stepped)
+
+    assert played(refused).failures[1] == "it cannot be run"
+
+
+def test_drawn_sounds_play_backwards_again_and_again_and_frozen() -> None:
+    """Of the bundle that ships, whose sounds end in silence: it must not end those that come back from it."""
+    bundle = Bundle.open(provider="cpu")
+    second = bundle.manifest.sample_rate
+    plain = np.abs(GrainStream(bundle, Note({"class": "Kick"})).process(second)).max()
+    for note in (
+        Note({"class": "Kick"}, controls={"speed": -1, "position": 1}),
+        Note({"class": "Kick"}, mode="loop"),
+        Note({"class": "Kick"}, mode="back-and-forth"),
+    ):
+        heard = GrainStream(bundle, note).process(4 * second)
+        late = heard[second:] if note.mode != "once" else heard
+        assert np.abs(late).max() > 0.3 * plain
+    stream = GrainStream(bundle, Note({"class": "Kick"}, controls={"density": 0, "freeze": 1}))
+    assert not stream.process(second).any()
+    stream.set(density=1)
+    assert np.abs(stream.process(second)).max() > 0.1 * plain
+    stream.release(0.1)
+    stream.process(second // 5)
+    assert stream.ended
+
+
+def test_an_error_in_the_middle_of_a_block_ends_voices_without_a_click(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 400, axis=0)
+    plain = GrainStream(tiny, Note(path=path)).process(3000)
+    for rate in (8000, 11025):
+        synth = Synth(tiny, rate)
+        synth.note_on(Note(path=path))
+        synth._schedule(1040, lambda synth: 1 / 0)
+        synth.note_on(Note(path=path), 3000)
+        sound = np.concatenate([synth.process(100) for _ in range(40)], axis=1)
+        assert synth.failures == (1, "division by zero")
+        assert np.abs(sound[:, 1000:1040]).max() > 0.01 and not sound[:, 1500:3000].any()
+        assert np.abs(sound[:, 3100:]).max() > 0.01  # it goes on
+        assert np.abs(np.diff(sound)).max() < 1.5 * np.abs(np.diff(plain)).max()
+    synth = Synth(tiny)
+    synth.note_on(Note(path=path))
+    monkeypatch.setattr(synth._bank, "fill", lambda: 1 / 0)
+    assert not synth.process(500)[:, 200:].any() and synth.time == 500
+
+
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), "100", None.__class__])
+def test_a_time_that_is_none_is_refused(tiny: Bundle, at: Any) -> None:
+    with pytest.raises(ValueError, match="a time in frames is a number"):
+        Synth(tiny).note_on(Note(), at)
+
+
+def test_times_between_samples_are_the_nearest_ones(tiny: Bundle) -> None:
+    synth = Synth(tiny, 8000.0)  # type: ignore[arg-type]
+    synth.note_on(Note({"class": "Kick"}), at=99.6)
+    assert np.flatnonzero(synth.process(500)[0])[0] == 100
+
+
+def test_all_notes_are_set_at_once(tiny: Bundle) -> None:
+    synth = Synth(tiny)
+    for index in range(3):
+        synth.note_on(Note({"class": "Kick"}, seed=index, hold=True))
+    synth.process(100)
+    synth.set(None, gain=0)
+    synth.process(200)
+    assert not synth.process(500).any() and synth.sounding == 3
+
+
+def test_notes_asked_for_after_a_release_are_not_cancelled_by_it(tiny: Bundle) -> None:
+    synth = Synth(tiny)
+    synth.all_off(at=1000)
+    synth.note_on(Note({"class": "Kick"}), at=2000)
+    assert synth.process(3000)[:, 2000:].any()
+    synth.reset()
+    synth.admit(Note({"class": "Kick"}), 0)
+    synth.note_off(0, 0.01, at=500)
+    synth.admit(Note({"class": "Hat"}), 0, at=1500)  # the same number again
+    assert synth.process(3000)[:, 1500:].any()
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"choices": {"class": "Cow"}}, "no class 'Cow'"),
+    ({"choices": {"size": "big"}}, "no condition 'size'"),
+    ({"seed": -1}, "seed and index are -1 and 0: choose whole numbers"),
+    ({"seed": 1.5}, "seed and index are 1.5 and 0"),
+    ({"mode": "twice"}, "no mode 'twice'; known: once, loop"),
+    ({"temperature": float("nan")}, "temperature is nan: choose 0 to 10"),
+    ({"seconds": 0}, "seconds are 0: choose above 0"),
+    ({"release": -1}, "release is -1: choose 0 to 60"),
+    ({"embedding": np.zeros(5, np.float32)}, r"embedding is \(5,\), this bundle needs \(4,\)"),
+    ({"path": np.zeros((3, 5), np.float32)}, "path is .*3, 5.*needs .*T.*4"),
+    ({"path": np.zeros((0, 4), np.float32)}, "path is .*0, 4"),
+    ({"path": np.zeros((2, 0, 4), np.float32)}, "path is .*2, 0, 4.*K, T, 4"),
+    ({"path": np.zeros((2, 2, 2, 4), np.float32)}, "path is .*2, 2, 2, 4"),
+    ({"path": np.zeros(4, np.float32)}, r"path is \(4,\)"),
+    ({"output": 1}, "output is 1: choose 0$"),
+    ({"output": -1}, "output is -1: choose 0$"),
+    ({"output": 0.0}, "output is 0.0: choose 0$"),
+    ({"path": np.full((2, 4), np.inf, np.float32)}, "path holds NaN or infinite"),
+    ({"path": np.zeros((2, 4), np.float32), "embedding": np.zeros(4, np.float32)}, "not both"),
+    ({"controls": {"volume": 1}}, "no control 'volume'; known: gain, pan"),
+    ({"controls": {"pitch": 25}}, "pitch is 25: choose -24 to 24"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), WRONG)
+def test_a_note_that_cannot_be_played_is_refused(tiny: Bundle, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Synth(tiny).note_on(Note(**fields))
+    with pytest.raises(ValueError, match=message):
+        GrainStream(tiny, Note(**fields))
+
+
+def test_what_cannot_be_set_is_refused(tiny: Bundle) -> None:
+    synth = Synth(tiny)
+    for wrong, message in (
+        (lambda: synth.set(1, gain=float("nan")), "gain is nan"),
+        (lambda: synth.set(1, swing=1.0), "no control 'swing'"),
+        (lambda: synth.note_off(1, release=-0.1), "release is -0.1"),
+        (lambda: Synth(tiny, voices=0), "voices is 0"),
+        (lambda: Synth(tiny, outputs=0), "outputs is 0: choose 1 to 256"),
+        (lambda: Synth(tiny, channels=3), "channels is 3: choose 1 or 2"),
+        (lambda: Synth(tiny, sample_rate=10), "sample_rate is 10 Hz: choose a whole number, 1000"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            wrong()

@@ -1,0 +1,302 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from ngs.runtime.bundle.manifest import Condition, Manifest
+from ngs.runtime.bundle.session import make_session
+from ngs.runtime.bundle.writer import write_bundle
+from ngs.runtime.dsp.grains import hann, onset_window
+
+LENGTH, HOP, LATENT, EMBEDDING, PATH, HISTORY, GRAINS_PER_STEP = 256, 64, 4, 4, 8, 16, 2
+
+BINS, POINTS = LENGTH // 2 + 1, 4
+
+CLASSES = ("Kick", "Snare", "Hat")
+
+Shapes = dict[str, tuple[int, ...]]
+
+Weights = Callable[..., NDArray[np.float32]]
+
+
+def make_graph(
+    inputs: Shapes, outputs: Shapes, nodes: list[onnx.NodeProto], constants: dict[str, NDArray[np.generic]]
+) -> bytes:
+    """An ONNX model whose tensors have a dynamic batch before the sizes given."""
+
+    def values(shapes: Shapes) -> list[onnx.ValueInfoProto]:
+        return [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]) for name, shape in shapes.items()
+        ]
+
+    initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "graph", values(inputs), values(outputs), initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
+    rng = np.random.default_rng(0)
+
+    def weights(*shape: int) -> NDArray[np.float32]:
+        return (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
+
+    node, c = helper.make_node, len(CLASSES)
+    taps = np.zeros((HISTORY + HOP, HOP), np.float32)  # y[t] = x[t] + 0.25 x[t - HISTORY], as a matrix
+    taps[np.arange(HOP) + HISTORY, np.arange(HOP)] = 1.0
+    taps[np.arange(HOP), np.arange(HOP)] = 0.25
+    gaussian = [node("MatMul", ["x", "a"], ["mean"]), node("MatMul", ["x", "b"], ["log_variance"])]
+    written = weights(EMBEDDING + c, PATH * LATENT)
+    decoder, synthesis = _locked(weights) if excitation == "locked" else _filtered(weights)
+    postprocessing = Part(
+        {"signal": (HISTORY + HOP,)}, {"audio": (HOP,)},
+        [node("MatMul", ["signal", "a"], ["x"]), node("Softsign", ["x"], ["audio"])], {"a": taps},
+    )  # fmt: skip
+    parts = {
+        "encoder": Part(
+            {"grain": (LENGTH,)}, {"mean": (LATENT,), "log_variance": (LATENT,)},
+            [node("Identity", ["grain"], ["x"]), *gaussian],
+            {"a": weights(LENGTH, LATENT), "b": weights(LENGTH, LATENT)},
+        ),
+        "decoder": decoder,
+        "synthesis": synthesis,
+        "postprocessing": postprocessing,
+        "decoder_stream": _stream(decoder, synthesis, postprocessing),
+        "embedding_encoder": Part(
+            {"path": (PATH, LATENT), "condition": (c,)}, {"mean": (EMBEDDING,), "log_variance": (EMBEDDING,)},
+            [node("Reshape", ["path", "flat"], ["p"]), node("Concat", ["p", "condition"], ["x"], axis=1), *gaussian],
+            {
+                "flat": np.array([-1, PATH * LATENT], np.int64),
+                "a": weights(PATH * LATENT + c, EMBEDDING), "b": weights(PATH * LATENT + c, EMBEDDING),
+            },
+        ),
+        "embedding_decoder": Part(
+            {"embedding": (EMBEDDING,), "condition": (c,)}, {"path": (PATH, LATENT)},
+            [
+                node("Concat", ["embedding", "condition"], ["x"], axis=1),
+                node("MatMul", ["x", "a"], ["y"]),
+                node("Reshape", ["y", "shape"], ["path"]),
+            ],
+            {"a": written, "shape": np.array([-1, PATH, LATENT], np.int64)},
+        ),
+        "embedding_step": Part(  # a path goes wrong where step and hidden are not both handed on
+            {"embedding": (EMBEDDING,), "condition": (c,), "step": (1,), "hidden": (2,)},
+            {"path": (GRAINS_PER_STEP, LATENT), "next_step": (1,), "next_hidden": (2,)},
+            [
+                node("Concat", ["embedding", "condition"], ["x"], axis=1),
+                node("Clip", ["step", "zero", "last"], ["held"]),
+                node("Cast", ["held"], ["row"], to=TensorProto.INT64),
+                node("Gather", ["table", "row"], ["own"]),
+                node("Unsqueeze", ["x", "axis"], ["rows"]),
+                node("Unsqueeze", ["rows", "axis"], ["vector"]),
+                node("MatMul", ["vector", "own"], ["y"]),
+                node("Reshape", ["y", "shape"], ["grains"]),
+                node("Less", ["step", "one"], ["starts"]),
+                node("Where", ["starts", "zero", "hidden"], ["kept"]),
+                node("Sub", ["kept", "step"], ["wrong"]),
+                node("ReduceSum", ["wrong", "axis"], ["error"], keepdims=1),
+                node("Unsqueeze", ["error", "axis"], ["everywhere"]),
+                node("Add", ["grains", "everywhere"], ["path"]),
+                node("Add", ["step", "one"], ["next_step"]),
+                node("Add", ["kept", "one"], ["next_hidden"]),
+            ],
+            {
+                "zero": np.array(0, np.float32), "last": np.array(PATH // GRAINS_PER_STEP - 1, np.float32),
+                "one": np.array(1, np.float32), "axis": np.array([1], np.int64),
+                "table": np.stack(np.split(written, PATH // GRAINS_PER_STEP, axis=1)),
+                "shape": np.array([-1, GRAINS_PER_STEP, LATENT], np.int64),
+            },
+        ),
+    }  # fmt: skip
+    return {name: make_graph(*part) for name, part in parts.items()}
+
+
+class Part(NamedTuple):
+    """What `make_graph` takes."""
+
+    inputs: Shapes
+    outputs: Shapes
+    nodes: list[onnx.NodeProto]
+    constants: dict[str, NDArray[Any]]
+
+    def within(self, prefix: str, public: Container[str]) -> tuple[list[onnx.NodeProto], dict[str, NDArray[Any]]]:
+        """Nodes and constants for a larger graph, whose names are told from others' but for the public ones."""
+
+        def renamed(names: Iterable[str]) -> list[str]:
+            return [name if name in public else prefix + name for name in names]
+
+        nodes = []
+        for node in self.nodes:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            copy.input[:], copy.output[:] = renamed(node.input), renamed(node.output)
+            nodes.append(copy)
+        return nodes, {prefix + name: value for name, value in self.constants.items()}
+
+
+def _locked(weights: Weights) -> tuple[Part, Part]:
+    """Peaks beside the bins, any advances; the synthesis has the phases' real law, and sines of them for tones."""
+    node, x = helper.make_node, LATENT + len(CLASSES)
+    frame: Shapes = {"magnitude": (BINS,), "peak": (BINS,), "advance": (BINS,), "profile": (POINTS,)}
+    decoder = Part(
+        {"latent": (LATENT,), "condition": (len(CLASSES),)}, frame,
+        [
+            node("Concat", ["latent", "condition"], ["x"], axis=1),
+            node("MatMul", ["x", "a"], ["magnitude"]),
+            node("MatMul", ["x", "b"], ["side"]),
+            node("Sign", ["side"], ["step"]),
+            node("Add", ["step", "index"], ["place"]),
+            node("Clip", ["place", "zero", "last"], ["peak"]),
+            node("MatMul", ["x", "c"], ["advance"]),
+            node("MatMul", ["x", "d"], ["profile"]),
+        ],
+        {
+            "a": weights(x, BINS), "b": weights(x, BINS), "c": weights(x, BINS), "d": weights(x, POINTS),
+            "index": np.arange(BINS, dtype=np.float32), "zero": np.array(0, np.float32),
+            "last": np.array(BINS - 1, np.float32),
+        },
+    )  # fmt: skip
+    synthesis = Part(
+        {**frame, "noise": (LENGTH,), "onset": (1,), "phase": (BINS,)}, {"grain": (LENGTH,), "next_phase": (BINS,)},
+        [
+            node("Cast", ["peak"], ["follow"], to=TensorProto.INT64),
+            node("GatherElements", ["phase", "follow"], ["before"], axis=1),
+            node("Add", ["onset", "one"], ["hops"]),
+            node("Mul", ["advance", "hops"], ["moved"]),
+            node("Mul", ["onset", "quarter"], ["start"]),
+            node("Add", ["before", "moved"], ["after"]),
+            node("Sub", ["after", "start"], ["turns"]),
+            node("Floor", ["turns"], ["whole"]),
+            node("Sub", ["turns", "whole"], ["next_phase"]),
+            node("Mul", ["next_phase", "circle"], ["angle"]),
+            node("Sin", ["angle"], ["sine"]),
+            node("Mul", ["sine", "magnitude"], ["tones"]),
+            node("MatMul", ["tones", "a"], ["tone"]),
+            node("MatMul", ["profile", "b"], ["loudness"]),
+            node("Mul", ["loudness", "noise"], ["hiss"]),
+            node("Mul", ["hiss", "hops"], ["breath"]),
+            node("Add", ["tone", "breath"], ["grain"]),
+        ],
+        {
+            "one": np.array(1, np.float32), "quarter": np.array(0.25, np.float32),
+            "circle": np.array(2 * np.pi, np.float32), "a": weights(BINS, LENGTH), "b": weights(POINTS, LENGTH),
+        },
+    )  # fmt: skip
+    return decoder, synthesis
+
+
+def _filtered(weights: Weights) -> tuple[Part, Part]:
+    """The noise variant: magnitudes and noise, no phases."""
+    node = helper.make_node
+    decoder = Part(
+        {"latent": (LATENT,), "condition": (len(CLASSES),)}, {"magnitude": (BINS,)},
+        [node("Concat", ["latent", "condition"], ["x"], axis=1), node("MatMul", ["x", "a"], ["magnitude"])],
+        {"a": weights(LATENT + len(CLASSES), BINS)},
+    )  # fmt: skip
+    synthesis = Part(
+        {"magnitude": (BINS,), "noise": (LENGTH,)}, {"grain": (LENGTH,)},
+        [node("MatMul", ["magnitude", "a"], ["gain"]), node("Mul", ["gain", "noise"], ["grain"])],
+        {"a": weights(BINS, LENGTH)},
+    )  # fmt: skip
+    return decoder, synthesis
+
+
+def _stream(decoder: Part, synthesis: Part, postprocessing: Part) -> Part:
+    """A hop of all three, overlap-add between them, every state explicit."""
+    node = helper.make_node
+    states: Shapes = {"sum": (LENGTH - HOP,), "weight": (LENGTH - HOP,), "history": (HISTORY,)}
+    if "phase" in synthesis.inputs:
+        states["phase"] = synthesis.inputs["phase"]
+    inputs = {**decoder.inputs, "noise": (LENGTH,), "onset": (1,), "level": (1,), **states}
+    kept = [node("Where", ["starts", "nothing", name], [f"kept_{name}"]) for name in states]
+    public = {*inputs, *decoder.outputs, "grain", "next_phase", "signal", "audio"}
+    decoding, decoder_constants = decoder.within("decoder_", public)
+    filling, synthesis_constants = synthesis.within("synthesis_", public)
+    filtering, filter_constants = postprocessing.within("filter_", public)
+    for one in filling:
+        one.input[:] = ["kept_phase" if name == "phase" else name for name in one.input]
+    nodes = [
+        node("Greater", ["onset", "half"], ["starts"]), *kept, *decoding, *filling,
+        node("Mul", ["onset", "missing"], ["more"]),
+        node("Add", ["window", "more"], ["shape"]),
+        node("Mul", ["shape", "level"], ["louder"]),
+        node("Mul", ["grain", "louder"], ["windowed"]),
+        node("Pad", ["kept_sum", "pads"], ["longer_sum"]),
+        node("Add", ["longer_sum", "windowed"], ["total"]),
+        node("Pad", ["kept_weight", "pads"], ["longer_weight"]),
+        node("Add", ["longer_weight", "shape"], ["weights"]),
+        node("Split", ["total", "sizes"], ["hop", "next_sum"], axis=1),
+        node("Split", ["weights", "sizes"], ["below", "next_weight"], axis=1),
+        node("Max", ["below", "one"], ["divisor"]),
+        node("Div", ["hop", "divisor"], ["raw"]),
+        node("Concat", ["kept_history", "raw"], ["signal"], axis=1),
+        *filtering,
+        node("Slice", ["signal", "start", "end", "axes"], ["next_history"]),
+    ]  # fmt: skip
+    constants = {
+        "half": np.array(0.5, np.float32), "nothing": np.array(0, np.float32), "one": np.array(1, np.float32),
+        "window": hann(LENGTH), "missing": onset_window(LENGTH) - hann(LENGTH),
+        "pads": np.array([0, 0, 0, HOP], np.int64), "sizes": np.array([HOP, LENGTH - HOP], np.int64),
+        "start": np.array([HOP], np.int64), "end": np.array([HOP + HISTORY], np.int64), "axes": np.array([1], np.int64),
+    }  # fmt: skip
+    constants |= decoder_constants | synthesis_constants | filter_constants
+    return Part(
+        inputs, {"audio": (HOP,), **{f"next_{name}": shape for name, shape in states.items()}}, nodes, constants
+    )
+
+
+def tiny_manifest() -> Manifest:
+    """Without graphs and files, which `write_bundle` fills in."""
+    return Manifest(
+        name="tiny", sample_rate=8000, grain_length=LENGTH, hop_length=HOP, latent_size=LATENT,
+        embedding_size=EMBEDDING, path_length=PATH, conditions=(Condition("class", CLASSES),), graphs={}, files={},
+        created="2020-01-01", model_card={"made_with": "onnx.helper"},
+    )  # fmt: skip
+
+
+def tiny_arrays(graphs: dict[str, bytes]) -> dict[str, dict[str, NDArray[np.generic]]]:
+    """The latent map, and golden vectors as onnxruntime itself computes them: the synthesis of the decoder's frames."""
+    rng = np.random.default_rng(1)
+    golden: dict[str, NDArray[np.generic]] = {}
+    for name, model in graphs.items():
+        session = make_session(model, "cpu", 1, name)
+        inputs = {
+            tensor.name: golden.get(
+                f"decoder/{tensor.name}" if name == "synthesis" else "",
+                np.zeros((2, 1), np.float32)
+                if tensor.name == "step"
+                else rng.uniform(-1, 1, (2, *tensor.shape[1:])).astype(np.float32),
+            )
+            for tensor in session.get_inputs()
+        }
+        outputs = dict(zip([tensor.name for tensor in session.get_outputs()], session.run(None, inputs), strict=True))
+        golden |= {f"{name}/{key}": value for key, value in {**inputs, **outputs}.items()}
+    points = rng.standard_normal((60, LATENT)).astype(np.float32)
+    mean = points.mean(0)
+    _, singular, components = np.linalg.svd(points - mean, full_matrices=False)
+    projected = (points - mean) @ components.T
+    latent_map = {
+        "mean": mean, "components": components, "explained_variance": (singular**2 / 59).astype(np.float32),
+        "low": np.percentile(projected, 2, 0).astype(np.float32),
+        "high": np.percentile(projected, 98, 0).astype(np.float32),
+        "points": points, "labels": (np.arange(60) % 3)[:, None].astype(np.int32),
+        "embeddings": rng.standard_normal((12, EMBEDDING)).astype(np.float32),
+        "embedding_labels": (np.arange(12) % 3)[:, None].astype(np.int32),
+    }  # fmt: skip
+    return {"latent_map": latent_map, "golden": golden}
+
+
+def write_tiny(path: Path, zipped: bool = False, excitation: str = "locked", sample_rate: int = 8000) -> Path:
+    graphs = tiny_graphs(excitation)
+    write_bundle(path, replace(tiny_manifest(), sample_rate=sample_rate), graphs, tiny_arrays(graphs), zipped)
+    return path

@@ -1,0 +1,160 @@
+"""Batches are pure functions of (seed, rank, step), whoever draws them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from ngs.corpus.cache import Corpus
+from ngs.training.config import Config
+from ngs.training.learning.batches import (
+    GRAINS_A_SEQUENCE,
+    REFRESH,
+    Batch,
+    GrainBatches,
+    PathBatches,
+    SequenceBatches,
+    loader,
+    one_hot,
+    validation_signals,
+)
+
+KINDS = [GrainBatches, SequenceBatches]
+Kind = type[GrainBatches] | type[SequenceBatches]
+
+
+def everything(corpus: Corpus) -> np.ndarray:
+    return np.arange(len(corpus.names))
+
+
+def same(a: Batch, b: Batch) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_is_decided_by_seed_rank_and_step(kind: Kind, corpus: Corpus, tiny_config: Config) -> None:
+    batches = kind(corpus, everything(corpus), tiny_config, 4, rank=0)
+    other_rank = kind(corpus, everything(corpus), tiny_config, 4, rank=1)
+    other_seed = kind(corpus, everything(corpus), replace(tiny_config, seed=70000), 4, rank=0)
+    first = batches[7]
+    assert same(first, kind(corpus, everything(corpus), tiny_config, 4, rank=0)[7])
+    assert same(first, batches[7])
+    for other in (batches[8], other_rank[7], other_seed[7]):
+        assert not same(first, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_a_loader_starts_at_a_step_whoever_works(kind: Kind, workers: int, corpus: Corpus, tiny_config: Config) -> None:
+    batches = kind(corpus, everything(corpus), tiny_config, 4, rank=0)
+    drawn = list(islice(loader(batches, 5, workers), 4))
+    assert all(same(batch, batches[5 + place]) for place, batch in enumerate(drawn))
+
+
+def encode(audio: torch.Tensor) -> torch.Tensor:
+    """Paths of 8 grains of 16 dimensions."""
+    return audio.reshape(len(audio), 8, -1)[..., :16]
+
+
+def with_room(config: Config, paths: float) -> Config:
+    """With memory for so many paths of 8 x 16 numbers."""
+    return replace(config, embedding=replace(config.embedding, pool_mb=paths * 512 / 2**20))
+
+
+@pytest.mark.parametrize("room", [1000, 70, 10])
+def test_paths_are_decided_by_seed_rank_and_step(room: int, corpus: Corpus, tiny_config: Config) -> None:
+    config = with_room(tiny_config, room)
+
+    def batches(rank: int = 0, config: Config = config) -> PathBatches:
+        return PathBatches(corpus, everything(corpus), config, 4, rank, encode)
+
+    at_once, used = batches(), batches()
+    for step in (0, 1, REFRESH - 1, REFRESH, 3 * REFRESH, 1):
+        batch = used[step]
+        assert batch["path"].shape == (4, 8, 16) and batch["label"].shape == (4, 1)
+        assert same(batch, batches()[step]) and same(batch, at_once[step])
+        assert not same(batch, used[step + 1]) and not same(batch, batches(rank=1)[step])
+    assert not same(batches()[7], batches(config=replace(config, seed=5))[7])
+    assert all(same(a, used[5 + n]) for n, a in enumerate(islice(loader(used, 5, 2), 3)))
+
+
+@pytest.mark.parametrize(("room", "copies", "renewed"), [(1000, 4, False), (70, 2, False), (10, 0, True)])
+def test_a_pool_holds_what_the_memory_allows(
+    room: int, copies: int, renewed: bool, corpus: Corpus, tiny_config: Config
+) -> None:
+    batches = PathBatches(corpus, everything(corpus), with_room(tiny_config, room), 4, 0, encode)
+    paths, sounds, weights = batches.pool(0)
+    assert len(paths) == len(sounds) == len(weights) == (copies * 32 or room) and weights.sum() == pytest.approx(1)
+    _, counts = np.unique(sounds, return_counts=True)
+    assert set(counts) == {copies or 1}
+    assert renewed == (not np.array_equal(batches.pool(REFRESH)[1], sounds))
+
+
+def test_grains_come_as_they_are_and_onsets_start_their_sound(corpus: Corpus, tiny_config: Config) -> None:
+    sounds = everything(corpus)
+    batch = GrainBatches(corpus, sounds, tiny_config, 40, rank=0)[0]
+    number, length = 40 * GRAINS_A_SEQUENCE, tiny_config.audio.grain_length
+    assert batch["grain"].shape == (number, length) and batch["grain"].dtype == torch.float32
+    assert batch["label"].shape == (number, 1)
+    assert 0.06 < batch["onset"].float().mean() < 0.18
+    starts = {corpus.read(int(sound), 0, length).tobytes(): int(corpus.labels[sound, 0]) for sound in sounds}
+    for grain, onset, label in zip(batch["grain"], batch["onset"], batch["label"], strict=True):
+        if onset:
+            assert starts[grain.numpy().tobytes()] == label.item()
+
+
+def test_sequences_are_as_long_as_a_path_and_never_louder(corpus: Corpus, tiny_config: Config) -> None:
+    batch = SequenceBatches(corpus, everything(corpus), tiny_config, 16, rank=0)[0]
+    assert batch["audio"].shape == (16, tiny_config.audio.path_length * tiny_config.audio.hop_length)
+    assert batch["audio"].dtype == torch.float32 and torch.isfinite(batch["audio"]).all()
+    assert 0.01 < batch["audio"].abs().max() < 1.1  # the pitch shift may overshoot the peak of 0.9
+
+
+def test_sequences_without_augmentation_are_slices_up_to_their_polarity(corpus: Corpus, tiny_config: Config) -> None:
+    plain = replace(tiny_config, data=replace(tiny_config.data, gain_db=0.0, pitch_semitones=0.0))
+    only = np.array([3])
+    length = plain.audio.path_length * plain.audio.hop_length
+    whole = corpus.read(3, 0, int(corpus.lengths[3]) + length)
+    windows = np.lib.stride_tricks.sliding_window_view(whole, length)
+    for audio in SequenceBatches(corpus, only, plain, 8, rank=0)[0]["audio"].numpy():
+        assert min(np.abs(windows - audio).max(1).min(), np.abs(windows + audio).max(1).min()) < 1e-6
+
+
+@pytest.mark.parametrize(("balance", "share"), [(0.0, 0.5), (1.0, 0.2)])
+def test_balance_decides_how_often_a_class_is_drawn(
+    corpus: Corpus, tiny_config: Config, balance: float, share: float
+) -> None:
+    config = replace(tiny_config, data=replace(tiny_config.data, balance=balance))
+    classes = corpus.labels[:, 0]
+    sounds = np.concatenate([np.flatnonzero(classes == 0)[:1], np.flatnonzero(classes == 1)])
+    batch = GrainBatches(corpus, sounds, config, 100, rank=0)[0]
+    assert (batch["label"] == 0).float().mean().item() == pytest.approx(share, abs=0.04)
+
+
+def test_validation_signals_are_starts_spread_over_the_classes(corpus: Corpus, tiny_config: Config) -> None:
+    audio, labels = validation_signals(corpus, everything(corpus), tiny_config, limit=8)
+    assert len(audio) == 8 and sorted(labels[:, 0].tolist()) == list(range(8))
+    everyone, _ = validation_signals(corpus, everything(corpus), tiny_config)
+    np.testing.assert_array_equal(everyone[5], corpus.read(5, 0, audio.shape[1]))
+
+
+def test_one_hot_leaves_unknown_labels_open() -> None:
+    condition = one_hot(torch.tensor([[0, 1], [2, -1], [-1, -1]]), (3, 2))
+    expected = [[1, 0, 0, 0, 1], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
+    torch.testing.assert_close(condition, torch.tensor(expected, dtype=torch.float32))
+
+
+def test_the_first_paths_of_a_pool_are_of_all_classes(corpus: Corpus, tiny_config: Config) -> None:
+    """What is computed from some of them is not computed from the first classes only."""
+    silent = torch.zeros(tiny_config.audio.path_length, tiny_config.grain.latent_size)
+    batches = PathBatches(
+        corpus, np.arange(len(corpus.names)), tiny_config, 4, 0, lambda audio: silent.expand(len(audio), -1, -1)
+    )
+    _, sounds, weights = batches.pool(0)
+    assert len(sounds) == 4 * len(corpus.names) and weights.sum() == pytest.approx(1)
+    assert len(np.unique(corpus.labels[sounds[: len(sounds) // 2], 0])) == len(corpus.attributes[0].classes)
+    assert len(np.unique(corpus.labels[sounds[:12], 0])) > 3

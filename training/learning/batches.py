@@ -1,0 +1,184 @@
+"""Batches as pure functions of (seed, step): a resumed run draws what the interrupted one would have drawn.
+
+Step n of rank r is made by a counter-based generator keyed with (seed, r, n); nothing else decides a batch, so the
+number of worker processes does not matter either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import numpy as np
+import soxr
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ngs.corpus.cache import Corpus
+from ngs.training.config import Config
+
+GRAINS_A_SEQUENCE = 16  # how many single grains take the place of a sequence in the spectral phase
+ONSET_SHARE = 0.12  # of the single grains that are the first of a sound
+COPIES = 4  # of a sound in a pool of paths, each augmented in its own way
+REFRESH = 2000  # steps after which a pool that does not hold all sounds is drawn anew
+ENCODED_AT_ONCE = 32
+
+Batch = dict[str, Tensor]
+Encode = Callable[[Tensor], Tensor]  # signals [B, n] to latent paths [B, T, Z]
+
+
+class _CounterBatches(Dataset[Batch]):
+    """Base: `self[step]` is the batch of that step, the same whenever it is asked for."""
+
+    def __init__(self, corpus: Corpus, sounds: np.ndarray, config: Config, batch_size: int, rank: int) -> None:
+        self.corpus, self.config, self.batch_size, self.rank = corpus, config, batch_size, rank
+        self.sounds = sounds
+        self.cumulative = np.cumsum(balanced_weights(corpus.labels[sounds, 0], config.data.balance))
+
+    def rng(self, step: int) -> np.random.Generator:
+        key = np.array([self.config.seed, (self.rank << 40) + step], dtype=np.uint64)
+        return np.random.Generator(np.random.Philox(key=key))
+
+    def draw_sounds(self, rng: np.random.Generator, number: int) -> np.ndarray:
+        places = np.searchsorted(self.cumulative, rng.random(number), side="right")
+        return self.sounds[np.minimum(places, len(self.sounds) - 1)]
+
+
+def balanced_weights(classes: np.ndarray, balance: float) -> np.ndarray:
+    """Probabilities [N] with which sounds of classes [N] are drawn."""
+    _, inverse, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+    weights = (sizes.astype(float) ** (balance - 1))[inverse]
+    probabilities: np.ndarray = weights / weights.sum()
+    return probabilities
+
+
+class GrainBatches(_CounterBatches):
+    """Single grains for the spectral phase: grain [N, L] (not windowed), onset [N], label [N, A] (-1: unknown)."""
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = self.rng(step)
+        number = self.batch_size * GRAINS_A_SEQUENCE
+        length = self.config.audio.grain_length
+        sounds = self.draw_sounds(rng, number)
+        lengths = self.corpus.lengths[sounds]
+        # a grain may begin before the end of a sound by as little as a hop: decays into silence are learned too
+        last = np.maximum(lengths - self.config.audio.hop_length, 1)
+        starts = (rng.random(number) * last).astype(np.int64)
+        onset = rng.random(number) < ONSET_SHARE
+        starts[onset] = 0
+        return {
+            "grain": torch.from_numpy(self.corpus.gather(sounds, starts, length)),
+            "onset": torch.from_numpy(onset),
+            "label": torch.from_numpy(self.corpus.labels[sounds]),
+        }
+
+
+class SequenceBatches(_CounterBatches):
+    """Signals of T grains: audio [B, T * hop], label [B, A]; augmented in gain, polarity and pitch.
+
+    Short sounds are followed by silence; a long one starts at its onset in half of the draws, else anywhere.
+    """
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = self.rng(step)
+        sounds = self.draw_sounds(rng, self.batch_size)
+        audio = np.stack([self.draw(rng, int(sound)) for sound in sounds])
+        return {"audio": torch.from_numpy(audio), "label": torch.from_numpy(self.corpus.labels[sounds])}
+
+    def draw(self, rng: np.random.Generator, sound: int) -> np.ndarray:
+        """One augmented signal [T * hop] of a sound."""
+        data, audio = self.config.data, self.config.audio
+        length = audio.path_length * audio.hop_length
+        ratio = 2.0 ** (rng.uniform(-data.pitch_semitones, data.pitch_semitones) / 12)
+        spare = max(int(self.corpus.lengths[sound]) - int(length * ratio), 0)
+        anywhere, place = rng.random() < 0.5, rng.random()
+        signal = self.corpus.read(sound, int(place * spare) if anywhere else 0, int(length * ratio) + 1)
+        if data.pitch_semitones > 0:
+            signal = soxr.resample(signal, ratio, 1.0, quality="MQ")
+        signal = np.pad(signal[:length], (0, max(length - len(signal), 0)))
+        gain = 10 ** (-rng.uniform(0, data.gain_db) / 20) * rng.choice((-1.0, 1.0))
+        augmented: np.ndarray = (signal * gain).astype(np.float32)
+        return augmented
+
+
+class PathBatches(_CounterBatches):
+    """Latent paths of a frozen grain VAE: path [B, T, Z], label [B, A], drawn from a pool in memory.
+
+    The pool holds augmented copies of every sound, encoded once. Where the memory does not suffice it holds some of the
+    sounds, and others every REFRESH steps. It is a pure function of the seed and the step too.
+    """
+
+    def __init__(
+        self, corpus: Corpus, sounds: np.ndarray, config: Config, batch_size: int, rank: int, encode: Encode
+    ) -> None:
+        super().__init__(corpus, sounds, config, batch_size, rank)
+        self.signals = SequenceBatches(corpus, sounds, config, batch_size, rank)
+        self.encode = encode
+        size = 4 * config.audio.path_length * config.grain.latent_size
+        self.room = max(int(config.embedding.pool_mb * 2**20 / size), batch_size)
+        self._pool: tuple[int, Tensor, np.ndarray, np.ndarray] | None = None
+
+    def pool(self, step: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """Paths [N, T, Z] that batches are drawn from in a step, their sounds [N], and how likely each is [N]."""
+        age = step // REFRESH if len(self.sounds) > self.room else 0
+        if self._pool is None or self._pool[0] != age:
+            key = np.array([self.config.seed, (1 << 63) + age], dtype=np.uint64)  # the same on every process
+            rng = np.random.Generator(np.random.Philox(key=key))
+            copies = min(COPIES, self.room // len(self.sounds))
+            sounds = rng.permutation(np.tile(self.sounds, max(copies, 1)))[: self.room]
+            weights = balanced_weights(self.corpus.labels[sounds, 0], self.config.data.balance)
+            self._pool = None  # the old one makes room first
+            audio = self.config.audio
+            paths = torch.empty(len(sounds), audio.path_length, self.config.grain.latent_size)
+            for at in range(0, len(sounds), ENCODED_AT_ONCE):
+                part = sounds[at : at + ENCODED_AT_ONCE]
+                signals = np.stack([self.signals.draw(rng, int(sound)) for sound in part])
+                paths[at : at + len(part)] = self.encode(torch.from_numpy(signals))
+            self._pool = age, paths, sounds, weights
+        return self._pool[1:]
+
+    def __getitem__(self, step: int) -> Batch:
+        paths, sounds, weights = self.pool(step)
+        chosen = self.rng(step).choice(len(sounds), self.batch_size, p=weights)
+        return {"path": paths[chosen], "label": torch.from_numpy(self.corpus.labels[sounds[chosen]])}
+
+
+class _StepSampler(Sampler[int]):
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    def __iter__(self) -> Iterator[int]:
+        return count(self.start)
+
+
+def loader(batches: _CounterBatches, start: int, workers: int) -> DataLoader[Batch]:
+    """An endless loader of batches from step `start` on."""
+    if isinstance(batches, PathBatches):
+        workers = 0  # they are in memory already
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=_StepSampler(start),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        prefetch_factor=4 if workers else None,
+    )
+
+
+def validation_signals(corpus: Corpus, sounds: np.ndarray, config: Config, limit: int = 64) -> tuple[Tensor, Tensor]:
+    """The starts of up to `limit` validation sounds, spread over the classes: audio [B, T * hop], label [B, A]."""
+    if len(sounds) > limit:
+        by_class = sounds[np.argsort(corpus.labels[sounds, 0], kind="stable")]
+        sounds = by_class[np.linspace(0, len(by_class) - 1, limit).astype(int)]
+    length = config.audio.path_length * config.audio.hop_length
+    audio = np.stack([corpus.read(int(sound), 0, length) for sound in sounds])
+    return torch.from_numpy(audio), torch.from_numpy(corpus.labels[sounds])
+
+
+def one_hot(labels: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Labels [B, A] (-1: unknown) to conditions [B, sum(sizes)], zeros for the unknown."""
+    parts = [
+        torch.nn.functional.one_hot(labels[:, a].long() + 1, size + 1)[:, 1:].float() for a, size in enumerate(sizes)
+    ]
+    return torch.cat(parts, -1)

@@ -1,0 +1,148 @@
+"""`ngs train`: sounds, run folder and phases put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ngs.corpus.cache import Corpus, build_cache, split
+from ngs.corpus.sounds import find_sounds
+from ngs.training.config import Config, ConfigError, StageConfig, with_stage
+from ngs.training.learning.batches import validation_signals
+from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validation
+from ngs.training.learning.excerpts import write_excerpts
+from ngs.training.learning.plan import PlannedPhase, plan
+from ngs.training.learning.trainer import Machine, check_machine, train_phases
+from ngs.training.run_folder import RunError, RunInfo
+
+Report = Callable[[str], None]
+STAGES = ("grain", "embedding", "joint")
+
+
+def budget(config: Config, option: str, text: str) -> Config:
+    """Apply `--minutes` or `--steps`: one number for every stage, or `grain=8,embedding=4`."""
+    entries = {}
+    for part in text.split(","):
+        stage, equals, number = part.rpartition("=")
+        if equals and stage.strip() not in STAGES:
+            raise ConfigError(f"--{option}: there is no stage {stage.strip()!r}; known: {', '.join(STAGES)}")
+        try:
+            value = float(number) if option == "minutes" else int(number)
+        except ValueError as error:
+            raise ConfigError(f"--{option}: {number!r} is not a number") from error
+        if not value > 0:
+            raise ConfigError(f"--{option}: {number} is not above 0")
+        for name in [stage.strip()] if equals else STAGES:
+            entries[name] = value
+    for name, value in entries.items():
+        stage_config: StageConfig = getattr(config, f"{name}_stage")
+        changed = (
+            replace(stage_config, minutes=float(value), steps=0)
+            if option == "minutes"
+            else replace(stage_config, steps=int(value))
+        )
+        config = with_stage(config, name, changed)
+    return config
+
+
+def train(
+    data: Path | None,
+    labels: Path | None,
+    out: Path,
+    config: Config,
+    resume: bool,
+    machine: Machine,
+    cache: Path | None,
+    say: Report,
+    decoding: Callable[[int, int], None],
+) -> bool:
+    """Train all stages into the run folder `out`; True when finished, False when stopped on the way.
+
+    Raises ValueError or OSError with one line for everything that the user can mend.
+    """
+    _quiet()
+    if resume:
+        info = RunInfo.read(out)
+        data, labels = data or Path(info.data), labels or (Path(info.labels) if info.labels else None)
+        config = info.config
+    elif _first_process() and (out / "run.json").exists():
+        raise RunError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
+    if data is None:
+        raise RunError("Which sounds? Give the folder: `ngs train DATA --out RUN`")
+    sounds = find_sounds(data, labels)
+    corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, report=decoding)
+    for line in corpus.notes:
+        say(line)
+
+    attributes = tuple((attribute.name, attribute.classes) for attribute in corpus.attributes)
+    if resume:
+        if attributes != info.attributes:
+            raise RunError(f"The classes in {data} are not those that {out} was trained on; train anew: another --out")
+        training, validation = _kept_apart(corpus, info, say)
+    else:
+        training, validation, notes = split(corpus, config.data.validation_share, config.seed)
+        for line in notes:
+            say(line)
+        apart = tuple(corpus.names[index] for index in validation)
+        table = str(labels.resolve()) if labels else None
+        info = RunInfo(config, attributes, str(data.resolve()), table, len(corpus.names), apart)
+    check_machine(machine, plan(config)[0], out)
+    if _first_process():
+        (out / "checkpoints").mkdir(parents=True, exist_ok=True)
+        info.write(out)
+        write_excerpts(out, corpus, training, config)
+    say(_summary(corpus, len(training), len(validation), info))
+    signals = validation_signals(corpus, validation, config, limit=32)
+    with StopSignal() as stop:
+
+        def callbacks(planned: PlannedPhase, index: int, total: int) -> list[object]:
+            measured = Validation(out, planned, *signals)
+            return [measured, Keeper(out, planned, stop), Display(planned, index, total, measured)]
+
+        return train_phases(out, info, corpus, training, machine, callbacks)
+
+
+def _first_process() -> bool:
+    """Whether this is the process that writes: the first of the first machine, however they were started."""
+    node = os.environ.get("NODE_RANK") or os.environ.get("GROUP_RANK") or "0"
+    return os.environ.get("LOCAL_RANK", "0") == "0" and node == "0"
+
+
+def _kept_apart(corpus: Corpus, info: RunInfo, say: Report) -> tuple[np.ndarray, np.ndarray]:
+    """Indices to train on and to validate on, as the run began: what was kept apart stays apart."""
+    if len(corpus.names) != info.sounds:
+        say(f"There are {len(corpus.names)} sounds now, {info.sounds} when the run began: new ones are trained on")
+    apart = set(info.validation)
+    everything = np.arange(len(corpus.names))
+    validation = np.array([index for index, name in enumerate(corpus.names) if name in apart], dtype=np.int64)
+    if len(validation) == 0:
+        raise RunError(f"None of the sounds that were set apart is in {info.data}: restore them, or train anew")
+    if len(apart) == info.sounds:  # too few to keep any apart
+        return everything, validation
+    return np.setdiff1d(everything, validation), validation
+
+
+def _summary(corpus: Corpus, training: int, validation: int, info: RunInfo) -> str:
+    minutes = corpus.lengths.sum() / corpus.sample_rate / 60
+    conditions = ", ".join(f"{len(classes)} x {name}" for name, classes in info.attributes)
+    return (
+        f"{len(corpus.names)} sounds, {minutes:.1f} minutes, {conditions}; "
+        f"{training} to train on, {validation} to validate on"
+    )
+
+
+def _quiet() -> None:
+    """Lightning's banners and hints are not for musicians; what matters is said by the display."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", module="torch")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    torch.set_float32_matmul_precision("high")

@@ -1,0 +1,144 @@
+"""The two-level model: a grain VAE and a recurrent VAE over its latent paths (paper, section 3)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ngs.training.config import Config
+from ngs.training.model.decoders import GrainDecoder
+from ngs.training.model.embedding import EmbeddingVAE
+from ngs.training.model.encoders import PROFILE_SCALE, ConvolutionEncoder, SpectralEncoder
+from ngs.training.model.overlap_add import PostProcessing, analysis_windows, noise_grains, overlap_add, slice_grains
+
+EAR_HZ = 200.0  # below this the ear resolves a constant width, above a share of the frequency
+METRIC_POINTS = 64
+PROFILE_WEIGHT = 0.3  # of the profile of a grain beside its spectrum
+FAINT = 0.07  # |DFT| of a windowed grain
+
+
+class NeuralGranularModel(nn.Module):
+    """Encoder, decoder and post-processing of grains, and the embedding of their paths.
+
+    Shapes: B signals, G grains each, N = B * G grains, L grain length, Z latent size, C condition size (the one-hot
+    attributes concatenated; zeros where an attribute is left open), T path length, E embedding size. `sizes` are the
+    numbers of classes of the attributes.
+    """
+
+    def __init__(self, config: Config, sizes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.config, self.sizes = config, sizes
+        grain = config.grain
+        self.encoder: SpectralEncoder | ConvolutionEncoder = (
+            SpectralEncoder(config.audio, grain)
+            if grain.encoder == "spectral"
+            else ConvolutionEncoder(config.audio, grain)
+        )
+        self.decoder = GrainDecoder(config.audio, grain, sum(sizes))
+        self.postprocessing = PostProcessing(grain.postprocessing_taps, grain.soft_sign_knee)
+        self.embedding = EmbeddingVAE(grain.latent_size, sizes, config.audio.path_length, config.embedding)
+
+    def windowed(self, signal: Tensor) -> Tensor:
+        """Signals [B, n] -> their grains as the encoder reads them [B, G, L]."""
+        grains = slice_grains(signal, self.config.audio.grain_length)
+        return grains * analysis_windows(self.config.audio.grain_length, grains.shape[1], signal.device)
+
+    def encode(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+        """Signals [B, n] -> latent mean, log-variance [B, G, Z]."""
+        grains = self.windowed(signal)
+        mean, log_variance = self.encoder(grains.flatten(0, 1))
+        return mean.unflatten(0, grains.shape[:2]), log_variance.unflatten(0, grains.shape[:2])
+
+    def decode(self, path: Tensor, condition: Tensor) -> Tensor:
+        """Paths [B, G, Z] and conditions [B, C] -> audio [B, G * hop], with fresh noise from torch's generator."""
+        return self.play(self.coefficients(path, condition))
+
+    def coefficients(self, path: Tensor, condition: Tensor) -> Tensor:
+        """Paths [B, G, Z] and conditions [B, C] -> what their grains are made of [B, G, F]."""
+        repeated = condition[:, None].expand(-1, path.shape[1], -1)
+        coefficients = self.decoder.coefficients(path.flatten(0, 1), repeated.flatten(0, 1))
+        return coefficients.reshape(*path.shape[:2], -1)
+
+    def spectral_distance(self, coefficients: Tensor, audio: Tensor) -> Tensor | None:
+        """Of coefficients [B, G, F] from what an encoder reads in audio [B, n]; None where the two are not alike."""
+        if not self.config.grain.spectral:
+            return None
+        assert isinstance(self.encoder, SpectralEncoder)
+        with torch.no_grad():
+            features = self.encoder.features(self.windowed(audio).flatten(0, 1))
+        return self.decoder.distance(coefficients.flatten(0, 1), features)
+
+    def play(self, coefficients: Tensor) -> Tensor:
+        """Coefficients [B, G, F] -> audio [B, G * hop], with fresh noise."""
+        batch, grains, _ = coefficients.shape
+        noise = noise_grains(batch, grains, self.config.audio.grain_length, coefficients.device)
+        with torch.autocast(coefficients.device.type, enabled=False):  # sound needs all 24 bits
+            audio: Tensor = self.postprocessing(overlap_add(self.decoder.grains(coefficients.float(), noise)))
+        return audio
+
+    @torch.no_grad()
+    def start_from_pca(self, grains: Tensor) -> float:
+        """Set the linear paths of encoder and decoder to a whitened PCA of windowed grains [N, L].
+
+        Returns the share of the variance that the latent dimensions keep. Only for the spectral encoder with the
+        log-magnitude decoder.
+        """
+        assert isinstance(self.encoder, SpectralEncoder)
+        features = self.encoder.features(grains)
+        center = features.mean(0)
+        covariance = torch.cov((features - center).T.double())
+        variances, directions = (part.flip(-1).float() for part in torch.linalg.eigh(covariance))
+        size = min(self.config.grain.latent_size, len(variances), len(features) - 1)
+        kept = variances[:size].clamp_min(1e-6)
+        self.encoder.center.copy_(center)
+        self.encoder.linear.weight.zero_()
+        self.encoder.linear.bias.zero_()
+        self.encoder.linear.weight[:size] = directions[:, :size].T / kept.sqrt()[:, None]
+        self.decoder.linear.weight.zero_()
+        self.decoder.linear.weight[:, :size] = directions[:, :size] * kept.sqrt()
+        self.decoder.linear.bias.copy_(center)
+        return float(kept.sum() / variances.clamp_min(0).sum())
+
+    @torch.no_grad()
+    def start_embedding(self, path: Tensor, weight: Tensor) -> None:
+        """Set the units of the embedding's paths, and its linear maps, from examples [N, T, Z] with weights [N]."""
+        device, bins = next(self.parameters()).device, self.decoder.bins
+        path, weight = path.to(device), weight.to(device)
+        loudness = torch.stack([self._audible(one)[:, :bins].mean(1) for one in path])
+        self.embedding.scale_paths(path, self._metric(path.flatten(0, 1), loudness.flatten()), loudness)
+        if self.config.embedding.linear:
+            self.embedding.start_from_pca(path, weight)
+
+    def _audible(self, latent: Tensor) -> Tensor:
+        """What is heard of latents [N, Z]: [N, K + S], scaled so that the mean square of the first K is a weighted one.
+
+        Log magnitudes above what is faint, then log shares of the energy within the grain. A bin of b Hz stands for
+        about 1 / (200 + b) of what the ear tells apart.
+        """
+        coefficients = self.decoder.coefficients(latent, latent.new_zeros(len(latent), sum(self.sizes)))
+        bins, points = self.decoder.bins, self.decoder.points
+        profile = coefficients[:, bins:]
+        audible = torch.relu(self.decoder.log_magnitudes(coefficients[:, :bins]) - math.log(FAINT))
+        weight = 1 / (EAR_HZ + torch.linspace(0, self.config.audio.sample_rate / 2, bins, device=latent.device))
+        share = math.sqrt(PROFILE_WEIGHT * bins / max(points, 1)) / (2 * PROFILE_SCALE)
+        return torch.cat((audible * (weight / weight.mean()).sqrt(), share * profile), 1)
+
+    @torch.no_grad()
+    def paths(self, audio: Tensor) -> Tensor:
+        """Latent paths [B, G, Z] of signals [B, n]: the means, wherever the model is; in and out of main memory."""
+        device = next(self.parameters()).device
+        return self.encode(audio.to(device))[0].cpu()
+
+    def _metric(self, latent: Tensor, loudness: Tensor) -> Tensor:
+        """The quadratic form [Z, Z] of the mean square audible change for a small change of latents [N, Z]."""
+        sounding = latent[loudness >= loudness.median()]
+        size = latent.shape[1]
+        step = 0.1 * latent.std(0).clamp_min(1e-3)
+        metric = latent.new_zeros(size, size)
+        for place in torch.linspace(0, len(sounding) - 1, METRIC_POINTS).long().tolist():
+            moved = self._audible(torch.cat((sounding[[place]], sounding[[place]] + torch.diag(step))))
+            slopes = (moved[1:] - moved[:1]) / step[:, None]
+            metric += slopes @ slopes.T / self.decoder.bins / METRIC_POINTS
+        return metric
