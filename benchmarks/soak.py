@@ -128,7 +128,7 @@ class Player:
             given["path"] = np.cumsum(0.2 * steps, axis=0)
         choices = {}
         if rng.random() < 0.8:
-            attribute = manifest.conditions[0]
+            attribute = manifest.attributes[0]
             choices = {attribute.name: str(rng.choice(attribute.classes))}
         some = rng.choice(list(CONTROLS), int(rng.integers(0, 4)), replace=False)
         return Note(

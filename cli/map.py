@@ -57,21 +57,21 @@ def latent_map(
     if output is not None:
         check_format(output)
     opened = Bundle.open(bundle)
-    grains, notes = corpus_grains(opened), list[str]()
+    grains, remarks = corpus_grains(opened), list[str]()
     if data is not None:
         selection = select(opened, data, None, None, labels, limit, seed)
-        notes += selection.notes
+        remarks += selection.remarks
         rate = opened.manifest.sample_rate
         entries = chosen(selection.test, MOST_SOUNDS, seed)
-        sounds = read(entries, rate, "Reading sounds", notes, show_progress)
+        sounds = read(entries, rate, "Reading sounds", remarks, show_progress)
         if len(entries) < len(selection.test):
-            notes.append(f"{len(entries)} of {len(selection.test)} sounds are drawn, as many of each class")
+            remarks.append(f"{len(entries)} of {len(selection.test)} sounds are drawn, as many of each class")
         grains = sound_grains(opened, ((entry, signal) for _, entry, signal in sounds))
     drawn = maps.latent_map(opened, grains.drawn(points, seed), projection, seed)
-    for note in notes:
-        click.echo(f"Note: {note}.", err=True)
+    for remark in remarks:
+        click.echo(f"Note: {remark}.", err=True)
     if output is not None:
-        figure = draw_map(drawn, opened.manifest.conditions[0], title or opened.manifest.name)
+        figure = draw_map(drawn, opened.manifest.attributes[0], title or opened.manifest.name)
         if not save_figure(figure, output):
             click.echo("Note: the font of the picture lacks some letters of the names.", err=True)
     if as_json:

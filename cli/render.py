@@ -146,8 +146,8 @@ def form(function: Callable[..., None]) -> click.Command:
 
         opened = Bundle.open(_once(ctx.obj, bundle), provider)
         manifest = opened.manifest
-        names = {condition.name.lower(): condition.name for condition in manifest.conditions}
-        choices = {manifest.conditions[0].name: class_name} if class_name is not None else {}
+        names = {condition.name.lower(): condition.name for condition in manifest.attributes}
+        choices = {manifest.attributes[0].name: class_name} if class_name is not None else {}
         for text in conditions:
             attribute, equals, chosen = text.partition("=")
             if not (attribute and equals and chosen):
@@ -234,7 +234,7 @@ def sample(job: Job, count: int, temperature: float) -> None:
     from ngs.runtime.bundle.seeds import completed, seeded
     from ngs.runtime.offline.render import sample as sample_sound
 
-    classes = job.bundle.manifest.conditions[0].classes
+    classes = job.bundle.manifest.attributes[0].classes
     if count > 1 and job.output is not None and not job.output.suffix:
         job.output.mkdir(parents=True, exist_ok=True)
     todo = []
@@ -267,7 +267,7 @@ def path(job: Job, kind: str, seconds: float) -> None:
 
     output = job.path(f"path-{plain(kind)}-{job.seed}.wav")
     condition = job.condition()
-    first = condition[: len(job.bundle.manifest.conditions[0].classes)]
+    first = condition[: len(job.bundle.manifest.attributes[0].classes)]
     label = int(first.argmax()) if first.any() else None
     latents = free_path(kind, grains_for(seconds, job.bundle), job.seed, job.bundle.latent_map, label)
     job.write(output, play_path(job.bundle, latents, condition, job.seed))
@@ -329,7 +329,7 @@ def loop(job: Job, pattern: str, bpm: float, bars: int, temperature: float) -> N
     from ngs.runtime.offline.patterns import load_pattern
 
     output = job.path(f"loop-{plain(Path(pattern).stem)}-{job.seed}.wav")
-    attribute = job.bundle.manifest.conditions[0]
+    attribute = job.bundle.manifest.attributes[0]
     if attribute.name in job.choices:
         raise click.UsageError(f"The pattern names the {attribute.name} of each hit: leave it out")
     tracks = load_pattern(pattern, attribute.classes)

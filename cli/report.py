@@ -41,12 +41,12 @@ def report(
     from ngs.runtime.bundle.bundle import Bundle
 
     summary = write_report(Bundle.open(bundle), data, output, run, labels, sounds, limit, seed, show_progress)
-    for note in summary.notes:
-        click.echo(f"Note: {note}.", err=True)
+    for remark in summary.remarks:
+        click.echo(f"Note: {remark}.", err=True)
     if as_json:
         click.echo(json.dumps({
             "page": str(summary.page), "sounds": summary.sounds, "bytes": summary.bytes,
-            "explained_variance": summary.explained_variance, "notes": list(summary.notes),
+            "explained_variance": summary.explained_variance, "remarks": list(summary.remarks),
         }))  # fmt: skip
         return
     size = summary.bytes / 1e6

@@ -43,7 +43,7 @@ class Corpus:
     names: tuple[str, ...]
     sample_rate: int  # Hz
     skipped: tuple[tuple[str, str], ...] = ()  # (name, reason)
-    notes: tuple[str, ...] = field(default=())  # lines to say
+    remarks: tuple[str, ...] = field(default=())  # lines to say
 
     @cached_property
     def audio(self) -> np.ndarray:
@@ -187,7 +187,7 @@ def _corpus(
     sounds = sounds.keep([not reason for reason in reasons])
     kept = np.array([i for i, reason in zip(places, reasons, strict=True) if not reason])
     peaks = np.full(len(kept), PEAK, np.float32) if normalize else index["peaks"][kept]
-    notes = [
+    remarks = [
         f"{counted(len(names), 'file')} left out ({reason}): {listing(names)}"
         for reason in dict.fromkeys(reason for _, reason in skipped)
         if (names := [name for name, why in skipped if why == reason])
@@ -202,7 +202,7 @@ def _corpus(
         names=tuple(file.name for file in sounds.files),
         sample_rate=sample_rate,
         skipped=tuple(skipped),
-        notes=(*sounds.notes, *notes),
+        remarks=(*sounds.remarks, *remarks),
     )
 
 

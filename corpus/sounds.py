@@ -43,25 +43,25 @@ class Sounds:
     folder: Path
     files: tuple[SoundFile, ...]  # sorted by name
     attributes: tuple[Attribute, ...]  # the class first
-    notes: tuple[str, ...] = ()  # what was left out or is missing, a line each
+    remarks: tuple[str, ...] = ()  # what was left out or is missing, a line each
 
     def keep(self, chosen: Sequence[bool]) -> Sounds:
         """The chosen files only; classes and attributes that no sound is left of go, and are noted."""
         files = [file for file, wanted in zip(self.files, chosen, strict=True) if wanted]
         labels = np.array([file.labels for file in files], dtype=np.int64).reshape(len(files), len(self.attributes))
-        attributes, columns, notes = [], [], list(self.notes)
+        attributes, columns, remarks = [], [], list(self.remarks)
         for attribute, column in zip(self.attributes, labels.T, strict=True):
             used = np.unique(column[column >= 0])
             if len(used) < len(attribute.classes):
                 gone = [name for i, name in enumerate(attribute.classes) if i not in used]
-                notes.append(f"No sound is left of the {attribute.name} {listing(gone)}")
+                remarks.append(f"No sound is left of the {attribute.name} {listing(gone)}")
             if len(used) == 0:
                 continue
             attributes.append(Attribute(attribute.name, tuple(attribute.classes[i] for i in used)))
             columns.append(np.where(column >= 0, np.searchsorted(used, column), -1))
         rows = np.stack(columns, 1).tolist() if columns else [[] for _ in files]
         relabelled = tuple(replace(file, labels=tuple(row)) for file, row in zip(files, rows, strict=True))
-        return Sounds(self.folder, relabelled, tuple(attributes), tuple(notes))
+        return Sounds(self.folder, relabelled, tuple(attributes), tuple(remarks))
 
 
 def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
@@ -77,15 +77,15 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
     if labels is None and (data / LABELS_FILE).is_file():
         labels = data / LABELS_FILE
     paths, others = _audio_files(data, labels)
-    notes = []
+    remarks = []
     if others:
-        notes.append(f"{counted(len(others), 'file')} left out, no sounds: {listing(others)}")
+        remarks.append(f"{counted(len(others), 'file')} left out, no sounds: {listing(others)}")
     columns: dict[str, dict[str, str]] = {} if labels is None else _read_labels(labels)
     if CLASS not in columns:
         in_folders = {name: path for name, path in paths.items() if "/" in name}
         beside = [name for name in paths if "/" not in name]
         if in_folders and beside:
-            notes.append(f"{counted(len(beside), 'sound')} beside the class folders left out: {listing(beside)}")
+            remarks.append(f"{counted(len(beside), 'sound')} beside the class folders left out: {listing(beside)}")
             paths = in_folders
         folders = {name: name.split("/")[0] if "/" in name else UNNAMED_CLASS for name in paths}
         columns = {CLASS: folders, **columns}
@@ -93,7 +93,7 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
         raise ValueError(f"There are no sounds in {data} (WAV, FLAC, AIFF, OGG, MP3, ...)")
     columns = {CLASS: columns.pop(CLASS), **columns}
     if labels is not None:
-        notes += _label_notes(labels, columns, paths)
+        remarks += _label_remarks(labels, columns, paths)
     attributes, indices = [], []
     for attribute, values in columns.items():
         classes = tuple(sorted({values[name] for name in paths if values.get(name)}))
@@ -105,7 +105,7 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
             indices.append([index.get(values.get(name, ""), -1) for name in paths])
     rows = zip(*indices, strict=True)
     files = (SoundFile(path, name, row) for (name, path), row in zip(paths.items(), rows, strict=True))
-    return Sounds(data, tuple(files), tuple(attributes), tuple(notes))
+    return Sounds(data, tuple(files), tuple(attributes), tuple(remarks))
 
 
 def _audio_files(data: Path, labels: Path | None) -> tuple[dict[str, Path], list[str]]:
@@ -172,15 +172,15 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     return columns
 
 
-def _label_notes(path: Path, columns: dict[str, dict[str, str]], paths: dict[str, Path]) -> list[str]:
-    notes = []
+def _label_remarks(path: Path, columns: dict[str, dict[str, str]], paths: dict[str, Path]) -> list[str]:
+    remarks = []
     rows = {name for attribute, values in columns.items() if attribute != CLASS for name in values}
     rows |= set(columns[CLASS])
     missing = sorted(rows - paths.keys())
     if missing:
-        notes.append(f"{counted(len(missing), 'row')} of {path.name} without a sound: {listing(missing)}")
+        remarks.append(f"{counted(len(missing), 'row')} of {path.name} without a sound: {listing(missing)}")
     for attribute, values in columns.items():
         unlabelled = [name for name in paths if not values.get(name)]
         if unlabelled:
-            notes.append(f"{counted(len(unlabelled), 'sound')} without {attribute}: {listing(unlabelled)}")
-    return notes
+            remarks.append(f"{counted(len(unlabelled), 'sound')} without {attribute}: {listing(unlabelled)}")
+    return remarks

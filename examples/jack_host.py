@@ -78,7 +78,7 @@ class Host:
     @property
     def classes(self) -> tuple[str, ...]:
         """Of the bundle's first attribute."""
-        return self.engine.bundle.manifest.conditions[0].classes
+        return self.engine.bundle.manifest.attributes[0].classes
 
     def help(self) -> str:
         keys = f"MIDI notes {FIRST_KEY} to {FIRST_KEY + len(self.classes) - 1}"

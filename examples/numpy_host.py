@@ -37,8 +37,9 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     write, play = (Graph(files, manifest["graphs"][name]) for name in ("embedding_step", "decoder_stream"))
     rate, hop, grains = manifest["sample_rate"], manifest["hop_length"], manifest["path_length"]
 
-    condition = np.zeros((len(HITS), sum(len(attribute["classes"]) for attribute in manifest["conditions"])))
-    if class_name not in (classes := manifest["conditions"][0]["classes"]):
+    values = [each["classes"] for each in manifest.get("attributes") or manifest["conditions"]]  # format 3
+    condition = np.zeros((len(HITS), sum(map(len, values))))
+    if class_name not in (classes := values[0]):
         sys.exit(f"{class_name} is not one of the classes: {', '.join(classes)}")
     condition[:, classes.index(class_name)] = 1  # any further attributes stay open
     rng = np.random.default_rng(int(seed))

@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pyo import Pan, SigTo
-
 from ngs.pyo_instruments.commands.command import (
     Choice,
     ClassName,
@@ -25,6 +23,7 @@ from ngs.pyo_instruments.commands.command import (
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
 from ngs.pyo_instruments.instrument import NOWHERE, bar
 from ngs.pyo_instruments.players.hit_player import HitPlayer
+from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.sequenced import Sequenced
 from ngs.pyo_instruments.timing.gm import drum_class, in_order
 from ngs.runtime.dsp.audio_files import write_audio
@@ -53,16 +52,16 @@ class DrumMachine(Sequenced):
         tracks = range(self.counts["track"])
         self._patterns = [REST for _ in tracks]
         self._muted, self._soloed = [0 for _ in tracks], [0 for _ in tracks]
-        self._levels = [SigTo(self.first_level, 0.01, self.first_level) for _ in tracks]
-        self._pans = [SigTo(0.5, 0.01, 0.5) for _ in tracks]
-        self._level = SigTo(1, 0.01, 1)
+        self._levels = [pyo.SigTo(self.first_level, 0.01, self.first_level) for _ in tracks]
+        self._pans = [pyo.SigTo(0.5, 0.01, 0.5) for _ in tracks]
+        self._level = pyo.SigTo(1, 0.01, 1)
         ordered = in_order(self.classes)
         names = [ordered[track % len(ordered)] for track in tracks]
         self.hits = HitPlayer(self.bundle, names, seed=seed, overlap=self.overlap, mul=self._levels)
         starts: dict[str, Any] = {"/tempo": self.first_tempo}
         starts |= {f"/track/{track + 1}/class": name for track, name in enumerate(names)}
         starts |= {f"/track/{track + 1}/level": self.first_level for track in tracks}
-        self.sounds(Pan(self.hits, outs=2, pan=self._pans, spread=0, mul=self._level).mix(2), starts)
+        self.sounds(pyo.Pan(self.hits, outs=2, pan=self._pans, spread=0, mul=self._level).mix(2), starts)
         self.pattern(self.first_pattern)
 
     def play_step(self, number: int, offset: int) -> None:

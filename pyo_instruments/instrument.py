@@ -60,7 +60,7 @@ class Instrument(pyo.PyoObject):
         if len(files) > self.most_files:
             raise ValueError(f"{type(self).__name__} takes {self.most_files or 'no'} sound files, not {len(files)}")
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-        self.classes = self.bundle.manifest.conditions[0].classes
+        self.classes = self.bundle.manifest.attributes[0].classes
         self.seed = seed
         self.folder = Path()  # of what is saved
         self.clock = Clock.current()

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyo import Mix, SigTo
-
 from ngs.pyo_instruments.commands.command import ClassName, Number, Switch, Whole, action, control
 from ngs.pyo_instruments.commands.key_actions import Press
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.players.hit_player import HitPlayer
 from ngs.pyo_instruments.players.note_player import NotePlayer
+from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.timing.gm import drum_class, pitch_attribute, pitch_class
 
 DRUM_KEYS = (36, 38, 42, 46, 39, 45, 49, 56)  # of the computer's digits
@@ -30,15 +29,15 @@ class Keyboard(Instrument):
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
-        self._attribute = pitch_attribute(self.bundle.manifest.conditions)
-        self._level = SigTo(0.6, 0.01, 0.6)
+        self._attribute = pitch_attribute(self.bundle.manifest.attributes)
+        self._level = pyo.SigTo(0.6, 0.01, 0.6)
         self._name, self._sustained, self._waiting = "", 0, set[int]()
         self._player: Any
         if self._attribute:
             self._player = NotePlayer(self.bundle, seed=seed, mul=self._level)
         else:
             self._player = HitPlayer(self.bundle, list(self.classes), seed=seed, mul=self._level)
-        self.sounds(Mix(self._player, voices=2) if self._attribute else self._player.mix(1).mix(2))
+        self.sounds(pyo.Mix(self._player, voices=2) if self._attribute else self._player.mix(1).mix(2))
 
     @action("/note", Whole("key", 0, 127), Whole("velocity", 0, 127))
     def note(self, key: int, velocity: int) -> None:
@@ -53,8 +52,8 @@ class Keyboard(Instrument):
             self._waiting.discard(key)
             pitch, semitones = pitch_class(key, self._attribute.classes)
             choices = {self._attribute.name: pitch}
-            if self._name and self._attribute.name != self.bundle.manifest.conditions[0].name:
-                choices[self.bundle.manifest.conditions[0].name] = self._name
+            if self._name and self._attribute.name != self.bundle.manifest.attributes[0].name:
+                choices[self.bundle.manifest.attributes[0].name] = self._name
             self._player.note_on(key, choices, velocity / 127, semitones)
 
     @action("/off")

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyo import SigTo
-
 from ngs.pyo_instruments.commands.command import ClassName, Number, Whole, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.players.morpher import Morpher
+from ngs.pyo_instruments.quiet_pyo import pyo
 
 
 class Morph(Instrument):
@@ -29,7 +28,7 @@ class Morph(Instrument):
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
         self._files = [*files, None, None]
-        self._level = SigTo(1, 0.01, 1)
+        self._level = pyo.SigTo(1, 0.01, 1)
         self._morpher = Morpher(self.bundle, period=0.5, mul=self._level)
         ends = [0 if number <= len(files) else 2 * seed + number for number in (1, 2)]
         self.sounds(self._morpher, {"/start": ends[0], "/end": ends[1], "/class": self.classes[-1]})

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyo import Freeverb, SigTo
-
 from ngs.pyo_instruments.commands.command import Choice, ClassName, Number, Switch, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.players.grain_player import GrainPlayer
+from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.dsp.paths import KINDS, map_grid
 
 
@@ -29,9 +28,9 @@ class PathPlayer(Instrument):
         super().__init__(bundle, seed, files, mul, add)
         self._grid = map_grid(self.bundle.latent_map)
         self._kind, self._on_map, self._frozen = "circle", 0, 0
-        self._level, self._reverb = SigTo(0.5, 0.01, 0.5), SigTo(0.15, 0.05, 0.15)
+        self._level, self._reverb = pyo.SigTo(0.5, 0.01, 0.5), pyo.SigTo(0.15, 0.05, 0.15)
         self._grains = GrainPlayer(self.bundle, [self._kind, self._kind], seed=seed, mul=self._level)
-        self.sounds(Freeverb(self._grains, size=0.8, damp=0.5, bal=self._reverb))
+        self.sounds(pyo.Freeverb(self._grains, size=0.8, damp=0.5, bal=self._reverb))
 
     @control("/kind", Choice("kind", KINDS, "circle"))
     def setKind(self, kind: str) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyo import DataTable, Input, Mix, SigTo, TableScan
 
 from ngs.pyo_instruments.commands.command import ClassName, Number, Switch, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Toggle
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.players.inlet import lasting
 from ngs.pyo_instruments.players.resynth import Resynth
+from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.dsp.audio_files import read_audio
 
 
@@ -29,17 +29,17 @@ class Resynthesiser(Instrument):
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
-        self._level = SigTo(1, 0.01, 1)
-        self._drive = SigTo(1, 0.01, 1)
+        self._level = pyo.SigTo(1, 0.01, 1)
+        self._drive = pyo.SigTo(1, 0.01, 1)
         if files:
             sound = read_audio(Path(files[0]), self.clock.sample_rate)
-            table = lasting(DataTable(len(sound)))
+            table = lasting(pyo.DataTable(len(sound)))
             np.asarray(table.getBuffer())[:] = sound
-            self._source = TableScan(table, mul=self._drive)
+            self._source = pyo.TableScan(table, mul=self._drive)
         else:
-            self._source = Input(0, mul=self._drive)
+            self._source = pyo.Input(0, mul=self._drive)
         self._resynth = Resynth(self._source, self.bundle, seed=seed, mul=self._level)
-        self.sounds(Mix(self._resynth, voices=2))
+        self.sounds(pyo.Mix(self._resynth, voices=2))
 
     @control("/class", ClassName(open=True))
     def setClass(self, name: str) -> None:

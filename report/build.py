@@ -38,7 +38,7 @@ MARK = re.compile(r'<meta name="generator" content="ngs [^"]*, report">')  # a p
 PARTS = {"index.html", "style.css", "page.js", "map.js", "audio", "pictures"}
 MAP_SOUNDS, MAP_POINTS = 300, 800
 MAP_SAMPLES = 800 * 4096  # of the grains of all points, which are part of the page
-NOTES = {
+REMARKS = {
     "Reconstruction": "Distances of reconstructions to sounds, less is better; a level below 0 dB is softer.",
     "Against baselines (mean of classes)": "The same beside classic concatenative synthesis and the mean of the class.",
     "Latents": "Nats against N(0, 1), and dimensions in use.",
@@ -53,7 +53,7 @@ class Summary:
     sounds: int
     bytes: int
     explained_variance: float  # of timbre, by the two axes of the map
-    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 def write_report(
@@ -73,15 +73,15 @@ def write_report(
     scratch = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=writable(output.parent)))
     try:
         evaluation = evaluate(bundle, data, Options(run=run, labels=labels, limit=limit, seed=seed), progress)
-        notes = list(evaluation.notes)
+        remarks = list(evaluation.remarks)
         if run and not _is_of(run, bundle):
-            notes.append(f"{run} trained another model than {bundle.path}: the curves are not of this one")
+            remarks.append(f"{run} trained another model than {bundle.path}: the curves are not of this one")
         selection = select(bundle, data, run, None, labels, limit, seed)
         made = scratch / output.name
         made.mkdir()
         gallery = Gallery(made, bundle.manifest.sample_rate)
-        sections = _sections(bundle, gallery, selection.test, given, seed, notes, progress)
-        drawn = _drawn_map(bundle, [*selection.test, *(selection.training or [])], seed, notes, progress)
+        sections = _sections(bundle, gallery, selection.test, given, seed, remarks, progress)
+        drawn = _drawn_map(bundle, [*selection.test, *(selection.training or [])], seed, remarks, progress)
         assert drawn.explained is not None
         placed = _Frame(drawn)
         page = Page(
@@ -90,7 +90,7 @@ def write_report(
             version=__version__,
             facts=tuple(bundle.manifest.facts().items()),
             card=tuple((name.replace("_", " "), text) for name, text in bundle.manifest.model_card.items()),
-            notes=tuple(f"{note}." for note in dict.fromkeys(notes)),
+            remarks=tuple(f"{remark}." for remark in dict.fromkeys(remarks)),
             charts=curves,
             tables=_tables(evaluation),
             map=_map(bundle, drawn, drawn.explained[:2], placed, seed),
@@ -106,7 +106,7 @@ def write_report(
         raise OSError(f"{output} cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return Summary(page_name, gallery.count, size, drawn.explained[2], tuple(dict.fromkeys(notes)))
+    return Summary(page_name, gallery.count, size, drawn.explained[2], tuple(dict.fromkeys(remarks)))
 
 
 def check_output(output: Path, data: Path) -> None:
@@ -128,7 +128,7 @@ def check_output(output: Path, data: Path) -> None:
 def _is_of(run: Path, bundle: Bundle) -> bool:
     """Whether a run has the rate, the grains and the classes of a bundle. Raises ValueError for a damaged run."""
     manifest = bundle.manifest
-    wanted = [manifest.sample_rate, manifest.grain_length, *(list(known.classes) for known in manifest.conditions)]
+    wanted = [manifest.sample_rate, manifest.grain_length, *(list(known.classes) for known in manifest.attributes)]
     try:
         document = json.loads((run / "run.json").read_text(encoding="utf-8"))
         audio, classes = document["config"]["audio"], [list(names) for _, names in document["attributes"]]
@@ -139,27 +139,27 @@ def _is_of(run: Path, bundle: Bundle) -> bool:
 
 
 def _read(
-    bundle: Bundle, entries: list[Entry], notes: list[str], title: str, progress: Progress
+    bundle: Bundle, entries: list[Entry], remarks: list[str], title: str, progress: Progress
 ) -> Iterator[tuple[Entry, Array]]:
-    for _, entry, signal in read(entries, bundle.manifest.sample_rate, title, notes, progress):
+    for _, entry, signal in read(entries, bundle.manifest.sample_rate, title, remarks, progress):
         yield entry, signal
 
 
-def _drawn_map(bundle: Bundle, entries: list[Entry], seed: int, notes: list[str], progress: Progress) -> LatentMap:
+def _drawn_map(bundle: Bundle, entries: list[Entry], seed: int, remarks: list[str], progress: Progress) -> LatentMap:
     few = chosen(entries, MAP_SOUNDS, seed)
-    grains = sound_grains(bundle, _read(bundle, few, notes, "Reading sounds for the map", progress))
+    grains = sound_grains(bundle, _read(bundle, few, remarks, "Reading sounds for the map", progress))
     points = max(min(MAP_POINTS, MAP_SAMPLES // bundle.manifest.grain_length), 1)
     return latent_map(bundle, grains.drawn(points, seed), seed=seed)
 
 
 def _sections(
     bundle: Bundle, gallery: Gallery, entries: list[Entry], given: list[tuple[str, str, Array]], seed: int,
-    notes: list[str], progress: Progress,
+    remarks: list[str], progress: Progress,
 ) -> list[Section]:  # fmt: skip
-    attribute = bundle.manifest.conditions[0].name
+    attribute = bundle.manifest.attributes[0].name
 
     def sounds(few: list[Entry]) -> list[tuple[Entry, Array]]:
-        return list(_read(bundle, few, notes, "Reading sounds", lambda *_: None)) if few else []
+        return list(_read(bundle, few, remarks, "Reading sounds", lambda *_: None)) if few else []
 
     parts: list[tuple[str, str, str, Callable[[], examples.Rows]]] = [
         ("reconstructions", "Reconstructions",
@@ -210,7 +210,7 @@ class _Frame:
 
 
 def _map(bundle: Bundle, drawn: LatentMap, shares: tuple[float, float], placed: _Frame, seed: int) -> Map:
-    attribute, grains = bundle.manifest.conditions[0], drawn.grains
+    attribute, grains = bundle.manifest.attributes[0], drawn.grains
     places = placed(drawn.places)
     heard = heard_grains(bundle, grains, seed)
     peak = float(np.abs(heard).max(initial=0.0))
@@ -237,6 +237,6 @@ def _tables(evaluation: Evaluation) -> tuple[Table, ...]:
     found = []
     for header, *rows in tables(evaluation):
         title = header[0]
-        note = next((text for name, text in NOTES.items() if title.startswith(name)), "")
-        found.append(Table(title, ("", *header[1:]), tuple(tuple(row) for row in rows), note))
+        remark = next((text for name, text in REMARKS.items() if title.startswith(name)), "")
+        found.append(Table(title, ("", *header[1:]), tuple(tuple(row) for row in rows), remark))
     return tuple(found)

@@ -69,7 +69,7 @@ def reconstructions(bundle: Bundle, sounds: Sequence[tuple[Entry, Array]], seed:
 
 def samples(bundle: Bundle, seed: int) -> Rows:
     """Sounds of each class, drawn from the prior: five; of more than 16 classes one, of up to 64."""
-    attribute = bundle.manifest.conditions[0]
+    attribute = bundle.manifest.attributes[0]
 
     def clip(name: str, index: int, title: str) -> Clip:
         condition = bundle.condition({attribute.name: name})
@@ -113,7 +113,7 @@ def resyntheses(bundle: Bundle, sounds: Sequence[tuple[str, str, Array]], seed: 
     """Foreign sounds, and the same played with the grains of the model: a drum loop, a gliding sawtooth, `sounds`."""
     rate = bundle.manifest.sample_rate
     drums = Bundle.open()
-    tracks = load_pattern("breakbeat", drums.manifest.conditions[0].classes)
+    tracks = load_pattern("breakbeat", drums.manifest.attributes[0].classes)
     loop = render_loop(drums, tracks, 120.0, 1, 3, drums.manifest.sample_rate, TEMPERATURE)
     given = [
         ("Drum loop", "of the bundle that comes with ngs", resample(loop, drums.manifest.sample_rate, rate)),
@@ -144,7 +144,7 @@ def morphs(bundle: Bundle, sounds: Sequence[tuple[Entry, Array]], seed: int) -> 
 
 def loops(bundle: Bundle, seed: int) -> Rows:
     """Two bars of patterns with a fresh hit at every step."""
-    rate, classes = bundle.manifest.sample_rate, bundle.manifest.conditions[0].classes
+    rate, classes = bundle.manifest.sample_rate, bundle.manifest.attributes[0].classes
     clips = [
         Clip(
             pattern,

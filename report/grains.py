@@ -87,7 +87,7 @@ def sound_grains(bundle: Bundle, sounds: Iterable[tuple[Entry, Array]]) -> Grain
 
 def class_of(bundle: Bundle, condition: Array) -> int:
     """The class of the first attribute that a condition [C] has; -1 for none."""
-    first = condition[: len(bundle.manifest.conditions[0].classes)]
+    first = condition[: len(bundle.manifest.attributes[0].classes)]
     return int(first.argmax()) if first.any() else -1
 
 

@@ -73,7 +73,7 @@ def latent_map(bundle: Bundle, grains: Grains, projection: str = "timbre", seed:
 
 def document(bundle: Bundle, drawn: LatentMap, seed: int) -> dict[str, Any]:
     """The map as `ngs map --json` prints it."""
-    attribute, grains = bundle.manifest.conditions[0], drawn.grains
+    attribute, grains = bundle.manifest.attributes[0], drawn.grains
     shares = dict(zip(("x", "y", "both"), drawn.explained, strict=True)) if drawn.explained else None
     points = [
         {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ngs.report.latent_map import LatentMap, Places, contours
-from ngs.runtime.bundle.manifest import Condition
+from ngs.runtime.bundle.manifest import Attribute
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ INK = "#1d1d1f"
 LONGEST = 28  # letters of a name
 
 
-def draw_map(drawn: LatentMap, attribute: Condition, title: str) -> Figure:
+def draw_map(drawn: LatentMap, attribute: Attribute, title: str) -> Figure:
     """Points by class with their densities and names, free paths over them, the variance that is explained.
 
     Names are text as it is: they may come from strangers.
@@ -34,7 +34,7 @@ def draw_map(drawn: LatentMap, attribute: Condition, title: str) -> Figure:
         return _drawn(drawn, attribute, _short(title, 2 * LONGEST))
 
 
-def _drawn(drawn: LatentMap, attribute: Condition, title: str) -> Figure:
+def _drawn(drawn: LatentMap, attribute: Attribute, title: str) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10.5, 8), dpi=150, layout="constrained")

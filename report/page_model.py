@@ -57,7 +57,7 @@ class Table:
     title: str
     header: tuple[str, ...]  # the first column names what a row is about, the others are numbers or words
     rows: tuple[tuple[str, ...], ...]
-    note: str
+    remark: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Page:
     version: str  # of ngs
     facts: tuple[tuple[str, str], ...]  # name and value: rate, grain, classes, ...
     card: tuple[tuple[str, str], ...]  # model card
-    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
     charts: tuple[Chart, ...]  # training curves; may be empty
     tables: tuple[Table, ...]
     map: Map

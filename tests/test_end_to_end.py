@@ -25,7 +25,7 @@ FORMS = {
 
 def test_a_bundle_says_what_it_holds_and_is_valid(ngs: Ngs, exported_bundle: Path) -> None:
     info = json.loads(ngs("info", exported_bundle, "--json", cwd=exported_bundle.parent).stdout)
-    assert info["sample_rate"] == 8000 and "Kick" in info["conditions"][0]["classes"]
+    assert info["sample_rate"] == 8000 and "Kick" in info["attributes"][0]["classes"]
     result = json.loads(
         ngs("validate", exported_bundle, "--json", "--provider", "cpu", cwd=exported_bundle.parent).stdout
     )

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from ngs.runtime.bundle.manifest import Condition, Manifest
+from ngs.runtime.bundle.manifest import Attribute, Manifest
 from ngs.runtime.bundle.session import make_session
 from ngs.runtime.bundle.writer import write_bundle
 from ngs.runtime.dsp.grains import hann, onset_window
@@ -259,7 +259,7 @@ def tiny_manifest() -> Manifest:
     """Without graphs and files, which `write_bundle` fills in."""
     return Manifest(
         name="tiny", sample_rate=8000, grain_length=LENGTH, hop_length=HOP, latent_size=LATENT,
-        embedding_size=EMBEDDING, path_length=PATH, conditions=(Condition("class", CLASSES),), graphs={}, files={},
+        embedding_size=EMBEDDING, path_length=PATH, attributes=(Attribute("class", CLASSES),), graphs={}, files={},
         created="2020-01-01", model_card={"made_with": "onnx.helper"},
     )  # fmt: skip
 

@@ -125,7 +125,7 @@ def latent_map(bundle: Bundle) -> Figure:
     drawn = figure(8.6)
     panels = drawn.subplots(3, 2, sharex=True, sharey=True).ravel()
     (left, bottom), (right, top) = _limits(places)
-    for label, name in enumerate(bundle.manifest.conditions[0].classes):
+    for label, name in enumerate(bundle.manifest.attributes[0].classes):
         own = places[labels == label]
         panels[0].plot(*own.T, ".", color=CLASSES[label % 8], markersize=3, rasterized=True)
         panels[0].plot([], [], "o", color=CLASSES[label % 8], label=name)

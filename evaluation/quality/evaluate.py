@@ -72,7 +72,7 @@ class Evaluation:
     embedding_latents: LatentUse
     sampling: Sampling
     crispness: dict[str, dict[str, Figures]]  # class -> real, reconstructed, sampled -> medians
-    notes: list[str]
+    remarks: list[str]
 
 
 class _Rows:
@@ -114,12 +114,12 @@ class _Reference:
 
 def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = lambda *_: None) -> Evaluation:
     """Measure `bundle` on the sounds in `data`; `ngs evaluate --help` says what. Raises ValueError, OSError."""
-    rate, notes = bundle.manifest.sample_rate, list[str]()
+    rate, remarks = bundle.manifest.sample_rate, list[str]()
     selection = select(bundle, data, options.run, options.training, options.labels, options.limit, options.seed)
-    notes += selection.notes
-    test = list(read(selection.test, rate, "Reading sounds", notes, progress))
+    remarks += selection.remarks
+    test = list(read(selection.test, rate, "Reading sounds", remarks, progress))
     own = selection.training is None
-    sounds = test if own else read(selection.training or [], rate, "Reading the training set", notes, progress)
+    sounds = test if own else read(selection.training or [], rate, "Reading the training set", remarks, progress)
     reference = _Reference(bundle, options.seed)
     for owner, entry, signal in sounds:
         reference.add(owner, entry.name, signal)
@@ -130,7 +130,7 @@ def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = 
         measured.add(owner, entry, signal)
     progress("Reconstructing", len(test), len(test))
     if not measured.nearest_grain.rows:
-        notes.append("There is one sound only: nothing to compare its reconstruction with")
+        remarks.append("There is one sound only: nothing to compare its reconstruction with")
 
     samples = _sample(bundle, options, progress)
     for name, drawn in samples.items():
@@ -144,12 +144,12 @@ def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = 
         reconstruction=measured.reconstruction.table(), through_embedding=measured.through_embedding.table(),
         nearest_grain=measured.nearest_grain.table(), mean_sound=measured.mean_sound.table(),
         grain_latents=measured.grains.result(), embedding_latents=measured.embeddings.result(),
-        sampling=_compare(reference.descriptions, held_back, described, options, notes),
+        sampling=_compare(reference.descriptions, held_back, described, options, remarks),
         crispness={
             name: {kind: rows.medians(name) for kind, rows in measured.crispness.items() if name in rows.rows}
             for name in sorted({name for rows in measured.crispness.values() for name in rows.rows})
         },
-        notes=notes,
+        remarks=remarks,
     )  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def _sample(bundle: Bundle, options: Options, progress: Progress) -> dict[str, l
     drawn = {}
     for done, name in enumerate(names):
         progress("Sampling", done, len(names))
-        condition = bundle.condition({bundle.manifest.conditions[0].name: name})
+        condition = bundle.condition({bundle.manifest.attributes[0].name: name})
         sounds = sample_class(bundle, condition, options.samples, options.temperature, options.seed)
         drawn[name] = [normalised(sound) for sound in sounds]
     if names:
@@ -205,21 +205,21 @@ def _sample(bundle: Bundle, options: Options, progress: Progress) -> dict[str, l
 
 def _compare(
     reference: dict[str, list[Array]], held_back: dict[str, list[Array]] | None, sampled: dict[str, Array],
-    options: Options, notes: list[str],
+    options: Options, remarks: list[str],
 ) -> Sampling:  # fmt: skip
-    """Class agreement and Frechet distances of the classes that bundle and sounds share; notes say what is left out."""
+    """Class agreement and Frechet distances of the classes that both have; remarks say what is missing."""
     shared = {name: np.stack(rows) for name, rows in sorted(reference.items()) if name in sampled}
     missing = sorted(sampled.keys() - shared.keys())
     if missing and shared:
-        notes.append(f"No real sounds of {listing(missing)}: left out of the comparison with samples")
+        remarks.append(f"No real sounds of {listing(missing)}: left out of the comparison with samples")
     agreed = None
     if len(shared) > 1 and classifier_available():
         apart = None if held_back is None else {name: np.stack(rows) for name, rows in held_back.items()}
         agreed = agreement(shared, apart, {name: sampled[name] for name in shared}, options.seed)
     elif len(shared) > 1:
-        notes.append("Class agreement left out: it needs scikit-learn (pip install scikit-learn)")
+        remarks.append("Class agreement left out: it needs scikit-learn (pip install scikit-learn)")
     elif sampled:
-        notes.append("Class agreement left out: it needs real sounds of two classes of the bundle or more")
+        remarks.append("Class agreement left out: it needs real sounds of two classes of the bundle or more")
     return Sampling(
         options.samples, options.temperature, agreed, frechet_by_class(shared, sampled, options.seed) if shared else {}
     )

@@ -20,7 +20,7 @@ Rows = list[list[str]]
 
 
 def report(evaluation: Evaluation) -> list[str]:
-    """Tables of everything measured, the notes last."""
+    """Tables of everything measured, the remarks last."""
     reference = (
         "each compared with all others"
         if evaluation.reference is None
@@ -30,8 +30,8 @@ def report(evaluation: Evaluation) -> list[str]:
     lines = [f"{head}; {reference}"]
     for rows in tables(evaluation):
         lines += ["", *_aligned(rows)]
-    if evaluation.notes:
-        lines += ["", *(f"Note: {note}." for note in evaluation.notes)]
+    if evaluation.remarks:
+        lines += ["", *(f"Note: {remark}." for remark in evaluation.remarks)]
     return lines
 
 

@@ -35,7 +35,7 @@ class Entry:
 class Selection:
     test: list[Entry]
     training: list[Entry] | None  # None: the test sounds are their own reference, each without itself
-    notes: list[str]
+    remarks: list[str]
 
 
 def select(
@@ -49,8 +49,8 @@ def select(
     """
     apart, run_labels = _read_run(run) if run else ([], None)
     found = find_sounds(data, labels or run_labels)
-    notes = list(found.notes)
-    entries = _entries(bundle, found, notes)
+    remarks = list(found.remarks)
+    entries = _entries(bundle, found, remarks)
     test, reference = entries, None
     if run:
         wanted = set(apart)
@@ -60,26 +60,26 @@ def select(
             raise ValueError(f"None of the {counted(len(apart), 'sound')} that {run} set apart is in {data}")
         missing = sorted(wanted - {entry.file.name for entry in test})
         if missing:
-            notes.append(f"{counted(len(missing), 'sound')} that the run set apart are not there: {listing(missing)}")
+            remarks.append(f"{counted(len(missing), 'sound')} that the run set apart are not there: {listing(missing)}")
         if not reference:
-            notes.append("The run was validated on the sounds it was trained on: they are their own reference")
+            remarks.append("The run was validated on the sounds it was trained on: they are their own reference")
             reference = None
     elif training:
         other = find_sounds(training)
-        notes += other.notes
-        reference = _entries(bundle, other, notes)
+        remarks += other.remarks
+        reference = _entries(bundle, other, remarks)
     if limit is not None:
         test = limited(test, limit, seed)
         reference = reference and limited(reference, limit, seed)
-    return Selection(test, reference, list(dict.fromkeys(notes)))
+    return Selection(test, reference, list(dict.fromkeys(remarks)))
 
 
 def read(
-    entries: Sequence[Entry], sample_rate: int, title: str, notes: list[str], progress: Progress
+    entries: Sequence[Entry], sample_rate: int, title: str, remarks: list[str], progress: Progress
 ) -> Iterator[tuple[int, Entry, Array]]:
     """Index, entry and signal of each, float32 [n]: mono, freed of offset and silence around it, at a peak of 0.9.
 
-    What cannot be used is left out, and `notes` gets a line that names it. Raises ValueError when nothing is left.
+    What cannot be used is left out, and `remarks` gets a line that names it. Raises ValueError when nothing is left.
     """
     left_out: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory(prefix="ngs-") as scratch:
@@ -94,19 +94,19 @@ def read(
             yield index, entry, normalised(np.asarray(signal, np.float32))
     progress(title, len(entries), len(entries))
     for reason, names in left_out.items():
-        notes.append(f"{counted(len(names), 'file')} left out ({reason}): {listing(names)}")
+        remarks.append(f"{counted(len(names), 'file')} left out ({reason}): {listing(names)}")
     if sum(map(len, left_out.values())) == len(entries):
-        raise ValueError(f"No sound can be used: {notes[-1]}")
+        raise ValueError(f"No sound can be used: {remarks[-1]}")
 
 
-def _entries(bundle: Bundle, sounds: Sounds, notes: list[str]) -> list[Entry]:
+def _entries(bundle: Bundle, sounds: Sounds, remarks: list[str]) -> list[Entry]:
     known = bundle_classes(bundle.manifest)
     first = sounds.attributes[0]
     strange = [name for name in first.classes if name.lower() not in known]
     if strange == ["all"]:
-        notes.append(f"The sounds have no {first.name}: measured without")
+        remarks.append(f"The sounds have no {first.name}: measured without")
     elif strange:
-        notes.append(f"The bundle has no {first.name} {listing(strange)}: measured without that condition")
+        remarks.append(f"The bundle has no {first.name} {listing(strange)}: measured without that condition")
     entries = []
     for file in sounds.files:
         choices = {
@@ -121,7 +121,7 @@ def _entries(bundle: Bundle, sounds: Sounds, notes: list[str]) -> list[Entry]:
 
 def bundle_classes(manifest: Manifest) -> dict[str, str]:
     """The classes of the bundle's first attribute, by their names in lower case."""
-    return {name.lower(): name for name in manifest.conditions[0].classes} if manifest.conditions else {}
+    return {name.lower(): name for name in manifest.attributes[0].classes} if manifest.attributes else {}
 
 
 def _condition(bundle: Bundle, choices: dict[str, str]) -> Array:

@@ -99,7 +99,7 @@ def synth_loads(bundle: Bundle, sample_rate: int, seconds: float) -> list[Load]:
 def note_ons(bundle: Bundle, sample_rate: int, seconds: float) -> list[NoteOn]:
     """From `Synth.note_on` to the first frames of the note, whatever the other voices are in the middle of."""
     hop = _hop(bundle, sample_rate)
-    attribute, rng = bundle.manifest.conditions[0], np.random.default_rng(0)
+    attribute, rng = bundle.manifest.attributes[0], np.random.default_rng(0)
     out = np.zeros((2, 2 * hop + FIRST_FRAMES), dtype=np.float32)
     results = []
     for others in OTHERS:

@@ -4,7 +4,7 @@
  * `files.read(name)` gives the bytes of one file, whichever way they come.
  */
 
-export const FORMAT_VERSION = 3;
+const NAME_OF_ATTRIBUTES = { 3: "conditions", 4: "attributes" }; // by the versions that can be read
 const MOST_BYTES = 1 << 28; // of one file
 const MANIFEST_BYTES = 4 << 20;
 
@@ -132,7 +132,8 @@ export async function readManifest(files) {
 }
 
 function checkManifest(manifest) {
-  check("format_version", manifest?.format_version === FORMAT_VERSION, FORMAT_VERSION, manifest?.format_version);
+  const version = manifest?.format_version, named = NAME_OF_ATTRIBUTES[version];
+  check("format_version", named !== undefined, Object.keys(NAME_OF_ATTRIBUTES).join(" or "), version);
   const length = manifest.grain_length;
   const sizes = {
     sample_rate: [1000, 384000], grain_length: [64, 65536], hop_length: [length / 4, length / 4],
@@ -144,10 +145,11 @@ function checkManifest(manifest) {
   }
   check("grain_length", Number.isInteger(Math.log2(length)), "a power of two", length);
   const names = (list) => Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === "string");
-  const { conditions } = manifest;
-  check("conditions", Array.isArray(conditions) && conditions.length > 0, "a list of attributes", conditions);
-  for (const { name, classes } of conditions) check(`conditions.${name}`, names(classes), "a list of names", classes);
-  const condition = conditions.reduce((sum, { classes }) => sum + classes.length, 0);
+  const attributes = manifest[named];
+  check(named, Array.isArray(attributes) && attributes.length > 0, "a list of attributes", attributes);
+  for (const { name, classes } of attributes) check(`${named}.${name}`, names(classes), "a list of names", classes);
+  manifest.attributes = attributes;
+  const condition = attributes.reduce((sum, { classes }) => sum + classes.length, 0);
   const { latent_size: latent, embedding_size: embedding, hop_length: hop } = manifest;
   checkGraph(manifest, "embedding_step", { embedding, condition, step: 1 }, { next_step: 1 });
   const past = { sum: 3 * hop, weight: 3 * hop };

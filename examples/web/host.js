@@ -38,7 +38,7 @@ export class Host {
   /** One-hot condition [C]; attributes that are not named stay open. */
   condition(choices) {
     const vector = [];
-    for (const { name, classes } of this.manifest.conditions) {
+    for (const { name, classes } of this.manifest.attributes) {
       if (choices[name] !== undefined && !classes.includes(choices[name])) {
         throw new RangeError(`There is no ${name} ${choices[name]}; known: ${classes.join(", ")}`);
       }

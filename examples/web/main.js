@@ -39,10 +39,10 @@ function open(source) {
 function show(opened) {
   close(); // it has a rate of its own
   manifest = opened;
-  const { name, sample_rate: rate, conditions, hop_length: hop } = manifest;
+  const { name, sample_rate: rate, attributes, hop_length: hop } = manifest;
   document.title = find("name").textContent = name;
   find("rate").textContent = `${rate / 1000} kHz`;
-  find("conditions").replaceChildren(...conditions.map(choices));
+  find("attributes").replaceChildren(...attributes.map(choices));
   for (const option of buffer.options) {
     const milliseconds = Math.round((1000 * lead(option.value)) / rate);
     option.textContent = `${option.value} hops, ${milliseconds} ms`;
@@ -56,7 +56,7 @@ function choices({ name, classes }) {
   group.firstChild.textContent = name;
   group.lastChild.append(...classes.map((value, index) => {
     const label = document.createElement("label"), input = document.createElement("input");
-    Object.assign(input, { type: "radio", name: `condition.${name}`, value, checked: index === 0 });
+    Object.assign(input, { type: "radio", name: `attribute.${name}`, value, checked: index === 0 });
     label.append(input, value);
     return label;
   }));
@@ -64,8 +64,8 @@ function choices({ name, classes }) {
 }
 
 function chosen() {
-  const pairs = manifest.conditions.map(({ name }) => {
-    return [name, document.querySelector(`input[name="${CSS.escape(`condition.${name}`)}"]:checked`).value];
+  const pairs = manifest.attributes.map(({ name }) => {
+    return [name, document.querySelector(`input[name="${CSS.escape(`attribute.${name}`)}"]:checked`).value];
   });
   return Object.fromEntries(pairs);
 }
@@ -176,7 +176,7 @@ document.onkeydown = (event) => {
     event.preventDefault();
     if (!repeat) press();
   } else if (/^Digit[1-9]$/.test(code) && free && !repeat) {
-    const input = find("conditions").querySelectorAll("fieldset:first-child input")[code.at(-1) - 1];
+    const input = find("attributes").querySelectorAll("fieldset:first-child input")[code.at(-1) - 1];
     if (!input) return;
     input.checked = true;
     press();

@@ -145,7 +145,7 @@ class GrainPlayer(EnginePort):
 
     def _label(self, choices: Any) -> int | None:
         """Number of a class of the first attribute."""
-        attribute = self.bundle.manifest.conditions[0]
+        attribute = self.bundle.manifest.attributes[0]
         name = choices.get(attribute.name) if isinstance(choices, Mapping) else choices
         names = [each.lower() for each in attribute.classes]
         return names.index(name.lower()) if name else None

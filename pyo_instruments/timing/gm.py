@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ngs.runtime.bundle.manifest import Condition
+from ngs.runtime.bundle.manifest import Attribute
 
 FIRST_KEY = 36  # of the classes in turn
 KICK = ("kick", "bass drum", "bassdrum", "bd")
@@ -85,7 +85,7 @@ def pitch_class(key: int, classes: Sequence[str]) -> tuple[str, float]:
     return name, float(key - nearest)
 
 
-def pitch_attribute(conditions: Iterable[Condition]) -> Condition | None:
+def pitch_attribute(conditions: Iterable[Attribute]) -> Attribute | None:
     """The first attribute of a bundle whose classes are pitches."""
     for each in conditions:
         numbered = any(name.isdecimal() for name in each.classes)

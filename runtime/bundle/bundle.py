@@ -121,17 +121,17 @@ class Bundle:
         Upper and lower case are alike. Raises ValueError for an attribute or class that the bundle does not have.
         """
         if isinstance(choices, str):
-            choices = {self.manifest.conditions[0].name: choices}
+            choices = {self.manifest.attributes[0].name: choices}
         vector = np.zeros(self.manifest.condition_size, dtype=np.float32)
-        attributes = {condition.name: condition for condition in self.manifest.conditions}
+        attributes = {attribute.name: attribute for attribute in self.manifest.attributes}
         offsets, total = {}, 0
-        for condition in self.manifest.conditions:
-            offsets[condition.name] = total
-            total += len(condition.classes)
+        for attribute in self.manifest.attributes:
+            offsets[attribute.name] = total
+            total += len(attribute.classes)
         for name, chosen in choices.items():
-            attribute = _look_up(name, attributes, "condition")
-            chosen_class = _look_up(chosen, attributes[attribute].classes, attribute)
-            classes, offset = attributes[attribute].classes, offsets[attribute]
+            named = _look_up(name, attributes, "attribute")
+            classes, offset = attributes[named].classes, offsets[named]
+            chosen_class = _look_up(chosen, classes, named)
             vector[offset : offset + len(classes)] = 0.0  # "class" and "Class" are one attribute: the last one counts
             vector[offset + classes.index(chosen_class)] = 1.0
         return vector
@@ -143,7 +143,7 @@ class Bundle:
         (2nd and 98th percentiles), points [N, Z], labels [N, A], embeddings [M, E], embedding_labels [M, A]."""
         arrays = self._archive("latent_map")
         z, e = self.manifest.latent_size, self.manifest.embedding_size
-        columns = len(self.manifest.conditions)
+        columns = len(self.manifest.attributes)
         k, n, m = (
             arrays[name].shape[0] if name in arrays and arrays[name].ndim else -1
             for name in ("components", "points", "embeddings")
@@ -160,7 +160,7 @@ class Bundle:
                 raise BundleError(f"{self.path}: latent_map {name} holds {arrays[name].dtype}, expected other numbers")
             if not np.isfinite(arrays[name]).all():
                 raise BundleError(f"{self.path}: latent_map {name} holds NaN or infinite values")
-        classes = [len(condition.classes) for condition in self.manifest.conditions]
+        classes = [len(attribute.classes) for attribute in self.manifest.attributes]
         for name in ("labels", "embedding_labels"):
             labels = arrays[name]
             if labels.min() < -1 or (labels.max(axis=0) >= classes).any():

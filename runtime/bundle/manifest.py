@@ -7,7 +7,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+NAME_OF_ATTRIBUTES = {3: "conditions", 4: "attributes"}  # by the versions that can be read
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_FILE_BYTES = 1 << 30
 DTYPES = ("float32",)
@@ -56,7 +57,7 @@ class FileSpec:
 
 
 @dataclass(frozen=True)
-class Condition:
+class Attribute:
     """An attribute of a sound, such as its class or pitch, and the values it may have."""
 
     name: str
@@ -72,7 +73,7 @@ class Manifest:
     latent_size: int
     embedding_size: int
     path_length: int  # grains of one embedded sound
-    conditions: tuple[Condition, ...]
+    attributes: tuple[Attribute, ...]
     graphs: dict[str, GraphSpec]
     files: dict[str, FileSpec]
     created: str  # ISO date
@@ -81,10 +82,12 @@ class Manifest:
 
     @property
     def condition_size(self) -> int:
-        return sum(len(condition.classes) for condition in self.conditions)
+        return sum(len(attribute.classes) for attribute in self.attributes)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """The document, in the words of its version."""
+        document = asdict(self)
+        return {NAME_OF_ATTRIBUTES[self.format_version]: document.pop("attributes"), **document}
 
     def facts(self) -> dict[str, str]:
         """Rate, sizes and classes in words."""
@@ -94,7 +97,7 @@ class Manifest:
             "grain": f"{self.grain_length} samples, one every {self.hop_length}",
             "latent": f"{self.latent_size} numbers a grain",
             "embedding": f"{self.embedding_size} numbers a sound of {seconds:.2f} s",
-            **{condition.name: ", ".join(condition.classes) for condition in self.conditions},
+            **{attribute.name: ", ".join(attribute.classes) for attribute in self.attributes},
         }
 
     @classmethod
@@ -102,8 +105,8 @@ class Manifest:
         """Check every field; raises BundleError for the first that is missing or wrong."""
         fields = _object(data, "content")
         version = _member(fields, "format_version")
-        if version != FORMAT_VERSION or isinstance(version, bool):
-            problem = _wrong("format_version", FORMAT_VERSION, version)
+        if not isinstance(version, int) or version not in NAME_OF_ATTRIBUTES:
+            problem = _wrong("format_version", " or ".join(map(str, NAME_OF_ATTRIBUTES)), version)
             raise BundleError(f"{problem}: export the run anew, or use the version of ngs that wrote this bundle")
         grain_length = _integer(_member(fields, "grain_length"), "grain_length", 64, 65536)
         if grain_length & (grain_length - 1):
@@ -118,7 +121,8 @@ class Manifest:
             latent_size=_integer(_member(fields, "latent_size"), "latent_size", 1, 4096),
             embedding_size=_integer(_member(fields, "embedding_size"), "embedding_size", 1, 4096),
             path_length=_integer(_member(fields, "path_length"), "path_length", 1, 65536),
-            conditions=_conditions(_member(fields, "conditions")),
+            format_version=version,
+            attributes=_attributes(_member(fields, NAME_OF_ATTRIBUTES[version]), NAME_OF_ATTRIBUTES[version]),
             graphs={
                 _text(name, "graphs"): _graph(value, f"graphs.{name}")
                 for name, value in _object(_member(fields, "graphs"), "graphs").items()
@@ -330,16 +334,16 @@ def _tensor(value: object, field: str) -> TensorSpec:
     return TensorSpec(_text(_member(fields, "name", f"{field}."), f"{field}.name"), dtype, tuple(shape))
 
 
-def _conditions(value: object) -> tuple[Condition, ...]:
+def _attributes(value: object, at: str) -> tuple[Attribute, ...]:
     result = []
-    for index, item in enumerate(_list(value, "conditions", 64, 1)):
-        field = f"conditions[{index}]"
+    for index, item in enumerate(_list(value, at, 64, 1)):
+        field = f"{at}[{index}]"
         fields = _object(item, field)
         classes = _list(_member(fields, "classes", f"{field}."), f"{field}.classes", 4096, 1)
         names = tuple(_text(name, f"{field}.classes") for name in classes)
         _distinct(names, f"{field}.classes")
-        result.append(Condition(_text(_member(fields, "name", f"{field}."), f"{field}.name"), names))
-    _distinct(tuple(condition.name for condition in result), "conditions")
+        result.append(Attribute(_text(_member(fields, "name", f"{field}."), f"{field}.name"), names))
+    _distinct(tuple(attribute.name for attribute in result), at)
     return tuple(result)
 
 

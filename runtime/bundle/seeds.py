@@ -36,7 +36,7 @@ def completed(bundle: Bundle, condition: Array, seed: int, *stream: int) -> Arra
     condition comes back as it is; the seed and the numbers of a stream decide which sound.
     """
     labels = bundle.latent_map["embedding_labels"]
-    sizes = [len(attribute.classes) for attribute in bundle.manifest.conditions]
+    sizes = [len(attribute.classes) for attribute in bundle.manifest.attributes]
     parts = np.split(condition.copy(), np.cumsum(sizes)[:-1])
     chosen = [column for column, part in enumerate(parts) if part.any()]
     wanted = [parts[column].argmax() for column in chosen]

@@ -36,7 +36,7 @@ def render_loop(
     total = bars * STEPS
     length = step_sample(total, bpm, sample_rate)
     mix = np.zeros(length, dtype=np.float32)
-    attribute = bundle.manifest.conditions[0].name
+    attribute = bundle.manifest.attributes[0].name
     conditions = [bundle.condition({**(choices or {}), attribute: track.class_name}) for track in tracks]
     places = [
         (step, number)

@@ -75,7 +75,7 @@ class Pads:
         self._bundle = bundle
         self._incoming: deque[tuple[Bundle, list[tuple[int, Hit]]]] = deque(maxlen=1)
         self._retired: deque[SoundingHit] = deque(maxlen=RETIRED if threaded else 0)
-        classes = bundle.manifest.conditions[0].classes
+        classes = bundle.manifest.attributes[0].classes
         self._stores = []
         for pad in range(count):
             choice = classes[pad % len(classes)]
@@ -333,6 +333,6 @@ def _moved(bundle: Bundle, pad: int, wanted: Wanted) -> Recipe:
     try:
         condition = bundle.condition(wanted.choices)
     except ValueError:
-        classes = bundle.manifest.conditions[0].classes
+        classes = bundle.manifest.attributes[0].classes
         condition = bundle.condition(classes[pad % len(classes)])
     return replace(wanted.recipe, bundle=bundle, condition=tuple(condition.tolist()))

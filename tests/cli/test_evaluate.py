@@ -62,9 +62,11 @@ def test_what_cannot_be_measured_is_said(ngs: Ngs, exported_bundle: Path, hits_f
     soundfile.write(data / "kick" / "silent.wav", np.zeros(800), 8000)
     result = document(ngs, exported_bundle, data, "--samples", "2", cwd=tmp_path)
     assert set(result["reconstruction"]["by_class"]) == {"Kick", "Gong"} and result["sounds"] == 8
-    notes = "\n".join(result["notes"])
-    assert "no class Gong: measured without" in notes and "Gong/broken.wav" in notes and "kick/silent.wav" in notes
-    assert "real sounds of two classes" in notes and "No real sounds of Clap" in notes
+    remarks = "\n".join(result["remarks"])
+    assert (
+        "no class Gong: measured without" in remarks and "Gong/broken.wav" in remarks and "kick/silent.wav" in remarks
+    )
+    assert "real sounds of two classes" in remarks and "No real sounds of Clap" in remarks
     assert result["sampling"]["agreement"] is None and set(result["sampling"]["frechet"]) == {"Kick"}
 
 
@@ -73,7 +75,7 @@ def test_one_sound(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path:
     shutil.copy(sorted((hits_folder / "Kick").iterdir())[0], tmp_path / "one")
     result = document(ngs, exported_bundle, "one", "--samples", "1", cwd=tmp_path)
     assert result["sounds"] == 1 and result["nearest_grain"]["by_class"] == {}
-    assert "one sound only" in "\n".join(result["notes"])
+    assert "one sound only" in "\n".join(result["remarks"])
 
 
 def test_pairs(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def ngs(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 ERRORS: list[tuple[list[str], str]] = [
     (["sample", "--class", "Gong"], "no class 'Gong'.*known: Kick, Snare, Hat"),
-    (["sample", "--condition", "pitch=C4"], "no condition 'pitch'"),
+    (["sample", "--condition", "pitch=C4"], "no attribute 'pitch'"),
     (["sample", "--condition", "pitch"], "ATTRIBUTE=CLASS"),
     (["sample", "-o", "x.mp3"], "wav or a .flac"),
     (["sample", "-o", "in.wav/x.wav"], "in.wav/x.wav cannot be written"),

@@ -139,8 +139,8 @@ def test_bad_files_are_named_skipped_and_counted(write_sound, data: Path, root: 
         assert reasons["silent.wav"] == reasons["offset.wav"] == "is silent"
         assert reasons["nan.wav"] == reasons["inf.wav"] == "holds NaN or infinite samples"
         assert reasons["cut.wav"] == reasons["cut.aiff"] == "is truncated"
-        assert "2 files left out (is silent): offset.wav, silent.wav" in corpus.notes
-        assert all("\n" not in note for note in corpus.notes)
+        assert "2 files left out (is silent): offset.wav, silent.wav" in corpus.remarks
+        assert all("\n" not in remark for remark in corpus.remarks)
 
 
 def test_only_bad_files_are_an_error(write_sound, data: Path, root: Path) -> None:
@@ -279,10 +279,10 @@ def make_corpus(sizes: dict[str, int], order: int = 0) -> Corpus:
 
 def test_the_split_is_stratified_and_complete() -> None:
     corpus = make_corpus({"A": 100, "B": 30, "C": 4, "D": 3})
-    training, validation, notes = split(corpus, 0.1, seed=0)
+    training, validation, remarks = split(corpus, 0.1, seed=0)
     assert sorted([*training, *validation]) == list(range(137))
     assert np.bincount(corpus.labels[validation, 0], minlength=4).tolist() == [10, 3, 1, 0]
-    assert notes == ("Fewer than 4 sounds of D: all are trained on, none kept to validate on",)
+    assert remarks == ("Fewer than 4 sounds of D: all are trained on, none kept to validate on",)
 
 
 def test_the_split_depends_on_names_and_seed_only() -> None:
@@ -303,9 +303,9 @@ def test_files_of_the_same_content_are_kept_apart_together() -> None:
 
 
 def test_a_single_sound_validates_itself() -> None:
-    training, validation, notes = split(make_corpus({"A": 1}))
+    training, validation, remarks = split(make_corpus({"A": 1}))
     assert training.tolist() == validation.tolist() == [0]
-    assert len(notes) == 1
+    assert len(remarks) == 1
 
 
 def test_a_large_share_leaves_something_to_train_on() -> None:

@@ -75,7 +75,7 @@ def test_the_folder_is_one_to_train_on_and_may_be_replaced(tmp_path: Path) -> No
     write_hits(tmp_path, 1, 0, 8000)
     sounds = find_sounds(tmp_path)
     assert sounds.attributes[0].classes == tuple(sorted(RECIPES))
-    assert len(sounds.files) == 8 and not sounds.notes
+    assert len(sounds.files) == 8 and not sounds.remarks
     assert not list(tmp_path.parent.glob(".*.part"))
 
 

@@ -25,7 +25,7 @@ def test_the_first_folder_level_is_the_class(write_sound, data: Path) -> None:
     }
     assert [file.name for file in sounds.files] == sorted(file.name for file in sounds.files)
     assert all(file.path.is_file() for file in sounds.files)
-    assert sounds.notes == ()
+    assert sounds.remarks == ()
 
 
 def test_files_only_are_one_class(write_sound, data: Path) -> None:
@@ -38,7 +38,7 @@ def test_files_beside_class_folders_are_left_out_and_named(write_sound, data: Pa
     write_sound("stray.wav")
     sounds = find_sounds(data)
     assert list(labels_of(sounds)) == ["Kick/a.wav"]
-    assert sounds.notes == ("1 sound beside the class folders left out: stray.wav",)
+    assert sounds.remarks == ("1 sound beside the class folders left out: stray.wav",)
 
 
 def test_other_files_are_named_and_hidden_ones_are_not(write_sound, data: Path) -> None:
@@ -50,7 +50,7 @@ def test_other_files_are_named_and_hidden_ones_are_not(write_sound, data: Path) 
     (data / "Kick" / "cover.jpg").touch()
     sounds = find_sounds(data)
     assert list(labels_of(sounds)) == ["Kick/a.wav"]
-    assert sounds.notes == ("2 files left out, no sounds: Kick/cover.jpg, notes.txt",)
+    assert sounds.remarks == ("2 files left out, no sounds: Kick/cover.jpg, notes.txt",)
 
 
 def test_a_folder_without_sounds_is_no_class(write_sound, data: Path) -> None:
@@ -86,7 +86,7 @@ def test_labels_give_more_attributes(write_sound, data: Path) -> None:
         Attribute("class", ("horn", "oboe")), Attribute("pitch", ("A3", "C4")), Attribute("style", ("long",)),
     )  # fmt: skip
     assert labels_of(sounds) == {"horn/a.wav": (0, 1, 0), "horn/b.wav": (0, -1, -1), "oboe/c.wav": (1, 0, -1)}
-    assert sounds.notes == (
+    assert sounds.remarks == (
         "1 row of labels.csv without a sound: gone.wav",
         "1 sound without pitch: horn/b.wav",
         "2 sounds without style: horn/b.wav, oboe/c.wav",
@@ -131,7 +131,7 @@ def test_keep_drops_classes_that_nothing_is_left_of(write_sound, data: Path) -> 
     kept = find_sounds(data).keep([True, False, True])
     assert kept.attributes == (Attribute("class", ("A", "C")),)
     assert labels_of(kept) == {"A/a.wav": (0,), "C/c.wav": (1,)}
-    assert kept.notes == ("No sound is left of the class B",)
+    assert kept.remarks == ("No sound is left of the class B",)
 
 
 def test_listing_is_short() -> None:

@@ -106,7 +106,7 @@ def test_states_are_called_states(bundle: Bundle) -> None:
 def fields(value: Any, at: str = "") -> set[str]:
     """Paths of the fields of JSON, [] for entries of a list and * for names that are free."""
     if isinstance(value, list):
-        return set().union(*(fields(entry, f"{at}[]") for entry in value)) if at.endswith("conditions") else set()
+        return set().union(*(fields(entry, f"{at}[]") for entry in value)) if at.endswith("attributes") else set()
     if not isinstance(value, dict) or at == "model_card":
         return set()
     free = at in ("graphs", "files")
@@ -134,7 +134,7 @@ def test_numbers(bundle: Bundle) -> None:
 
 
 def test_arrays_of_the_latent_map(bundle: Bundle) -> None:
-    letters = sizes(bundle) | {"A": len(bundle.manifest.conditions)}
+    letters = sizes(bundle) | {"A": len(bundle.manifest.attributes)}
     arrays = bundle._archive("latent_map")
     assert [row[0].strip("`") for row in rows("Latent map")] == list(arrays)
     for name, shape, dtype, _ in rows("Latent map"):

@@ -34,7 +34,7 @@ def play(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 def expected(bundle: Bundle, class_name: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> Array:
     """The same hits by ngs: whole paths, grains in batches, overlap-add in numpy."""
     manifest, rng = bundle.manifest, np.random.default_rng(seed)
-    condition = bundle.condition({manifest.conditions[0].name: class_name})
+    condition = bundle.condition({manifest.attributes[0].name: class_name})
     embedding = (0.7 * rng.standard_normal((len(HITS), manifest.embedding_size))).astype(np.float32)
     noise = rng.uniform(-1, 1, (len(HITS), (manifest.path_length + 6) * manifest.hop_length)).astype(np.float32)
     conditions = np.tile(condition, (len(HITS), 1))

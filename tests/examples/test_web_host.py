@@ -76,14 +76,14 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Drive:
 
 def expected(bundle: Bundle, embedding: Array, choice: str, seed: int) -> Array:
     """What ngs plays, before the silence at its end is cut."""
-    condition = bundle.condition({bundle.manifest.conditions[0].name: choice})
+    condition = bundle.condition({bundle.manifest.attributes[0].name: choice})
     path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
     return decode(bundle, path, condition, seed)
 
 
 def expected_note(bundle: Bundle, embedding: Array, choice: str, seed: int, grains: int) -> Array:
     """The same of another length."""
-    condition = bundle.condition({bundle.manifest.conditions[0].name: choice})
+    condition = bundle.condition({bundle.manifest.attributes[0].name: choice})
     fixed = {"embedding": embedding[None], "condition": condition[None]}
     states = bundle.manifest.graphs["embedding_step"].states
     state = {spec.name: np.zeros((1, *map(int, spec.shape[1:])), np.float32) for spec in states}
@@ -136,7 +136,7 @@ def test_sounds_are_those_of_python(
     folder: Path = request.getfixturevalue(name)
     bundle = Bundle.open(folder, "cpu")
     manifest = bundle.manifest
-    hop, attribute = manifest.hop_length, manifest.conditions[0]
+    hop, attribute = manifest.hop_length, manifest.attributes[0]
     embeddings = np.random.default_rng(5).standard_normal((2, manifest.embedding_size)).astype(np.float32)
     seeds, classes = (3, 2**63 - 25), attribute.classes[:2]
     voices = [
@@ -227,7 +227,7 @@ def test_what_is_wrong_is_said_in_a_line(site: Path, drive: Drive, tiny_bundle: 
         pages = ["?bundle=newer.ngs", "?bundle=nowhere.ngs", "?bundle=lacking.ngs/", "?bundle=swapped.ngs", "bare/"]
         found = drive(url, visits=[{"url": url + page, "broken": True} for page in pages])["problems"]
     assert [line for line, name in found if name == "No bundle"] == [
-        "manifest.json: format_version: expected 3, found 99",
+        "manifest.json: format_version: expected 3 or 4, found 99",
         f"{url}nowhere.ngs is missing (404)",
         f"{url}lacking.ngs/decoder_stream.onnx is missing (404)",
         "decoder_stream.onnx is not the file that was exported: copy the bundle again or export it anew",

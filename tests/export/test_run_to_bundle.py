@@ -18,7 +18,7 @@ from ngs.export.graphs import bundle_graphs
 from ngs.export.onnx_export import export_graph
 from ngs.export.run_to_bundle import export_run
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import BundleError, Condition
+from ngs.runtime.bundle.manifest import Attribute, BundleError
 from ngs.runtime.bundle.session import make_session
 from ngs.runtime.bundle.writer import write_bundle
 from ngs.runtime.dsp.excitation import HAS_FFT32
@@ -196,7 +196,7 @@ def test_a_bundle_decodes_as_torch_does(
     config = model.config
     manifest = replace(
         tiny_manifest(), latent_size=config.grain.latent_size, embedding_size=config.embedding.embedding_size,
-        conditions=(Condition("class", ("a", "b", "c")), Condition("pitch", ("low", "high"))),
+        attributes=(Attribute("class", ("a", "b", "c")), Attribute("pitch", ("low", "high"))),
     )  # fmt: skip
     write_bundle(tmp_path / "a.ngs", manifest, graphs, tiny_arrays(graphs))
     condition = conditions(2)[:1]
@@ -237,7 +237,7 @@ def test_an_exported_bundle_opens_and_agrees(exported_bundle: Path, trained_run:
     assert sorted(manifest.graphs) == sorted(NAMES) and manifest.name == "drums"
     assert (manifest.sample_rate, manifest.grain_length, manifest.hop_length) == (8000, 256, 64)
     assert (manifest.latent_size, manifest.embedding_size, manifest.path_length) == (16, 4, 8)
-    assert [(entry.name, entry.classes) for entry in manifest.conditions] == list(info.attributes)
+    assert [(entry.name, entry.classes) for entry in manifest.attributes] == list(info.attributes)
     assert str(trained_run.parent) not in str(manifest.to_dict())  # nobody's folders
     points = bundle.latent_map["points"]
     assert points.shape[1] == 16 and 0 < len(points) <= 2000
@@ -258,7 +258,7 @@ def test_a_run_becomes_one_file_and_replaces_bundles_only(
     trained_run: Path, exported_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = iter([(exported_bundle / f"{name}.onnx").read_bytes() for name in NAMES] * 2)  # made once, compared anew
-    monkeypatch.setattr("ngs.export.onnx_export.export_graph", lambda graph: next(made))
+    monkeypatch.setattr("ngs.export.run_to_bundle.export_graph", lambda graph: next(made))
     path = tmp_path / "one.ngs"
     path.write_text("a text")
     with pytest.raises(BundleError, match="not a bundle"):

@@ -24,7 +24,7 @@ from ngs.pyo_instruments.resynthesiser import Resynthesiser
 from ngs.pyo_instruments.surfaces.key_cursor import Keys
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import Condition
+from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.bundle.writer import write_bundle
 from ngs.runtime.offline.render import sample
 from ngs.runtime.pads.hits import tune
@@ -49,7 +49,7 @@ def pitched(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """One whose classes are pitches."""
     graphs, path = tiny_graphs(), tmp_path_factory.mktemp("bundle") / "pitched.ngs"
     write_bundle(
-        path, replace(tiny_manifest(), conditions=(Condition("pitch", PITCHES),)), graphs, tiny_arrays(graphs), False
+        path, replace(tiny_manifest(), attributes=(Attribute("pitch", PITCHES),)), graphs, tiny_arrays(graphs), False
     )
     return Bundle.open(path)
 

@@ -57,7 +57,7 @@ def test_the_folder_holds_it_all(made: tuple[Path, CompletedProcess[str]]) -> No
     page = (folder / "index.html").read_text()
     for text in ("Latent map", "CC0, a = b", "Validation distance", "mean of classes", "my voice.wav", "Kick/Kick_0"):
         assert text in page, text
-    assert all(note in page for note in build.NOTES.values()), "each table says what it is"
+    assert all(remark in page for remark in build.REMARKS.values()), "each table says what it is"
     assert [path.name for path in folder.parent.iterdir()] == ["report"]
     original, again = (soundfile.read(folder / f"audio/reconstructions-00{number}.wav")[0] for number in (1, 2))
     assert len(original) == len(again) and np.abs(original).max() == pytest.approx(0.9, abs=0.01)
@@ -104,7 +104,7 @@ def test_what_fails_leaves_the_former_report(
         os.replace(source, target)
 
     if where == "rename":
-        monkeypatch.setattr("ngs.runtime.bundle.writer.os.rename", rename)
+        monkeypatch.setattr("os.rename", rename)
     else:
         monkeypatch.setattr(build, "write_page", fail)
     with pytest.raises(type(error)):
@@ -142,8 +142,8 @@ def test_what_is_wrong_is_said_at_once(
 def test_of_many_classes_one_sample_each(exported_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = Bundle.open(exported_bundle, "cpu")
     names = tuple(f"c{number}" for number in range(bundle.manifest.condition_size))
-    attribute = dataclasses.replace(bundle.manifest.conditions[0], classes=names)
-    bundle.manifest = dataclasses.replace(bundle.manifest, conditions=(attribute,))
+    attribute = dataclasses.replace(bundle.manifest.attributes[0], classes=names)
+    bundle.manifest = dataclasses.replace(bundle.manifest, attributes=(attribute,))
     assert [len(clips) for _, _, clips in examples.samples(bundle, 0)] == [5] * 8
     for most, count, said in ((64, 8, "seed 0"), (3, 3, "3 of 8, drawn by the seed 0")):
         monkeypatch.setattr(examples, "MOST_ROWS", 2)

@@ -16,7 +16,7 @@ from ngs.report.map_figure import draw_map
 from ngs.report.picture_files import save_figure
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import Condition
+from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
 from ngs.runtime.offline.render import encode
 
@@ -45,7 +45,7 @@ def test_audible_grains_of_sounds_know_where_they_are_from(bundle: Bundle) -> No
     assert kicks.sum() == -(-len(long) // hop) and 0 < (~kicks).sum() < kicks.sum() / 2  # its end cannot be heard
     np.testing.assert_array_equal(grains.latents[kicks], encode(bundle, long))
     np.testing.assert_allclose(grains.times[kicks], np.arange(kicks.sum()) * hop / 8000)
-    classes = bundle.manifest.conditions[0].classes
+    classes = bundle.manifest.attributes[0].classes
     assert set(grains.labels[kicks]) == {classes.index("Kick")} and set(grains.labels[~kicks]) == {-1}
     with pytest.raises(ValueError, match="silent"):
         sound_grains(bundle, [sound(bundle, "faint.wav", 0.001 * long, "Kick")])
@@ -101,7 +101,7 @@ def test_umap_keeps_what_is_alike_together(bundle: Bundle, monkeypatch: pytest.M
     apart = np.linalg.norm(drawn.places[::2] - drawn.places[1::2], axis=1)
     others = np.linalg.norm(drawn.places[::2] - drawn.places[[*range(3, 80, 2), 1]], axis=1)
     assert np.median(apart) < np.median(others) / 3
-    draw_map(drawn, bundle.manifest.conditions[0], "UMAP")
+    draw_map(drawn, bundle.manifest.attributes[0], "UMAP")
     with pytest.raises(ValueError, match="UMAP needs 5 grains or more, there are 3"):
         latent_map(bundle, grains[np.arange(3)], "umap")
 
@@ -118,7 +118,7 @@ def test_brighter_is_said_of_maps_where_it_is_so(bundle: Bundle) -> None:
     turned.latent_map["components"][0] *= -1
     other = latent_map(turned, corpus_grains(turned))
     assert not other.brighter
-    attribute = bundle.manifest.conditions[0]
+    attribute = bundle.manifest.attributes[0]
     labels = [draw_map(each, attribute, "").axes[0].get_xlabel() for each in (drawn, other)]
     assert ["brighter" in label for label in labels] == [True, False]
 
@@ -126,11 +126,11 @@ def test_brighter_is_said_of_maps_where_it_is_so(bundle: Bundle) -> None:
 def test_names_of_strangers_are_text(bundle: Bundle, tmp_path: Path) -> None:
     drawn = latent_map(bundle, corpus_grains(bundle))
     names = ("$x^$", "_hidden", "a\nb", "x" * 300, r"$\frac{$", "f", "g", "h")
-    figure = draw_map(drawn, Condition("$kind$", names), r"\title $_{$")
+    figure = draw_map(drawn, Attribute("$kind$", names), r"\title $_{$")
     assert save_figure(figure, tmp_path / "map.png")
     legend = figure.legends[0]
     assert [text.get_text() for text in legend.get_texts()][:4] == ["$x^$", "_hidden", "a b", "x" * 27 + "…"]
-    odd = draw_map(drawn, Condition("kind", ("鼓", *names[1:])), "")
+    odd = draw_map(drawn, Attribute("kind", ("鼓", *names[1:])), "")
     assert not save_figure(odd, tmp_path / "map.png")  # which says that letters are missing, and warns of nothing
 
 
@@ -138,7 +138,7 @@ def test_of_many_classes_the_legend_says_how_many_it_leaves_out(bundle: Bundle) 
     grains = corpus_grains(bundle)
     labels = np.arange(len(grains.labels)) % 30
     many = Grains(grains.latents, labels, grains.owners, grains.times, ())
-    figure = draw_map(latent_map(bundle, many), Condition("kind", tuple(f"c{at}" for at in range(30))), "")
+    figure = draw_map(latent_map(bundle, many), Attribute("kind", tuple(f"c{at}" for at in range(30))), "")
     assert figure.legends[0].get_title().get_text() == "kind (and 6 more)"
 
 

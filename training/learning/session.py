@@ -78,7 +78,7 @@ def train(
         raise RunError("Which sounds? Give the folder: `ngs train DATA --out RUN`")
     sounds = find_sounds(data, labels)
     corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, report=decoding)
-    for line in corpus.notes:
+    for line in corpus.remarks:
         say(line)
 
     attributes = tuple((attribute.name, attribute.classes) for attribute in corpus.attributes)
@@ -87,8 +87,8 @@ def train(
             raise RunError(f"The classes in {data} are not those that {out} was trained on; train anew: another --out")
         training, validation = _kept_apart(corpus, info, say)
     else:
-        training, validation, notes = split(corpus, config.data.validation_share, config.seed)
-        for line in notes:
+        training, validation, remarks = split(corpus, config.data.validation_share, config.seed)
+        for line in remarks:
             say(line)
         apart = tuple(corpus.names[index] for index in validation)
         table = str(labels.resolve()) if labels else None

@@ -46,7 +46,7 @@ def test_conditions_are_given_where_the_bundle_has_them(bundle: Bundle, data: Pa
     conditions = {entry.name: entry.condition.tolist() for entry in selection.test}
     assert conditions == {"Gong": [0, 0, 0], "Kick": [1, 0, 0], "Snare": [0, 1, 0]}
     assert selection.training is None and len(selection.test) == 15
-    assert any("no class Gong" in note for note in selection.notes)
+    assert any("no class Gong" in remark for remark in selection.remarks)
 
 
 def test_a_run_divides_its_sounds(bundle: Bundle, data: Path, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_run_divides_its_sounds(bundle: Bundle, data: Path, tmp_path: Path) ->
     selection = select(bundle, data, run, None, None, None, 0)
     assert names(selection) == ["Kick/1.wav", "snare/4.wav"]
     assert selection.training is not None and len(selection.training) == 13
-    assert any("1 sound that the run set apart are not there: Kick/9.wav" in note for note in selection.notes)
+    assert any("1 sound that the run set apart are not there: Kick/9.wav" in remark for remark in selection.remarks)
 
 
 def test_labels_of_a_run_are_found_again(bundle: Bundle, data: Path, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_labels_of_a_run_are_found_again(bundle: Bundle, data: Path, tmp_path: P
 def test_a_run_validated_on_everything_has_no_reference(bundle: Bundle, data: Path, tmp_path: Path) -> None:
     everything = names(select(bundle, data, None, None, None, None, 0))
     selection = select(bundle, data, make_run(tmp_path / "run", everything), None, None, None, 0)
-    assert selection.training is None and any("own reference" in note for note in selection.notes)
+    assert selection.training is None and any("own reference" in remark for remark in selection.remarks)
 
 
 def test_a_limit_is_a_seeded_choice_of_each_class(bundle: Bundle, data: Path) -> None:
@@ -78,11 +78,11 @@ def test_a_limit_is_a_seeded_choice_of_each_class(bundle: Bundle, data: Path) ->
 
 def test_sounds_are_read_as_training_reads_them(bundle: Bundle, data: Path) -> None:
     (data / "Kick" / "0.wav").write_text("no sound")
-    notes: list[str] = []
+    remarks: list[str] = []
     calls: list[tuple[int, int]] = []
     entries = select(bundle, data, None, None, None, None, 0).test
-    sounds = list(read(entries, 8000, "Reading", notes, lambda _, done, total: calls.append((done, total))))
-    assert len(sounds) == 14 and len(notes) == 1 and "Kick/0.wav" in notes[0]
+    sounds = list(read(entries, 8000, "Reading", remarks, lambda _, done, total: calls.append((done, total))))
+    assert len(sounds) == 14 and len(remarks) == 1 and "Kick/0.wav" in remarks[0]
     assert calls[0] == (0, 15) and calls[-1] == (15, 15)
     for index, entry, signal in sounds:
         assert entries[index] is entry and signal.dtype == np.float32

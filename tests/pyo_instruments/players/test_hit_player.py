@@ -222,9 +222,9 @@ def test_sliders_have_setters(room: Any, bundle: Bundle, monkeypatch: pytest.Mon
 
 
 def test_hits_of_the_drums_are_clean(room: Any, drums: Bundle) -> None:
-    hits = HitPlayer(drums, list(drums.manifest.conditions[0].classes))
+    hits = HitPlayer(drums, list(drums.manifest.attributes[0].classes))
     out = hits.mix(1).out()
-    for stream, name in enumerate(drums.manifest.conditions[0].classes):
+    for stream, name in enumerate(drums.manifest.attributes[0].classes):
         hits.hit(stream)
         sound = room.hear_seconds(3)[:, 0]
         assert 0.02 < np.abs(sound).max() < 1 and not sound[-BLOCK:].any(), name

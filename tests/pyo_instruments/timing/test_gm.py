@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ngs.pyo_instruments.timing.gm import drum_class, in_order, pitch, pitch_attribute, pitch_class
-from ngs.runtime.bundle.manifest import Condition
+from ngs.runtime.bundle.manifest import Attribute
 
 SHIPPED = ("Clap", "Cowbell", "Crash", "Hat", "Kick", "Ride", "Snare", "Tom")
 
@@ -87,8 +87,8 @@ def test_classes_without_pitches_are_refused() -> None:
 
 
 def test_the_attribute_of_pitches_is_found() -> None:
-    instrument, pitches = Condition("instrument", ("cello", "flute")), Condition("tone", ("A3", "Bb3", "C4"))
-    layers, keys = Condition("layer", ("64", "127")), Condition("pitch", ("60", "64"))
+    instrument, pitches = Attribute("instrument", ("cello", "flute")), Attribute("tone", ("A3", "Bb3", "C4"))
+    layers, keys = Attribute("layer", ("64", "127")), Attribute("pitch", ("60", "64"))
     assert pitch_attribute([instrument, layers, pitches]) is pitches
     assert pitch_attribute([instrument, keys]) is keys
     assert pitch_attribute([instrument, layers]) is None

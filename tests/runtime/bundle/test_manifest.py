@@ -33,7 +33,7 @@ def test_fields_and_graphs_of_later_releases_are_kept_out_of_the_way(document: A
 
 
 WRONG: list[tuple[str, Any, str]] = [
-    ("format_version", 1, "format_version: expected 3, found 1: export the run anew"),
+    ("format_version", 1, "format_version: expected 3 or 4, found 1: export the run anew"),
     ("format_version", True, "format_version"),
     ("sample_rate", 999, "sample_rate"),
     ("sample_rate", "22050", "sample_rate"),
@@ -50,12 +50,12 @@ WRONG: list[tuple[str, Any, str]] = [
     ("name", "\x1b[2Jx", "name: expected printable text"),
     ("model_card", [], "model_card"),
     ("model_card", {"a": 1}, "model_card.a"),
-    ("conditions", [], "conditions"),
-    ("conditions", [{"name": "class", "classes": []}], r"conditions\[0\].classes"),
-    ("conditions", [{"name": "class", "classes": ["a", "b", "a"]}], "a twice"),
-    ("conditions", [{"name": "class", "classes": ["a"]}] * 2, "class twice"),
-    ("conditions", [{"name": "class"}], r"conditions\[0\].classes: expected a value, found none"),
-    ("conditions", [{"name": "class", "classes": ["a"]}], "graphs.decoder.inputs.condition"),
+    ("attributes", [], "attributes"),
+    ("attributes", [{"name": "class", "classes": []}], r"attributes\[0\].classes"),
+    ("attributes", [{"name": "class", "classes": ["a", "b", "a"]}], "a twice"),
+    ("attributes", [{"name": "class", "classes": ["a"]}] * 2, "class twice"),
+    ("attributes", [{"name": "class"}], r"attributes\[0\].classes: expected a value, found none"),
+    ("attributes", [{"name": "class", "classes": ["a"]}], "graphs.decoder.inputs.condition"),
     ("graphs", {}, "graphs.encoder: expected an entry, found none"),
     ("graphs.decoder", "decoder.onnx", "graphs.decoder: expected an object"),
     ("graphs.decoder.file", "../decoder.onnx", "graphs.decoder.file: expected a plain file name"),
@@ -149,7 +149,7 @@ def test_frames_that_do_not_fit_together_are_named(document: Any, tiny_noise: Pa
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("key", ["format_version", "name", "created", "model_card", "conditions", "graphs", "files"])
+@pytest.mark.parametrize("key", ["format_version", "name", "created", "model_card", "attributes", "graphs", "files"])
 def test_what_is_missing_is_named(document: Any, key: str) -> None:
     del document[key]
     with pytest.raises(BundleError, match=f"{key}: expected a value, found none"):

@@ -25,7 +25,7 @@ def test_it_opens_without_a_path_and_plays_as_exported() -> None:
 def test_it_holds_drums_at_full_bandwidth_and_says_where_they_are_from() -> None:
     manifest = Bundle.open(provider="cpu").manifest
     assert manifest.name == "drums"
-    assert [condition.classes for condition in manifest.conditions] == [CLASSES]
+    assert [condition.classes for condition in manifest.attributes] == [CLASSES]
     assert manifest.sample_rate == 44100
     assert manifest.graphs["synthesis"].states
     assert {"data", "licence", "figures", "intended_use", "limits"} <= manifest.model_card.keys()

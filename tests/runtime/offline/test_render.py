@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from ngs.runtime.arrays import Array
+from ngs.runtime.bundle import seeds
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import Condition
+from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.bundle.seeds import completed
 from ngs.runtime.dsp.grains import noise_grains, overlap_add
 from ngs.runtime.offline import render
@@ -25,7 +26,7 @@ def bundle(tiny_bundle: Path) -> Bundle:
     return Bundle.open(tiny_bundle, "cpu")
 
 
-def sound(samples: int) -> render.Array:
+def sound(samples: int) -> Array:
     return np.random.default_rng(samples).uniform(-0.5, 0.5, samples).astype(np.float32)
 
 
@@ -36,7 +37,7 @@ def test_resynthesis_has_the_length_of_its_input(bundle: Bundle, samples: int) -
     assert np.isfinite(result).all() and np.abs(result).max() < 1
 
 
-def stepped(bundle: Bundle, path: render.Array, condition: render.Array, seed: int) -> render.Array:
+def stepped(bundle: Bundle, path: Array, condition: render.Array, seed: int) -> render.Array:
     """Grains [G, L] as a host makes them: one hop a call, the state handed on."""
     names = [[spec.name for spec in bundle.manifest.graphs[graph].outputs] for graph in ("decoder", "synthesis")]
     states = [spec.name for spec in bundle.manifest.graphs["synthesis"].states]
@@ -111,10 +112,10 @@ def test_no_grains_are_no_samples(bundle: Bundle) -> None:
 
 
 def test_sampled_embeddings_do_not_depend_on_the_count(bundle: Bundle) -> None:
-    few, many = render.sample_embeddings(bundle, 2, 1.0, 3), render.sample_embeddings(bundle, 9, 1.0, 3)
+    few, many = seeds.sample_embeddings(bundle, 2, 1.0, 3), seeds.sample_embeddings(bundle, 9, 1.0, 3)
     np.testing.assert_array_equal(few, many[:2])
     assert not np.allclose(many[0], many[1])
-    np.testing.assert_array_equal(render.sample_embeddings(bundle, 2, 0.0, 3), 0)
+    np.testing.assert_array_equal(seeds.sample_embeddings(bundle, 2, 0.0, 3), 0)
 
 
 def test_embedding_crops_and_pads(bundle: Bundle) -> None:
@@ -135,9 +136,9 @@ def test_interpolation_has_both_ends(end: list[float]) -> None:
 
 
 def test_seeded_streams_are_independent() -> None:
-    draws = [render.seeded(*key).integers(1 << 62) for key in ((0,), (1,), (0, 1), (1, 1), (0, 1, 1), (0, 1, 2))]
+    draws = [seeds.seeded(*key).integers(1 << 62) for key in ((0,), (1,), (0, 1), (1, 1), (0, 1, 1), (0, 1, 2))]
     assert len(set(draws)) == len(draws)
-    assert render.seeded(0, 1).integers(1 << 62) == draws[2]
+    assert seeds.seeded(0, 1).integers(1 << 62) == draws[2]
 
 
 def test_a_duration_includes_its_tail(bundle: Bundle) -> None:
@@ -147,9 +148,9 @@ def test_a_duration_includes_its_tail(bundle: Bundle) -> None:
 
 def two_attributes() -> Bundle:
     """What `completed` reads of a bundle of notes: C and D by a flute, E by an oboe, an oboe of unknown pitch."""
-    conditions = (Condition("class", ("flute", "oboe")), Condition("pitch", ("C", "D", "E")))
+    attributes = (Attribute("class", ("flute", "oboe")), Attribute("pitch", ("C", "D", "E")))
     labels = np.array([[0, 0], [0, 1], [1, 2], [1, -1]], dtype=np.int32)
-    stub = SimpleNamespace(manifest=SimpleNamespace(conditions=conditions), latent_map={"embedding_labels": labels})
+    stub = SimpleNamespace(manifest=SimpleNamespace(attributes=attributes), latent_map={"embedding_labels": labels})
     return cast(Bundle, stub)
 
 

@@ -358,7 +358,7 @@ def test_memory_is_bounded(tiny: Bundle) -> None:
 @pytest.mark.parametrize("threaded", [False, True])
 def test_another_bundle_goes_on_with_the_numbers(tiny: Bundle, tmp_path: Path, threaded: bool) -> None:
     other = Bundle.open(write_tiny(tmp_path / "other.ngs", excitation="noise", sample_rate=16000), "cpu")
-    object.__setattr__(other.manifest.conditions[0], "classes", ("Cow", "Snare", "Bell"))
+    object.__setattr__(other.manifest.attributes[0], "classes", ("Cow", "Snare", "Bell"))
     with Pads(tiny, RATE, 3, threaded=threaded) as pads:
         settle(pads)
         for pad in range(3):
@@ -404,7 +404,7 @@ def test_what_cannot_be_is_refused_in_a_line(tiny: Bundle) -> None:
     pads = Pads(tiny, RATE, 2, threaded=False)
     for what, message in (
         ({"choices": "Cow"}, "no class 'Cow'"),
-        ({"choices": {"colour": "red"}}, "no condition 'colour'"),
+        ({"choices": {"colour": "red"}}, "no attribute 'colour'"),
         ({"choices": 3}, "choices are 3"),
         ({"choices": {"class": 3}}, "choices are {'class': 3}"),
         ({"source": "tape"}, "no source 'tape'; known: note, path"),

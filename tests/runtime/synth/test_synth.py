@@ -492,7 +492,7 @@ def test_notes_asked_for_after_a_release_are_not_cancelled_by_it(tiny: Bundle) -
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"choices": {"class": "Cow"}}, "no class 'Cow'"),
-    ({"choices": {"size": "big"}}, "no condition 'size'"),
+    ({"choices": {"size": "big"}}, "no attribute 'size'"),
     ({"seed": -1}, "seed and index are -1 and 0: choose whole numbers"),
     ({"seed": 1.5}, "seed and index are 1.5 and 0"),
     ({"mode": "twice"}, "no mode 'twice'; known: once, loop"),
