@@ -113,8 +113,9 @@ def test_python_survives_ports_and_their_readers_in_cycles() -> None:
     """pyo frees the samples of a table while others hold them, and the interpreter ends: so ours are never freed."""
     program = """
 import gc, numpy as np
-from ngs.pyo_instruments.clock import Clock
-from ngs.pyo_instruments.port import Inlet, Port
+from ngs.pyo_instruments.timing.clock import Clock
+from ngs.pyo_instruments.players.inlet import Inlet
+from ngs.pyo_instruments.players.port import Port
 import pyo
 class Zeros(Port):
     def render(self, out): out[:] = 0

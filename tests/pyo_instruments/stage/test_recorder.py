@@ -167,8 +167,8 @@ def test_a_full_disk_keeps_what_was_written_and_says_so(tmp_path: Path, name: st
     program = f"""
 import resource, sys, time
 from pathlib import Path
-from ngs.pyo_instruments.clock import Clock
-from ngs.pyo_instruments.recorder import Recorder
+from ngs.pyo_instruments.timing.clock import Clock
+from ngs.pyo_instruments.stage.recorder import Recorder
 import pyo
 server = pyo.Server(sr=48000, nchnls=2, buffersize=128, duplex=0, audio="manual", verbosity=0).boot()
 clock = Clock(server._server, live={live})

@@ -202,8 +202,8 @@ def test_a_full_disk_ends_the_log_after_a_whole_line_and_not_the_show(tiny_bundl
 import resource
 from pathlib import Path
 from ngs.pyo_instruments.drum_machine import DrumMachine
-from ngs.pyo_instruments.stage import Sound, Stage
-from ngs.runtime.bundle import Bundle
+from ngs.pyo_instruments.stage.stage import Sound, Stage
+from ngs.runtime import Bundle
 try:
     with Stage(Sound("offline"), DrumMachine, Bundle.open(Path({str(tiny_bundle)!r}))) as stage:
         stage.log(Path({str(tmp_path / "log.jsonl")!r}))

@@ -32,9 +32,9 @@ PATIENCE_SECONDS = 60.0  # for other programs; no assertion
 SCRIPT = """
 import json, sys, time
 from types import SimpleNamespace
-from ngs.pyo_instruments.keys import Press
-from ngs.pyo_instruments.screen import Screen
-from ngs.pyo_instruments.signals import Signals
+from ngs.pyo_instruments.commands.key_actions import Press
+from ngs.pyo_instruments.surfaces.screen import Screen
+from ngs.pyo_instruments.stage.posix_signals import Signals
 
 class Desk:
     counts = {"track": 2, "step": 4}

@@ -29,7 +29,7 @@ ALONE = Machine("cpu", workers=0)
 DRIVER = """
 import time
 from ngs.cli.main import main
-from ngs.training import callbacks
+from ngs.training.learning import callbacks
 
 callbacks.SAVE_SECONDS = 0.0
 save = callbacks.Keeper.save
