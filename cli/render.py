@@ -231,7 +231,7 @@ def sample(job: Job, count: int, temperature: float) -> None:
     Example:
       ngs render sample --class Kick --count 8 -o kicks/kick.wav
     """
-    from ngs.runtime.bundle.seeds import completed, seeded
+    from ngs.runtime.bundle.seeds import Stream, completed, seeded
     from ngs.runtime.offline.render import sample as sample_sound
 
     classes = job.bundle.manifest.attributes[0].classes
@@ -241,8 +241,8 @@ def sample(job: Job, count: int, temperature: float) -> None:
     for index in range(count):
         condition = job.condition()
         if not condition.any():
-            condition[int(seeded(job.seed, index, 2).integers(len(classes)))] = 1.0
-        condition = completed(job.bundle, condition, job.seed, index, 3)
+            condition[int(seeded(job.seed, index, Stream.CLASS).integers(len(classes)))] = 1.0
+        condition = completed(job.bundle, condition, job.seed, index)
         chosen = plain(classes[int(condition[: len(classes)].argmax())])
         path = job.path(f"sample-{chosen}-{job.seed}{f'-{index}' if count > 1 else ''}.wav")
         if path == job.output and count > 1:
@@ -293,7 +293,7 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
     from ngs.runtime.offline.render import decode_embeddings, embed, interpolate
 
     output = job.path(f"morph-{plain(Path(start).stem)}-{plain(Path(end).stem)}.wav")
-    condition = completed(job.bundle, job.condition(), job.seed, 3) if job.choices else job.condition()
+    condition = completed(job.bundle, job.condition(), job.seed) if job.choices else job.condition()
     ends = [
         sample_embeddings(job.bundle, 1, 1.0, int(text))[0]
         if text.isascii() and text.isdigit()

@@ -14,7 +14,7 @@ from ngs.report.gallery import Clip
 from ngs.report.latent_map import PATH_SECONDS
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import seeded
+from ngs.runtime.bundle.seeds import Stream, seeded
 from ngs.runtime.dsp.audio_files import read_audio, resample
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
 from ngs.runtime.offline.loop import render_loop
@@ -45,7 +45,7 @@ def to_reconstruct(entries: Sequence[Entry], seed: int) -> list[Entry]:
     """Two sounds of each class, of many classes fewer, at most 20."""
     classes = len({entry.name for entry in entries})
     few = sorted(limited(entries, max(min(MOST_PAIRS // classes, PAIRS_A_CLASS), 1), seed), key=attrgetter("name"))
-    return [few[turn] for turn in sorted(seeded(seed, 67).permutation(len(few))[:MOST_PAIRS].tolist())]
+    return [few[turn] for turn in sorted(seeded(seed, Stream.REPORT_PAIRS).permutation(len(few))[:MOST_PAIRS].tolist())]
 
 
 def to_morph(entries: Sequence[Entry], seed: int) -> list[Entry]:
@@ -80,7 +80,7 @@ def samples(bundle: Bundle, seed: int) -> Rows:
             (name, f"seed {seed}", [clip(name, index, str(index + 1)) for index in range(SAMPLES_A_CLASS)])
             for name in attribute.classes
         ]
-    chosen = sorted(seeded(seed, 73).permutation(len(attribute.classes))[:MOST_CLASSES].tolist())
+    chosen = sorted(seeded(seed, Stream.REPORT_CLASSES).permutation(len(attribute.classes))[:MOST_CLASSES].tolist())
     names = [attribute.classes[number] for number in chosen]
     left_out = len(attribute.classes) - len(names)
     detail = f"{len(names)} of {len(attribute.classes)}, drawn by the seed {seed}" if left_out else f"seed {seed}"

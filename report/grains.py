@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ngs.evaluation.quality.selection import Entry, limited
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import seeded
+from ngs.runtime.bundle.seeds import Stream, seeded
 from ngs.runtime.dsp.grains import OVERLAP, analysis_grains, hann
 from ngs.runtime.dsp.timbre import loudest_band
 from ngs.runtime.offline.render import batches, decode, encode
@@ -39,7 +39,7 @@ class Grains:
         """At most `most` of them, drawn by the seed, from each class as many as it has up to an equal share."""
         if len(self.labels) <= most:
             return self
-        order = seeded(seed, 71).permutation(len(self.labels))
+        order = seeded(seed, Stream.REPORT_GRAINS).permutation(len(self.labels))
         counts: dict[int, int] = {}
         turns = np.empty(len(order), np.int64)  # of a grain among those of its class
         for row in order:

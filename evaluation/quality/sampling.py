@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import seeded
+from ngs.runtime.bundle.seeds import Stream, seeded
 from ngs.runtime.offline.render import sample
 
 Described = Mapping[str, Array]  # class -> descriptions of its sounds [N, D]
@@ -106,7 +106,7 @@ def frechet_by_class(real: Described, sampled: Described, seed: int) -> dict[str
         ours, theirs = project(real[name]), project(sampled[name])
         values, floors = [], []
         for split in range(SPLITS):
-            random = seeded(seed, 47, split)
+            random = seeded(seed, Stream.FRECHET_SPLITS, split)
             order = random.permutation(len(ours))
             half, other = ours[order[:size]], ours[order[size : 2 * size]]
             values.append(frechet_distance(half, theirs[random.permutation(len(theirs))[:size]]))

@@ -17,7 +17,7 @@ from ngs.evaluation.quality.descriptors import normalised
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Manifest
-from ngs.runtime.bundle.seeds import seeded
+from ngs.runtime.bundle.seeds import Stream, seeded
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many
 
@@ -137,7 +137,7 @@ def _condition(bundle: Bundle, choices: dict[str, str]) -> Array:
 
 def limited(entries: Sequence[Entry], limit: int, seed: int) -> list[Entry]:
     """At most `limit` sounds of each class, drawn by the seed, in their order."""
-    kept, random = list[int](), seeded(seed, 53)
+    kept, random = list[int](), seeded(seed, Stream.SELECTION)
     for name in sorted({entry.name for entry in entries}):
         members = [index for index, entry in enumerate(entries) if entry.name == name]
         kept += [members[place] for place in random.permutation(len(members))[:limit].tolist()]

@@ -1,11 +1,28 @@
-"""TODO."""
+"""What a seed decides: embeddings, noise, classes left open. Each draw has a stream of its own."""
 
 from __future__ import annotations
+
+from enum import IntEnum
 
 import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+
+
+class Stream(IntEnum):
+    """The last number of a stream: what it decides. Embeddings have none."""
+
+    NOISE = 1
+    CLASS = 2
+    OPEN_ATTRIBUTES = 3
+    GRAINS = 4  # scatter and density, grain by grain; of a path that is a one-shot, its kind
+    NEAREST_GRAINS = 31
+    FRECHET_SPLITS = 47
+    SELECTION = 53
+    REPORT_PAIRS = 67
+    REPORT_GRAINS = 71
+    REPORT_CLASSES = 73
 
 
 def seeded(seed: int, *stream: int) -> np.random.Generator:
@@ -26,7 +43,7 @@ def sample_embeddings(bundle: Bundle, count: int, temperature: float, seed: int,
 
 def noise_seed(seed: int, *stream: int) -> int:
     """Seed of the noise of a sound, told from others of the seed by the numbers of its stream."""
-    return int(seeded(seed, *stream, 1).integers(1 << 63))
+    return int(seeded(seed, *stream, Stream.NOISE).integers(1 << 63))
 
 
 def completed(bundle: Bundle, condition: Array, seed: int, *stream: int) -> Array:
@@ -43,7 +60,7 @@ def completed(bundle: Bundle, condition: Array, seed: int, *stream: int) -> Arra
     agreeing = labels[(labels[:, chosen] == wanted).all(axis=1)]
     if len(chosen) == len(parts) or len(agreeing) == 0:
         return condition
-    sound = agreeing[int(seeded(seed, *stream).integers(len(agreeing)))]
+    sound = agreeing[int(seeded(seed, *stream, Stream.OPEN_ATTRIBUTES).integers(len(agreeing)))]
     for column, part in enumerate(parts):
         if column not in chosen and sound[column] >= 0:
             part[sound[column]] = 1.0

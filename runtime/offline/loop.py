@@ -49,8 +49,7 @@ def render_loop(
         group = places[start : start + HITS]
         streams = [(seed, step, names[number]) for step, number in group]
         drawn = [
-            completed(bundle, conditions[number], *stream, 3)
-            for (_, number), stream in zip(group, streams, strict=True)
+            completed(bundle, conditions[number], *stream) for (_, number), stream in zip(group, streams, strict=True)
         ]
         hits = decode_embeddings(
             bundle,

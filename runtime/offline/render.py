@@ -86,7 +86,7 @@ def resynthesise(bundle: Bundle, signal: Array, condition: Array, seed: int) -> 
 
 def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
     """Sound number `index` of a seed under a condition [C] whose open attributes are completed: float32 [n]."""
-    condition = completed(bundle, condition, seed, index, 3)
+    condition = completed(bundle, condition, seed, index)
     embedding = drawn_embedding(bundle, temperature, seed, index)
     return decode_embeddings(bundle, embedding[None], condition[None], [noise_seed(seed, index)])[0]
 

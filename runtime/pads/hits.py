@@ -8,7 +8,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import completed, noise_seed, seeded
+from ngs.runtime.bundle.seeds import Stream, completed, noise_seed, seeded
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.dsp.paths import KINDS, free_path
 from ngs.runtime.offline.render import play_path, sample, trim_tail
@@ -55,10 +55,10 @@ def _make_path(bundle: Bundle, condition: Array, seed: int, index: int) -> Array
     manifest = bundle.manifest
     classes = condition[: len(manifest.attributes[0].classes)]
     label = int(classes.argmax()) if classes.any() else None
-    draw = seeded(seed, index, 4)
+    draw = seeded(seed, index, Stream.GRAINS)
     kind, path_seed = KINDS[int(draw.integers(len(KINDS)))], int(draw.integers(1 << 63))
     path = free_path(kind, max(manifest.path_length // 2, 1), path_seed, bundle.latent_map, label)
-    sound = play_path(bundle, path, completed(bundle, condition, seed, index, 3), noise_seed(seed, index))
+    sound = play_path(bundle, path, completed(bundle, condition, seed, index), noise_seed(seed, index))
     return trim_tail(sound, manifest.hop_length)
 
 

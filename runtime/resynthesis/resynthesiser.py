@@ -15,7 +15,7 @@ from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.graph_stream import GraphStream
 from ngs.runtime.bundle.manifest import BundleError
-from ngs.runtime.bundle.seeds import seeded
+from ngs.runtime.bundle.seeds import Stream, seeded
 from ngs.runtime.dsp.grains import NoiseGrains, analysis_windows
 from ngs.runtime.synth.controls import RESYNTHESIS_CONTROLS, check_controls, check_sample_rate
 from ngs.runtime.synth.pan import SMOOTH_SECONDS
@@ -62,7 +62,7 @@ class Resynthesiser:
         self._in, self._out = _Rate(self.sample_rate, self._rate), _Rate(self._rate, self.sample_rate)
         self._arrived, self._fill = np.zeros(self._length, np.float32), 0
         self._noise = NoiseGrains(self._seed, self._length)
-        self._chance = seeded(self._seed, 4)
+        self._chance = seeded(self._seed, Stream.GRAINS)
         self._grains, self._last = 0, np.zeros(self._hop, np.float32)
         self._wet, self._dry = _Delay(self.latency), _Delay(self.latency)
         self._levels = _Levels(self._wanted_levels, self.sample_rate)

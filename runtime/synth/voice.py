@@ -9,7 +9,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import completed, drawn_embedding, noise_seed, seeded
+from ngs.runtime.bundle.seeds import Stream, completed, drawn_embedding, noise_seed, seeded
 from ngs.runtime.dsp.grains import OVERLAP, NoiseGrains
 from ngs.runtime.offline.render import FADE_SHARE, SILENT
 from ngs.runtime.synth.controls import CONTROLS
@@ -32,7 +32,7 @@ class Voice:
         self.condition, self.embedding = bundle.condition(note.choices), note.embedding
         self._blocks: list[Array] = []  # of the path, as they are written: [g, Z] each; of a table [T, K, Z]
         if note.path is None:
-            self.condition = completed(bundle, self.condition, note.seed, note.index, 3)
+            self.condition = completed(bundle, self.condition, note.seed, note.index)
             if self.embedding is None:
                 self.embedding = drawn_embedding(bundle, note.temperature, note.seed, note.index)
             self._span = manifest.path_length
@@ -220,7 +220,7 @@ class Voice:
     @property
     def _chance(self) -> np.random.Generator:
         if self._choice is None:
-            self._choice = seeded(self.note.seed, self.note.index, 4)
+            self._choice = seeded(self.note.seed, self.note.index, Stream.GRAINS)
         return self._choice
 
     def _fading_in(self, audio: Array) -> Array:
