@@ -9,6 +9,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.manifest import BundleError
 
 
@@ -68,7 +69,7 @@ class GraphStream:
         try:
             self._run(start, stop)
         except Exception as error:  # onnxruntime's own exceptions share no base class
-            raise BundleError(f"{self._where} cannot be run ({str(error).splitlines()[0]})") from error
+            raise BundleError(f"{self._where} cannot be run ({reason(error)})") from error
 
 
 class _InPlace:

@@ -413,6 +413,30 @@ def test_a_voice_that_fails_is_silenced_and_the_others_go_on(tiny: Bundle, monke
     assert played(refused).failures[1] == "it cannot be run"
 
 
+@pytest.mark.parametrize(("text", "told"), [("", "RuntimeError"), ("bad\x1b[31m\nmore", "bad?[31m")])
+def test_the_error_of_one_session_ends_one_voice(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    """Whatever the error says, and if it says nothing."""
+    synth = Synth(tiny)
+    for seed in range(3):
+        synth.note_on(Note({"class": "Kick"}, seed=seed, hold=True))
+    synth.process(1000)
+    decoder = synth._bank._decoder
+    run, alone = decoder._run, []
+
+    def failing(start: int, stop: int) -> None:
+        if start <= 1 < stop and not alone:
+            alone.extend([1] * (stop - start == 1))
+            raise RuntimeError(text)
+        run(start, stop)
+
+    monkeypatch.setattr(decoder, "_run", failing)
+    synth.process(1000)
+    assert synth.sounding == 2
+    assert synth.failures == (1, f"{tiny.path}: decoder_stream cannot be run ({told})")
+
+
 def test_drawn_sounds_play_backwards_again_and_again_and_frozen() -> None:
     """Of the bundle that ships, whose sounds end in silence: it must not end those that come back from it."""
     bundle = Bundle.open(provider="cpu")
