@@ -65,7 +65,7 @@ class CopyInCallback:
 
     def _tick(self) -> None:
         begun = time.perf_counter()
-        self._engine.read(self._block)
+        self._engine.process(self._block)
         for view, row in zip(self._views, self._block, strict=True):
             view[:] = row
         self._times.append(time.perf_counter() - begun)
@@ -105,9 +105,8 @@ class LongRing(Worker):
         late = max(0, place - self._written)
         self._late += late // BLOCK
         self._written += late
-        self._synth.skip(late)
         places = np.arange(self._written, self._written + RENDERED) % RING
-        for view, row in zip(self._views, self._synth.process(RENDERED), strict=True):
+        for view, row in zip(self._views, self._synth.render(RENDERED), strict=True):
             view[places] = row
         self._written += RENDERED
         return True

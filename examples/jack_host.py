@@ -57,7 +57,7 @@ class Host:
         """JACK's thread: it copies and hands keys on, no more. An exception would end the sound for good."""
         try:
             block = self.block[:, :frames]
-            self.engine.read(block)
+            self.engine.process(block)
             for output, channel in zip(self.outputs, block, strict=True):
                 output.get_array()[:] = channel
             room = min(frames, self.tape.shape[1] - self.taped)

@@ -68,7 +68,7 @@ def offline(bundle: Path, notes: list[dict[str, Any]], frames: int) -> Array:
         synth.note_on(
             Note({"class": note["class"]}, index=note["index"], controls={"gain": note["gain"]}), at=note["at"]
         )
-    return synth.process(frames)
+    return synth.render(frames)
 
 
 def largest_jump(sound: Array) -> float:

@@ -40,7 +40,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 def settle(pads: Pads) -> None:
     """Until every hit that should be ready is."""
-    if pads._thread:
+    if pads._maker._thread:
         wait_for(lambda: all(store.missing(pads.ready) is None for store in pads._stores))
 
 
@@ -248,7 +248,7 @@ def test_the_last_setting_counts_and_what_is_late_sounds_as_before(
 
     def slow(recipe: Recipe, seed: int, index: int) -> Array:
         calls.append(recipe.temperature)
-        if threading.current_thread() is pads._thread:
+        if threading.current_thread() is pads._maker._thread:
             assert go.wait(10)
         return make(recipe, seed, index)
 
@@ -323,18 +323,18 @@ def test_a_bundle_that_cannot_be_played_is_not_started(tiny: Bundle, monkeypatch
 def test_the_pads_with_fewest_hits_come_first_in_turn(tiny: Bundle) -> None:
     pads = Pads(tiny, RATE, 3, ready=2)
     served = []
-    while job := pads._most_urgent():
+    while job := pads._maker.most_urgent():
         served.append(job)
-        pads._serve(*job)
+        pads._maker.serve(*job)
     assert served == [(pad, number) for number in range(2) for pad in range(3)]
     pads.trigger(1)
     pads.trigger(1)
     pads.trigger(2)
     pads.set(0, fresh=False, temperature=1.0)
     served.clear()
-    while job := pads._most_urgent():
+    while job := pads._maker.most_urgent():
         served.append(job)
-        pads._serve(*job)
+        pads._maker.serve(*job)
     assert served == [(0, 0), (1, 2), (2, 2), (1, 3)]
     assert [sorted(store.hits) for store in pads._stores] == [
         [0],

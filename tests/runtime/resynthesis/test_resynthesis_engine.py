@@ -15,8 +15,8 @@ from tests.tiny import HOP, LENGTH, write_tiny
 
 from ngs.runtime import Bundle, BundleError, EngineBusy, ResynthesisEngine, Resynthesiser
 from ngs.runtime.arrays import Array
+from ngs.runtime.live.schedule import COMMANDS
 from ngs.runtime.resynthesis.resynthesis_engine import BACKLOG_SECONDS
-from ngs.runtime.synth.engine import COMMANDS
 
 RATE, AHEAD = 11025, 300
 SIZES = (1, 7, 64, 100, 300)
@@ -81,11 +81,11 @@ def test_it_is_the_resynthesiser_later_whatever_the_blocks_are(tiny: Bundle, blo
     streams = [Resynthesiser(tiny, {"class": "Kick"}, rate, seed=5 + channel) for channel in range(2)]
     parts = []
     for stream, samples in zip(streams, given, strict=True):
-        parts.append([stream.process(samples[:1500])])
+        parts.append([stream.render(samples[None, :1500])])
         stream.set(gain=0.5, scatter=0.3)
         stream.condition("Hat")
-        parts[-1].append(stream.process(samples[1500:]))
-    expected = later(np.stack([np.concatenate(part) for part in parts]), AHEAD)
+        parts[-1].append(stream.render(samples[None, 1500:]))
+    expected = later(np.stack([np.concatenate(part, axis=1)[0] for part in parts]), AHEAD)
     assert np.abs(expected).max() > 0.05 and np.abs(expected[0] - expected[1]).max() > 0.01
     for threaded in (False, True):
         for size in SIZES[-3:] if threaded else (*SIZES, 3000):
@@ -116,7 +116,7 @@ def test_changes_are_met_to_the_sample_whatever_the_blocks_are(tiny: Bundle) -> 
             heard.append(play(engine, given, size))
     for other in heard[1:]:
         np.testing.assert_array_equal(other, heard[0])
-    plain = later(Resynthesiser(tiny, sample_rate=RATE).process(given[0])[None], AHEAD)
+    plain = later(Resynthesiser(tiny, sample_rate=RATE).render(given), AHEAD)
     differ = np.flatnonzero((heard[0] != plain)[0])
     assert differ[0] == 1000 + AHEAD  # where its gain is the first to change
 
@@ -175,7 +175,7 @@ def test_who_is_late_is_heard_as_a_fade_and_time_is_right_afterwards(tiny: Bundl
     with engine:
         rest = play(engine, given[:, 4500:], 100)
         statistics = engine.statistics()
-    whole = later(stream.process(given[0])[None], AHEAD)
+    whole = later(stream.render(given), AHEAD)
     heard = np.concatenate((stalled, rest), axis=1)
     np.testing.assert_array_equal(heard[:, : 3000 + AHEAD], whole[:, : 3000 + AHEAD])
     first_again = 4500 + int(np.flatnonzero(rest[0])[0])
@@ -235,7 +235,7 @@ def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bu
     with engine:
         rest = play(engine, given[:, 2000:], 100)
         statistics = engine.statistics()
-    expected = later(Resynthesiser(tiny, sample_rate=48000).process(given[0])[None], AHEAD)
+    expected = later(Resynthesiser(tiny, sample_rate=48000).render(given), AHEAD)
     np.testing.assert_array_equal(np.concatenate((first, rest), axis=1), expected)
     assert statistics.late == 0 and statistics.cpu > 0
     assert 0 < statistics.median_ms <= statistics.p99_ms <= statistics.worst_ms
@@ -277,11 +277,11 @@ def test_any_other_error_is_counted_and_time_stays_right(tiny: Bundle, monkeypat
     given, stream = signal(6000, channels=2), engine._bank._now.streams[0]
     process, times = stream.process, [3]
 
-    def failing(block: Array) -> Array:
+    def failing(given: Array, out: Array) -> None:
         if times[0]:
             times[0] -= 1
             raise MemoryError("no more of it")
-        return process(block)
+        process(given, out)
 
     with engine:
         play(engine, given[:, :2000], 100)
@@ -301,7 +301,8 @@ def test_another_bundle_is_faded_to_and_the_latency_stays(tiny: Bundle, tmp_path
     old, new = (Resynthesiser(bundle, sample_rate=16000, seed=1) for bundle in (tiny, Bundle.open(other, "cpu")))
     assert new.latency < old.latency
     new = Resynthesiser(new.bundle, "Hat", 16000, seed=1, at_least=old.latency)
-    expected = later(np.stack([old.process(given[0]), np.pad(new.process(given[0, 3000:]), (3000, 0))]), AHEAD)
+    from_new = np.pad(new.render(given[:, 3000:]), ((0, 0), (3000, 0)))
+    expected = later(np.concatenate((old.render(given), from_new)), AHEAD)
     for threaded, size in ((False, 100), (False, 250), (True, 100)):
         engine = ResynthesisEngine(tiny, None, 16000, 1, block=50, ahead=AHEAD, threaded=threaded)
         with engine:
@@ -346,8 +347,8 @@ def test_of_bundles_that_wait_the_last_one_is_played(tiny: Bundle) -> None:
     plain = Resynthesiser(tiny, "Hat", 8000)
     plain.set(gain=0.5)
     started = engine.latency + 80  # of the one before it, and its fade
-    expected = plain.process(signal(6000)[0, -(-started // 50) * 50 :])
-    np.testing.assert_array_equal(heard[0, -1000:], expected[-1000:])
+    expected = plain.render(signal(6000)[:, -(-started // 50) * 50 :])
+    np.testing.assert_array_equal(heard[0, -1000:], expected[0, -1000:])
 
 
 def test_what_cannot_be_is_refused_where_it_is_asked_for(tiny: Bundle, tmp_path: Path) -> None:
@@ -361,7 +362,7 @@ def test_what_cannot_be_is_refused_where_it_is_asked_for(tiny: Bundle, tmp_path:
         (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
         (lambda: engine.load(tiny, "Cow"), "no class 'Cow'"),
         (lambda: engine.load(tiny, fade=-1), "fade is -1: choose 0 to 60"),
-        (lambda: engine.process(block[0], block[0]), r"blocks are \[1, n\] both"),
+        (lambda: engine.process(block[0], block[0]), r"a block is float32 \[1, n\], this one is float32 \(10,\)"),
         (lambda: engine.process(block, block[:, :5]), r"\(1, 10\) and \(1, 5\)"),
         (lambda: ResynthesisEngine(tiny, block=0), "block is 0"),
         (lambda: ResynthesisEngine(tiny, block=256, ahead=255), "ahead is 255: choose 256"),
@@ -370,7 +371,7 @@ def test_what_cannot_be_is_refused_where_it_is_asked_for(tiny: Bundle, tmp_path:
     ):
         with pytest.raises(ValueError, match=message):
             wrong()
-    assert not engine._commands
+    assert not engine._schedule.sent
 
 
 def test_more_commands_than_fit_are_refused(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +381,7 @@ def test_more_commands_than_fit_are_refused(tiny: Bundle, monkeypatch: pytest.Mo
     with pytest.raises(EngineBusy, match="commands wait already"):
         engine.set(gain=1)
     play(engine, signal(100), 100)
-    monkeypatch.setattr("ngs.runtime.resynthesis.resynthesis_engine.EVENTS", 10)
+    monkeypatch.setattr("ngs.runtime.live.schedule.EVENTS", 10)
     for _ in range(10):
         engine.set(gain=0.5, at=10**9)
     play(engine, signal(100), 100)

@@ -18,7 +18,7 @@ from ngs.runtime import Bundle, Engine, EngineBusy, Note, Synth
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.manifest import BundleError
 from ngs.runtime.live.ring import Ring
-from ngs.runtime.synth.engine import COMMANDS
+from ngs.runtime.live.schedule import COMMANDS
 
 TONE = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 400, axis=0)
 
@@ -42,7 +42,7 @@ def read(engine: Engine, frames: int, block: int = 50) -> Array:
     for _ in range(frames // block):
         wait_for(lambda: engine._ring.filled >= block)
         out = np.full((engine.outputs * engine.channels, block), np.nan, np.float32)
-        engine.read(out)
+        engine.process(out)
         parts.append(out)
     return np.concatenate(parts, axis=1)
 
@@ -63,7 +63,7 @@ def test_it_plays_what_the_synth_renders(tiny: Bundle, block: int, reads: int) -
     with engine:
         heard = read(engine, 5000 // reads * reads, reads)
         statistics = engine.statistics()
-    np.testing.assert_array_equal(heard, synth.process(heard.shape[1]))
+    np.testing.assert_array_equal(heard, synth.render(heard.shape[1]))
     assert np.abs(heard).max() > 0.05
     assert (statistics.late, statistics.late_events, statistics.skipped, statistics.failures) == (0, 0, 0, 0)
     assert statistics.frames == heard.shape[1] and statistics.hops > 0 and statistics.blocks >= 5000 // block
@@ -98,7 +98,7 @@ def test_with_and_without_a_thread_it_is_the_same(tiny: Bundle, rate: int) -> No
 
     synth = Synth(tiny, rate, 5, outputs=2)
     turned_notes(synth)
-    expected = synth.process(6000)
+    expected = synth.render(6000)
     for block, ahead, reads in ((128, 512, 50), (100, 300, 250), (7, 64, 30)):
         with engine(block, ahead, threaded=True) as live:
             heard = read(live, 6000, reads)
@@ -109,7 +109,7 @@ def test_with_and_without_a_thread_it_is_the_same(tiny: Bundle, rate: int) -> No
             offline = engine(block, ahead, threaded=False)
             out = np.full((4, 6000), np.nan, np.float32)
             for start in range(0, 6000, size):
-                offline.read(out[:, start : start + size])
+                offline.process(out[:, start : start + size])
             np.testing.assert_array_equal(out, expected)
             assert offline.time == 6000 and offline.statistics().late == 0
     assert np.abs(expected).max() > 0.05 and synth.failures == (0, "")
@@ -119,14 +119,14 @@ def test_without_a_thread_nothing_is_late_and_the_latency_is_the_same(tiny: Bund
     with Engine(tiny, 8000, block=64, ahead=256, threaded=False) as engine:
         assert not [thread for thread in threading.enumerate() if thread.name == "ngs engine"]
         silence, out = np.zeros((2, 1000), np.float32), np.zeros((2, 2000), np.float32)
-        engine.read(silence)
+        engine.process(silence)
         for index in range(300):  # more than a thread takes in at once
             engine.note_on(Note(path=TONE, seed=index, controls={"gain": 0.1}), at=engine.time + 256)
-        engine.read(out[:, :900])
+        engine.process(out[:, :900])
         engine.note_on(Note(path=TONE))
         engine.all_off(0.002, at=engine.time)  # late: it comes as soon as can be
         engine.note_on(Note(path=TONE, controls={"pan": -1}))
-        engine.read(out[:, 900:])
+        engine.process(out[:, 900:])
         statistics = engine.statistics()
     assert not silence.any() and not out[:, :256].any() and out[:, 256:260].any()
     ended = int(np.flatnonzero(out[1])[-1])
@@ -140,9 +140,9 @@ def test_another_bundle_without_a_thread(tiny: Bundle, tmp_path: Path) -> None:
     engine, out = Engine(tiny, 8000, threaded=False, channels=1), np.zeros((1, 8000), np.float32)
     engine.note_on(Note(path=TONE, mode="loop"), at=0)
     engine.note_on(Note("Hat"), at=6000)
-    engine.read(out[:, :2000])
+    engine.process(out[:, :2000])
     engine.load(other, fade=0.1, provider="cpu")
-    engine.read(out[:, 2000:])
+    engine.process(out[:, 2000:])
     assert np.abs(out[0, 1900:2000]).max() > 0.01 and not out[0, 4000:6000].any()
     assert np.abs(out[0, 6000:]).max() > 0.01 and engine.statistics().failures == 0 and engine.bundle.path == other
 
@@ -169,7 +169,7 @@ def test_another_bundle_fades_in_without_a_break(tiny: Bundle, tmp_path: Path) -
     other = write_tiny(tmp_path / "other.ngs", zipped=True, sample_rate=11025)
     plain = Synth(tiny)
     plain.note_on(Note(path=TONE, mode="loop"), at=0)
-    expected = plain.process(20000)
+    expected = plain.render(20000)
     engine = Engine(tiny, 8000, voices=4)
     engine.note_on(Note(path=TONE, mode="loop"), at=0)
     engine.note_on(Note({"class": "Hat"}, hold=True), at=14000)  # it will be the new bundle's
@@ -202,7 +202,10 @@ def test_notes_and_bundles_that_cannot_be_are_refused_where_they_are_asked_for(t
             (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
             (lambda: engine.load(tiny, fade=-1), "fade is -1"),
             (lambda: engine.note_on(Note(output=1)), "output is 1: choose 0"),
-            (lambda: engine.read(np.zeros((1, 64), np.float32)), r"a block is \[2, n\], this one is \(1, 64\)"),
+            (
+                lambda: engine.process(np.zeros((1, 64), np.float32)),
+                r"float32 \[2, n\], this one is float32 \(1, 64\)",
+            ),
             (lambda: engine.note_on(Note(), at=float("nan")), "at is nan: a time in frames"),
             (lambda: engine.set(1, at="soon", gain=1.0), "at is 'soon'"),  # type: ignore[arg-type]
         ):
@@ -228,17 +231,17 @@ def test_more_commands_than_fit_are_refused(tiny: Bundle) -> None:
     with pytest.raises(EngineBusy, match="commands wait already"):
         engine.note_on(Note())
     with engine:
-        wait_for(lambda: not engine._commands)
+        wait_for(lambda: not engine._schedule.sent)
         engine.note_on(Note(path=TONE))
         assert np.abs(read(engine, 3000)).max() > 0.01
 
 
 def test_more_events_than_can_wait_are_refused(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ngs.runtime.synth.engine.EVENTS", 100)
+    monkeypatch.setattr("ngs.runtime.live.schedule.EVENTS", 100)
     with Engine(tiny, 8000) as engine:
         for _ in range(100):
             engine.set(1, at=10**9, gain=1.0)
-        wait_for(lambda: not engine._commands)
+        wait_for(lambda: not engine._schedule.sent)
         with pytest.raises(EngineBusy, match="100 events wait for their time"):
             engine.note_on(Note())
 
@@ -249,7 +252,7 @@ def test_a_bundle_that_cannot_be_played_is_not_changed_to(tiny: Bundle, monkeypa
         def refused(*arguments: object) -> None:
             raise RuntimeError("no kernel")
 
-        monkeypatch.setattr("ngs.runtime.bundle.graph_stream._InPlace.__call__", refused)
+        monkeypatch.setattr("ngs.runtime.bundle.graph_stream.InPlace.__call__", refused)
         with pytest.raises(BundleError, match="cannot be run .no kernel"):
             engine.load(Bundle.open(tiny.path, "cpu"))
         monkeypatch.undo()
@@ -291,7 +294,7 @@ def test_who_is_late_is_late_for_what_was_asked(tiny: Bundle) -> None:
     engine.start()
     engine.stop()  # nobody renders now
     out = np.zeros((2, 1000), np.float32)
-    engine.read(out)
+    engine.process(out)
     heard = np.abs(out[0])
     assert heard[:256].max() > 0.01 and not out[:, 256 + 80 :].any()  # 40 frames fade
     assert np.abs(np.diff(out)).max() < 2 * np.abs(np.diff(out[:, :256])).max()
@@ -321,7 +324,7 @@ def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bu
         more = read(engine, 1000)
     expected = Synth(tiny)
     expected.note_on(Note(path=TONE, mode="loop"), at=0)
-    np.testing.assert_array_equal(np.concatenate((first, more), axis=1), expected.process(2000))
+    np.testing.assert_array_equal(np.concatenate((first, more), axis=1), expected.render(2000))
 
 
 def test_a_failing_bundle_fails_its_notes_only(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
