@@ -254,7 +254,7 @@ def test_a_server_that_goes_away_ends_it_in_one_line(
 @pytest.mark.parametrize(
     "what, line",
     [
-        ("no server", r"No JACK server is running: start one, jackd .*"),
+        ("no server", r"No JACK server is running: start one with jackd .*"),
         ("no bundle", r".*README\.md is not a bundle: .*"),
         ("no package", r"JACK for Python is missing \(.*\): pip install JACK-Client, .*"),
     ],

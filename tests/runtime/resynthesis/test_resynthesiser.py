@@ -1,4 +1,4 @@
-"""Streaming resynthesis is the offline one, later by `latency`, whatever the blocks and the rates are."""
+"""Streaming resynthesis equals the offline one, `latency` later, for any blocks and rates."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def signal(samples: int) -> Array:
 
 
 def played(stream: Resynthesiser, samples: Array, block: int = 1 << 20) -> Array:
-    """What comes out for samples [n], in blocks: [n]."""
+    """What a stream plays for samples [n], in blocks: [n]."""
     return in_blocks(stream, samples[None], block)[0]
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_blocks_are_the_whole_signal_later(bundle: Bundle, block: int) -> None:
+def test_it_equals_the_offline_resynthesis_later(bundle: Bundle, block: int) -> None:
     given = signal(3000)
     offline = resynthesise(bundle, given, bundle.condition({"class": "Hat"}), seed=3)
     stream = Resynthesiser(bundle, {"class": "Hat"}, seed=3)
@@ -66,7 +66,7 @@ def test_at_another_rate_chunked_equals_whole_and_reset_equals_fresh(bundle: Bun
 
 
 class _Passing:
-    """In the place of both graphs: what the encoder hears is what the decoder plays."""
+    """Replaces both graphs: the decoder plays what the encoder hears."""
 
     def __init__(self, stream: Resynthesiser) -> None:
         self.inputs = {**stream._decoder.inputs, **stream._encoder.inputs}
@@ -128,7 +128,7 @@ def test_dry_and_wet_change_smoothly(tiny: Bundle) -> None:
 
 
 @pytest.mark.parametrize("block", [1, 7, 30])
-def test_a_control_turned_before_it_is_there_turns_without_a_jump(tiny: Bundle, block: int) -> None:
+def test_a_control_turned_again_on_its_way_does_not_jump(tiny: Bundle, block: int) -> None:
     ones, heard = np.ones(1200, np.float32), []
     for size in (block, 600):
         stream = Resynthesiser(tiny)
@@ -145,14 +145,14 @@ def test_a_control_turned_before_it_is_there_turns_without_a_jump(tiny: Bundle, 
     np.testing.assert_allclose(heard[0][30:], np.minimum(there + np.arange(1, 1201) / 80, 0.9), atol=1e-6)
 
 
-def test_asked_for_more_latency_it_is_later_by_as_much(tiny: Bundle) -> None:
+def test_more_latency_can_be_asked_for(tiny: Bundle) -> None:
     given, plain = signal(3000), Resynthesiser(tiny)
     later = Resynthesiser(tiny, at_least=plain.latency + 100)
     assert later.latency == plain.latency + 100 and Resynthesiser(tiny, at_least=10).latency == plain.latency
     np.testing.assert_array_equal(played(later, given)[100:], played(plain, given)[:-100])
 
 
-def test_frozen_the_last_grain_goes_on(tiny: Bundle) -> None:
+def test_when_frozen_the_last_grain_goes_on(tiny: Bundle) -> None:
     stream = Resynthesiser(tiny)
     given = signal(4000)
     played(stream, given[:2000])
@@ -174,27 +174,27 @@ def test_bad_samples_are_silence_and_the_stream_goes_on(tiny: Bundle) -> None:
 
 
 @pytest.mark.parametrize("loud", [1e19, 1e30, 3e38])
-def test_a_sample_that_is_no_sound_is_survived(tiny: Bundle, loud: float) -> None:
+def test_it_survives_an_absurdly_loud_sample(tiny: Bundle, loud: float) -> None:
     given = signal(6000)
     given[1000] = loud
     heard = played(Resynthesiser(tiny), given)
     assert np.isfinite(heard).all() and np.abs(heard[-1000:]).max() > 0.01
 
 
-def test_a_hop_that_fails_is_an_echo_that_fades_and_a_new_sound_follows(tiny: Bundle) -> None:
+def test_a_hop_that_fails_is_an_echo_and_a_new_sound_follows(tiny: Bundle) -> None:
     stream, given = Resynthesiser(tiny), signal(6000)
     before = played(stream, given[:2000])
     stream._decoder.inputs["sum"][:] = np.nan
     heard = played(stream, given[2000:])
     whole = np.concatenate((before, heard))[stream.latency :]
-    failed = (2000 - LENGTH) // HOP * HOP + HOP  # from here on there was a hop that is none
+    failed = (2000 - LENGTH) // HOP * HOP + HOP  # the first sample of the hop that fails
     echo = whole[failed - HOP : failed][::-1] * np.linspace(1, 0, HOP, dtype=np.float32)
     np.testing.assert_array_equal(whole[failed : failed + HOP], echo)
     assert np.isfinite(heard).all() and np.abs(heard[-1000:]).max() > 0.01
     assert stream.failures == 1 and "NaN" in stream.last_failure
 
 
-def test_gain_and_density_are_heard(tiny: Bundle) -> None:
+def test_gain_and_density_work(tiny: Bundle) -> None:
     given, plain = signal(4000), played(Resynthesiser(tiny), signal(4000))
     louder, sparse = Resynthesiser(tiny), Resynthesiser(tiny)
     louder.set(gain=2)
@@ -204,7 +204,7 @@ def test_gain_and_density_are_heard(tiny: Bundle) -> None:
     assert not played(sparse, given).any()
 
 
-def test_scatter_strays_and_can_be_recalled(tiny: Bundle) -> None:
+def test_scatter_changes_the_sound_reproducibly(tiny: Bundle) -> None:
     given = signal(3000)
     stream, plain = Resynthesiser(tiny, seed=1), played(Resynthesiser(tiny, seed=1), given)
     stream.set(scatter=1)
@@ -214,7 +214,7 @@ def test_scatter_strays_and_can_be_recalled(tiny: Bundle) -> None:
     np.testing.assert_array_equal(played(stream, given), strayed)
 
 
-def test_what_cannot_be_set_is_refused(tiny: Bundle) -> None:
+def test_bad_arguments_are_refused(tiny: Bundle) -> None:
     stream = Resynthesiser(tiny)
     for wrong, message in (
         (lambda: stream.set(scatter=-1), "scatter is -1: choose 0 to 4"),
@@ -228,7 +228,7 @@ def test_what_cannot_be_set_is_refused(tiny: Bundle) -> None:
             wrong()
 
 
-def test_at_another_rate_it_sounds_as_it_does_at_its_own(tiny: Bundle) -> None:
+def test_it_is_as_loud_at_another_rate_as_at_its_own(tiny: Bundle) -> None:
     given = signal(4000)
     own = played(Resynthesiser(tiny), given)[LENGTH - 1 :]
     stream = Resynthesiser(tiny, sample_rate=16000)

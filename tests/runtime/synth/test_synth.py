@@ -1,4 +1,4 @@
-"""What a synth plays depends on the notes alone: not on blocks, not on what sounded before; and never clicks."""
+"""What a synth plays depends on the notes alone, not on blocks or on earlier notes, and never clicks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def mono(bundle: Bundle, note: Note, count: int) -> Array:
 
 
 def busy(synth: Synth) -> None:
-    """Notes of all kinds, more than there are voices, with controls that move."""
+    """Notes of all kinds, more than there are voices, with moving controls."""
     path = np.random.default_rng(1).normal(size=(20, LATENT)).astype(np.float32)
     rng = np.random.default_rng(2)
     table = rng.normal(size=(3, 20, LATENT)).astype(np.float32)
@@ -79,7 +79,7 @@ def test_chunked_equals_whole_and_reset_equals_fresh(bundle: Bundle, rate: Any) 
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_a_live_sound_is_the_sampled_one(bundle: Bundle, block: int) -> None:
+def test_a_note_equals_the_sound_that_sample_renders(bundle: Bundle, block: int) -> None:
     note = Note({"class": "Snare"}, seed=7, index=2, temperature=0.9)
     offline = sample(bundle, bundle.condition({"class": "Snare"}), 0.9, 7, 2)
     synth = Synth(bundle, voices=1, channels=1)
@@ -90,7 +90,7 @@ def test_a_live_sound_is_the_sampled_one(bundle: Bundle, block: int) -> None:
     assert not synth.sounding and not live[(PATH + 3) * HOP :].any()
 
 
-def test_a_shipped_sound_live_is_the_sampled_one() -> None:
+def test_a_note_of_the_shipped_bundle_equals_the_sound_that_sample_renders() -> None:
     bundle = Bundle.open(provider="cpu")
     offline = sample(bundle, bundle.condition({"class": "Snare"}), 0.7, 3, 0)
     live = mono(bundle, Note({"class": "Snare"}, seed=3), len(offline))
@@ -99,7 +99,7 @@ def test_a_shipped_sound_live_is_the_sampled_one() -> None:
     np.testing.assert_allclose(live[:faded], offline[:faded], atol=1e-4)
 
 
-def test_a_path_live_is_the_rendered_one(bundle: Bundle) -> None:
+def test_a_path_equals_the_rendered_one(bundle: Bundle) -> None:
     path = np.random.default_rng(0).normal(size=(30, LATENT)).astype(np.float32)
     condition = bundle.condition({"class": "Hat"})
     for onset, render in ((True, decode), (False, play_path)):
@@ -132,7 +132,7 @@ def test_a_note_starts_at_its_sample(tiny: Bundle, rate: int) -> None:
         np.testing.assert_array_equal(later[:, at:], first[:, : 3000 - at])
 
 
-def test_notes_beside_others_are_what_they_are_alone(tiny: Bundle) -> None:
+def test_notes_sound_the_same_together_and_alone(tiny: Bundle) -> None:
     notes = [(Note({"class": name}, seed=index), 37 * index) for index, name in enumerate(("Kick", "Snare", "Hat") * 3)]
 
     def played(some: list[tuple[Note, int]]) -> Array:
@@ -152,7 +152,7 @@ def test_another_rate_or_pitch_is_the_sound_resampled(tiny: Bundle) -> None:
         stream = playing(tiny, Note(path=path, controls={"pitch": pitch}), rate)
         found = stream.render(rate // 4)[0]
         expected = soxr.resample(plain, 8000 * 2 ** (pitch / 12), rate)[: len(found)]
-        # a constant delay below two samples, and what is close to the Nyquist frequency, is all that may differ
+        # may differ: a constant delay below two samples, and what is close to the Nyquist frequency
         middle = slice(rate // 20, len(expected) - rate // 20)
         spectra = [
             np.abs(np.fft.rfft(x[middle] * np.hanning(len(x[middle])))) for x in (found[: len(expected)], expected)
@@ -172,7 +172,7 @@ def test_a_pitch_bend_does_not_click(tiny: Bundle) -> None:
     bent = synth.render(8000)[0]
     np.testing.assert_allclose(bent[:2000], plain[:2000], atol=1e-6)
     assert np.abs(np.diff(bent)).max() < 1.25 * np.abs(np.diff(plain)).max()
-    # 0.01 semitones: as before to less than half a sample, where the resampler took over
+    # 0.01 semitones: the resampler takes over with an error below half a sample
     shifts = [np.linalg.norm(bent[2100:2400] - plain[2100 + shift : 2400 + shift]) for shift in range(-3, 4)]
     assert np.argmin(shifts) == 3
 
@@ -198,7 +198,7 @@ def test_controls_move_along_the_path(tiny: Bundle) -> None:
     np.testing.assert_array_equal(strayed, played(path, scatter=0.5))
 
 
-def test_morph_goes_through_a_table_of_paths(tiny: Bundle) -> None:
+def test_morph_moves_through_a_table_of_paths(tiny: Bundle) -> None:
     table = np.random.default_rng(4).normal(size=(4, 24, LATENT)).astype(np.float32)
     played = lambda path, **controls: mono(tiny, Note(path=path, controls=controls), 24 * HOP)  # noqa: E731
     for morph, expected in (
@@ -212,7 +212,7 @@ def test_morph_goes_through_a_table_of_paths(tiny: Bundle) -> None:
     np.testing.assert_array_equal(*drawn)
 
 
-def test_a_morph_is_turned_while_it_sounds(tiny: Bundle) -> None:
+def test_morph_turns_while_the_note_sounds(tiny: Bundle) -> None:
     first, second = np.random.default_rng(4).normal(size=(2, 24, LATENT)).astype(np.float32)
     stream = playing(tiny, Note(path=np.stack((first, second))))
     sound = [stream.render(10 * HOP)[0]]
@@ -223,7 +223,7 @@ def test_a_morph_is_turned_while_it_sounds(tiny: Bundle) -> None:
 
 
 def test_a_frozen_table_is_a_surface(tiny: Bundle) -> None:
-    """Position and morph are met between the nodes, at first and when they are turned."""
+    """Position and morph find places between the nodes, from the start and when they are turned."""
     table = np.random.default_rng(4).normal(size=(5, 9, LATENT)).astype(np.float32)
     x, y = 8 * 0.37, 4 * 0.61
     above, below = (table[row, 2] + (x - 2) * (table[row, 3] - table[row, 2]) for row in (2, 3))
@@ -258,7 +258,7 @@ def test_one_channel_has_no_pan(tiny: Bundle) -> None:
     np.testing.assert_array_equal(*heard)
 
 
-def test_an_output_that_is_not_there_is_refused(tiny: Bundle) -> None:
+def test_an_output_that_does_not_exist_is_refused(tiny: Bundle) -> None:
     synth = Synth(tiny, outputs=2)
     with pytest.raises(ValueError, match="output is 2: choose 0 to 1"):
         synth.note_on(Note(output=2))
@@ -327,7 +327,7 @@ def test_gain_and_pan_follow_smoothly_at_equal_power(tiny: Bundle) -> None:
     synth.set(number, 1000, pan=-1.0)
     synth.set(number, 2000, gain=0.0)
     synth.set(number, 3000, gain=2.0, pan=1.0)
-    synth.set(number, 3010, gain=1.0, pan=0.0)  # before it was there
+    synth.set(number, 3010, gain=1.0, pan=0.0)  # before it has arrived
     gains = synth.render(6000) / np.where(np.abs(plain) > 1e-3, plain, np.nan)
     quarter = np.sqrt(0.5)
     for place, sides in ((900, (quarter, quarter)), (1900, (1, 0)), (2900, (0, 0)), (3500, (quarter, quarter))):
@@ -423,8 +423,8 @@ def test_the_error_of_one_session_ends_one_voice(
     assert synth.failures == (1, f"{tiny.path}: decoder_stream cannot be run ({told})")
 
 
-def test_drawn_sounds_play_backwards_again_and_again_and_frozen() -> None:
-    """Of the bundle that ships, whose sounds end in silence: it must not end those that come back from it."""
+def test_drawn_sounds_play_backwards_in_loops_and_frozen() -> None:
+    """Sounds of the shipped bundle end in silence. A sound that will come back from it must not end there."""
     bundle = Bundle.open(provider="cpu")
     second = bundle.manifest.sample_rate
     plain = np.abs(mono(bundle, Note({"class": "Kick"}), second)).max()
@@ -467,18 +467,18 @@ def test_an_error_in_the_middle_of_a_block_ends_voices_without_a_click(
 
 
 @pytest.mark.parametrize("at", [float("nan"), float("inf"), "100", None.__class__])
-def test_a_time_that_is_none_is_refused(tiny: Bundle, at: Any) -> None:
+def test_a_time_that_is_not_a_number_is_refused(tiny: Bundle, at: Any) -> None:
     with pytest.raises(ValueError, match="a time in frames is a number"):
         Synth(tiny).note_on(Note(), at)
 
 
-def test_times_between_samples_are_the_nearest_ones(tiny: Bundle) -> None:
+def test_fractional_times_are_rounded(tiny: Bundle) -> None:
     synth = Synth(tiny, 8000.0)  # type: ignore[arg-type]
     synth.note_on(Note({"class": "Kick"}), at=99.6)
     assert np.flatnonzero(synth.render(500)[0])[0] == 100
 
 
-def test_all_notes_are_set_at_once(tiny: Bundle) -> None:
+def test_controls_of_all_notes_turn_at_once(tiny: Bundle) -> None:
     synth = Synth(tiny)
     for index in range(3):
         synth.note_on(Note({"class": "Kick"}, seed=index, hold=True))
@@ -488,7 +488,7 @@ def test_all_notes_are_set_at_once(tiny: Bundle) -> None:
     assert not synth.render(500).any() and synth.sounding == 3
 
 
-def test_notes_asked_for_after_a_release_are_not_cancelled_by_it(tiny: Bundle) -> None:
+def test_a_release_does_not_cancel_notes_asked_for_later(tiny: Bundle) -> None:
     synth = Synth(tiny)
     synth.all_off(at=1000)
     synth.note_on(Note({"class": "Kick"}), at=2000)
@@ -530,7 +530,7 @@ def test_a_note_that_cannot_be_played_is_refused(tiny: Bundle, fields: dict[str,
         Synth(tiny).note_on(Note(**fields))
 
 
-def test_what_cannot_be_set_is_refused(tiny: Bundle) -> None:
+def test_bad_arguments_are_refused(tiny: Bundle) -> None:
     synth = Synth(tiny)
     for wrong, message in (
         (lambda: synth.set(1, gain=float("nan")), "gain is nan"),
