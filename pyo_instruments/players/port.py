@@ -12,8 +12,8 @@ from ngs.pyo_instruments.players.inlet import Inlet, block_tables
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.timing.clock import Clock
 from ngs.runtime.arrays import Array
-from ngs.runtime.live.schedule import EngineBusy
 from ngs.runtime.synth.controls import CONTROLS, Control, check_controls
+from ngs.runtime.synth.engine import EngineBusy
 
 P = TypeVar("P", bound="EnginePort")
 FALL_DB = 40.0  # of a meter, a second

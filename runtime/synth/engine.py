@@ -16,7 +16,7 @@ import numpy as np
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.live.ring import Ring
-from ngs.runtime.live.schedule import Act, Schedule
+from ngs.runtime.live.schedule import Act, EngineBusy as EngineBusy, Schedule
 from ngs.runtime.live.worker import Worker, WorkStatistics
 from ngs.runtime.synth.note_stream import NoteStream
 from ngs.runtime.synth.notes import Note
