@@ -6,6 +6,8 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 
+FADE_SECONDS = 0.005  # how long engines fade before and after a gap
+
 
 class Ring:
     """Frames of `channels` from one writer to one reader, whose time goes on whether there is audio or not.

@@ -12,14 +12,13 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.live.ring import Ring
+from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Schedule
 from ngs.runtime.live.stream import Effect
 from ngs.runtime.live.worker import Worker, WorkStatistics
 from ngs.runtime.resynthesis.crossfade import Choices, Crossfade, ResynthesiserBank
 from ngs.runtime.resynthesis.resynthesiser import Resynthesiser
 from ngs.runtime.synth.controls import RESYNTHESIS_CONTROLS, check_controls, check_sample_rate
-from ngs.runtime.synth.engine import FADE_SECONDS
 
 AHEAD_SECONDS = 0.016  # besides a block
 BACKLOG_SECONDS = 0.25  # of input that a late thread works off; if there is more, it is skipped

@@ -15,7 +15,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.live.ring import Ring
+from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Act, EngineBusy as EngineBusy, Schedule
 from ngs.runtime.live.worker import Worker, WorkStatistics
 from ngs.runtime.synth.note_stream import NoteStream
@@ -23,7 +23,6 @@ from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.synth import Synth
 
 COMMANDS_AT_ONCE = 64  # taken in before a block, so that a thousand notes do not make it late
-FADE_SECONDS = 0.005  # before and after a gap
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ ECHO_SECONDS = 0.005  # after the end of a voice that failed
 
 
 class Voice:
-    """A note being played: `next_grain` prepares a row of the decoder, `give` takes its hop, `mix` plays it.
+    """A note being played: `next_grain` prepares a row of the decoder, `give` takes the decoded hop, `mix` plays it.
 
-    Its place in time: `grains` are decoded, hops wait in `fifo`, `pan` mixes them.
+    Hops wait in `fifo` until they are mixed at the gains of `pan`.
     """
 
     def __init__(self, bundle: Bundle, note: Note, sample_rate: int, channels: int) -> None:
