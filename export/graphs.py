@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from ngs.export.dft import RealDFT
 from ngs.runtime.dsp.excitation import GAIN
 from ngs.training.model.decoders import GrainDecoder
-from ngs.training.model.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, SpectralEncoder
-from ngs.training.model.excitation import excite, next_phase, profile_gain
+from ngs.training.model.encoders import FEATURE_SCALE, GrainEncoder, SpectralEncoder
+from ngs.training.model.energy_profile import profile_gain
+from ngs.training.model.excitation import Excitation, FilteredNoise, LockedTones, excite, next_phase
+from ngs.training.model.layers import LOG_VARIANCE_RANGE
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.model.overlap_add import PostProcessing, analysis_windows, event_windows
 
@@ -26,48 +28,58 @@ class Graph:
 
 def bundle_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     """All graphs of a bundle by name. The model is in evaluation mode."""
-    audio, grain, level2 = model.config.audio, model.config.grain, model.config.embedding
-    length, latent, embedding = audio.grain_length, grain.latent_size, level2.embedding_size
-    conditions = sum(model.sizes)
-    path = (audio.path_length, latent)
-    encoder = SpectralEncoderGraph(model.encoder) if isinstance(model.encoder, SpectralEncoder) else model.encoder
-    bins = length // 2 + 1
-    frame: dict[str, tuple[int, ...]] = {"magnitude": (bins,)}
-    if grain.excitation == "noise":
-        synthesis = Graph(NoiseSynthesisGraph(model.decoder), {**frame, "noise": (length,)}, ("grain",))
-    else:
-        frame |= {"peak": (bins,), "advance": (bins,), "profile": (grain.profile_points,)}
-        inputs = {**frame, "noise": (length,), "onset": (1,), "phase": (bins,)}
-        synthesis = Graph(LockedSynthesisGraph(model.decoder), inputs, ("grain", "next_phase"))
-    decoder = DecoderGraph(model.decoder)
-    filter_past, hop = model.postprocessing.history, audio.hop_length
-    stream = {"latent": (latent,), "condition": (conditions,), "noise": (length,), "onset": (1,), "level": (1,)}
-    stream |= {"sum": (length - hop,), "weight": (length - hop,), "history": (filter_past,)}
-    stream |= {"phase": (bins,)} if "phase" in synthesis.inputs else {}
+    return {**_grain_graphs(model), **_embedding_graphs(model)}
+
+
+def _grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+    excitation, decoder = model.decoder.excitation, DecoderGraph(model.decoder)
+    synthesis = SYNTHESES[type(excitation)](excitation)
     postprocessing = PostProcessingGraph(model.postprocessing)
-    hidden = level2.hidden_size
+    length, hop = model.config.audio.grain_length, model.config.audio.hop_length
+    history, latent, condition = model.postprocessing.history, model.config.grain.latent_size, sum(model.sizes)
+    frame, state = _shapes(excitation.frame_sizes), _shapes(excitation.state_sizes)
+    onset = {"onset": (1,)} if state else {}
+    lasting = {"sum": (length - hop,), "weight": (length - hop,), "history": (history,), **state}
+    given = {"latent": (latent,), "condition": (condition,)}
     return {
-        "encoder": Graph(encoder, {"grain": (length,)}, ("mean", "log_variance")),
-        "decoder": Graph(decoder, {"latent": (latent,), "condition": (conditions,)}, tuple(frame)),
-        "synthesis": synthesis,
-        "postprocessing": Graph(postprocessing, {"signal": (filter_past + hop,)}, ("audio",)),
+        "encoder": Graph(_encoder_graph(model.encoder), {"grain": (length,)}, ("mean", "log_variance")),
+        "decoder": Graph(decoder, given, tuple(frame)),
+        "synthesis": Graph(synthesis, {**frame, "noise": (length,), **onset, **state}, ("grain", *_following(state))),
+        "postprocessing": Graph(postprocessing, {"signal": (history + hop,)}, ("audio",)),
         "decoder_stream": Graph(
-            StreamGraph(decoder, synthesis.module, postprocessing),
-            stream,
-            ("audio", *(f"next_{name}" for name in StreamGraph.STATES if name in stream)),
-        ),
-        "embedding_encoder": Graph(
-            EmbeddingEncoderGraph(model), {"path": path, "condition": (conditions,)}, ("mean", "log_variance")
-        ),
-        "embedding_decoder": Graph(
-            EmbeddingDecoderGraph(model), {"embedding": (embedding,), "condition": (conditions,)}, ("path",)
-        ),
-        "embedding_step": Graph(
-            EmbeddingStepGraph(model),
-            {"embedding": (embedding,), "condition": (conditions,), "step": (1,), "hidden": (hidden,)},
-            ("path", "next_step", "next_hidden"),
+            StreamGraph(decoder, synthesis, postprocessing),
+            {**given, "noise": (length,), "onset": (1,), "level": (1,), **lasting},
+            ("audio", *_following(lasting)),
         ),
     }
+
+
+def _embedding_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+    level2 = model.config.embedding
+    embedding, hidden, condition = (level2.embedding_size,), (level2.hidden_size,), (sum(model.sizes),)
+    path = (model.config.audio.path_length, model.config.grain.latent_size)
+    given = {"embedding": embedding, "condition": condition}
+    return {
+        "embedding_encoder": Graph(
+            EmbeddingEncoderGraph(model), {"path": path, "condition": condition}, ("mean", "log_variance")
+        ),
+        "embedding_decoder": Graph(EmbeddingDecoderGraph(model), given, ("path",)),
+        "embedding_step": Graph(
+            EmbeddingStepGraph(model), {**given, "step": (1,), "hidden": hidden}, ("path", "next_step", "next_hidden")
+        ),
+    }
+
+
+def _shapes(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    return {name: (size,) for name, size in sizes.items()}
+
+
+def _following(states: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"next_{name}" for name in states)
+
+
+def _encoder_graph(encoder: GrainEncoder) -> nn.Module:
+    return encoder if encoder.spectral is None else SpectralEncoderGraph(encoder.spectral)
 
 
 class SpectralEncoderGraph(nn.Module):
@@ -112,7 +124,7 @@ class DecoderGraph(nn.Module):
         self.decoder = decoder
         weight: Tensor = decoder.output.weight
         bias: Tensor = decoder.output.bias
-        if decoder.head == "log_magnitude":
+        if decoder.linear is not None:
             weight = torch.cat((weight, decoder.linear.weight), 1)
             bias = bias + decoder.linear.bias
         self.output = nn.Linear(weight.shape[1], weight.shape[0])
@@ -122,7 +134,7 @@ class DecoderGraph(nn.Module):
 
     def forward(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
         hidden = self.decoder.network(torch.cat((latent, condition), -1))
-        if self.decoder.head == "log_magnitude":
+        if self.decoder.linear is not None:
             hidden = torch.cat((hidden, latent), -1)
         return self.decoder.frame(self.output(hidden))
 
@@ -130,9 +142,9 @@ class DecoderGraph(nn.Module):
 class NoiseSynthesisGraph(nn.Module):
     """Noise filtered by magnitudes (eq. 7 and 8), both DFTs as matrix products."""
 
-    def __init__(self, decoder: GrainDecoder) -> None:
+    def __init__(self, excitation: Excitation) -> None:
         super().__init__()
-        self.dft = RealDFT(decoder.grain_length)
+        self.dft = RealDFT(excitation.grain_length)
 
     def forward(self, magnitude: Tensor, noise: Tensor) -> Tensor:
         real, imaginary = self.dft(noise)
@@ -146,9 +158,9 @@ class LockedSynthesisGraph(nn.Module):
     window: Tensor
     onset_difference: Tensor
 
-    def __init__(self, decoder: GrainDecoder) -> None:
+    def __init__(self, excitation: Excitation) -> None:
         super().__init__()
-        length = decoder.grain_length
+        length = excitation.grain_length
         self.dft = RealDFT(length, length // 2, GAIN)
         onset, window = analysis_windows(length, 2)
         self.register_buffer("window", window)
@@ -162,6 +174,12 @@ class LockedSynthesisGraph(nn.Module):
         noise_spectrum = self.dft(noise * (self.window + onset * self.onset_difference))
         spectrum = excite(self.dft.ordered(magnitude), self.dft.ordered(phase, odd=True), noise_spectrum, onset)
         return self.dft.inverse(*spectrum) * profile_gain(profile, onset, self.dft.length), phase
+
+
+SYNTHESES: dict[type[Excitation], Callable[[Excitation], nn.Module]] = {
+    FilteredNoise: NoiseSynthesisGraph,
+    LockedTones: LockedSynthesisGraph,
+}
 
 
 class PostProcessingGraph(nn.Module):
@@ -185,7 +203,6 @@ class StreamGraph(nn.Module):
     looks back on. A grain with its onset flag set starts a sound and ignores the state.
     """
 
-    STATES = ("sum", "weight", "history", "phase")
     window: Tensor
     onset_difference: Tensor
 

@@ -21,7 +21,7 @@ from ngs.training.config import StageConfig
 from ngs.training.learning.augmentation import augment_magnitudes
 from ngs.training.learning.batches import Batch, one_hot
 from ngs.training.learning.losses import kl_divergence, multi_scale_distance, sample_normal
-from ngs.training.model.encoders import SpectralEncoder, magnitude_spectrum
+from ngs.training.model.encoders import magnitude_spectrum
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.model.overlap_add import analysis_windows
 
@@ -139,17 +139,18 @@ class SpectraPhase(Phase):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         model, config = self.model, self.model.config
-        assert isinstance(model.encoder, SpectralEncoder)
+        encoder = model.spectral
+        assert encoder is not None  # the configuration sees to it
         windows = analysis_windows(config.audio.grain_length, 2, self.device)
         grains = batch["grain"] * torch.where(batch["onset"][:, None], windows[0], windows[1])
         with torch.no_grad():
             magnitudes = augment_magnitudes(magnitude_spectrum(grains), config.data)
-            features = model.encoder.features(grains, magnitudes)
-        mean, log_variance = model.encoder.encode_features(features)
+            features = encoder.features(grains, magnitudes)
+        mean, log_variance = encoder.encode_features(features)
         condition = self.conditions(batch["label"], config.grain.condition_dropout)
         decoded = model.decoder.coefficients(sample_normal(mean, log_variance), condition)
         return {
-            "distance": model.decoder.distance(decoded, features),
+            "distance": encoder.distance(decoded, features),
             "kl": kl_divergence(mean, log_variance),
         }
 

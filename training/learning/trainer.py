@@ -162,7 +162,7 @@ def prepare(
 ) -> None:
     """What a phase needs before its first step, computed from training sounds alike on every process."""
     config = model.config
-    if planned.phase is plan(config)[0].phase and config.grain.spectral:
+    if planned.phase is plan(config)[0].phase and model.spectral:
         number = max(6 * config.audio.grain_length, 8000)
         batch = GrainBatches(corpus, sounds, config, -(-number // GRAINS_A_SEQUENCE), rank=0)[2**39]
         windows = analysis_windows(config.audio.grain_length, 2)

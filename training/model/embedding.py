@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ngs.training.config import EmbeddingConfig
-from ngs.training.model.encoders import LOG_VARIANCE_RANGE, START_LOG_VARIANCE, zero_linear
+from ngs.training.model.layers import LOG_VARIANCE_RANGE, START_LOG_VARIANCE, zero_linear
 
 CLOCKS = 8  # decaying exponentials that tell the decoder how far it is, time constants 1/2, 1, 2 .. 64 steps
 RIDGE = 0.005  # of the mean variance: without it directions that no sound takes would magnify rounding errors

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ngs.training.config import Config
-from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.embedding import EmbeddingVAE
-from ngs.training.model.encoders import PROFILE_SCALE, ConvolutionEncoder, SpectralEncoder
+from ngs.training.model.encoders import SpectralEncoder
+from ngs.training.model.energy_profile import PROFILE_SCALE
 from ngs.training.model.overlap_add import PostProcessing, analysis_windows, noise_grains, overlap_add, slice_grains
+from ngs.training.model.parts import make_decoder, make_encoder
 
 EAR_HZ = 200.0  # below this the ear resolves a constant width, above a share of the frequency
 METRIC_POINTS = 64
@@ -31,14 +32,15 @@ class NeuralGranularModel(nn.Module):
         super().__init__()
         self.config, self.sizes = config, sizes
         grain = config.grain
-        self.encoder: SpectralEncoder | ConvolutionEncoder = (
-            SpectralEncoder(config.audio, grain)
-            if grain.encoder == "spectral"
-            else ConvolutionEncoder(config.audio, grain)
-        )
-        self.decoder = GrainDecoder(config.audio, grain, sum(sizes))
+        self.encoder = make_encoder(config.audio, grain)
+        self.decoder = make_decoder(config.audio, grain, sum(sizes))
         self.postprocessing = PostProcessing(grain.postprocessing_taps, grain.soft_sign_knee)
         self.embedding = EmbeddingVAE(grain.latent_size, sizes, config.audio.path_length, config.embedding)
+
+    @property
+    def spectral(self) -> SpectralEncoder | None:
+        """The encoder, if the decoder decodes the very spectra that it reads: the two compare without sound."""
+        return self.encoder.spectral if self.decoder.head.spectral else None
 
     def windowed(self, signal: Tensor) -> Tensor:
         """Signals [B, n] -> their grains as the encoder reads them [B, G, L]."""
@@ -62,13 +64,12 @@ class NeuralGranularModel(nn.Module):
         return coefficients.reshape(*path.shape[:2], -1)
 
     def spectral_distance(self, coefficients: Tensor, audio: Tensor) -> Tensor | None:
-        """Of coefficients [B, G, F] from what an encoder reads in audio [B, n]; None where the two are not alike."""
-        if not self.config.grain.spectral:
+        """How far coefficients [B, G, F] are from the spectra of audio [B, n]; None if `spectral` is None."""
+        if self.spectral is None:
             return None
-        assert isinstance(self.encoder, SpectralEncoder)
         with torch.no_grad():
-            features = self.encoder.features(self.windowed(audio).flatten(0, 1))
-        return self.decoder.distance(coefficients.flatten(0, 1), features)
+            features = self.spectral.features(self.windowed(audio).flatten(0, 1))
+        return self.spectral.distance(coefficients.flatten(0, 1), features)
 
     def play(self, coefficients: Tensor) -> Tensor:
         """Coefficients [B, G, F] -> audio [B, G * hop], with fresh noise."""
@@ -82,23 +83,25 @@ class NeuralGranularModel(nn.Module):
     def start_from_pca(self, grains: Tensor) -> float:
         """Set the linear paths of encoder and decoder to a whitened PCA of windowed grains [N, L].
 
-        Returns the share of the variance that the latent dimensions keep. Only for the spectral encoder with the
-        log-magnitude decoder.
+        Returns the share of the variance that the latent dimensions keep. Raises ValueError unless the decoder decodes
+        the spectra that the encoder reads.
         """
-        assert isinstance(self.encoder, SpectralEncoder)
-        features = self.encoder.features(grains)
+        encoder, decoder = self.spectral, self.decoder.linear
+        if encoder is None or decoder is None:
+            raise ValueError("Only encoders and decoders of spectra start from a PCA")
+        features = encoder.features(grains)
         center = features.mean(0)
         covariance = torch.cov((features - center).T.double())
         variances, directions = (part.flip(-1).float() for part in torch.linalg.eigh(covariance))
         size = min(self.config.grain.latent_size, len(variances), len(features) - 1)
         kept = variances[:size].clamp_min(1e-6)
-        self.encoder.center.copy_(center)
-        self.encoder.linear.weight.zero_()
-        self.encoder.linear.bias.zero_()
-        self.encoder.linear.weight[:size] = directions[:, :size].T / kept.sqrt()[:, None]
-        self.decoder.linear.weight.zero_()
-        self.decoder.linear.weight[:, :size] = directions[:, :size] * kept.sqrt()
-        self.decoder.linear.bias.copy_(center)
+        encoder.center.copy_(center)
+        encoder.linear.weight.zero_()
+        encoder.linear.bias.zero_()
+        encoder.linear.weight[:size] = directions[:, :size].T / kept.sqrt()[:, None]
+        decoder.weight.zero_()
+        decoder.weight[:, :size] = directions[:, :size] * kept.sqrt()
+        decoder.bias.copy_(center)
         return float(kept.sum() / variances.clamp_min(0).sum())
 
     @torch.no_grad()
