@@ -1,4 +1,8 @@
-"""The graphs of a bundle as torch modules of standard operators, each with its named inputs and outputs."""
+"""The graphs of a bundle: torch modules of standard operators only, with named inputs and outputs.
+
+Where a trained module computes a DFT, a rewritten one takes its place, with matrix products instead. Another excitation
+needs such a module here, and an entry in SYNTHESES.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ from ngs.training.model.overlap_add import PostProcessing, analysis_windows, eve
 
 @dataclass(frozen=True)
 class Graph:
+    """A module that is exported as one ONNX graph."""
+
     module: nn.Module
     inputs: Mapping[str, tuple[int, ...]]  # shapes without the batch dimension
     outputs: tuple[str, ...]
@@ -83,7 +89,7 @@ def _encoder_graph(encoder: GrainEncoder) -> nn.Module:
 
 
 class SpectralEncoderGraph(nn.Module):
-    """SpectralEncoder with its DFT as matrix products and its first layers in the order of that DFT's bins."""
+    """SpectralEncoder with its DFT as matrix products, and its first layers reordered to the bins of that DFT."""
 
     center: Tensor
 
@@ -108,7 +114,7 @@ class SpectralEncoderGraph(nn.Module):
 
 
 def _reordered(layer: nn.Linear, order: Tensor, counted: Tensor) -> nn.Linear:
-    """The layer for inputs in another order, which come more than once: only those that are counted have weight."""
+    """The layer for inputs in another order. Some come more than once: only those in `counted` get a weight."""
     result = nn.Linear(len(order), layer.out_features)
     with torch.no_grad():
         result.weight.copy_(layer.weight[:, order] * counted)
@@ -117,7 +123,7 @@ def _reordered(layer: nn.Linear, order: Tensor, counted: Tensor) -> nn.Linear:
 
 
 class DecoderGraph(nn.Module):
-    """GrainDecoder up to what its excitation needs, with its two output layers fused into one."""
+    """GrainDecoder up to the frame that its excitation needs, with its two output layers fused into one."""
 
     def __init__(self, decoder: GrainDecoder) -> None:
         super().__init__()
@@ -140,7 +146,7 @@ class DecoderGraph(nn.Module):
 
 
 class NoiseSynthesisGraph(nn.Module):
-    """Noise filtered by magnitudes (eq. 7 and 8), both DFTs as matrix products."""
+    """FilteredNoise (eq. 7 and 8), with both DFTs as matrix products."""
 
     def __init__(self, excitation: Excitation) -> None:
         super().__init__()
@@ -153,7 +159,7 @@ class NoiseSynthesisGraph(nn.Module):
 
 
 class LockedSynthesisGraph(nn.Module):
-    """One grain of the locked excitation: its phases are the state."""
+    """LockedTones for one grain, with both DFTs as matrix products. The phases are the state."""
 
     window: Tensor
     onset_difference: Tensor
@@ -183,7 +189,7 @@ SYNTHESES: dict[type[Excitation], Callable[[Excitation], nn.Module]] = {
 
 
 class PostProcessingGraph(nn.Module):
-    """The filter's matrix as a constant."""
+    """PostProcessing with the filter's matrix as a constant."""
 
     matrix: Tensor
 
@@ -197,10 +203,10 @@ class PostProcessingGraph(nn.Module):
 
 
 class StreamGraph(nn.Module):
-    """One hop of a sound: decoder, synthesis, overlap-add and post-processing, everything that lasts as state.
+    """One hop of a sound: decoder, synthesis, overlap-add and post-processing. All that lasts is state.
 
-    `sum` and `weight` are the windowed grains and their windows that the next hops will hear, `history` what the filter
-    looks back on. A grain with its onset flag set starts a sound and ignores the state.
+    `sum` and `weight` are what past grains and their windows add to the next hops; `history` is the past that the
+    filter needs. A grain whose onset flag is set starts a sound and ignores the state.
     """
 
     window: Tensor
@@ -228,7 +234,7 @@ class StreamGraph(nn.Module):
         window = self.window + onset * self.onset_difference
         total = self._added(total, grain * (level * window))
         weight = self._added(weight, window)
-        # where a sound is under way the windows sum to 1 and more; without an onset the first grain rises with its own
+        # once a sound is under way, windows sum to at least 1; without an onset, the first grain rises with its window
         signal = torch.cat((history, total[:, : self.hop] / weight[:, : self.hop].clamp_min(1.0)), 1)
         audio = self.postprocessing(signal)
         return audio, total[:, self.hop :], weight[:, self.hop :], signal[:, self.hop :], *following

@@ -65,7 +65,7 @@ class DataConfig:
     """How sounds are read, drawn and varied."""
 
     normalize: bool = True  # Whether every sound is scaled to a peak of 0.9.
-    validation_share: float = 0.1  # Share of each class, in files, that is kept apart for validation.
+    validation_share: float = 0.1  # Share of each class, in files, that is set apart for validation.
     # A class is drawn in proportion to its number of files to this power: 0 draws all classes alike, 1 all files.
     balance: float = 0.5
     gain_db: float = 12.0  # Grains are made quieter by a random amount of up to this many dB.
@@ -175,7 +175,10 @@ class StageConfig:
     def __post_init__(self) -> None:
         _require(self.minutes > 0 or self.steps > 0, "a stage needs minutes or steps above 0")
         _check(self, "batch_size", self.batch_size >= 1, "at least 1")
+        _check(self, "steps", self.steps >= 0, "at least 0")
         _check(self, "learning_rate", self.learning_rate > 0, "a number above 0")
+        _check(self, "final_learning_rate", self.final_learning_rate >= 0, "at least 0")
+        _check(self, "beta", self.beta >= 0, "at least 0")
         _check(self, "warm_up", 0 <= self.warm_up <= 1, "a number between 0 and 1")
 
 
