@@ -1,3 +1,5 @@
+"""Sounds are decoded once, alike whatever their format; bad files are named; the split depends on names and seed."""
+
 from __future__ import annotations
 
 import dataclasses

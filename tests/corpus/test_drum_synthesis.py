@@ -1,3 +1,5 @@
+"""Hits are clean, differ within their class, and come back with their seed."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Which files are sounds, what they are labelled, and one line for each mistake in a CSV file."""
+
 from __future__ import annotations
 
 from pathlib import Path
