@@ -13,7 +13,7 @@ import pytest
 import torch
 from tests.tiny import tiny_arrays, tiny_manifest
 
-from ngs.export.golden import reference
+from ngs.export.golden import Reference
 from ngs.export.graphs import bundle_graphs
 from ngs.export.onnx_export import export_graph
 from ngs.export.run_to_bundle import export_run
@@ -66,10 +66,9 @@ def exported(request: pytest.FixtureRequest) -> Exported:
 
 
 @torch.no_grad()
-def expected(model: NeuralGranularModel, name: str, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+def expected(model: NeuralGranularModel, name: str, inputs: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
     """The trained modules themselves, not the ones rewritten for export."""
-    outputs = reference(model, name, bundle_graphs(model)[name])(*inputs)
-    return list(outputs) if isinstance(outputs, tuple) else [outputs]
+    return Reference(model)(name, dict(zip(bundle_graphs(model)[name].inputs, inputs, strict=True)))
 
 
 def conditions(count: int) -> torch.Tensor:
