@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.report.grains import Grains, corpus_loudest, magnitudes_of
+from ngs.report.map_grains import Grains, corpus_loudest, magnitudes_of
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
 from ngs.runtime.dsp.timbre import explained, timbre

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ngs.report import drawings
-from ngs.report.page_model import Map, Page, Row, Table
+from ngs.report import svg
+from ngs.report.page_model import PageMap, PageTable, PlayerRow, ReportPage
 
 SOURCE = Path(__file__).with_name("page")
 MOST_COLUMNS, MOST_WITH_PATH = 5, 2  # sounds beside each other
 NUMBER = re.compile(r"[-+\u2212]?\d[\d.,]*\s*(%|dB|s|ms)?|[-\u2013]?")
 
 
-def write_page(page: Page, folder: Path) -> None:
+def write_page(page: ReportPage, folder: Path) -> None:
     """Write index.html, style.css, page.js and map.js into a folder that holds the page's sounds and pictures."""
     environment = Environment(
         loader=FileSystemLoader(SOURCE),
@@ -26,9 +26,9 @@ def write_page(page: Page, folder: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"line": drawings.line, "minus": lambda number: f"{number:.1f}".replace("-", "\u2212")}
+    environment.filters |= {"line": svg.line, "minus": lambda number: f"{number:.1f}".replace("-", "\u2212")}
     environment.globals |= {
-        "drawings": drawings,
+        "svg": svg,
         "columns": _columns,
         "numeric": _numeric,
         "points_of": _points_of,
@@ -41,7 +41,7 @@ def write_page(page: Page, folder: Path) -> None:
         shutil.copyfile(SOURCE / name, folder / name)
 
 
-def _map_script(of: Map) -> str:
+def _map_script(of: PageMap) -> str:
     """A script, as a page from a disk cannot fetch; the drawing has the rest of the map."""
     data = {
         "classes": of.classes, "x": of.x, "y": of.y, "labels": of.labels, "owners": of.owners, "times": of.times,
@@ -50,17 +50,17 @@ def _map_script(of: Map) -> str:
     return f"globalThis.ngsMap = {json.dumps(data, separators=(',', ':'))};\n"
 
 
-def _points_of(of: Map, label: int) -> list[tuple[float, float]]:
+def _points_of(of: PageMap, label: int) -> list[tuple[float, float]]:
     return [(x, y) for x, y, own in zip(of.x, of.y, of.labels, strict=True) if own == label]
 
 
-def _columns(row: Row) -> int:
+def _columns(row: PlayerRow) -> int:
     """Sounds beside each other, where there is room, so that lines of a row are about as long."""
-    most = MOST_WITH_PATH if any(sound.path for sound in row.sounds) else MOST_COLUMNS
-    lines = max(-(-len(row.sounds) // most), 1)
-    return max(-(-len(row.sounds) // lines), 1)
+    most = MOST_WITH_PATH if any(player.path for player in row.players) else MOST_COLUMNS
+    lines = max(-(-len(row.players) // most), 1)
+    return max(-(-len(row.players) // lines), 1)
 
 
-def _numeric(table: Table) -> list[bool]:
+def _numeric(table: PageTable) -> list[bool]:
     """Whether each column holds nothing but numbers."""
     return [all(NUMBER.fullmatch(cell.strip()) for cell in column) for column in zip(*table.rows, strict=True)]

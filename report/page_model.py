@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Sound:
+class PagePlayer:
     """A player with its picture."""
 
     id: str  # unique on the page, letters, digits and hyphens
@@ -22,12 +22,12 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Row:
+class PlayerRow:
     """Sounds to hear beside each other."""
 
     title: str
     detail: str
-    sounds: tuple[Sound, ...]
+    players: tuple[PagePlayer, ...]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Section:
     id: str
     title: str
     text: str
-    rows: tuple[Row, ...]
+    rows: tuple[PlayerRow, ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     title: str
     header: tuple[str, ...]  # the first column names what a row is about, the others are numbers or words
     rows: tuple[tuple[str, ...], ...]
@@ -67,7 +67,7 @@ class MapPath:
 
 
 @dataclass(frozen=True)
-class Map:
+class PageMap:
     """Grains on the two axes of the latent map. A point's grain is in the recording `grains`, at its number."""
 
     attribute: str  # whose classes the colours stand for
@@ -87,7 +87,7 @@ class Map:
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     title: str
     made: str  # date
     version: str  # of ngs
@@ -95,7 +95,7 @@ class Page:
     card: tuple[tuple[str, str], ...]  # model card
     remarks: tuple[str, ...]
     charts: tuple[Chart, ...]  # training curves; may be empty
-    tables: tuple[Table, ...]
-    map: Map
+    tables: tuple[PageTable, ...]
+    map: PageMap
     sections: tuple[Section, ...]
     frequencies: tuple[tuple[str, float], ...]  # ticks of every spectrogram: label, 0 (bottom) to 1 (top)

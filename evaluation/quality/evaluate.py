@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ngs.evaluation.quality.sampling import (
     frechet_by_class,
     sample_class,
 )
-from ngs.evaluation.quality.selection import Entry, Progress, bundle_classes, read, select
+from ngs.evaluation.quality.selection import Entry, Progress, ReadSound, bundle_classes, read, select
 from ngs.evaluation.quality.spectra import Spectra
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
@@ -114,14 +115,27 @@ class _Reference:
 
 def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = lambda *_: None) -> Evaluation:
     """Measure `bundle` on the sounds in `data`; `ngs evaluate --help` says what. Raises ValueError, OSError."""
-    rate, remarks = bundle.manifest.sample_rate, list[str]()
+    rate = bundle.manifest.sample_rate
     selection = select(bundle, data, options.run, options.training, options.labels, options.limit, options.seed)
-    remarks += selection.remarks
+    remarks = list(selection.remarks)
     test = list(read(selection.test, rate, "Reading sounds", remarks, progress))
-    own = selection.training is None
-    sounds = test if own else read(selection.training or [], rate, "Reading the training set", remarks, progress)
+    training = None
+    if selection.training is not None:
+        training = read(selection.training, rate, "Reading the training set", remarks, progress)
+    return measure(bundle, data, test, training, options, remarks, progress)
+
+
+def measure(
+    bundle: Bundle, data: Path, test: Sequence[ReadSound], training: Iterable[ReadSound] | None, options: Options,
+    remarks: list[str], progress: Progress,
+) -> Evaluation:  # fmt: skip
+    """Measure `bundle` on sounds that `read` gave, against `training` or, where that is None, each against the others.
+
+    `remarks` are those so far; the evaluation holds the same list.
+    """
+    rate, own = bundle.manifest.sample_rate, training is None
     reference = _Reference(bundle, options.seed)
-    for owner, entry, signal in sounds:
+    for owner, entry, signal in test if training is None else training:
         reference.add(owner, entry.name, signal)
 
     measured = _Measured(bundle, reference, own, options.seed)

@@ -31,6 +31,9 @@ class Entry:
     condition: Array  # [C], zeros for what is unknown to the bundle
 
 
+ReadSound = tuple[int, Entry, Array]  # its number in the selection, its labels, its signal [n]
+
+
 @dataclass(frozen=True)
 class Selection:
     test: list[Entry]
@@ -76,7 +79,7 @@ def select(
 
 def read(
     entries: Sequence[Entry], sample_rate: int, title: str, remarks: list[str], progress: Progress
-) -> Iterator[tuple[int, Entry, Array]]:
+) -> Iterator[ReadSound]:
     """Index, entry and signal of each, float32 [n]: mono, freed of offset and silence around it, at a peak of 0.9.
 
     What cannot be used is left out, and `remarks` gets a line that names it. Raises ValueError when nothing is left.

@@ -173,8 +173,8 @@ def test_curves_go_on_from_stage_to_stage(tmp_path: Path) -> None:
 
 
 def test_curves_of_another_model_are_told(exported_bundle: Path, trained_run: Path, tmp_path: Path) -> None:
-    assert build._is_of(trained_run, Bundle.open(exported_bundle, "cpu"))
-    assert not build._is_of(trained_run, Bundle.open())
+    assert build._trained(trained_run, Bundle.open(exported_bundle, "cpu"))
+    assert not build._trained(trained_run, Bundle.open())
     (tmp_path / "run.json").write_text('{"validation": [], "labels": null, "attributes": [], "config": {}}')
-    with pytest.raises(ValueError, match=r"run.json is damaged \('audio'\)"):
-        build._is_of(tmp_path, Bundle.open())
+    with pytest.raises(ValueError, match=r"run.json is damaged \('format'\)"):
+        build._trained(tmp_path, Bundle.open())

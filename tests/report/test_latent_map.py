@@ -10,10 +10,10 @@ from matplotlib.path import Path as Outline
 
 from ngs.corpus.sounds import SoundFile
 from ngs.evaluation.quality.selection import Entry
-from ngs.report.grains import Grains, chosen, corpus_grains, heard_grains, sound_grains
+from ngs.report.figure_files import save_figure
 from ngs.report.latent_map import contours, document, latent_map
 from ngs.report.map_figure import draw_map
-from ngs.report.picture_files import save_figure
+from ngs.report.map_grains import Grains, chosen, corpus_grains, heard_grains, sound_grains
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Attribute

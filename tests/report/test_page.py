@@ -15,7 +15,17 @@ from matplotlib import image
 from tests import browser
 
 from ngs.report.page import write_page
-from ngs.report.page_model import Chart, Map, MapPath, Page, Row, Section, Series, Sound, Table
+from ngs.report.page_model import (
+    Chart,
+    MapPath,
+    PageMap,
+    PagePlayer,
+    PageTable,
+    PlayerRow,
+    ReportPage,
+    Section,
+    Series,
+)
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.paths import free_path, map_place
@@ -29,17 +39,19 @@ LEFT, RIGHT = (0.1, 0.8), (0.9, 0.2)  # ends of a path
 Drive = Callable[..., dict[str, Any]]
 
 
-def a_sound(folder: Path, name: str, title: str, samples: Array, path: Sequence[tuple[float, float]] = ()) -> Sound:
+def a_player(
+    folder: Path, name: str, title: str, samples: Array, path: Sequence[tuple[float, float]] = ()
+) -> PagePlayer:
     soundfile.write(folder / f"audio/{name}.wav", samples, RATE)
     image.imsave(folder / f"pictures/{name}.png", np.abs(samples[:800].reshape(20, 40)))
     peak, seconds = float(np.abs(samples).max()), len(samples) / RATE
-    return Sound(
+    return PagePlayer(
         name, title, FILES[0], f"audio/{name}.wav", seconds, 20 * np.log10(peak), f"pictures/{name}.png",
         "M0 -50L1000 0L0 50Z", seconds, tuple(path),
     )  # fmt: skip
 
 
-def a_map(bundle: Bundle) -> Map:
+def a_map(bundle: Bundle) -> PageMap:
     latent_map = bundle.latent_map
     places = np.clip(map_place(latent_map, latent_map["points"]), 0, 1)
     labels = [int(label) for label in latent_map["labels"][:, 0]]
@@ -48,7 +60,7 @@ def a_map(bundle: Bundle) -> Map:
     grains = [decode(bundle, point[None], condition, 0)[:GRAIN] for point in latent_map["points"]]
     file = io.BytesIO()
     soundfile.write(file, np.concatenate(grains), RATE, format="FLAC")
-    return Map(
+    return PageMap(
         "class", CLASSES, (0.4, 0.2), tuple(places[:, 0].tolist()), tuple(places[:, 1].tolist()), tuple(labels),
         tuple(-1 if label < 0 else label for label in labels), tuple(number / 10 for number in range(len(labels))),
         FILES, ((((0.1, 0.1), (0.9, 0.1), (0.5, 0.9)),), (), ()), (MapPath("linear", (LEFT, RIGHT)),),
@@ -57,7 +69,7 @@ def a_map(bundle: Bundle) -> Map:
 
 
 @pytest.fixture(scope="module")
-def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, str]:
+def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ReportPage, str]:
     """A page with hostile names everywhere, and its address."""
     folder = tmp_path_factory.mktemp("report")
     (folder / "audio").mkdir()
@@ -66,14 +78,19 @@ def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     path = free_path("linear", round(SECONDS * RATE / bundle.manifest.hop_length), 0, bundle.latent_map)
     long = [decode(bundle, path, bundle.condition({"class": name}), 0, tail=False) for name in ("Kick", "Snare")]
     short = [long[0][: round(SHORT * RATE)] * gain for gain in (1.0, 0.8, 0.6)]
-    pair = Row(SCRIPT, FILES[1], (a_sound(folder, "a", "Original", long[0]), a_sound(folder, "b", QUOTES, long[1])))
-    morph = Row("Morph", "", tuple(a_sound(folder, f"m{at}", f"{at}", samples) for at, samples in enumerate(short)))
-    way = Row("Path", "", (a_sound(folder, "way", TAG, long[1], (LEFT, RIGHT)),))
+    pair = PlayerRow(
+        SCRIPT, FILES[1], (a_player(folder, "a", "Original", long[0]), a_player(folder, "b", QUOTES, long[1]))
+    )
+    morph = PlayerRow(
+        "Morph", "", tuple(a_player(folder, f"m{at}", f"{at}", samples) for at, samples in enumerate(short))
+    )
+    way = PlayerRow("Path", "", (a_player(folder, "way", TAG, long[1], (LEFT, RIGHT)),))
     words = "x" * 200  # without a place to break
-    made = Page(
+    made = ReportPage(
         TAG, "2026-11-24", "0.1.0", (("classes", ", ".join(CLASSES)),), ((SCRIPT, words), ("licence", TAG)),
         (SCRIPT,), (Chart(SCRIPT, TAG, QUOTES, (Series(SCRIPT, ((0, 1), (1, 0.5))), Series(TAG, ((0, 2),)))),),
-        (Table(TAG, ("class", *map(str, range(9)), "word"), ((SCRIPT, *["0.5"] * 9, TAG),), QUOTES),), a_map(bundle),
+        (PageTable(TAG, ("class", *map(str, range(9)), "word"), ((SCRIPT, *["0.5"] * 9, TAG),), QUOTES),),
+        a_map(bundle),
         (Section("pairs", SCRIPT, TAG, (pair,)), Section("others", "Others", "", (morph, way))),
         (("100", 0.2), ("1k", 0.7)),
     )  # fmt: skip
@@ -82,7 +99,7 @@ def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 
 
 @pytest.fixture(scope="module")
-def drive(page: tuple[Page, str], tmp_path_factory: pytest.TempPathFactory) -> Drive:
+def drive(page: tuple[ReportPage, str], tmp_path_factory: pytest.TempPathFactory) -> Drive:
     """What a task of drive.mjs finds on the page, which complains of nothing and asks for nothing but files."""
     folder = tmp_path_factory.mktemp("chromium")
 
@@ -96,9 +113,9 @@ def drive(page: tuple[Page, str], tmp_path_factory: pytest.TempPathFactory) -> D
     return run
 
 
-def test_all_is_there_and_names_are_text(drive: Drive, page: tuple[Page, str]) -> None:
+def test_all_is_there_and_names_are_text(drive: Drive, page: tuple[ReportPage, str]) -> None:
     found = drive("contents", rate=RATE)
-    sounds = [sound for section in page[0].sections for row in section.rows for sound in row.sounds]
+    sounds = [sound for section in page[0].sections for row in section.rows for sound in row.players]
     assert list(found["sounds"]) == [sound.audio for sound in sounds]
     for sound in sounds:
         assert found["sounds"][sound.audio]["seconds"] == pytest.approx(sound.seconds, abs=0.01)
@@ -139,7 +156,7 @@ def test_a_row_plays_in_turn(drive: Drive) -> None:
     assert found["started"] == [f"audio/m{number}.wav" for number in (0, 1, 2, 0)]
 
 
-def test_the_map_says_and_plays_its_grains(drive: Drive, page: tuple[Page, str]) -> None:
+def test_the_map_says_and_plays_its_grains(drive: Drive, page: tuple[ReportPage, str]) -> None:
     of = page[0].map
     places = np.stack([of.x, of.y], 1)
     distances = np.linalg.norm(places[:, None] - places, axis=2) + 9 * np.eye(len(places))
@@ -171,7 +188,7 @@ def test_the_map_says_and_plays_its_grains(drive: Drive, page: tuple[Page, str])
     np.testing.assert_allclose(found["way"]["here"], expected, atol=30)
 
 
-def test_it_fits_a_phone(drive: Drive, page: tuple[Page, str]) -> None:
+def test_it_fits_a_phone(drive: Drive, page: tuple[ReportPage, str]) -> None:
     found = drive("phone", grains=[0])
     assert found["overflow"] <= 0
     assert found["said"].endswith(" s")
