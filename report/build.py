@@ -26,11 +26,11 @@ from ngs.runtime.bundle.bundle import Bundle
 from ngs.training.run_folder import RunInfo
 
 REMARKS = {
-    "Reconstruction": "Distances of reconstructions to sounds, less is better; a level below 0 dB is softer.",
-    "Against baselines (mean of classes)": "The same beside classic concatenative synthesis and the mean of the class.",
-    "Latents": "Nats against N(0, 1), and dimensions in use.",
-    "Sampling": "How often a classifier trained on real sounds names the class asked for; distance to real sounds.",
-    "Crispness (medians)": "Of real sounds, their reconstructions, and samples.",
+    "Reconstruction": "How far reconstructions are from the sounds: less is better. A level below 0 dB means softer.",
+    "Against baselines (mean of classes)": "The same for classic concatenative synthesis and for mean sounds.",
+    "Latents": "How far latents are from N(0, 1), and how many dimensions are in use.",
+    "Sampling": "How often a classifier of real sounds recognises the class asked for; the distance from real sounds.",
+    "Crispness (medians)": "Attack, decay and crest of real sounds, their reconstructions, and samples.",
 }
 
 
@@ -76,7 +76,7 @@ def write_report(
             made=datetime.date.today().isoformat(),
             version=__version__,
             facts=tuple(bundle.manifest.facts().items()),
-            card=tuple((name.replace("_", " "), text) for name, text in bundle.manifest.model_card.items()),
+            model_card=tuple((name.replace("_", " "), text) for name, text in bundle.manifest.model_card.items()),
             remarks=tuple(f"{remark}." for remark in remarks),
             charts=curves,
             tables=_tables(evaluation),

@@ -57,7 +57,7 @@ def reconstructions(bundle: Bundle, sounds: Sounds, seed: int) -> list[ClipRow]:
     for entry, whole in _pairs(sounds, seed):
         signal = whole[: round(MOST_SECONDS * bundle.manifest.sample_rate)]
         rebuilt = resynthesise(bundle, signal, entry.condition, seed)
-        cut = f", its first {MOST_SECONDS:g} s" if len(signal) < len(whole) else ""
+        cut = f", the first {MOST_SECONDS:g} s" if len(signal) < len(whole) else ""
         pair = (Clip("Original", "", signal), Clip("Reconstruction", "", rebuilt))
         rows.append(ClipRow(entry.name, entry.file.name + cut, pair))
     return rows
@@ -136,7 +136,7 @@ def loops(bundle: Bundle, seed: int) -> list[ClipRow]:
     clips = []
     for pattern, bpm in LOOPS.items():
         tracks = load_pattern(pattern, classes)
-        detail = f"{bpm:g} beats a minute: {', '.join(track.class_name for track in tracks)}"
+        detail = f"{bpm:g} bpm: {', '.join(track.class_name for track in tracks)}"
         clips.append(Clip(pattern, detail, render_loop(bundle, tracks, bpm, 2, seed, rate, TEMPERATURE)))
     return [ClipRow("", "", clips)]
 
@@ -167,7 +167,7 @@ def _drum_loop(rate: int) -> GivenSound:
     own_rate = drums.manifest.sample_rate
     tracks = load_pattern("breakbeat", drums.manifest.attributes[0].classes)
     loop = render_loop(drums, tracks, 120.0, 1, 3, own_rate, TEMPERATURE)
-    return GivenSound("Drum loop", "of the bundle that comes with ngs", resample(loop, own_rate, rate))
+    return GivenSound("Drum loop", "from the bundle that comes with ngs", resample(loop, own_rate, rate))
 
 
 def _glide(rate: int) -> GivenSound:

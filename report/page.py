@@ -1,4 +1,4 @@
-"""Writes the page of a report: HTML that opens from a disk, beside its style, its script and its map."""
+"""Writes the page of a report: HTML that opens from disk, and its style, script and map beside it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ngs.report import svg
 from ngs.report.page_model import PageMap, PageTable, PlayerRow, ReportPage
 
 SOURCE = Path(__file__).with_name("page")
-MOST_COLUMNS, MOST_WITH_PATH = 5, 2  # sounds beside each other
+MOST_COLUMNS, MOST_WITH_PATH = 5, 2  # players beside each other; those with a path are wider
 NUMBER = re.compile(r"[-+\u2212]?\d[\d.,]*\s*(%|dB|s|ms)?|[-\u2013]?")
 
 
 def write_page(page: ReportPage, folder: Path) -> None:
-    """Write index.html, style.css, page.js and map.js into a folder that holds the page's sounds and pictures."""
+    """Write index.html, style.css, page.js and map.js into the folder that holds the page's sounds and pictures."""
     environment = Environment(
         loader=FileSystemLoader(SOURCE),
         autoescape=True,
@@ -42,7 +42,7 @@ def write_page(page: ReportPage, folder: Path) -> None:
 
 
 def _map_script(of: PageMap) -> str:
-    """A script, as a page from a disk cannot fetch; the drawing has the rest of the map."""
+    """The map's data as a script, because a page on disk cannot fetch files. Contours and paths are in the HTML."""
     data = {
         "classes": of.classes, "x": of.x, "y": of.y, "labels": of.labels, "owners": of.owners, "times": of.times,
         "files": of.files, "grains": of.grains, "grainSeconds": of.grain_seconds,
@@ -55,12 +55,12 @@ def _points_of(of: PageMap, label: int) -> list[tuple[float, float]]:
 
 
 def _columns(row: PlayerRow) -> int:
-    """Sounds beside each other, where there is room, so that lines of a row are about as long."""
+    """How many players stand beside each other at most, so that all lines of a row are about equally long."""
     most = MOST_WITH_PATH if any(player.path for player in row.players) else MOST_COLUMNS
     lines = max(-(-len(row.players) // most), 1)
     return max(-(-len(row.players) // lines), 1)
 
 
 def _numeric(table: PageTable) -> list[bool]:
-    """Whether each column holds nothing but numbers."""
+    """For each column, whether it holds nothing but numbers."""
     return [all(NUMBER.fullmatch(cell.strip()) for cell in column) for column in zip(*table.rows, strict=True)]

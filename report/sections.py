@@ -24,17 +24,18 @@ def play_sections(
     attribute = bundle.manifest.attributes[0].name
     parts: tuple[tuple[str, str, str, Callable[[], Sequence[ClipRow]]], ...] = (
         ("reconstructions", "Reconstructions",
-         "Sounds, and what encoder and decoder make of their grains, one by one.",
+         "Sounds beside what encoder and decoder make of them, grain by grain.",
          lambda: examples.reconstructions(bundle, sounds, seed)),
-        ("samples", "Samples", f"New sounds of every {attribute}, drawn at temperature {examples.TEMPERATURE}.",
+        ("samples", "Samples", f"New sounds of every {attribute}, sampled at temperature {examples.TEMPERATURE}.",
          lambda: examples.samples(bundle, seed)),
-        ("paths", "Free paths", "Sounds without beginning or end: grains along a path through the map.",
+        ("paths", "Free paths", "Sounds without beginning or end: the grains along a path through the map.",
          lambda: examples.free_paths(bundle, frame, seed)),
-        ("resyntheses", "Resynthesis", "Other sounds, played with the grains of this model.",
+        ("resyntheses", "Resynthesis", "Other sounds, played with this model's grains.",
          lambda: examples.resyntheses(bundle, given, seed)),
-        ("morphs", "Morphs", f"From one sound to another in {examples.MORPH_STEPS} steps; the ends are decoded, too.",
+        ("morphs", "Morphs",
+         f"From one sound to another in {examples.MORPH_STEPS} steps. The ends are reconstructions.",
          lambda: examples.morphs(bundle, sounds, seed)),
-        ("loops", "Loops", "Patterns with a fresh hit at every step.", lambda: examples.loops(bundle, seed)),
+        ("loops", "Loops", "Patterns with a newly sampled hit at every step.", lambda: examples.loops(bundle, seed)),
     )  # fmt: skip
     sections = []
     for done, (name, title, text, play) in enumerate(parts):

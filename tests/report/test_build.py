@@ -9,12 +9,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from tests import browser
 
+from ngs.evaluation.quality import selection
 from ngs.report import build, examples
 from ngs.report.curves import training_curves
 from ngs.runtime.bundle.bundle import Bundle
@@ -84,6 +86,21 @@ def test_a_report_is_replaced_and_nothing_else(
     result = ngs("report", exported_bundle, sounds, "-o", "notes", cwd=tmp_path, check=False)
     assert result.returncode == 1 and "notes is there and is not a report: name another folder" in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "report", "sounds"]
+
+
+def test_every_sound_is_read_once(
+    exported_bundle: Path, hits_folder: Path, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    decode = selection.decode
+
+    def counted(path: Path, *rest: Any) -> Any:
+        read.append(path)
+        return decode(path, *rest)
+
+    monkeypatch.setattr(selection, "decode", counted)
+    build.write_report(Bundle.open(exported_bundle, "cpu"), hits_folder, tmp_path / "report", run=trained_run)
+    assert sorted(read) == sorted(hits_folder.rglob("*.wav"))
 
 
 @pytest.mark.parametrize("where", ["write_page", "rename"])
