@@ -12,11 +12,9 @@ from ngs.evaluation.quality.quality_tables import tables
 from ngs.evaluation.quality.selection import Progress, select
 from ngs.report.curves import training_curves
 from ngs.report.examples import read_given
-from ngs.report.latent_map import latent_map
-from ngs.report.map_grains import sound_grains
 from ngs.report.output_folder import check_output, replaced_folder
 from ngs.report.page import write_page
-from ngs.report.page_map import MapFrame, page_map, points_for
+from ngs.report.page_map import MapFrame, page_map, place_grains
 from ngs.report.page_model import PageTable, ReportPage
 from ngs.report.players import PlayerFiles
 from ngs.report.sections import play_sections
@@ -65,12 +63,12 @@ def write_report(
         evaluation = measure(bundle, data, read.test, read.training(), options, remarks, progress)
         if run and not _trained(run, bundle):
             remarks.append(f"{run} trained another model than {bundle.path}: the curves are not of this one")
-        grains = sound_grains(bundle, read.of_the_map()).drawn(points_for(bundle.manifest.grain_length), seed)
-        drawn = latent_map(bundle, grains, seed=seed)
+        remarks = list(dict.fromkeys(remarks))
+
+        drawn = place_grains(bundle, read.of_the_map(), seed)
         assert drawn.explained is not None
         frame, files = MapFrame(drawn), PlayerFiles(folder, bundle.manifest.sample_rate)
         examples = [(entry, signal) for _, entry, signal in read.test]
-        remarks = list(dict.fromkeys(remarks))
         page = ReportPage(
             title=bundle.manifest.name,
             made=datetime.date.today().isoformat(),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterable
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ngs.report.latent_map import LatentMap, contours
-from ngs.report.map_grains import heard_grains
+from ngs.evaluation.quality.selection import Entry
+from ngs.report.latent_map import LatentMap, contours, latent_map
+from ngs.report.map_grains import heard_grains, sound_grains
 from ngs.report.page_model import MapPath, PageMap
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
@@ -21,9 +23,10 @@ PEAK = 0.9  # of the loudest grain
 MARGIN = 0.1  # around points and paths, as a share of their extent
 
 
-def points_for(grain_length: int) -> int:
-    """How many grains of so many samples a page can hold."""
-    return max(min(MOST_POINTS, MOST_SAMPLES // grain_length), 1)
+def place_grains(bundle: Bundle, sounds: Iterable[tuple[Entry, Array]], seed: int) -> LatentMap:
+    """The grains of sounds on the axes of timbre, as many as a page can hold."""
+    most = max(min(MOST_POINTS, MOST_SAMPLES // bundle.manifest.grain_length), 1)
+    return latent_map(bundle, sound_grains(bundle, sounds).drawn(most, seed), seed=seed)
 
 
 class MapFrame:
@@ -41,7 +44,7 @@ class MapFrame:
 
 
 def page_map(bundle: Bundle, drawn: LatentMap, frame: MapFrame, seed: int) -> PageMap:
-    """The map of timbre, with a recording of its grains."""
+    """A map of timbre with a recording of its grains."""
     assert drawn.explained is not None
     attribute, grains, places = bundle.manifest.attributes[0], drawn.grains, frame(drawn.places)
     return PageMap(

@@ -29,13 +29,13 @@ def grain_vae(bundle: Bundle) -> Figure:
         ("windowed grain", f"samples [{length}]", BLUE),
         ("log spectrum, energy profile", f"features [{bins} + {points}]", BLUE),
         ("linear path + network", f"mean, log variance [{latent}]", BLUE),
-        ("latent z", f"[{latent}]: drawn, or the mean", VERMILION),
+        ("latent z", f"[{latent}]: sampled, or the mean", VERMILION),
         ("linear path + network", f"coefficients [{bins} + {points}]", GREEN),
         ("peaks: tone or noise?", f"magnitude, peak, advance [{bins}]", GREEN),
         ("excitation", f"spectrum [{bins}] → grain [{length}]", ORANGE),
-        ("overlap-add", f"4 grains → a hop [{hop}]", PURPLE),
+        ("overlap-add", f"4 grains → one hop [{hop}]", PURPLE),
         ("FIR filter, soft sign", f"past [{past}] + [{hop}]", PURPLE),
-        ("sound", f"[{hop}] a hop", PURPLE),
+        ("sound", f"[{hop}] per hop", PURPLE),
     ))  # fmt: skip
     condition = _input(d, boxes[4].y, "condition", f"one-hot [{m.condition_size}]", GREEN)
     noise = _input(d, boxes[5].y + 0.1, "noise", f"[{length}]", ORANGE)
@@ -62,12 +62,12 @@ def embedding_vae(bundle: Bundle) -> Figure:
     boxes = _column(d, (
         ("path of a sound", f"latents [{path}, {latent}]", BLUE),
         ("audible units", f"strongest components [{path}, 64]", BLUE),
-        ("GRU reads both ways, + PCA", f"{path // written} steps of {written} grains", BLUE),
+        ("bidirectional GRU + PCA", f"{path // written} steps of {written} grains", BLUE),
         ("inverse of the class's prior", f"mean, log variance [{embedding}]", BLUE),
         ("embedding e", f"[{embedding}]: N(0, 1) in each class", VERMILION),
         ("prior of the class", f"e → mean + factor · e [{embedding}]", GREEN),
-        ("GRU writes, + row of the PCA", f"state [{hidden}], {written} grains a step", GREEN),
-        ("new path", f"latents [{path}, {latent}], or on and on", GREEN),
+        ("GRU + row of the PCA", f"state [{hidden}], {written} grains per step", GREEN),
+        ("new path", f"latents [{path}, {latent}] or longer", GREEN),
         ("grain decoder", "the figure above, from z on", ORANGE),
     ))  # fmt: skip
     below = f"one-hot [{m.condition_size}]"
@@ -108,7 +108,7 @@ def live(bundle: Bundle) -> Figure:
     d.band(3.2, 3.15, "the engine's thread: renders ahead", GREEN, x=2.0)
     synth = d.box(0.3, 3.57, 2.6, HEIGHT, "Synth", "cuts the block at events", GREEN)
     d.arrow(queue.bottom, synth.top)
-    bank = d.box(0.3, 4.4, 2.6, HEIGHT, "VoiceBank", "a voice is a row", GREEN)
+    bank = d.box(0.3, 4.4, 2.6, HEIGHT, "VoiceBank", "one row for each voice", GREEN)
     d.arrow(synth.bottom, bank.top)
     writer = d.box(3.5, 3.57, 2.6, HEIGHT, "embedding_step.onnx", "state: step, hidden", GREEN)
     decoder = d.box(3.5, 4.4, 2.6, HEIGHT, "decoder_stream.onnx", f"a hop [rows, {m.hop_length}]", GREEN)
@@ -119,7 +119,7 @@ def live(bundle: Bundle) -> Figure:
     middle = decoder.bottom[0]
     d.arrow((middle - 0.5, decoder.bottom[1]), (middle - 0.5, state.y))
     d.arrow((middle + 0.5, state.y), (middle + 0.5, decoder.bottom[1]))
-    mixed = d.box(0.3, 5.63, 2.6, HEIGHT, "resample, pan, mix", "each voice its own rate", GREEN)
+    mixed = d.box(0.3, 5.63, 2.6, HEIGHT, "resample, pan, mix", "a rate for each voice", GREEN)
     d.arrow((3.5, decoder.left[1] + 0.19), (3.2, decoder.left[1] + 0.19), (3.2, mixed.right[1]), mixed.right)
 
     ring = d.box(0.3, 6.55, 2.6, HEIGHT, "Ring", "one writer, one reader", ORANGE, dashed=True)

@@ -68,7 +68,7 @@ def grains(bundle: Bundle) -> Figure:
         total[number * hop : number * hop + length] += window
     lower.plot(np.arange(len(total))[::64] / rate, total[::64], color=INK, linewidth=2, label="sum")
     lower.legend(loc="upper right", frameon=False)
-    upper.set(title=f"a crash and its windows: L = {length}, a hop of {hop}", yticks=[])
+    upper.set(title=f"a crash and its windows: length L = {length}, hop {hop}", yticks=[])
     middle.set(title="its grains, windowed", yticks=[], ylabel="grain")
     middle.set_yticks([-1.4 * number for number in range(SHOWN_GRAINS)], [str(n) for n in range(SHOWN_GRAINS)])
     lower.set(title="windows and their sum", xlabel="seconds", xlim=(0, seconds), ylim=(0, 2.3))
@@ -87,7 +87,7 @@ def grain(bundle: Bundle) -> Figure:
     for row, (name, signal) in enumerate(heard.items()):
         lower.plot(time[::4], signal[::4] / peak - 2.1 * row, color=PARTS[name], linewidth=1)
     lower.set_yticks([-2.1 * row for row in range(3)], list(heard))
-    lower.set(title="what they are filled with, windowed", xlabel="milliseconds", xlim=(0, 1e3 * length / rate))
+    lower.set(title="the grain, windowed: tones, noise, both", xlabel="milliseconds", xlim=(0, 1e3 * length / rate))
     return drawn
 
 
@@ -156,7 +156,7 @@ def _draw_path(panel: Axes, kind: str, path: NDArray[np.float64]) -> None:
         small = panel.inset_axes((0.09, 0.78, 0.5, 0.2), xticks=[], yticks=[])
         small.plot(np.linalg.norm(path - path[0], axis=1), color=BLUE, linewidth=1.5)
         small.set_xlabel("grain", fontsize=10.5, labelpad=2)
-        small.set_ylabel("way", fontsize=10.5, labelpad=2)
+        small.set_ylabel("distance", fontsize=10.5, labelpad=2)
 
 
 def embedding(bundle: Bundle) -> Figure:
@@ -172,13 +172,15 @@ def embedding(bundle: Bundle) -> Figure:
     bars, lines, picture = drawn.subplots(3, 1, height_ratios=(1, 1.4, 1.6))
     bars.bar(np.arange(1, len(drawn_e) + 1), drawn_e, color=VERMILION)
     bars.axhline(0, color=GREY, linewidth=0.8)
-    bars.set(title=f"an embedding: {len(drawn_e)} numbers of N(0, 1), times 0.7", xlim=(0, len(drawn_e) + 1))
+    bars.set(title=f"an embedding: {len(drawn_e)} numbers from N(0, 1), times 0.7", xlim=(0, len(drawn_e) + 1))
     along = (path - kept["mean"]) @ kept["components"].T / np.sqrt(kept["explained_variance"])
     time = np.arange(len(path)) * hop / rate
     for component, (colour, style) in enumerate(((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"))):
         lines.plot(time, along[:, component], style, color=colour, linewidth=2, label=str(component + 1))
     lines.legend(loc="upper right", frameon=False, ncols=3, title="axis")
-    lines.set(title=f"its path: {len(path)} grains, on the map", xlim=(0, seconds), ylabel="deviations")
+    lines.set(
+        title=f"its path: {len(path)} grains, along three axes of the map", xlim=(0, seconds), ylabel="std. deviations"
+    )
     _draw_spectrogram(picture, sound, rate, seconds)
     return drawn
 

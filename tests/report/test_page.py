@@ -1,4 +1,4 @@
-"""The page of a report opens from a disk in Chromium: it sounds, its keys work, and strangers' names stay text."""
+"""The page of a report opens from disk in Chromium: it plays, its keys work, and names from strangers stay text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SCRIPT, QUOTES, TAG = "<script>alert(1)</script>", "\"&'", "</title><img src=x o
 CLASSES = (SCRIPT, QUOTES, "Hat")
 FILES = (f"{SCRIPT}.wav", f"{QUOTES}.wav", "\u2028\u2029é.wav")
 RATE, GRAIN, SECONDS, SHORT = 8000, 256, 2.4, 0.3
-LEFT, RIGHT = (0.1, 0.8), (0.9, 0.2)  # ends of a path
+LEFT, RIGHT = (0.1, 0.8), (0.9, 0.2)  # both ends of a path
 Drive = Callable[..., dict[str, Any]]
 
 
@@ -85,7 +85,7 @@ def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
         "Morph", "", tuple(a_player(folder, f"m{at}", f"{at}", samples) for at, samples in enumerate(short))
     )
     way = PlayerRow("Path", "", (a_player(folder, "way", TAG, long[1], (LEFT, RIGHT)),))
-    words = "x" * 200  # without a place to break
+    words = "x" * 200  # nowhere to break the line
     made = ReportPage(
         TAG, "2026-11-24", "0.1.0", (("classes", ", ".join(CLASSES)),), ((SCRIPT, words), ("licence", TAG)),
         (SCRIPT,), (Chart(SCRIPT, TAG, QUOTES, (Series(SCRIPT, ((0, 1), (1, 0.5))), Series(TAG, ((0, 2),)))),),
@@ -100,7 +100,7 @@ def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
 
 @pytest.fixture(scope="module")
 def drive(page: tuple[ReportPage, str], tmp_path_factory: pytest.TempPathFactory) -> Drive:
-    """What a task of drive.mjs finds on the page, which complains of nothing and asks for nothing but files."""
+    """What a task of drive.mjs finds on the page, which logs no error and requests nothing but files."""
     folder = tmp_path_factory.mktemp("chromium")
 
     def run(task: str, **options: object) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def drive(page: tuple[ReportPage, str], tmp_path_factory: pytest.TempPathFactory
     return run
 
 
-def test_all_is_there_and_names_are_text(drive: Drive, page: tuple[ReportPage, str]) -> None:
+def test_everything_is_there_and_names_are_text(drive: Drive, page: tuple[ReportPage, str]) -> None:
     found = drive("contents", rate=RATE)
     sounds = [sound for section in page[0].sections for row in section.rows for sound in row.players]
     assert list(found["sounds"]) == [sound.audio for sound in sounds]
@@ -132,7 +132,7 @@ def test_all_is_there_and_names_are_text(drive: Drive, page: tuple[ReportPage, s
     assert levels[0] == 1 and all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
 
 
-def test_one_sound_at_a_time(drive: Drive) -> None:
+def test_one_sound_plays_at_a_time(drive: Drive) -> None:
     found = drive("play")
     assert found["names"] == [f"Play {SCRIPT}, Original", f"Pause {SCRIPT}, Original"]
     assert (found["one"], found["none"]) == ([True, False], [True, True])
@@ -156,11 +156,11 @@ def test_a_row_plays_in_turn(drive: Drive) -> None:
     assert found["started"] == [f"audio/m{number}.wav" for number in (0, 1, 2, 0)]
 
 
-def test_the_map_says_and_plays_its_grains(drive: Drive, page: tuple[ReportPage, str]) -> None:
+def test_the_map_names_and_plays_its_grains(drive: Drive, page: tuple[ReportPage, str]) -> None:
     of = page[0].map
     places = np.stack([of.x, of.y], 1)
     distances = np.linalg.norm(places[:, None] - places, axis=2) + 9 * np.eye(len(places))
-    lonely = np.argsort(-distances.min(1))  # no other is as near to the pointer
+    lonely = np.argsort(-distances.min(1))  # far from all others, so that the pointer finds them
     grains = [int(next(at for at in lonely if of.labels[at] == label)) for label in (-1, 1, 0)]
     found = drive("map", grains=grains, hidden=grains[-1])
 
@@ -195,6 +195,6 @@ def test_it_fits_a_phone(drive: Drive, page: tuple[ReportPage, str]) -> None:
     assert found["smallest"] >= 44
 
 
-def test_without_scripts_the_browser_plays(drive: Drive) -> None:
+def test_without_scripts_the_browser_has_its_own_players(drive: Drive) -> None:
     found = drive("plain")
     assert found == {"players": 6, "buttons": 0, "marks": 4}
