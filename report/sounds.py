@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ngs.evaluation.quality.selection import Entry, Progress, ReadSound, Selection, read
+from ngs.evaluation.quality.selection import Entry, Progress, Selection, read
 from ngs.report.map_grains import chosen
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
@@ -27,13 +27,13 @@ class ReportSounds:
         self.test = list(read(selection.test, self._rate, "Reading sounds", remarks, progress))
         self._signals = {entry.file.path: signal for _, entry, signal in self.test}
 
-    def training(self) -> Iterator[ReadSound] | None:
+    def training(self) -> Iterator[tuple[int, Entry, Array]] | None:
         """Index, entry and signal of each training sound; None where the test sounds are the reference themselves."""
         if self._training is None:
             return None
         return self._pass(self._training)
 
-    def _pass(self, entries: list[Entry]) -> Iterator[ReadSound]:
+    def _pass(self, entries: list[Entry]) -> Iterator[tuple[int, Entry, Array]]:
         for index, entry, signal in read(
             entries, self._rate, "Reading the training set", self._remarks, self._progress
         ):

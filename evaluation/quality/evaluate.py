@@ -22,7 +22,7 @@ from ngs.evaluation.quality.sampling import (
     frechet_by_class,
     sample_class,
 )
-from ngs.evaluation.quality.selection import Entry, Progress, ReadSound, bundle_classes, read, select
+from ngs.evaluation.quality.selection import Entry, Progress, bundle_classes, read, select
 from ngs.evaluation.quality.spectra import Spectra
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
@@ -115,9 +115,9 @@ class _Reference:
 
 def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = lambda *_: None) -> Evaluation:
     """Measure `bundle` on the sounds in `data`; `ngs evaluate --help` says what. Raises ValueError, OSError."""
-    rate = bundle.manifest.sample_rate
+    rate, remarks = bundle.manifest.sample_rate, list[str]()
     selection = select(bundle, data, options.run, options.training, options.labels, options.limit, options.seed)
-    remarks = list(selection.remarks)
+    remarks += selection.remarks
     test = list(read(selection.test, rate, "Reading sounds", remarks, progress))
     training = None
     if selection.training is not None:
@@ -126,12 +126,12 @@ def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = 
 
 
 def measure(
-    bundle: Bundle, data: Path, test: Sequence[ReadSound], training: Iterable[ReadSound] | None, options: Options,
-    remarks: list[str], progress: Progress,
+    bundle: Bundle, data: Path, test: Sequence[tuple[int, Entry, Array]],
+    training: Iterable[tuple[int, Entry, Array]] | None, options: Options, remarks: list[str], progress: Progress,
 ) -> Evaluation:  # fmt: skip
-    """Measure `bundle` on sounds that `read` gave, against `training` or, where that is None, each against the others.
+    """Measure `bundle` on sounds as `read` gives them, against those of `training`; None: each against all others.
 
-    `remarks` are those so far; the evaluation holds the same list.
+    `data` is where the sounds are from. The evaluation holds the list `remarks`, with more remarks appended.
     """
     rate, own = bundle.manifest.sample_rate, training is None
     reference = _Reference(bundle, options.seed)

@@ -31,9 +31,6 @@ class Entry:
     condition: Array  # [C], zeros for what is unknown to the bundle
 
 
-ReadSound = tuple[int, Entry, Array]  # its number in the selection, its labels, its signal [n]
-
-
 @dataclass(frozen=True)
 class Selection:
     test: list[Entry]
@@ -79,7 +76,7 @@ def select(
 
 def read(
     entries: Sequence[Entry], sample_rate: int, title: str, remarks: list[str], progress: Progress
-) -> Iterator[ReadSound]:
+) -> Iterator[tuple[int, Entry, Array]]:
     """Index, entry and signal of each, float32 [n]: mono, freed of offset and silence around it, at a peak of 0.9.
 
     What cannot be used is left out, and `remarks` gets a line that names it. Raises ValueError when nothing is left.
