@@ -155,8 +155,7 @@ def _draw_path(panel: Axes, kind: str, path: NDArray[np.float64]) -> None:
     if kind in ("linear", "back-and-forth"):  # both are the same line; the inset tells them apart
         small = panel.inset_axes((0.09, 0.78, 0.5, 0.2), xticks=[], yticks=[])
         small.plot(np.linalg.norm(path - path[0], axis=1), color=BLUE, linewidth=1.5)
-        small.set_xlabel("grain", fontsize=10.5, labelpad=2)
-        small.set_ylabel("distance", fontsize=10.5, labelpad=2)
+        small.set_xlabel("distance by grain", fontsize=10.5, labelpad=2)
 
 
 def embedding(bundle: Bundle) -> Figure:
@@ -178,6 +177,7 @@ def embedding(bundle: Bundle) -> Figure:
     for component, (colour, style) in enumerate(((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"))):
         lines.plot(time, along[:, component], style, color=colour, linewidth=2, label=str(component + 1))
     lines.legend(loc="upper right", frameon=False, ncols=3, title="axis")
+    lines.set_ylim(top=float(along[:, :3].max()) + 0.4)  # room for the legend
     lines.set(
         title=f"its path: {len(path)} grains, along three axes of the map", xlim=(0, seconds), ylabel="std. deviations"
     )
