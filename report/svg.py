@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ngs.report.page_model import Chart
@@ -65,14 +65,24 @@ def spaced(frequencies: Iterable[tuple[str, float]], least: float = 0.11) -> lis
     return kept
 
 
+def on_map(x: float, y: float) -> tuple[int, int]:
+    """A place on the map in units of its drawing, y downwards."""
+    return round(MAP_SIZE * x), round(MAP_SIZE * (1 - y))
+
+
 def line(points: Iterable[Point]) -> str:
-    """A line through places on the map."""
-    return "M" + "L".join(_on_map(*point) for point in points)
+    """A line through places on the map, as path data."""
+    return "M" + "L".join(f"{x} {y}" for x, y in _on_map(points))
+
+
+def coordinates(points: Iterable[Point]) -> str:
+    """A line through places on the map, as the points of a polyline."""
+    return " ".join(f"{x},{y}" for x, y in _on_map(points))
 
 
 def dots(points: Iterable[Point], shape: str) -> str:
     """A marker at each place on the map."""
-    return "".join(f"M{_on_map(*point)}{shape}" for point in points)
+    return "".join(f"M{x} {y}{shape}" for x, y in _on_map(points))
 
 
 def marker(number: int, classes: int) -> str:
@@ -108,5 +118,5 @@ def _range(values: Sequence[float], room: float) -> Point:
     return low - margin, high + margin
 
 
-def _on_map(x: float, y: float) -> str:
-    return f"{MAP_SIZE * x:.0f} {MAP_SIZE * (1 - y):.0f}"
+def _on_map(points: Iterable[Point]) -> Iterator[tuple[int, int]]:
+    return (on_map(*point) for point in points)
