@@ -31,9 +31,9 @@ NOTHING = torch.zeros(0)
 def golden_vectors(
     model: NeuralGranularModel, graphs: Mapping[str, Graph], excerpts: EncodedExcerpts
 ) -> dict[str, NDArray[Any]]:
-    """Inputs and outputs of each graph as `graph/tensor`, the outputs by `Reference`.
+    """The inputs of each graph and the outputs by `Reference`, named `graph/tensor`.
 
-    Grains, latents and embeddings are those of real sounds; noise and states are drawn, always the same.
+    Grains, latents and embeddings are those of real sounds. Noise and states are random, but always the same.
     """
     generator = torch.Generator().manual_seed(0)
     known = _real_inputs(model, excerpts)
@@ -56,8 +56,8 @@ def golden_vectors(
 class Reference:
     """What each graph has to compute, by the trained modules alone.
 
-    A method has the name of its graph and takes the graph's inputs; it returns the outputs in the graph's order. A
-    single output comes without a tuple; a call gives a tuple always.
+    Each method is named after its graph, takes the graph's inputs by name and returns its outputs in their order, a
+    single one without a tuple. Calling a reference with the graph's name always gives a tuple.
     """
 
     def __init__(self, model: NeuralGranularModel) -> None:

@@ -59,13 +59,13 @@ def write_report(
         options = Options(run=run, labels=labels, limit=limit, seed=seed)
         selection = select(bundle, data, run, None, labels, limit, seed)
         remarks = list(selection.remarks)
-        read = ReportSounds(bundle, selection, seed, remarks, progress)
-        evaluation = measure(bundle, data, read.test, read.training(), options, remarks, progress)
+        read = ReportSounds(selection, bundle.manifest.sample_rate, seed, remarks, progress)
+        evaluation = measure(bundle, data, read.test, read.training, options, remarks, progress)
         if run and not _trained(run, bundle):
             remarks.append(f"{run} trained another model than {bundle.path}: the curves are not of this one")
         remarks = list(dict.fromkeys(remarks))
 
-        drawn = place_grains(bundle, read.of_the_map(), seed)
+        drawn = place_grains(bundle, read.on_map(), seed)
         assert drawn.explained is not None
         frame, files = MapFrame(drawn), PlayerFiles(folder, bundle.manifest.sample_rate)
         examples = [(entry, signal) for _, entry, signal in read.test]

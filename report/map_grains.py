@@ -55,7 +55,7 @@ def corpus_grains(bundle: Bundle) -> Grains:
 
 
 def chosen(entries: Sequence[Entry], most: int, seed: int) -> list[Entry]:
-    """At most `most` sounds, drawn by the seed, the same number of each class, but one of each at least."""
+    """At most `most` sounds, drawn by the seed, the same number of each class, and at least one."""
     classes = max(len({entry.name for entry in entries}), 1)
     return limited(entries, max(most // classes, 1), seed)
 
