@@ -14,7 +14,7 @@ from ngs.export.encoding import EncodedExcerpts, encode_excerpts
 from ngs.export.golden import golden_vectors
 from ngs.export.graphs import bundle_graphs
 from ngs.export.onnx_export import export_graph, round_weights
-from ngs.runtime.bundle.manifest import Attribute, Manifest, check_model_card
+from ngs.runtime.bundle.manifest import Manifest, check_model_card
 from ngs.runtime.bundle.writer import check_target, write_bundle
 from ngs.training.learning.checkpoints import load_model
 from ngs.training.learning.excerpts import read_excerpts
@@ -64,7 +64,7 @@ def _manifest(name: str, info: RunInfo, card: dict[str, str]) -> Manifest:
         latent_size=config.grain.latent_size,
         embedding_size=config.embedding.embedding_size,
         path_length=config.audio.path_length,
-        attributes=tuple(Attribute(attribute, classes) for attribute, classes in info.attributes),
+        attributes=info.attributes,
         graphs={},
         files={},
         created=datetime.date.today().isoformat(),

@@ -236,7 +236,7 @@ def test_an_exported_bundle_opens_and_agrees(exported_bundle: Path, trained_run:
     assert sorted(manifest.graphs) == sorted(NAMES) and manifest.name == "drums"
     assert (manifest.sample_rate, manifest.grain_length, manifest.hop_length) == (8000, 256, 64)
     assert (manifest.latent_size, manifest.embedding_size, manifest.path_length) == (16, 4, 8)
-    assert [(entry.name, entry.classes) for entry in manifest.attributes] == list(info.attributes)
+    assert manifest.attributes == info.attributes
     assert str(trained_run.parent) not in str(manifest.to_dict())  # nobody's folders
     points = bundle.latent_map["points"]
     assert points.shape[1] == 16 and 0 < len(points) <= 2000
