@@ -1,7 +1,7 @@
 """Which room of ngs imports which, read from the source, and the table in pyproject.toml that says which may.
 
-A room is an entry of `[tool.ngs.floors]`: a sub-folder, one module, or, under a package's own name, those modules at
-the top of the package that have no entry of their own. Beside it stand the rooms that it may import. The table runs
+A room is an entry of `[tool.ngs.floors]`: a sub-folder, one module, or, under a package's own name, the rest of the
+package. Beside it stand the rooms that it may import. The table runs
 from the bottom up, and a room names earlier ones only: a circle of rooms cannot be written down.
 """
 
@@ -91,12 +91,11 @@ def _table_errors(floors: Floors, root: Path) -> list[str]:
             for other in floors[room]
             if other not in rooms[:number]
         ]
-    folders = {
-        f"{package}.{init.parent.name}"
-        for package in packages(floors)
-        for init in (root / package).glob("*/__init__.py")
-    }
-    return found + [f"pyproject.toml: {folder} is not on a floor: add it" for folder in sorted(folders - set(rooms))]
+    split = {room.partition(".")[0] for room in rooms if "." in room}
+    folders = [f"{package}.{init.parent.name}" for package in split for init in (root / package).glob("*/__init__.py")]
+    return found + [
+        f"pyproject.toml: {folder} is not on a floor: add it" for folder in sorted(folders) if folder not in rooms
+    ]
 
 
 def _import_errors(floors: Floors, imports: list[Import]) -> list[str]:

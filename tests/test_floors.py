@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from tests.floors import Floors, load_floors, violations
+from tests.floors import ROOT, Floors, load_floors, violations
 
 FLOORS: Floors = {"low": [], "low.deep": ["low"], "high": ["low.deep"]}
 FILES = {
@@ -54,7 +56,7 @@ def test_imports_go_downwards() -> None:
             {"high/wall.py": "import ngs.high.door", "high/door.py": "import ngs.high.wall"},
             "modules import each other in a circle: high.door > high.wall > high.door",
         ),
-        ({"high/attic/__init__.py": ""}, "pyproject.toml: high.attic is not on a floor: add it"),
+        ({"low/cellar/__init__.py": ""}, "pyproject.toml: low.cellar is not on a floor: add it"),
     ],
 )
 def test_what_goes_up_is_told_in_a_line(changes: dict[str, str], line: str, tmp_path: Path) -> None:
@@ -69,3 +71,9 @@ def test_a_table_with_a_circle_is_refused(tmp_path: Path) -> None:
     assert violations({**FLOORS, "low.air": []}, root) == [
         "pyproject.toml: low.air is in no folder of ngs: take it out of the floors"
     ]
+
+
+def test_the_picture_and_the_list_of_rooms_are_up_to_date() -> None:
+    command = [sys.executable, ROOT / "scripts" / "floors-picture", "--check"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
