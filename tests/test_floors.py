@@ -77,3 +77,8 @@ def test_the_picture_and_the_list_of_rooms_are_up_to_date() -> None:
     command = [sys.executable, ROOT / "scripts" / "floors-picture", "--check"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_folders_of_tests_are_those_of_the_code() -> None:
+    tests = {file.parent.relative_to(ROOT / "tests") for file in (ROOT / "tests").rglob("test_*.py")}
+    assert [folder for folder in sorted(tests) if not (ROOT / folder).is_dir()] == []

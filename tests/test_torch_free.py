@@ -1,4 +1,4 @@
-"""Who plays needs no torch, and who asks for help waits for nothing."""
+"""Playing needs no torch, and `--help` imports nothing heavy."""
 
 from __future__ import annotations
 
