@@ -1,6 +1,6 @@
 NGS := .venv/bin/ngs
 
-.PHONY: play demo quick test check docs bench bundle setup
+.PHONY: play demo quick quick-instruments quick-others test check docs bench bundle setup
 
 setup:
 	@scripts/setup
@@ -31,8 +31,15 @@ demo: setup
 	@echo "The report, for a browser: demo/report/index.html"
 
 # For every day: lint, types, and the tests that start no programs, train nothing and open no browser
-quick: check
-	.venv/bin/python -m pytest -q -m "not slow"
+# (tests/conftest.py marks these as slow), on two cores
+quick: setup
+	@$(MAKE) --no-print-directory -j2 check quick-instruments quick-others
+
+quick-instruments:
+	.venv/bin/python -m pytest -q -m "not slow" tests/pyo_instruments
+
+quick-others:
+	.venv/bin/python -m pytest -q -m "not slow" --ignore tests/pyo_instruments
 
 test: setup
 	@scripts/test-packages
