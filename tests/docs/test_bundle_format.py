@@ -1,4 +1,4 @@
-"""Tensors, fields, arrays and numbers in docs/bundle-format.md are those of bundles, and its code plays them."""
+"""docs/bundle-format.md names the tensors, fields, arrays and numbers of real bundles, and its code plays them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Run = Callable[[str, dict[str, Array]], list[Array]]
 
 
 def rows(section: str) -> list[list[str]]:
-    """Cells of a section's only table, its header left out."""
+    """The cells of a section's only table, without its header."""
     lines = [line for line in SECTIONS[section].splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
 
@@ -42,12 +42,12 @@ def bundle(request: pytest.FixtureRequest) -> Bundle:
 
 @pytest.fixture
 def code(play_page: Play) -> dict[str, Any]:
-    """The document's Python, run as one file."""
+    """The variables of the page's Python, run as one file."""
     return play_page(PAGE).names
 
 
 def as_host(bundle: Bundle) -> tuple[dict[str, Any], Run]:
-    """What the document's code is given: the manifest as JSON, and sessions."""
+    """What the page's code expects: the manifest as JSON, and sessions."""
 
     def run(graph: str, inputs: dict[str, Array]) -> list[Array]:
         outputs: list[Array] = bundle.session(graph).run(None, inputs)
@@ -57,7 +57,7 @@ def as_host(bundle: Bundle) -> tuple[dict[str, Any], Run]:
 
 
 def sizes(bundle: Bundle) -> dict[str, int | str]:
-    """The letters of the document for a bundle."""
+    """The values of the page's letters for a bundle."""
     manifest = bundle.manifest
 
     def size(graph: str, name: str) -> int | str:
@@ -74,7 +74,7 @@ def sizes(bundle: Bundle) -> dict[str, int | str]:
 
 
 def documented(graph: str, bundle: Bundle) -> Iterator[tuple[str, str, tuple[int | str, ...]]]:
-    """("in" or "out", name, shape) of a graph's table; those marked * only in locked bundles."""
+    """("in" or "out", name, shape) of each row of a graph's table; those marked * only for locked bundles."""
     letters = sizes(bundle)
     for name, side, shape, *_ in rows(graph):
         if name.endswith("*") and not bundle.manifest.graphs["synthesis"].states:
@@ -94,7 +94,7 @@ def test_tables_name_each_tensor_in_order(graph: str, bundle: Bundle) -> None:
     assert sizes(bundle)["F + H"] == int(sizes(bundle)["F"]) + bundle.manifest.hop_length
 
 
-def test_states_are_called_states(bundle: Bundle) -> None:
+def test_states_are_marked_as_states(bundle: Bundle) -> None:
     for graph in ("decoder_stream", "embedding_step"):
         said = [row[0].strip("`*") for row in rows(graph) if "state" in row[4].partition(":")[0]]
         assert {state.name for state in bundle.manifest.graphs[graph].states} <= set(said)
@@ -104,7 +104,7 @@ def test_states_are_called_states(bundle: Bundle) -> None:
 
 
 def fields(value: Any, at: str = "") -> set[str]:
-    """Paths of the fields of JSON, [] for entries of a list and * for names that are free."""
+    """The paths of all fields in JSON: [] stands for entries of a list, * for free names."""
     if isinstance(value, list):
         return set().union(*(fields(entry, f"{at}[]") for entry in value)) if at.endswith("attributes") else set()
     if not isinstance(value, dict) or at == "model_card":
@@ -187,14 +187,14 @@ def test_a_sound_offline(bundle: Bundle, code: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("block", [1, 17, 64, 509])
 def test_voices_that_start_at_any_sample(block: int, bundle: Bundle, code: dict[str, Any]) -> None:
-    """Three sounds, one in the row of another that ended, one let go: each as it is offline, at its sample."""
+    """Three sounds, one in the row of another that ended, one released: each as it is offline, at its sample."""
     manifest, hop, grains = bundle.manifest, bundle.manifest.hop_length, bundle.manifest.path_length
     rng = np.random.default_rng(block)
     embedding = rng.standard_normal((4, manifest.embedding_size), dtype=np.float32)
     condition = np.eye(manifest.condition_size, dtype=np.float32)[[0, 1, 2, 0]]
     host = code["Voices"](*as_host(bundle), rows=3)
     length = (grains + 3) * hop
-    starts, chosen = (0, 100, 333, length + 700), (0, 1, 2, 1)  # the last one in a row that was used
+    starts, chosen = (0, 100, 333, length + 700), (0, 1, 2, 1)  # the last one reuses a row
     let_go = 2
     paths = bundle.run("embedding_decoder", embedding=embedding, condition=condition)[0]
     total = starts[-1] + length + 2 * block
@@ -218,7 +218,7 @@ def test_voices_that_start_at_any_sample(block: int, bundle: Bundle, code: dict[
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
-def test_rows_do_not_mix_and_starts_need_no_states(exported_bundle: Path) -> None:
+def test_rows_do_not_mix_and_a_start_ignores_states(exported_bundle: Path) -> None:
     bundle = Bundle.open(exported_bundle, "cpu")
     golden = bundle.golden()
     for graph, spec in bundle.manifest.graphs.items():
