@@ -122,7 +122,7 @@ class GrainPlayer(EnginePort):
         self.follow()
         while self._wanted:
             self._play(*self._wanted.popitem())
-        self.engine.read(out)
+        self.engine.process(out)
 
     def turn(self, stream: int, **controls: float) -> None:
         self._turned[stream] |= controls

@@ -15,7 +15,8 @@ from ngs.pyo_instruments.players.port import Port
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.pads.pads import RANGES, Pads
+from ngs.runtime.pads.pads import Pads
+from ngs.runtime.pads.settings import RANGES
 
 
 class HitPlayer(Port):

@@ -205,9 +205,9 @@ def test_a_thread_ends_with_its_player(rooms: Any, bundle: Bundle) -> None:
         hits = HitPlayer(bundle, "Kick", trig=pyo.Metro(0.01).play()).out()
         room.hear(20)
         pads, gone = hits.pads, weakref.ref(hits)
-        assert pads._thread is not None
+        assert pads._maker._thread is not None
         del hits
-        assert gone() is None and pads._thread is None
+        assert gone() is None and pads._maker._thread is None
         assert not room.hear(5).any() and room.clock.statistics().failures == 0
 
 
