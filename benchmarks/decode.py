@@ -30,6 +30,7 @@ from ngs.export.graphs import bundle_graphs
 from ngs.export.onnx_export import export_graph
 from ngs.export.run_to_bundle import export_run
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.bundle.session import make_session
 from ngs.runtime.offline.render import decode
 from ngs.training.config import load_preset, override
@@ -45,7 +46,7 @@ VOICES = (1, 8, 16)
 def untrained_run(folder: Path, preset: str) -> NeuralGranularModel:
     """A run folder with random weights: speed does not depend on what they are."""
     config = load_preset(preset)
-    info = RunInfo(config, (("class", tuple(f"class {index}" for index in range(8))),), "none", None, 16, ())
+    info = RunInfo(config, (Attribute("class", tuple(f"class {index}" for index in range(8))),), "none", None, 16, ())
     torch.manual_seed(0)
     model = NeuralGranularModel(config, info.sizes).eval()
     for parameter in model.parameters():

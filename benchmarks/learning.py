@@ -1,16 +1,15 @@
-"""Distance against minutes: grain models trained for longer and longer, each from the start, on a pair that none heard.
+"""Distance over training time: grain models trained for longer and longer, each from the start, and a pair of sounds.
 
     python benchmarks/learning.py DATA --pair INPUT OUTPUT [--picture curve.png]
 
-OUTPUT is another system's reconstruction of INPUT: the line to pass. Every budget is a run of `ngs train` of its own,
-since the learning rate falls over the whole of it. Seconds are those of the grain stage as the run counted them; the
-whole run also holds start-up, decoding, PCA and a moment of the later stages.
+No model has heard the pair: OUTPUT is another system's reconstruction of INPUT, the distance to beat. Every budget is
+a run of `ngs train` of its own, since the learning rate falls over the whole of it. Seconds are those of the grain
+stage as the run counted them; the whole run also takes start-up, decoding, PCA and a moment of the later stages.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -23,12 +22,14 @@ from ngs.evaluation.quality.distances import Figures, distances, fitted
 from ngs.evaluation.quality.spectra import Spectra
 from ngs.runtime.dsp.audio_files import read_audio
 from ngs.training.learning.checkpoints import load_model
+from ngs.training.run_folder import read_history
 
 BUDGETS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0)  # minutes
 SHOWN = ("lsd_1024", "lsd_2048", "multi_scale", "log_mel")
 
 
 def reconstruct(run: Path, source: Path, target: Spectra) -> Figures:
+    """The distances of a sound that the model of a run reconstructs, without any attribute chosen."""
     model, info, _ = load_model(run)
     signal = torch.from_numpy(read_audio(source, info.config.audio.sample_rate))
     torch.manual_seed(0)
@@ -62,8 +63,7 @@ def main() -> None:
             whole = time.perf_counter() - start
             rate = load_model(run)[1].config.audio.sample_rate
             target = Spectra(read_audio(source, rate), rate)
-            history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
-            last = {entry["phase"]: entry["seconds"] for entry in history}
+            last = {entry.phase: entry.seconds for entry in read_history(run)}
             seconds = last.get("spectra", 0.0) + last.get("grains", 0.0)
             rows.append((seconds, whole, reconstruct(run, source, target)))
             line = " / ".join(f"{rows[-1][2][name]:.3f}" for name in SHOWN)

@@ -1,7 +1,7 @@
-"""Training speed: sequences (of path_length grains) a second of each phase and preset, and the data side's share.
+"""Training speed of each phase of each preset: sequences (of path_length grains) a second, and drawing of batches.
 
-A phase's step is timed with its batch ready; drawing a batch is timed apart. While it takes less than a step,
-one worker process keeps up. The spectral phase counts 16 single grains as a sequence, as its batches do.
+A step is timed with its batch ready, and drawing the batch is timed apart: while drawing takes less time than a step,
+one worker process keeps up. In the spectral phase 16 single grains count as a sequence, as in its batches.
 """
 
 from __future__ import annotations
@@ -12,18 +12,58 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from ngs.corpus.cache import build_cache
+from ngs.corpus.cache import Corpus, build_cache
 from ngs.corpus.drum_synthesis import write_hits
 from ngs.corpus.sounds import find_sounds
-from ngs.training.config import load_preset, presets
+from ngs.training.config import Config, load_preset, presets
+from ngs.training.learning.batches import CounterBatches
+from ngs.training.learning.phase import Phase
 from ngs.training.learning.plan import plan
-from ngs.training.learning.trainer import phase_batches, prepare
+from ngs.training.learning.trainer import start_grains
 from ngs.training.model.model import NeuralGranularModel
 
-SEQUENCES = 8  # at most, a step: the paper's presets would take minutes a step on a CPU
+SEQUENCES = 8  # in a batch, at most: the presets of the paper would take minutes for a step on a CPU
 STEPS = 4
+
+
+def time_steps(phase: Phase, batches: CounterBatches) -> tuple[float, float]:
+    """Median seconds of a step and of drawing its batch."""
+    optimizer = phase.configure_optimizers()
+    for module in phase.trained():
+        module.train()
+    drawing, working = [], []
+    for step in range(STEPS + 1):
+        start = time.perf_counter()
+        batch = batches[step]
+        drawn = time.perf_counter()
+        torch.stack(list(phase.losses(batch).values())).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        drawing.append(drawn - start)
+        working.append(time.perf_counter() - drawn)
+    return sorted(working[1:])[STEPS // 2], sorted(drawing[1:])[STEPS // 2]
+
+
+def measure(name: str, config: Config, corpus: Corpus) -> None:
+    """Print a line for each phase of a preset."""
+    everything = np.arange(len(corpus.names))
+    sizes = tuple(len(attribute.classes) for attribute in corpus.attributes)
+    model = NeuralGranularModel(config, sizes)
+    start_grains(model, corpus, everything)
+    for planned in plan(config):
+        size = min(planned.stage.batch_size, SEQUENCES)
+        phase = planned.phase(model, replace(planned.stage, batch_size=size), sizes, 0)
+        batches = phase.batches(corpus, everything, rank=0)
+        phase.prepare(batches)
+        step_seconds, drawing_seconds = time_steps(phase, batches)
+        print(
+            f"{name:<12}{phase.name:<11}{size:>6}{size / step_seconds:>13.1f}{step_seconds * 1e3:>7.0f} ms"
+            f"{drawing_seconds * 1e3:>15.1f} ms",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -37,37 +77,7 @@ def main() -> None:
         write_hits(sounds, 8, 0, 44100)
         for name in options.presets:
             config = load_preset(name)
-            corpus = build_cache(find_sounds(sounds, None), config.audio.sample_rate, Path(folder) / "cache")
-            everything = torch.arange(len(corpus.names)).numpy()
-            sizes = tuple(len(attribute.classes) for attribute in corpus.attributes)
-            model = NeuralGranularModel(config, sizes)
-            for planned in plan(config):
-                planned = replace(
-                    planned, stage=replace(planned.stage, batch_size=min(planned.stage.batch_size, SEQUENCES))
-                )
-                batches = phase_batches(planned, corpus, everything, model, 0)
-                prepare(model, planned, batches, corpus, everything)
-                phase = planned.phase(model, planned.stage, sizes, 0)
-                optimizer = phase.configure_optimizers()
-                for module in phase.trained():
-                    module.train()
-                drawing, working = [], []
-                for step in range(STEPS + 1):
-                    start = time.perf_counter()
-                    batch = batches[step]
-                    drawn = time.perf_counter()
-                    torch.stack(list(phase.losses(batch).values())).sum().backward()
-                    optimizer.step()
-                    optimizer.zero_grad()
-                    drawing.append(drawn - start)
-                    working.append(time.perf_counter() - drawn)
-                step_seconds, draw_seconds = sorted(working[1:])[STEPS // 2], sorted(drawing[1:])[STEPS // 2]
-                print(
-                    f"{name:<12}{phase.name:<11}{planned.stage.batch_size:>6}"
-                    f"{planned.stage.batch_size / step_seconds:>13.1f}{step_seconds * 1e3:>7.0f} ms"
-                    f"{draw_seconds * 1e3:>15.1f} ms",
-                    flush=True,
-                )
+            measure(name, config, build_cache(find_sounds(sounds), config.audio.sample_rate, Path(folder) / "cache"))
 
 
 if __name__ == "__main__":

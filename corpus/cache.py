@@ -1,4 +1,4 @@
-"""Every sound decoded once, into one memory-mapped file that is keyed by the sounds' content and the settings."""
+"""All sounds decoded into one memory-mapped file, once; its key is the sounds' content and the sample rate."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from ngs.corpus.digests import content_digests, parallel
 from ngs.corpus.reading import BLOCK, Sound, SoundError, decode
-from ngs.corpus.sounds import Attribute, SoundFile, Sounds
+from ngs.corpus.sounds import SoundFile, Sounds
 from ngs.corpus.words import counted, listing
+from ngs.runtime.bundle.manifest import Attribute
 
-FORMAT = 1  # part of every key: to be raised when decoded samples change
+FORMAT = 1  # part of every key: raise it when decoding changes samples
 PEAK = 0.9  # of a normalised sound
 FULL_SCALE = 32767
 AUDIO, INDEX = "audio.int16", "index.npz"
-STALE_SECONDS = 24 * 3600.0
+STALE_SECONDS = 24 * 3600.0  # age from which on an unfinished cache was left by a process that was killed
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """N decoded sounds, read from disk as they are asked for; may be sent to other processes."""
+    """N decoded sounds, read from disk on demand. May be pickled for other processes.
+
+    Shapes: N sounds, A attributes.
+    """
 
     audio_file: Path  # int16, little-endian
     starts: np.ndarray  # int64 [N], samples
@@ -43,10 +47,11 @@ class Corpus:
     names: tuple[str, ...]
     sample_rate: int  # Hz
     skipped: tuple[tuple[str, str], ...] = ()  # (name, reason)
-    remarks: tuple[str, ...] = field(default=())  # lines to say
+    remarks: tuple[str, ...] = field(default=())  # lines for the user
 
     @cached_property
     def audio(self) -> np.ndarray:
+        """All samples of all sounds, int16."""
         audio: np.ndarray = np.memmap(self.audio_file, "<i2", "r").view(np.ndarray)  # slices of a memmap are slow
         return audio
 
@@ -54,12 +59,12 @@ class Corpus:
         return {name: value for name, value in self.__dict__.items() if name != "audio"}
 
     def read(self, index: int, start: int, n: int) -> np.ndarray:
-        """Samples start .. start + n of a sound, float32 [n], zeros past its end."""
+        """The n samples of a sound from `start` on: float32 [n], zeros past its end."""
         samples: np.ndarray = self.gather(np.array([index]), np.array([start]), n)[0]
         return samples
 
     def gather(self, indices: np.ndarray, starts: np.ndarray, n: int) -> np.ndarray:
-        """Slices of sounds, from `starts` >= 0 on: float32 [len(indices), n], zeros past their ends."""
+        """The n samples of the sounds `indices` from their `starts` on: float32 [number, n], zeros past the end."""
         slices = np.zeros((len(indices), n), np.int16)
         lengths = np.minimum(self.lengths[indices] - starts, n)
         begins = self.starts[indices] + starts
@@ -71,6 +76,7 @@ class Corpus:
 
 
 def default_root() -> Path:
+    """The folder of decoded sounds: ngs in $XDG_CACHE_HOME or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ngs"
 
 
@@ -80,37 +86,37 @@ def build_cache(
     root: Path | None = None,
     *,
     normalize: bool = True,
-    report: Progress = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> Corpus:
-    """Decode what the cache does not hold yet and open it; `report` is called with (done, total) files meanwhile.
+    """Decode what the cache does not hold yet, and open it; meanwhile `progress` is called with (done, total) files.
 
-    Sounds are read at a peak of 0.9 when `normalize`, else at their own level. Neither names nor labels are part of
-    the key: files may be moved and labelled anew. The folder `root` (default: ngs in $XDG_CACHE_HOME or ~/.cache)
-    may be deleted at any time. Raises ValueError without one usable sound, OSError when `root` cannot be written.
+    With `normalize`, sounds are read at a peak of 0.9, else at their own level. Neither names nor labels are part of
+    the key: files may be moved, and get new labels. The folder `root` (`default_root` if None) may be deleted at any
+    time. Raises ValueError if no sound is usable, OSError if `root` cannot be written.
     """
     root = (root or default_root()).absolute()
-    total, reported = len(sounds.files), False
+    total, worked = len(sounds.files), False
 
-    def progress(half_steps: int) -> None:  # a file counts half when its content is known, half when it is decoded
-        nonlocal reported
-        reported = True
-        report(half_steps // 2, total)
+    def half_done(halves: int) -> None:  # a file counts half when its content is known, half when it is decoded
+        nonlocal worked
+        worked = True
+        progress(halves // 2, total)
 
     try:
         root.mkdir(parents=True, exist_ok=True)
-        digests = content_digests(sounds, root, progress)
+        digests = content_digests(sounds, root, half_done)
         key = _key([digest for digest in digests if digest], sample_rate)
         index = _open_index(root / key)
         if index is None:
-            _build(sounds.files, digests, sample_rate, root / key, lambda done: progress(total + done))
+            _build(sounds.files, digests, sample_rate, root / key, lambda done: half_done(total + done))
             index = _open_index(root / key)
             if index is None:
                 raise OSError(errno.EIO, "what was written there does not read back")
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(f"The cache of decoded sounds in {root} cannot be written: {reason}") from error
-    if reported:
-        report(total, total)
+    if worked:
+        progress(total, total)
     return _corpus(sounds, digests, index, root / key / AUDIO, sample_rate, normalize)
 
 
@@ -122,38 +128,14 @@ def _key(digests: Sequence[str], sample_rate: int) -> str:
 def _build(
     files: Sequence[SoundFile], digests: Sequence[str], sample_rate: int, target: Path, progress: Callable[[int], None]
 ) -> None:
-    """Decode each content once and write it beside `target`, then rename."""
-    for stale in target.parent.glob(".build-*"):  # left by a process that was killed
+    """Decode each content once into a folder beside `target`, which then takes its name."""
+    for stale in target.parent.glob(".build-*"):
         if time.time() - stale.stat().st_mtime > STALE_SECONDS:
             shutil.rmtree(stale, ignore_errors=True)
     contents = {digest: file.path for file, digest in zip(files, digests, strict=True) if digest}
     beside = Path(tempfile.mkdtemp(prefix=".build-", dir=target.parent))
     try:
-
-        def attempt(path: Path) -> Sound | str:
-            try:
-                return decode(path, sample_rate, beside)
-            except SoundError as error:
-                return str(error)
-
-        lengths, peaks, reasons = [], [], []
-        with open(beside / AUDIO, "wb") as audio:
-            for done, sound in enumerate(parallel(attempt, contents.values()), 1):
-                reasons.append(sound if isinstance(sound, str) else "")
-                lengths.append(0 if isinstance(sound, str) else len(sound.samples))
-                peaks.append(0.0 if isinstance(sound, str) else sound.peak)
-                if not isinstance(sound, str):
-                    for start in range(0, len(sound.samples), BLOCK):
-                        scaled = sound.samples[start : start + BLOCK] * np.float32(FULL_SCALE / sound.peak)
-                        audio.write(np.rint(scaled).astype("<i2").data)
-                progress(done)
-        np.savez(
-            beside / INDEX,
-            digests=np.array(list(contents), dtype=np.str_),
-            lengths=np.array(lengths, np.int64),
-            peaks=np.array(peaks, np.float32),
-            reasons=np.array(reasons, dtype=np.str_),
-        )
+        _decode_into(beside, contents, sample_rate, progress)
         if target.exists():
             if _open_index(target) is not None:
                 return  # another process was quicker
@@ -163,8 +145,41 @@ def _build(
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def _decode_into(folder: Path, contents: dict[str, Path], sample_rate: int, progress: Callable[[int], None]) -> None:
+    """Write the samples of files, and the index of their digests, lengths, peaks and reasons not to read them."""
+
+    def attempt(path: Path) -> Sound | str:
+        try:
+            return decode(path, sample_rate, folder)
+        except SoundError as error:
+            return str(error)
+
+    lengths, peaks, reasons = [], [], []
+    with open(folder / AUDIO, "wb") as audio:
+        for done, sound in enumerate(parallel(attempt, contents.values()), 1):
+            reasons.append(sound if isinstance(sound, str) else "")
+            lengths.append(0 if isinstance(sound, str) else len(sound.samples))
+            peaks.append(0.0 if isinstance(sound, str) else sound.peak)
+            if not isinstance(sound, str):
+                _write_samples(audio, sound)
+            progress(done)
+    np.savez(
+        folder / INDEX,
+        digests=np.array(list(contents), dtype=np.str_),
+        lengths=np.array(lengths, np.int64),
+        peaks=np.array(peaks, np.float32),
+        reasons=np.array(reasons, dtype=np.str_),
+    )
+
+
+def _write_samples(audio: IO[bytes], sound: Sound) -> None:
+    for start in range(0, len(sound.samples), BLOCK):
+        scaled = sound.samples[start : start + BLOCK] * np.float32(FULL_SCALE / sound.peak)
+        audio.write(np.rint(scaled).astype("<i2").data)
+
+
 def _open_index(folder: Path) -> dict[str, np.ndarray] | None:
-    """The arrays digests, lengths, peaks and reasons of a cache that is whole, else None."""
+    """The arrays digests, lengths, peaks and reasons of a cache, or None if it is not whole."""
     try:
         with np.load(folder / INDEX, allow_pickle=False) as arrays:
             index = {name: arrays[name] for name in ("digests", "lengths", "peaks", "reasons")}
@@ -207,13 +222,13 @@ def _corpus(
 
 
 def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Sounds to train on and to validate on (int64 indices, ascending), and lines to say.
+    """Sounds to train on and to validate on (int64 indices, ascending), and remarks.
 
-    By file and class, decided by names and seed only. A class of at least 4 keeps one apart or more, a smaller one
-    none; where that would keep none at all, validation uses the sounds of training.
+    `share` of the files of each class is set apart; names and `seed` alone decide which. A class of 4 sounds or more
+    sets apart at least one, a smaller class none. If that sets none apart at all, validation uses the training sounds.
     """
     apart, small = list[int](), list[str]()
-    # files of the same content share a place in the cache, and so their order: they are kept apart together
+    # files of the same content share a place in the cache, and so their order: they are set apart together
     first = {int(start): name for start, name in zip(corpus.starts[::-1], corpus.names[::-1], strict=True)}
     owners = [first[int(start)] for start in corpus.starts]
     order = [hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest() for name in owners]
@@ -227,7 +242,7 @@ def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray
         apart += group if len(group) < len(members) else []
     everything = np.arange(len(corpus.names))
     if not apart:
-        return everything, everything, ("Too few sounds to keep any apart: validation uses those of training",)
+        return everything, everything, ("Too few sounds to set any apart: validation uses the training sounds",)
     validation = np.array(sorted(apart), np.int64)
-    few = (f"Fewer than 4 sounds of {listing(small)}: all are trained on, none kept to validate on",) if small else ()
+    few = (f"Fewer than 4 sounds of {listing(small)}: all are trained on, none is set apart",) if small else ()
     return np.setdiff1d(everything, validation), validation, few

@@ -1,4 +1,4 @@
-"""What files hold, told by digests that are remembered: a library that did not change is not read again."""
+"""Digests of what files hold. They are remembered, so that a library that did not change is not read again."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ngs.corpus.sounds import SoundFile, Sounds
+from ngs.runtime.atomic import replaced
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def content_digests(sounds: Sounds, root: Path, progress: Callable[[int], None]) -> list[str]:
-    """Content digest of each file, "" where it cannot be read; only files that changed since last time are read."""
+    """The digest of each file's content, "" if it cannot be read. Only files that changed since last time are read.
+
+    The digests are remembered in the folder `root`. `progress` is called with the number of files done.
+    """
     folder = hashlib.blake2b(os.fsencode(sounds.folder.resolve()), digest_size=8).hexdigest()
     memo = root / f"digests-{folder}.json"
     try:
@@ -44,12 +48,8 @@ def content_digests(sounds: Sounds, root: Path, progress: Callable[[int], None])
         if entry != known.get(name):
             progress(len(entries))
     if entries != known:
-        beside = memo.with_suffix(f".{os.getpid()}.part")
-        try:
+        with replaced(memo) as beside:
             beside.write_text(json.dumps(entries))
-            beside.replace(memo)
-        finally:
-            beside.unlink(missing_ok=True)
     return [str(entry[2]) for entry in entries.values()]
 
 
@@ -58,7 +58,7 @@ def _blake() -> Any:
 
 
 def parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Results in order from a few threads (decoding, resampling and hashing release the GIL), few in flight."""
+    """Results in the order of the items, from a few threads: decoding, resampling and hashing release the GIL."""
     workers = min(os.cpu_count() or 1, 8)
     pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(workers) as pool:

@@ -1,7 +1,7 @@
-"""A small drum synthesiser: eight classes of hits, each different by its random numbers, alike by its seed.
+"""A small drum synthesiser: eight classes of hits. Every hit is different, and a seed gives the same hits again.
 
-The recipes are those of analogue drum machines (G. Reid, Synth Secrets 31 to 41, Sound on Sound, 2001 to 2002): swept
-sines for skins, clusters of square waves for metal, filtered noise for wires, hands and cymbals.
+The recipes follow analogue drum machines (G. Reid, Synth Secrets 31 to 41, Sound on Sound, 2001 to 2002): swept sines
+for skins, clusters of square waves for metal, filtered noise for wires, hands and cymbals.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 class _Bench:
-    """What every recipe works with: `seconds` of time at a sample rate and a source of random numbers."""
+    """The tools of a recipe, for a hit of `seconds` at a sample rate, with a source of random numbers."""
 
     def __init__(self, rng: Rng, sample_rate: int, seconds: float) -> None:
         self.rng, self.sample_rate = rng, sample_rate
@@ -35,11 +35,12 @@ class _Bench:
         self.t = np.arange(number) / sample_rate
 
     def decay(self, seconds: float, start: float = 0.0) -> Array:
-        """1 at `start`, -60 dB after `seconds` more, 0 before."""
+        """An envelope: 0 before `start`, then 1, falling by 60 dB in `seconds`."""
         since = self.t - start
         return np.where(since < 0, 0.0, np.exp(-6.9 * np.maximum(since, 0) / seconds))
 
     def rise(self, seconds: float) -> Array:
+        """An envelope: from 0 to 1 in `seconds`, linearly."""
         return np.minimum(self.t / seconds, 1.0)
 
     def sweep(self, end_hz: float, start_hz: float, time_constant: float) -> Array:
@@ -48,7 +49,7 @@ class _Bench:
         return np.sin(2 * np.pi * cycles)
 
     def filtered(self, signal: Array, low_hz: float, high_hz: float, order: int = 2) -> Array:
-        """Band between low_hz and high_hz, falling by 6 dB an octave and order, linear phase, at unit power."""
+        """The band from low_hz to high_hz, at unit power; zero phase, slopes of 6 dB an octave for each order."""
         frequency = np.fft.rfftfreq(len(signal), 1 / self.sample_rate)
         low_hz, high_hz = min(low_hz, 0.3 * self.sample_rate), min(high_hz, 0.45 * self.sample_rate)
         high_pass = (frequency / low_hz) ** order / np.sqrt(1 + (frequency / low_hz) ** (2 * order))
@@ -58,10 +59,11 @@ class _Bench:
         return band
 
     def noise(self, low_hz: float, high_hz: float, order: int = 2) -> Array:
+        """Noise in a band, at unit power."""
         return self.filtered(self.rng.standard_normal(len(self.t)), low_hz, high_hz, order)
 
     def oscillation(self, hz: float, phase: float, seconds: float = np.inf) -> Array:
-        """A sine, -60 dB after `seconds`: powers of one complex number, much cheaper than sines."""
+        """A sine that falls by 60 dB in `seconds`, by powers of one complex number: much cheaper than calling sin."""
         step = 256
         power = complex(-6.9 / seconds, 2 * np.pi * hz) / self.sample_rate
         fine = np.exp(power * np.arange(step) + 1j * phase)
@@ -70,7 +72,7 @@ class _Bench:
         return turns[: len(self.t)]
 
     def square(self, hz: float) -> Array:
-        """A square wave of the harmonics below the Nyquist frequency only."""
+        """A square wave, without harmonics above the Nyquist frequency."""
         phase = 2 * np.pi * self.rng.random()
         total = np.zeros_like(self.t)
         for harmonic in range(1, int(max(0.45 * self.sample_rate / hz, 2)), 2):
@@ -78,7 +80,7 @@ class _Bench:
         return total
 
     def partials(self, hz: Array, amplitudes: Array, seconds: Array) -> Array:
-        """Damped sines with random phases: frequency, amplitude and time to -60 dB of each."""
+        """Damped sines with random phases, each with its frequency, amplitude and time to -60 dB in seconds."""
         total = np.zeros_like(self.t)
         phases = self.rng.uniform(0, 2 * np.pi, len(hz))
         for f, a, d, phase in np.stack([hz, amplitudes, seconds, phases], 1).tolist():
@@ -87,7 +89,7 @@ class _Bench:
         return total
 
     def between(self, low: float, high: float) -> float:
-        """A random number, even on a logarithmic scale."""
+        """A random number, uniform on a logarithmic scale."""
         return float(low * (high / low) ** self.rng.random())
 
 
@@ -130,7 +132,7 @@ def _clap(rng: Rng, sample_rate: int) -> Array:
 
 
 def _metal(b: _Bench, scale: float) -> Array:
-    """Six square waves, each a little out of its place."""
+    """The six square waves of a cymbal, each slightly out of tune."""
     total = np.zeros_like(b.t)
     for hz in METAL_HZ:
         total += b.square(hz * scale * b.between(0.96, 1.04))
@@ -175,7 +177,7 @@ def _crash(rng: Rng, sample_rate: int) -> Array:
     b = _Bench(rng, sample_rate, seconds := float(rng.uniform(0.9, 1.5)))
     size = b.between(0.7, 1.4)
     hz = size * 280 * (16000 / 280) ** rng.random(56)
-    # high modes die away first; a slow bloom follows the stroke
+    # high modes fade first; a slow bloom follows the stroke
     lives = seconds * np.clip((3500 / hz) ** b.between(0.2, 0.5), 0.25, 1.0)
     plate = b.partials(hz, rng.uniform(0.2, 1.0, len(hz)), lives) / 4
     wash = b.noise(size * 2500, b.between(7000, 16000)) * b.decay(seconds) * (0.6 + 0.4 * b.rise(0.05))
@@ -202,7 +204,7 @@ RECIPES: dict[str, Callable[[Rng, int], Array]] = {
 
 
 def make_hit(class_name: str, rng: Rng, sample_rate: int) -> NDArray[np.float32]:
-    """One hit of a class of RECIPES: float32 [n] mono, 0.08 to 1.5 s, peak 0.9, no offset, ending in silence."""
+    """One hit of a class of RECIPES: float32 [n] mono, 0.08 to 1.5 s long, peak 0.9, no offset, fading to silence."""
     signal = RECIPES[class_name](rng, sample_rate)
     fade = min(round(0.02 * sample_rate), len(signal))
     signal[-fade:] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(1, fade + 1) / fade)
@@ -213,10 +215,10 @@ def make_hit(class_name: str, rng: Rng, sample_rate: int) -> NDArray[np.float32]
 
 
 def write_hits(folder: Path, count: int, seed: int = 0, sample_rate: int = 44100) -> int:
-    """Write `count` hits a class as 16-bit WAV, `folder`/Kick/Kick_000.wav and so on; returns how many in all.
+    """Write `count` hits of each class as 16-bit WAV: `folder`/Kick/Kick_000.wav and so on. Returns the number of hits.
 
-    The same arguments give the same bytes, and a larger count the same first hits. A folder that holds nothing but
-    such hits is replaced; raises ValueError if it holds anything else, OSError if it cannot be written.
+    The same arguments give the same bytes, and a larger count begins with the same hits. A folder that holds nothing
+    but such hits is replaced. Raises ValueError if it holds anything else, OSError if it cannot be written.
     """
     folder = folder.resolve()
     if folder.exists():
@@ -246,4 +248,4 @@ def _require_hits_only(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if not (_FILE.fullmatch(name) if path.is_file() else name in RECIPES):
-            raise ValueError(f"{folder} holds {name}, not only such hits: name a new or an empty folder")
+            raise ValueError(f"{folder} holds {name}, not only hits of `ngs hits`: name a new or an empty folder")

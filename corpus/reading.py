@@ -1,4 +1,4 @@
-"""One file to one clean mono sound: decoded, centred, trimmed, resampled, whatever its format and length."""
+"""Reads one file, of any format and length, as one clean mono sound: decoded, centred, trimmed and resampled."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ import numpy as np
 import soundfile
 import soxr
 
-BLOCK = 1 << 18  # values that are in work at a time
-IN_MEMORY = 1 << 22  # samples of a sound that are held in memory; longer ones go through an unnamed file
-SILENCE_DB = -60.0  # a peak below this, of full scale, is silence
-ONSET_DB, ONSET_KEPT_SECONDS = -50.0, 0.001  # of the peak; what precedes the onset is cut but for this
-END_DB, END_KEPT_SECONDS = -60.0, 0.020
+BLOCK = 1 << 18  # values worked on at a time
+IN_MEMORY = 1 << 22  # samples of a sound that stay in memory; longer sounds go through an unnamed file
+SILENCE_DB = -60.0  # relative to full scale: a sound whose peak is lower is silent
+ONSET_DB, ONSET_KEPT_SECONDS = -50.0, 0.001  # the onset's level relative to the peak, and what is kept before it
+END_DB, END_KEPT_SECONDS = -60.0, 0.020  # the same for the end
 FADE_SECONDS = 0.001  # at a cut end
-RATES_HZ = (1000, 768000)
-# libsndfile's log says so of WAV, AIFF, AU; streams that were never finished claim 2 GiB or more and are whole
+RATES_HZ = (1000, 768000)  # lowest and highest
+# libsndfile's log of a truncated WAV, AIFF or AU file; a stream that was never closed claims 2 GiB or more and is whole
 _LENGTH = re.compile(r"(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)")
 
 
 class SoundError(ValueError):
-    """This file gives no sound; the message is the reason, without the file's name."""
+    """A file that gives no sound. The message is the reason, without the file's name."""
 
 
 @dataclass(frozen=True)
 class Sound:
-    samples: np.ndarray  # float32 [n], mono, at the rate asked for; perhaps a memory map of an unnamed file
+    """A decoded sound."""
+
+    samples: np.ndarray  # float32 [n], mono, at the rate asked for; may be a memory map of an unnamed file
     peak: float  # largest |sample|
 
 
 class _Samples:
-    """Collects float32 blocks: in memory at first, in an unnamed file in `scratch` once there are many."""
+    """Collects float32 blocks, in memory at first, and once there are many, in an unnamed file in `scratch`."""
 
     def __init__(self, scratch: Path) -> None:
         self.scratch, self.blocks, self.length = scratch, list[np.ndarray](), 0
@@ -57,14 +59,14 @@ class _Samples:
 
 
 def decode(path: Path, sample_rate: int, scratch: Path) -> Sound:
-    """Decode `path` to mono at `sample_rate` (Hz) without offset and without the silence around it.
+    """Decode `path` to mono at `sample_rate` (Hz), without offset and without the silence around it.
 
-    Channels are averaged, the mean is removed. What precedes the onset by more than 1 ms is cut (before resampling,
-    whose filter would ring ahead of it), and what follows the last 20 ms above -60 dB of the peak; a cut end gets a
-    fade of 1 ms. Long sounds pass through unnamed files in `scratch`, so memory is bounded.
+    Channels are averaged and the mean is removed. Silence is cut up to 1 ms before the onset, and from 20 ms after the
+    last sample above -60 dB of the peak; a cut end fades over 1 ms. Cutting comes before resampling, whose filter would
+    ring ahead of the onset. Long sounds pass through unnamed files in `scratch`, so that memory is bounded.
 
-    Raises SoundError: unreadable, truncated, empty, silent, or with samples that are not finite; OSError: `scratch`
-    cannot be written.
+    Raises SoundError if the file is unreadable, truncated, empty or silent, or holds samples that are not finite;
+    OSError if `scratch` cannot be written.
     """
     try:
         samples, source_rate = _read(path, scratch)

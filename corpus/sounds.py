@@ -1,4 +1,4 @@
-"""Which sounds there are: a folder of audio, a class for each folder in it, more labels from a CSV file."""
+"""Lists sounds: a folder of audio files, a class for each folder in it, more labels from a CSV file."""
 
 from __future__ import annotations
 
@@ -13,40 +13,37 @@ import numpy as np
 import soundfile
 
 from ngs.corpus.words import counted, listing
+from ngs.runtime.bundle.manifest import Attribute
 
 CLASS = "class"
 UNNAMED_CLASS = "all"
 LABELS_FILE = "labels.csv"
-# MAT files are arrays of anything and RAW files say neither rate nor width
+# all that libsndfile reads, except MAT files, which hold any arrays, and RAW files, which tell neither rate nor width
 EXTENSIONS = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) - {".mat4", ".mat5", ".raw"} | {
     ".aif", ".aifc", ".iff", ".mp2", ".mp3", ".oga", ".opus", ".snd", ".sph", ".wave",
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Attribute:
-    """A condition: its name and its classes in order."""
-
-    name: str
-    classes: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class SoundFile:
-    path: Path  # where to read it
-    name: str  # relative to the data folder, with /, printable
-    labels: tuple[int, ...]  # class index per attribute, -1 where unknown
+    """A file and its labels."""
+
+    path: Path
+    name: str  # relative to the folder of sounds, with /, printable
+    labels: tuple[int, ...]  # class index for each attribute, -1 where unknown
 
 
 @dataclass(frozen=True)
 class Sounds:
+    """The sounds of a folder and what they are labelled with."""
+
     folder: Path
     files: tuple[SoundFile, ...]  # sorted by name
     attributes: tuple[Attribute, ...]  # the class first
     remarks: tuple[str, ...] = ()  # what was left out or is missing, a line each
 
     def keep(self, chosen: Sequence[bool]) -> Sounds:
-        """The chosen files only; classes and attributes that no sound is left of go, and are noted."""
+        """The chosen files only. Classes and attributes without a sound are dropped, with a remark."""
         files = [file for file, wanted in zip(self.files, chosen, strict=True) if wanted]
         labels = np.array([file.labels for file in files], dtype=np.int64).reshape(len(files), len(self.attributes))
         attributes, columns, remarks = [], [], list(self.remarks)
@@ -65,12 +62,12 @@ class Sounds:
 
 
 def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
-    """Find the audio files in the folder `data`, hidden ones aside, and their classes.
+    """Find the audio files in the folder `data`, except hidden ones, and their classes.
 
-    The class of a file is the folder of `data` that it lies in, at whatever depth; a folder with files only is one
-    class, "all". Files beside class folders are left out. A CSV file (`labels`, or labels.csv in `data`) with the
-    columns file, attribute, attribute, ... gives more attributes; a column "class" replaces the folders' classes.
-    Sounds without a row or value have the label -1 there. Raises ValueError without sounds or on a malformed CSV file.
+    The class of a file is the folder of `data` that it lies in, at any depth. A folder with files only is one class,
+    "all". Files beside class folders are left out. A CSV file (`labels`, or labels.csv in `data`) with the columns
+    file, attribute, attribute, ... gives more attributes; a column "class" replaces the folders. Sounds without a row
+    or a value have the label -1 there. Raises ValueError if there are no sounds or the CSV file is malformed.
     """
     if not data.is_dir():
         raise ValueError(f"{data} is not a folder")
@@ -79,7 +76,7 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
     paths, others = _audio_files(data, labels)
     remarks = []
     if others:
-        remarks.append(f"{counted(len(others), 'file')} left out, no sounds: {listing(others)}")
+        remarks.append(f"{counted(len(others), 'file')} left out, not audio: {listing(others)}")
     columns: dict[str, dict[str, str]] = {} if labels is None else _read_labels(labels)
     if CLASS not in columns:
         in_folders = {name: path for name, path in paths.items() if "/" in name}
@@ -109,7 +106,7 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
 
 
 def _audio_files(data: Path, labels: Path | None) -> tuple[dict[str, Path], list[str]]:
-    """Names to paths of the files with an extension of audio, and the names of the others; sorted, none hidden."""
+    """Paths of the audio files by name, and the names of all other files; sorted, without hidden ones."""
     audio, others = {}, []
     skip = labels.resolve() if labels else None
     for path in _walk(data, set()):
@@ -122,7 +119,7 @@ def _audio_files(data: Path, labels: Path | None) -> tuple[dict[str, Path], list
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterable[Path]:
-    """All regular files below, through links too, each folder once (links may make circles)."""
+    """All regular files in a folder and below. Links are followed; each folder is visited once, as links may loop."""
     status = folder.stat()
     if (status.st_dev, status.st_ino) in seen:
         return
@@ -137,18 +134,18 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterable[Path]:
 
 
 def _printable(name: str) -> str:
-    """Composed characters (macOS stores them decomposed), question marks for bytes that are not UTF-8."""
+    """The name with composed characters (macOS decomposes them) and question marks for bytes that are not UTF-8."""
     return unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _read_labels(path: Path) -> dict[str, dict[str, str]]:
-    """Attribute -> file name -> value, columns in the header's order; raises ValueError with the line number."""
+    """Attribute -> file name -> value, columns in the header's order. Raises ValueError with the line number."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text") from error
     head = text.split("\n", 1)[0]
-    delimiter = ";" if ";" in head and "," not in head else ","  # what spreadsheets write in half of Europe
+    delimiter = ";" if ";" in head and "," not in head else ","  # spreadsheets write semicolons in half of Europe
     reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
@@ -164,7 +161,7 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
             name = unicodedata.normalize("NFC", row[0].strip().replace("\\", "/").removeprefix("./"))
             values = [_printable(cell.strip()) for cell in row[1:]]
             if rows.setdefault(name, values) != values:
-                raise ValueError(f"{path}, line {reader.line_num}: {name} was labelled otherwise in an earlier line")
+                raise ValueError(f"{path}, line {reader.line_num}: {name} has other labels in an earlier line")
             for column, value in zip(columns.values(), values, strict=True):
                 column[name] = value
     except csv.Error as error:

@@ -1,8 +1,12 @@
-"""The graphs of a bundle as torch modules of standard operators, each with its named inputs and outputs."""
+"""The graphs of a bundle: torch modules of standard operators only, with named inputs and outputs.
+
+Where a trained module computes a DFT, a rewritten one takes its place, with matrix products instead. Another excitation
+needs such a module here, and an entry in SYNTHESES.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,14 +15,18 @@ from torch import Tensor, nn
 from ngs.export.dft import RealDFT
 from ngs.runtime.dsp.excitation import GAIN
 from ngs.training.model.decoders import GrainDecoder
-from ngs.training.model.encoders import FEATURE_SCALE, LOG_VARIANCE_RANGE, SpectralEncoder
-from ngs.training.model.excitation import excite, next_phase, profile_gain
+from ngs.training.model.encoders import FEATURE_SCALE, GrainEncoder, SpectralEncoder
+from ngs.training.model.energy_profile import profile_gain
+from ngs.training.model.excitation import Excitation, FilteredNoise, LockedTones, excite, next_phase
+from ngs.training.model.layers import LOG_VARIANCE_RANGE
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.model.overlap_add import PostProcessing, analysis_windows, event_windows
 
 
 @dataclass(frozen=True)
 class Graph:
+    """A module that is exported as one ONNX graph."""
+
     module: nn.Module
     inputs: Mapping[str, tuple[int, ...]]  # shapes without the batch dimension
     outputs: tuple[str, ...]
@@ -26,52 +34,62 @@ class Graph:
 
 def bundle_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     """All graphs of a bundle by name. The model is in evaluation mode."""
-    audio, grain, level2 = model.config.audio, model.config.grain, model.config.embedding
-    length, latent, embedding = audio.grain_length, grain.latent_size, level2.embedding_size
-    conditions = sum(model.sizes)
-    path = (audio.path_length, latent)
-    encoder = SpectralEncoderGraph(model.encoder) if isinstance(model.encoder, SpectralEncoder) else model.encoder
-    bins = length // 2 + 1
-    frame: dict[str, tuple[int, ...]] = {"magnitude": (bins,)}
-    if grain.excitation == "noise":
-        synthesis = Graph(NoiseSynthesisGraph(model.decoder), {**frame, "noise": (length,)}, ("grain",))
-    else:
-        frame |= {"peak": (bins,), "advance": (bins,), "profile": (grain.profile_points,)}
-        inputs = {**frame, "noise": (length,), "onset": (1,), "phase": (bins,)}
-        synthesis = Graph(LockedSynthesisGraph(model.decoder), inputs, ("grain", "next_phase"))
-    decoder = DecoderGraph(model.decoder)
-    filter_past, hop = model.postprocessing.history, audio.hop_length
-    stream = {"latent": (latent,), "condition": (conditions,), "noise": (length,), "onset": (1,), "level": (1,)}
-    stream |= {"sum": (length - hop,), "weight": (length - hop,), "history": (filter_past,)}
-    stream |= {"phase": (bins,)} if "phase" in synthesis.inputs else {}
+    return {**_grain_graphs(model), **_embedding_graphs(model)}
+
+
+def _grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+    excitation, decoder = model.decoder.excitation, DecoderGraph(model.decoder)
+    synthesis = SYNTHESES[type(excitation)](excitation)
     postprocessing = PostProcessingGraph(model.postprocessing)
-    hidden = level2.hidden_size
+    length, hop = model.config.audio.grain_length, model.config.audio.hop_length
+    history, latent, condition = model.postprocessing.history, model.config.grain.latent_size, sum(model.sizes)
+    frame, state = _shapes(excitation.frame_sizes), _shapes(excitation.state_sizes)
+    onset = {"onset": (1,)} if state else {}
+    lasting = {"sum": (length - hop,), "weight": (length - hop,), "history": (history,), **state}
+    given = {"latent": (latent,), "condition": (condition,)}
     return {
-        "encoder": Graph(encoder, {"grain": (length,)}, ("mean", "log_variance")),
-        "decoder": Graph(decoder, {"latent": (latent,), "condition": (conditions,)}, tuple(frame)),
-        "synthesis": synthesis,
-        "postprocessing": Graph(postprocessing, {"signal": (filter_past + hop,)}, ("audio",)),
+        "encoder": Graph(_encoder_graph(model.encoder), {"grain": (length,)}, ("mean", "log_variance")),
+        "decoder": Graph(decoder, given, tuple(frame)),
+        "synthesis": Graph(synthesis, {**frame, "noise": (length,), **onset, **state}, ("grain", *_following(state))),
+        "postprocessing": Graph(postprocessing, {"signal": (history + hop,)}, ("audio",)),
         "decoder_stream": Graph(
-            StreamGraph(decoder, synthesis.module, postprocessing),
-            stream,
-            ("audio", *(f"next_{name}" for name in StreamGraph.STATES if name in stream)),
-        ),
-        "embedding_encoder": Graph(
-            EmbeddingEncoderGraph(model), {"path": path, "condition": (conditions,)}, ("mean", "log_variance")
-        ),
-        "embedding_decoder": Graph(
-            EmbeddingDecoderGraph(model), {"embedding": (embedding,), "condition": (conditions,)}, ("path",)
-        ),
-        "embedding_step": Graph(
-            EmbeddingStepGraph(model),
-            {"embedding": (embedding,), "condition": (conditions,), "step": (1,), "hidden": (hidden,)},
-            ("path", "next_step", "next_hidden"),
+            StreamGraph(decoder, synthesis, postprocessing),
+            {**given, "noise": (length,), "onset": (1,), "level": (1,), **lasting},
+            ("audio", *_following(lasting)),
         ),
     }
 
 
+def _embedding_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+    level2 = model.config.embedding
+    embedding, hidden, condition = (level2.embedding_size,), (level2.hidden_size,), (sum(model.sizes),)
+    path = (model.config.audio.path_length, model.config.grain.latent_size)
+    given = {"embedding": embedding, "condition": condition}
+    return {
+        "embedding_encoder": Graph(
+            EmbeddingEncoderGraph(model), {"path": path, "condition": condition}, ("mean", "log_variance")
+        ),
+        "embedding_decoder": Graph(EmbeddingDecoderGraph(model), given, ("path",)),
+        "embedding_step": Graph(
+            EmbeddingStepGraph(model), {**given, "step": (1,), "hidden": hidden}, ("path", "next_step", "next_hidden")
+        ),
+    }
+
+
+def _shapes(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    return {name: (size,) for name, size in sizes.items()}
+
+
+def _following(states: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"next_{name}" for name in states)
+
+
+def _encoder_graph(encoder: GrainEncoder) -> nn.Module:
+    return encoder if encoder.spectral is None else SpectralEncoderGraph(encoder.spectral)
+
+
 class SpectralEncoderGraph(nn.Module):
-    """SpectralEncoder with its DFT as matrix products and its first layers in the order of that DFT's bins."""
+    """SpectralEncoder with its DFT as matrix products, and its first layers reordered to the bins of that DFT."""
 
     center: Tensor
 
@@ -96,7 +114,7 @@ class SpectralEncoderGraph(nn.Module):
 
 
 def _reordered(layer: nn.Linear, order: Tensor, counted: Tensor) -> nn.Linear:
-    """The layer for inputs in another order, which come more than once: only those that are counted have weight."""
+    """The layer for inputs in another order. Some come more than once: only those in `counted` get a weight."""
     result = nn.Linear(len(order), layer.out_features)
     with torch.no_grad():
         result.weight.copy_(layer.weight[:, order] * counted)
@@ -105,14 +123,14 @@ def _reordered(layer: nn.Linear, order: Tensor, counted: Tensor) -> nn.Linear:
 
 
 class DecoderGraph(nn.Module):
-    """GrainDecoder up to what its excitation needs, with its two output layers fused into one."""
+    """GrainDecoder up to the frame that its excitation needs, with its two output layers fused into one."""
 
     def __init__(self, decoder: GrainDecoder) -> None:
         super().__init__()
         self.decoder = decoder
         weight: Tensor = decoder.output.weight
         bias: Tensor = decoder.output.bias
-        if decoder.head == "log_magnitude":
+        if decoder.linear is not None:
             weight = torch.cat((weight, decoder.linear.weight), 1)
             bias = bias + decoder.linear.bias
         self.output = nn.Linear(weight.shape[1], weight.shape[0])
@@ -122,17 +140,17 @@ class DecoderGraph(nn.Module):
 
     def forward(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
         hidden = self.decoder.network(torch.cat((latent, condition), -1))
-        if self.decoder.head == "log_magnitude":
+        if self.decoder.linear is not None:
             hidden = torch.cat((hidden, latent), -1)
         return self.decoder.frame(self.output(hidden))
 
 
 class NoiseSynthesisGraph(nn.Module):
-    """Noise filtered by magnitudes (eq. 7 and 8), both DFTs as matrix products."""
+    """FilteredNoise (eq. 7 and 8), with both DFTs as matrix products."""
 
-    def __init__(self, decoder: GrainDecoder) -> None:
+    def __init__(self, excitation: Excitation) -> None:
         super().__init__()
-        self.dft = RealDFT(decoder.grain_length)
+        self.dft = RealDFT(excitation.grain_length)
 
     def forward(self, magnitude: Tensor, noise: Tensor) -> Tensor:
         real, imaginary = self.dft(noise)
@@ -141,14 +159,14 @@ class NoiseSynthesisGraph(nn.Module):
 
 
 class LockedSynthesisGraph(nn.Module):
-    """One grain of the locked excitation: its phases are the state."""
+    """LockedTones for one grain, with both DFTs as matrix products. The phases are the state."""
 
     window: Tensor
     onset_difference: Tensor
 
-    def __init__(self, decoder: GrainDecoder) -> None:
+    def __init__(self, excitation: Excitation) -> None:
         super().__init__()
-        length = decoder.grain_length
+        length = excitation.grain_length
         self.dft = RealDFT(length, length // 2, GAIN)
         onset, window = analysis_windows(length, 2)
         self.register_buffer("window", window)
@@ -164,8 +182,14 @@ class LockedSynthesisGraph(nn.Module):
         return self.dft.inverse(*spectrum) * profile_gain(profile, onset, self.dft.length), phase
 
 
+SYNTHESES: dict[type[Excitation], Callable[[Excitation], nn.Module]] = {
+    FilteredNoise: NoiseSynthesisGraph,
+    LockedTones: LockedSynthesisGraph,
+}
+
+
 class PostProcessingGraph(nn.Module):
-    """The filter's matrix as a constant."""
+    """PostProcessing with the filter's matrix as a constant."""
 
     matrix: Tensor
 
@@ -179,13 +203,12 @@ class PostProcessingGraph(nn.Module):
 
 
 class StreamGraph(nn.Module):
-    """One hop of a sound: decoder, synthesis, overlap-add and post-processing, everything that lasts as state.
+    """One hop of a sound: decoder, synthesis, overlap-add and post-processing. All that lasts is state.
 
-    `sum` and `weight` are the windowed grains and their windows that the next hops will hear, `history` what the filter
-    looks back on. A grain with its onset flag set starts a sound and ignores the state.
+    `sum` and `weight` are what past grains and their windows add to the next hops; `history` is the past that the
+    filter needs. A grain whose onset flag is set starts a sound and ignores the state.
     """
 
-    STATES = ("sum", "weight", "history", "phase")
     window: Tensor
     onset_difference: Tensor
 
@@ -211,7 +234,7 @@ class StreamGraph(nn.Module):
         window = self.window + onset * self.onset_difference
         total = self._added(total, grain * (level * window))
         weight = self._added(weight, window)
-        # where a sound is under way the windows sum to 1 and more; without an onset the first grain rises with its own
+        # once a sound is under way, windows sum to at least 1; without an onset, the first grain rises with its window
         signal = torch.cat((history, total[:, : self.hop] / weight[:, : self.hop].clamp_min(1.0)), 1)
         audio = self.postprocessing(signal)
         return audio, total[:, self.hop :], weight[:, self.hop :], signal[:, self.hop :], *following

@@ -14,7 +14,7 @@ from ngs.export.encoding import _embeddings, _paths
 from ngs.export.golden import _golden_vectors
 from ngs.export.graphs import bundle_graphs
 from ngs.export.onnx_export import export_graph, round_weights
-from ngs.runtime.bundle.manifest import Attribute, Manifest, check_model_card
+from ngs.runtime.bundle.manifest import Manifest, check_model_card
 from ngs.runtime.bundle.writer import check_target, write_bundle
 from ngs.training.learning.batches import one_hot
 from ngs.training.learning.checkpoints import load_model
@@ -59,7 +59,7 @@ def export_run(
         latent_size=config.grain.latent_size,
         embedding_size=config.embedding.embedding_size,
         path_length=config.audio.path_length,
-        attributes=tuple(Attribute(attribute, classes) for attribute, classes in info.attributes),
+        attributes=info.attributes,
         graphs={},
         files={},
         created=datetime.date.today().isoformat(),

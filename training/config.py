@@ -1,18 +1,21 @@
-"""Configuration: one frozen dataclass a component, presets as TOML, `section.key=value` overrides.
+"""Configuration: one frozen dataclass a section, presets as TOML, `section.key=value` overrides.
 
-A checkpoint and a bundle carry their configuration, so nothing has to be remembered to load them.
+A checkpoint and a bundle carry their configuration, so nothing has to be remembered to load them. Imports no torch.
 """
 
 from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from typing import Any
 
-PROFILE_POINTS = 8  # of the energy within a grain
+# the words that name the parts of a grain VAE; `ngs.training.model.parts` has a class for each
+ENCODERS = ("spectral", "convolution")
+DECODERS = ("log_magnitude", "sigmoid")
+EXCITATIONS = ("locked", "noise")
 
 
 class ConfigError(ValueError):
@@ -24,176 +27,212 @@ def _require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def _check(section: object, name: str, accepted: bool, choice: str) -> None:
+    """Raise ConfigError with what a key holds and what it may hold, unless that is accepted."""
+    key = name.rpartition(".")[2]
+    _require(accepted, f"{name} is {getattr(section, key)!r}: choose {choice}")
+
+
+def _check_word(section: object, name: str, words: tuple[str, ...]) -> None:
+    _check(section, name, getattr(section, name.rpartition(".")[2]) in words, " or ".join(map(repr, words)))
+
+
 @dataclass(frozen=True)
 class AudioConfig:
-    sample_rate: int = 22050  # Hz
-    grain_length: int = 2048  # samples, a power of two; the hop is a quarter of it
-    path_length: int = 64  # grains of the paths that the embedding learns
+    """Sample rate, grains and the length of a sound."""
+
+    sample_rate: int = 22050  # Sample rate in Hz; all sounds are converted to it.
+    grain_length: int = 2048  # Length of a grain in samples, a power of two; the hop is a quarter of it.
+    path_length: int = 64  # Length in grains of the paths that the embedding learns, a multiple of grains_per_step.
 
     def __post_init__(self) -> None:
-        _require(
-            1000 <= self.sample_rate <= 384000, f"audio.sample_rate is {self.sample_rate}: choose 1000 to 384000 Hz"
-        )
-        power_of_two = 64 <= self.grain_length <= 32768 and self.grain_length & (self.grain_length - 1) == 0
-        _require(power_of_two, f"audio.grain_length is {self.grain_length}: choose a power of two, 64 to 32768")
-        _require(4 <= self.path_length <= 65536, f"audio.path_length is {self.path_length}: choose 4 to 65536 grains")
+        length = self.grain_length
+        _check(self, "audio.sample_rate", 1000 <= self.sample_rate <= 384000, "1000 to 384000 Hz")
+        _check(
+            self, "audio.grain_length", 64 <= length <= 32768 and length & (length - 1) == 0,
+            "a power of two, 64 to 32768",
+        )  # fmt: skip
+        _check(self, "audio.path_length", 4 <= self.path_length <= 65536, "4 to 65536 grains")
 
     @property
     def hop_length(self) -> int:
+        """Samples from one grain to the next."""
         return self.grain_length // 4
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    normalize: bool = True  # every sound to a peak of 0.9
-    validation_share: float = 0.1  # of each class, by file
-    balance: float = 0.5  # a class is drawn in proportion to its number of files to this power: 0 = all alike
-    gain_db: float = 12.0  # augmentation: quieter by up to this much
-    pitch_semitones: float = 0.5  # augmentation: up or down by up to this much
-    low_pass_share: float = 0.25  # augmentation of spectra: this share is band-limited at a random frequency
+    """How sounds are read, drawn and varied."""
+
+    normalize: bool = True  # Whether every sound is scaled to a peak of 0.9.
+    validation_share: float = 0.1  # Share of each class, in files, that is set apart for validation.
+    # A class is drawn in proportion to its number of files to this power: 0 draws all classes alike, 1 all files.
+    balance: float = 0.5
+    gain_db: float = 12.0  # Grains are made quieter by a random amount of up to this many dB.
+    pitch_semitones: float = 0.5  # Sounds are shifted up or down by up to this many semitones.
+    low_pass_share: float = 0.25  # Share of the spectra that are low-passed at a random frequency.
 
     def __post_init__(self) -> None:
-        _require(0 < self.validation_share < 1, "data.validation_share lies between 0 and 1")
-        _require(0 <= self.pitch_semitones <= 12, "data.pitch_semitones lies between 0 and 12")
-        _require(0 <= self.gain_db <= 96, "data.gain_db lies between 0 and 96")
-        _require(0 <= self.low_pass_share <= 1, "data.low_pass_share lies between 0 and 1")
+        _check(self, "data.validation_share", 0 < self.validation_share < 1, "a number between 0 and 1")
+        _check(self, "data.pitch_semitones", 0 <= self.pitch_semitones <= 12, "a number between 0 and 12")
+        _check(self, "data.gain_db", 0 <= self.gain_db <= 96, "a number between 0 and 96")
+        _check(self, "data.low_pass_share", 0 <= self.low_pass_share <= 1, "a number between 0 and 1")
 
 
 @dataclass(frozen=True)
 class GrainConfig:
     """Level 1, the grain VAE (paper, sections 3.1 to 3.3)."""
 
-    encoder: str = (
-        "spectral"  # "spectral": log magnitude spectrum; "convolution": strided residual convolutions (the paper)
-    )
-    decoder: str = "log_magnitude"  # over a floor, PCA path; or "sigmoid": 2 sigmoid(h)^ln 10 (the paper)
-    excitation: str = (
-        "locked"  # "locked": tones with steady phases and levelled noise; "noise": noise alone (the paper)
-    )
-    latent_size: int = 256
-    hidden_size: int = 512  # width of the linear layers
-    blocks: int = 2  # residual blocks of each
-    channels: int = 128  # convolution encoder: channels
-    stride: int = 4  # convolution encoder: stride of each stage
-    stages: int = 4  # convolution encoder: stages
-    floor: float = 0.007  # magnitude that is small against any sound, |DFT| of a windowed grain
-    condition_dropout: float = 0.15  # share of training sounds whose conditions are hidden
-    postprocessing_taps: int = 33  # length of the FIR filter in samples
-    soft_sign_knee: float = 0.8  # level up to which the soft sign is linear; 0 = x / (1 + |x|) (the paper)
+    # What reads a grain: "spectral" takes its log magnitude spectrum, "convolution" the waveform (the paper).
+    encoder: str = "spectral"
+    # What is decoded: "log_magnitude" is a log spectrum over a floor, "sigmoid" the paper's filter (eq. 6).
+    decoder: str = "log_magnitude"
+    # What fills the spectrum: "locked" is tones with steady phases and noise between them, "noise" noise alone (paper).
+    excitation: str = "locked"
+    latent_size: int = 256  # Dimensions of a grain's latent.
+    hidden_size: int = 512  # Width of the linear layers of encoder and decoder.
+    blocks: int = 2  # Residual blocks of the decoder and of the spectral encoder.
+    channels: int = 128  # Channels of the convolution encoder.
+    stride: int = 4  # Stride of each stage of the convolution encoder.
+    stages: int = 4  # Stages of the convolution encoder.
+    # Magnitude |DFT| of a windowed grain at and below which a bin is silent; for "spectral" and "log_magnitude".
+    floor: float = 0.007
+    condition_dropout: float = 0.15  # Share of attributes hidden in grain and joint stage: they may then be left open.
+    postprocessing_taps: int = 33  # Length of the FIR filter in samples; one less divides the hop.
+    soft_sign_knee: float = 0.8  # Level up to which the soft sign is linear; 0 is the paper's x / (1 + |x|).
 
     def __post_init__(self) -> None:
-        _require(self.encoder in ("spectral", "convolution"), "grain.encoder is 'spectral' or 'convolution'")
-        _require(self.decoder in ("log_magnitude", "sigmoid"), "grain.decoder is 'log_magnitude' or 'sigmoid'")
-        _require(self.excitation in ("locked", "noise"), "grain.excitation is 'locked' or 'noise'")
+        _check_word(self, "grain.encoder", ENCODERS)
+        _check_word(self, "grain.decoder", DECODERS)
+        _check_word(self, "grain.excitation", EXCITATIONS)
         _require(
-            self.excitation == "noise" or self.spectral,
+            self.excitation != "locked" or self.spectral,
             "grain.excitation 'locked' needs grain.encoder 'spectral' and grain.decoder 'log_magnitude'",
         )
-        _require(2 <= self.latent_size <= 4096, "grain.latent_size lies between 2 and 4096")
-        _require(0 <= self.soft_sign_knee < 1, "grain.soft_sign_knee lies in [0, 1)")
-        _require(self.floor > 0, "grain.floor is above 0")
+        _check(self, "grain.latent_size", 2 <= self.latent_size <= 4096, "a size between 2 and 4096")
+        _check(self, "grain.soft_sign_knee", 0 <= self.soft_sign_knee < 1, "a level in [0, 1)")
+        _check(self, "grain.floor", self.floor > 0, "a magnitude above 0")
         for key in ("hidden_size", "channels", "stride", "stages"):
-            _require(getattr(self, key) >= 1, f"grain.{key} is {getattr(self, key)}: choose at least 1")
-        _require(self.blocks >= 0, f"grain.blocks is {self.blocks}: choose at least 0")
+            _check(self, f"grain.{key}", getattr(self, key) >= 1, "at least 1")
+        _check(self, "grain.blocks", self.blocks >= 0, "at least 0")
+        _check(self, "grain.condition_dropout", 0 <= self.condition_dropout <= 1, "a number between 0 and 1")
 
     @property
     def spectral(self) -> bool:
-        """Whether the decoder decodes what the encoder reads, so that the two compare without sound."""
+        """Whether the decoder decodes the spectra that the encoder reads, so that the two compare without sound."""
         return (self.encoder, self.decoder) == ("spectral", "log_magnitude")
-
-    @property
-    def profile_points(self) -> int:
-        """Points of the energy profile within a grain, which the locked excitation follows."""
-        return PROFILE_POINTS if self.excitation == "locked" else 0
 
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
     """Level 2, the recurrent VAE over latent paths (paper, section 3.4)."""
 
-    embedding_size: int = 256
-    hidden_size: int = 256  # of the GRUs
-    grains_per_step: int = 4  # of the recurrence; 1 in the paper
-    components: int = 64  # of a grain's latent, the strongest to the ear, that paths are made of
-    linear: bool = False  # a PCA of whole paths beside the GRUs; not in the paper
-    pool_mb: float = 512.0  # of each process, for encoded paths that batches are drawn from
-    condition_dropout: float = 0.05
+    embedding_size: int = 256  # Dimensions of a sound's embedding.
+    hidden_size: int = 256  # Width of the GRUs.
+    grains_per_step: int = 4  # Grains that one step of the GRUs reads or writes; 1 in the paper.
+    # Components of a grain's latent that paths keep, those most audible first; at most grain.latent_size.
+    components: int = 64
+    linear: bool = False  # Whether a PCA of whole paths stands beside the GRUs; not in the paper.
+    pool_mb: float = 512.0  # Memory in MiB, for each process, of the encoded paths that batches are drawn from.
+    condition_dropout: float = 0.05  # Share of attributes hidden in the embedding stage.
 
     def __post_init__(self) -> None:
-        _require(1 <= self.embedding_size <= 4096, "embedding.embedding_size lies between 1 and 4096")
-        _require(self.hidden_size >= 1, f"embedding.hidden_size is {self.hidden_size}: choose at least 1")
-        _require(self.grains_per_step >= 1, "embedding.grains_per_step is at least 1")
-        _require(self.components >= 1, f"embedding.components is {self.components}: choose at least 1")
-        _require(self.pool_mb > 0, "embedding.pool_mb is above 0")
+        _check(self, "embedding.embedding_size", 1 <= self.embedding_size <= 4096, "a size between 1 and 4096")
+        for key in ("hidden_size", "grains_per_step", "components"):
+            _check(self, f"embedding.{key}", getattr(self, key) >= 1, "at least 1")
+        _check(self, "embedding.pool_mb", self.pool_mb > 0, "a size above 0")
+        _check(self, "embedding.condition_dropout", 0 <= self.condition_dropout <= 1, "a number between 0 and 1")
 
 
 @dataclass(frozen=True)
 class LossConfig:
     """Multi-scale spectral distance (paper, eq. 9)."""
 
-    windows: tuple[int, ...] = (128, 256, 512, 1024, 2048)  # samples, 75 % overlap
-    floor: float = 5e-3  # of log(floor + |S|^2)
-    log_frequency: float = 1.0  # weight of the log-frequency terms beside the linear ones
+    windows: tuple[int, ...] = (128, 256, 512, 1024, 2048)  # Window lengths in samples; windows overlap by 75 %.
+    floor: float = 5e-3  # Power that is added to |S|^2 before the logarithm.
+    log_frequency: float = 1.0  # Weight of the distance on a log-frequency axis beside that on a linear one.
 
     def __post_init__(self) -> None:
-        _require(len(self.windows) > 0 and min(self.windows) >= 16, "loss.windows are at least 16 samples")
-        _require(all(window % 4 == 0 for window in self.windows), "loss.windows are multiples of 4 samples")
+        windows = self.windows
+        _check(self, "loss.windows", len(windows) > 0 and min(windows) >= 16, "windows of at least 16 samples")
+        _check(self, "loss.windows", all(window % 4 == 0 for window in windows), "multiples of 4 samples")
+        _check(self, "loss.floor", self.floor > 0, "a power above 0")
+        _check(self, "loss.log_frequency", self.log_frequency >= 0, "a weight of at least 0")
 
 
 @dataclass(frozen=True)
 class StageConfig:
-    """How long and how one stage trains; `minutes` holds unless `steps` is above 0."""
+    """How long a stage trains, and how."""
 
-    minutes: float = 5.0
-    steps: int = 0
-    learning_rate: float = 1e-3
-    final_learning_rate: float = 0.02  # as a share of learning_rate, reached by a cosine
-    batch_size: int = 16  # sequences; the spectral phase takes 16 grains for each
-    beta: float = 1e-4  # weight of the KL divergence in nats
-    warm_up: float = 0.2  # share of the stage over which beta rises linearly from 0
-    spectral_share: float = 0.0  # share of the stage that compares spectra of grains before the waveform loss
+    minutes: float = 5.0  # Length of the stage in minutes, unless steps is above 0.
+    steps: int = 0  # Length of the stage in steps; 0 goes by minutes.
+    learning_rate: float = 1e-3  # Learning rate of AdamW at the start.
+    final_learning_rate: float = 0.02  # Learning rate at the end as a share of learning_rate; it falls by a cosine.
+    batch_size: int = 16  # Sequences in a batch; where single grains are learned, 16 grains stand for a sequence.
+    beta: float = 1e-4  # Weight of the KL divergence in nats.
+    warm_up: float = 0.2  # Share of the stage over which beta rises linearly from 0.
 
     def __post_init__(self) -> None:
         _require(self.minutes > 0 or self.steps > 0, "a stage needs minutes or steps above 0")
-        _require(self.batch_size >= 1, "batch_size is at least 1")
-        _require(self.learning_rate > 0, "learning_rate is above 0")
-        _require(0 <= self.spectral_share <= 1, "spectral_share lies between 0 and 1")
+        _check(self, "batch_size", self.batch_size >= 1, "at least 1")
+        _check(self, "steps", self.steps >= 0, "at least 0")
+        _check(self, "learning_rate", self.learning_rate > 0, "a number above 0")
+        _check(self, "final_learning_rate", self.final_learning_rate >= 0, "at least 0")
+        _check(self, "beta", self.beta >= 0, "at least 0")
+        _check(self, "warm_up", 0 <= self.warm_up <= 1, "a number between 0 and 1")
+
+
+@dataclass(frozen=True)
+class GrainStageConfig(StageConfig):
+    """How long the grain stage trains, and how."""
+
+    spectral_share: float = 0.0  # Share of the stage that compares spectra of single grains, before sound is compared.
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self, "spectral_share", 0 <= self.spectral_share <= 1, "a number between 0 and 1")
 
 
 @dataclass(frozen=True)
 class Config:
+    """All settings of a run, in sections."""
+
     audio: AudioConfig = field(default_factory=AudioConfig)
     data: DataConfig = field(default_factory=DataConfig)
     grain: GrainConfig = field(default_factory=GrainConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    grain_stage: StageConfig = field(default_factory=StageConfig)
+    grain_stage: GrainStageConfig = field(default_factory=GrainStageConfig)
     embedding_stage: StageConfig = field(default_factory=StageConfig)
     joint_stage: StageConfig = field(default_factory=StageConfig)
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(0 <= self.seed < 2**63, f"seed is {self.seed}: choose 0 to 2 ** 63 - 1")
+        _check(self, "seed", 0 <= self.seed < 2**63, "0 to 2 ** 63 - 1")
         _require(
             self.grain.spectral or self.grain_stage.spectral_share == 0,
             "grain_stage.spectral_share above 0 needs grain.encoder 'spectral' and grain.decoder 'log_magnitude'",
         )
         reduction = self.grain.stride**self.grain.stages
         _require(
-            self.grain.encoder == "spectral" or self.audio.grain_length % reduction == 0,
-            f"grain.stride ** grain.stages ({reduction}) divides the grain of {self.audio.grain_length} samples",
+            self.grain.encoder != "convolution" or self.audio.grain_length % reduction == 0,
+            f"grain.stride ** grain.stages is {reduction}: "
+            f"choose them so that it divides the grain of {self.audio.grain_length} samples",
         )
         history = self.grain.postprocessing_taps - 1
         _require(
             history > 0 and self.audio.hop_length % history == 0,
-            f"grain.postprocessing_taps - 1 ({history}) divides the hop of {self.audio.hop_length} samples",
+            f"grain.postprocessing_taps is {history + 1}: "
+            f"choose it so that one less divides the hop of {self.audio.hop_length} samples",
         )
         _require(
             self.audio.path_length % self.embedding.grains_per_step == 0,
-            f"audio.path_length ({self.audio.path_length}) is not a multiple of embedding.grains_per_step",
+            f"audio.path_length is {self.audio.path_length}: "
+            f"choose a multiple of embedding.grains_per_step, {self.embedding.grains_per_step}",
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """Nested plain values, which `from_dict` takes."""
         return asdict(self)
 
     @classmethod
@@ -215,6 +254,7 @@ def presets() -> list[str]:
 
 
 def load_preset(name: str) -> Config:
+    """The configuration of a preset. Raises ConfigError if there is none of that name."""
     if name not in presets():
         raise ConfigError(f"There is no preset {name!r}; " + _choices(name, presets()))
     text = (resources.files(__package__) / "presets" / f"{name}.toml").read_text()
@@ -222,7 +262,10 @@ def load_preset(name: str) -> Config:
 
 
 def override(config: Config, assignments: Iterable[str]) -> Config:
-    """Apply `section.key=value` (or `seed=value`) strings; the value is read as TOML, else as text."""
+    """Apply `section.key=value` (or `seed=value`) strings; the value is read as TOML, else as text.
+
+    Raises ConfigError for what does not exist, is out of range, or does nothing in the resulting configuration.
+    """
     changes: dict[str, Any] = {}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
@@ -236,7 +279,21 @@ def override(config: Config, assignments: Iterable[str]) -> Config:
             changes["seed"] = value
         else:
             changes.setdefault(section, {})[key] = value
-    return _changed(config, changes)
+    changed = _changed(config, changes)
+    for section, key, need in _idle(changed):
+        _require(key not in changes.get(section, {}), f"{section}.{key} does nothing here: it needs {need}")
+    return changed
+
+
+def _idle(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Section and key of the settings that do nothing in a configuration, and what they need to do something."""
+    if config.grain.encoder != "convolution":
+        for key in ("channels", "stride", "stages"):
+            yield "grain", key, "grain.encoder=convolution"
+    if config.grain.encoder != "spectral" and config.grain.decoder != "log_magnitude":
+        yield "grain", "floor", "grain.encoder=spectral or grain.decoder=log_magnitude"
+    if config.grain_stage.spectral_share == 0:
+        yield "data", "low_pass_share", "a grain_stage.spectral_share above 0"
 
 
 def _sections() -> list[str]:
@@ -244,7 +301,7 @@ def _sections() -> list[str]:
 
 
 def _changed(config: Config, changes: Mapping[str, Any]) -> Config:
-    """All changes at once: rules that span sections hold for the result, not for the steps on the way."""
+    """Make all changes at once: rules across sections apply to the result, not to the steps on the way."""
     sections: dict[str, Any] = {}
     for section, entries in changes.items():
         if section == "seed":
@@ -266,7 +323,7 @@ def _changed(config: Config, changes: Mapping[str, Any]) -> Config:
 
 
 def _convert(name: str, value: Any, current: Any) -> Any:
-    """Return value with the type of the current one, or raise ConfigError."""
+    """The value with the type of the current one, or ConfigError."""
     if isinstance(current, tuple) and isinstance(value, list | tuple) and all(type(v) is int for v in value):
         return tuple(value)
     if isinstance(current, float) and type(value) in (int, float):

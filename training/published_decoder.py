@@ -1,9 +1,9 @@
-"""The decoder published with the paper, in torch: what the speed of decoding is compared with.
+"""The decoder published with the paper, in torch, to compare the speed of decoding with.
 
-The steps are those of `waveform_model.decode` and `noise_filtering` in codes/models.py of
-https://github.com/adrienchaton/neural_granular_synthesis (arXiv 2008.01393, section 3.2), of which nothing was taken
-but what they do. The linear layers are as wide as those of the bundle beside it: the two differ in how they make sound.
-Weights are random, which speed does not depend on. Imports torch only.
+It does what `waveform_model.decode` and `noise_filtering` do in codes/models.py of
+https://github.com/adrienchaton/neural_granular_synthesis (arXiv 2008.01393, section 3.2); no code was taken. Its linear
+layers can be made as wide as those of a bundle, so that the two differ only in how they make sound. The weights are
+random: speed does not depend on them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ VERSION = str(torch.__version__)
 
 
 class ReferenceDecoder(nn.Module):
-    """Filters for grains of noise out of their latents, added up and post-processed.
+    """Latents to filters, filters to grains of noise, which are added up and post-processed.
 
-    `padded`: each filter is convolved linearly, over 2 L samples of which the first L are kept; else around a circle
-    of L samples. `linear`: beside the residual layers a linear path from the latent, as log magnitudes have it.
-    `channels`: copies of the sound that the post-processing filter of so many `taps` adds up. The circle, 5 channels
-    and 65 taps are the published configuration.
+    padded: filters are convolved linearly, over 2 L samples of which the first L are kept, else circularly over L.
+    linear: a linear path from the latent is added to the residual layers, as log-magnitude heads have it.
+    channels, taps: copies of the sound, and the length of the post-processing filter that adds them up.
+
+    Circular convolution, 5 channels and 65 taps are the published configuration.
+    Shapes: G grains of L samples, K = L/2 + 1 bins, Z latent size, C condition size.
     """
 
     window: Tensor
@@ -56,7 +58,7 @@ class ReferenceDecoder(nn.Module):
         self.linear = nn.Linear(latent_size, bins) if linear else None
         self.postprocessing = nn.Conv1d(channels, 1, taps, padding=taps // 2)
         self.register_buffer("window", torch.hann_window(grain_length))
-        self.totals: dict[int, Tensor] = {}  # of the windows, by the number of grains
+        self.totals: dict[int, Tensor] = {}  # sums of the windows by the number of grains
 
     @torch.no_grad()
     def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
@@ -80,7 +82,7 @@ class ReferenceDecoder(nn.Module):
         return 2 * torch.sigmoid(result) ** math.log(10) + 1e-7
 
     def grains(self, coefficients: Tensor) -> Tensor:
-        """Noise that the filters shape [G, L] (eq. 7 and 8)."""
+        """Filter coefficients [G, K] -> grains of filtered noise [G, L] (eq. 7 and 8)."""
         response = torch.fft.irfft(torch.complex(coefficients, torch.zeros_like(coefficients)), n=self.grain_length)
         response = response.roll(self.grain_length // 2, -1) * self.window
         noise = torch.rand_like(response) * 2 - 1
@@ -89,7 +91,7 @@ class ReferenceDecoder(nn.Module):
         return filtered[:, : self.grain_length]
 
     def folded(self, grains: Tensor) -> Tensor:
-        """The sum of grains [G, L], each a hop after the one before: [(G + 3) * hop]."""
+        """Grains [G, L] added up, each a hop after the one before: [(G + 3) * hop]."""
         length, hop = self.grain_length, self.grain_length // OVERLAP
         samples = (len(grains) + OVERLAP - 1) * hop
         total: Tensor = nn.functional.fold(grains.T[None], (samples, 1), (length, 1), stride=(hop, 1)).flatten()
@@ -106,7 +108,7 @@ def decoding(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch computes in one thread within."""
+    """Within, torch computes in one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

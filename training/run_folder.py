@@ -1,15 +1,28 @@
-"""TODO."""
+"""A run folder: where `ngs train` keeps what it knows. Imports no torch.
+
+RUN/run.json             configuration, attributes and where the sounds are: all that is needed to go on
+RUN/excerpts.npz         starts of some sounds: export needs no library
+RUN/history.jsonl        one line for each validation
+RUN/checkpoints/NAME.ckpt        a finished phase
+RUN/checkpoints/NAME.last.ckpt   the phase under way
+RUN/logs/                TensorBoard
+"""
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ngs.runtime.atomic import replaced
+from ngs.runtime.bundle.files import reason
+from ngs.runtime.bundle.manifest import Attribute
 from ngs.training.config import Config
 
 RUN_FORMAT = 2
+DESCRIPTION, HISTORY, EXCERPTS = "run.json", "history.jsonl", "excerpts.npz"
 
 
 class RunError(ValueError):
@@ -21,53 +34,104 @@ class RunInfo:
     """What run.json holds."""
 
     config: Config
-    attributes: tuple[tuple[str, tuple[str, ...]], ...]  # (name, classes)
-    data: str
-    labels: str | None
-    sounds: int  # how many there were when the run began
-    validation: tuple[str, ...]  # names of those set apart then
+    attributes: tuple[Attribute, ...]
+    data: str  # folder of the sounds
+    labels: str | None  # CSV file of more attributes
+    sounds: int  # number of sounds when the run began
+    validation: tuple[str, ...]  # names of the sounds that were set apart then
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return tuple(len(classes) for _, classes in self.attributes)
+        """Numbers of classes of the attributes."""
+        return tuple(len(attribute.classes) for attribute in self.attributes)
 
     def write(self, run: Path) -> None:
+        """Write run.json into the folder `run`, whole or not at all."""
         document = {
             "format": RUN_FORMAT,
             "data": self.data,
             "labels": self.labels,
             "sounds": self.sounds,
             "validation": list(self.validation),
-            "attributes": [[name, list(classes)] for name, classes in self.attributes],
+            "attributes": [[attribute.name, list(attribute.classes)] for attribute in self.attributes],
             "config": self.config.to_dict(),
         }
-        beside = run / "run.json.part"
-        beside.write_text(json.dumps(document, indent=2) + "\n")
-        os.replace(beside, run / "run.json")
+        with replaced(run / DESCRIPTION) as beside:
+            beside.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, run: Path) -> RunInfo:
-        path = run / "run.json"
+        """Read run.json in the folder `run`. Raises RunError if there is none or it is damaged."""
+        path = run / DESCRIPTION
         if not path.is_file():
             raise RunError(f"{run} is not a run folder: it has no run.json. `ngs train DATA --out {run}` makes one")
         try:
-            document = json.loads(path.read_text())
+            document = json.loads(path.read_text(encoding="utf-8"))
             if document["format"] != RUN_FORMAT:
                 raise RunError(f"{path} has format {document['format']}; this version of ngs reads {RUN_FORMAT}")
-            attributes = tuple((str(name), tuple(map(str, classes))) for name, classes in document["attributes"])
             return cls(
-                Config.from_dict(document["config"]),
-                attributes,
-                document["data"],
-                document["labels"],
-                int(document["sounds"]),
-                tuple(map(str, document["validation"])),
+                config=_read_config(document["config"]),
+                attributes=tuple(
+                    Attribute(str(name), tuple(map(str, known))) for name, known in document["attributes"]
+                ),
+                data=document["data"],
+                labels=document["labels"],
+                sounds=int(document["sounds"]),
+                validation=tuple(map(str, document["validation"])),
             )
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise RunError(f"{path} is damaged ({error}): restore it or train anew") from error
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{path} is damaged ({reason(error)}): restore it or train anew") from error
+
+
+def _read_config(values: Mapping[str, Any]) -> Config:
+    """The configuration of a run, without the shares that once stood in every stage and did nothing in these two."""
+    sections: dict[str, Any] = {**values}
+    for stage in ("embedding_stage", "joint_stage"):
+        if stage in sections:
+            sections[stage] = {key: value for key, value in sections[stage].items() if key != "spectral_share"}
+    return Config.from_dict(sections)
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """What one validation measured."""
+
+    phase: str
+    seconds: float  # of training in this phase until then
+    values: Mapping[str, float]  # figures by name, and "step"
+
+
+def read_history(run: Path) -> list[HistoryEntry]:
+    """The validations of a run so far, none if there was no validation. Raises RunError for a damaged line."""
+    path = run / HISTORY
+    entries: list[HistoryEntry] = []
+    if not path.is_file():
+        return entries
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            line = json.loads(text)
+            phase, seconds = str(line.pop("phase")), float(line.pop("seconds"))
+            entries.append(HistoryEntry(phase, seconds, {name: float(value) for name, value in line.items()}))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{path}, line {number} is damaged ({reason(error)})") from error
+    return entries
+
+
+def append_history(run: Path, entry: HistoryEntry) -> None:
+    """Add a validation to the history of a run."""
+    line = {"phase": entry.phase, "seconds": round(entry.seconds, 1), **entry.values}
+    with open(run / HISTORY, "a", encoding="utf-8") as history:
+        history.write(json.dumps(line) + "\n")
 
 
 def phase_checkpoints(run: Path, name: str) -> tuple[Path, Path]:
-    """(finished, under way) checkpoint of a phase."""
+    """(finished, under way): the checkpoints of a phase."""
     folder = run / "checkpoints"
     return folder / f"{name}.ckpt", folder / f"{name}.last.ckpt"
+
+
+def remove_parts(run: Path) -> None:
+    """Remove the half-written files of a process that was killed while it saved."""
+    for folder in (run, run / "checkpoints"):
+        for part in folder.glob("*.part"):
+            part.unlink(missing_ok=True)

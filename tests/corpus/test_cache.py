@@ -1,3 +1,5 @@
+"""Sounds are decoded once, alike whatever their format; bad files are named; the split depends on names and seed."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -14,6 +16,7 @@ import soundfile
 from ngs.corpus import cache, reading as decoding
 from ngs.corpus.cache import Corpus, build_cache, split
 from ngs.corpus.sounds import find_sounds
+from ngs.runtime.bundle.manifest import Attribute
 
 RATE = 22050
 
@@ -179,12 +182,12 @@ def test_a_second_start_decodes_nothing(write_sound, data: Path, root: Path, mon
     for name in ("A/a.wav", "A/b.wav", "B/c.wav"):
         write_sound(name)
     steps: list[tuple[int, int]] = []
-    first = build_cache(find_sounds(data), RATE, root, report=lambda *step: steps.append(step))
+    first = build_cache(find_sounds(data), RATE, root, progress=lambda *step: steps.append(step))
     assert steps[-1] == (3, 3) and steps == sorted(steps)
     before = snapshot(root)
     monkeypatch.setattr(cache, "decode", lambda *_: pytest.fail("decoded again"))
     monkeypatch.setattr("hashlib.file_digest", lambda *_: pytest.fail("read again"))
-    again = build_cache(find_sounds(data), RATE, root, report=lambda *_: pytest.fail("nothing to report"))
+    again = build_cache(find_sounds(data), RATE, root, progress=lambda *_: pytest.fail("nothing to decode"))
     assert snapshot(root) == before
     assert again.names == first.names and np.array_equal(again.gather(np.arange(3), np.zeros(3, int), 99),
                                                          first.gather(np.arange(3), np.zeros(3, int), 99))  # fmt: skip
@@ -266,8 +269,6 @@ def test_a_full_disk_leaves_nothing_behind(
 
 def make_corpus(sizes: dict[str, int], order: int = 0) -> Corpus:
     """A corpus without audio; `order` shuffles its files."""
-    from ngs.corpus.sounds import Attribute
-
     names = [(f"{name}/{i:03d}.wav", label) for label, name in enumerate(sizes) for i in range(sizes[name])]
     shuffled = [names[i] for i in np.random.default_rng(order).permutation(len(names))]
     count = np.arange(len(names))
@@ -282,7 +283,7 @@ def test_the_split_is_stratified_and_complete() -> None:
     training, validation, remarks = split(corpus, 0.1, seed=0)
     assert sorted([*training, *validation]) == list(range(137))
     assert np.bincount(corpus.labels[validation, 0], minlength=4).tolist() == [10, 3, 1, 0]
-    assert remarks == ("Fewer than 4 sounds of D: all are trained on, none kept to validate on",)
+    assert remarks == ("Fewer than 4 sounds of D: all are trained on, none is set apart",)
 
 
 def test_the_split_depends_on_names_and_seed_only() -> None:

@@ -1,3 +1,5 @@
+"""Hits are clean, differ within their class, and come back with their seed."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -85,7 +87,7 @@ def test_a_folder_of_anything_else_is_left_alone(tmp_path: Path, name: str) -> N
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
     before = contents(tmp_path)
-    with pytest.raises(ValueError, match="not only such hits"):
+    with pytest.raises(ValueError, match="not only hits of"):
         write_hits(tmp_path, 1, 1, 8000)
     assert contents(tmp_path) == before
 

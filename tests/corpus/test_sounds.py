@@ -1,11 +1,14 @@
+"""Which files are sounds, what they are labelled, and one line for each mistake in a CSV file."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
 
-from ngs.corpus.sounds import Attribute, Sounds, find_sounds
+from ngs.corpus.sounds import Sounds, find_sounds
 from ngs.corpus.words import listing
+from ngs.runtime.bundle.manifest import Attribute
 
 
 def labels_of(sounds: Sounds) -> dict[str, tuple[int, ...]]:
@@ -50,7 +53,7 @@ def test_other_files_are_named_and_hidden_ones_are_not(write_sound, data: Path) 
     (data / "Kick" / "cover.jpg").touch()
     sounds = find_sounds(data)
     assert list(labels_of(sounds)) == ["Kick/a.wav"]
-    assert sounds.remarks == ("2 files left out, no sounds: Kick/cover.jpg, notes.txt",)
+    assert sounds.remarks == ("2 files left out, not audio: Kick/cover.jpg, notes.txt",)
 
 
 def test_a_folder_without_sounds_is_no_class(write_sound, data: Path) -> None:
@@ -112,7 +115,7 @@ def test_a_class_column_replaces_the_folders(write_sound, data: Path, tmp_path: 
         ("file,pitch,pitch\n", "line 1: expected a header"),
         ("file,pitch\na.wav,C4\nb.wav\n", "line 3: expected 2 fields, found 1"),
         ('file,pitch\n"a.wav"x,C4\n', "line 2: "),
-        ("file,pitch\na.wav,C4\na.wav,D4\n", "line 3: a.wav was labelled otherwise"),
+        ("file,pitch\na.wav,C4\na.wav,D4\n", "line 3: a.wav has other labels in an earlier line"),
         ("file,class\na.wav,\n", "gives no sound in .* a class"),
         (b"file,pitch\na.wav,\xff\n", "is not UTF-8 text"),
     ],

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib import resources
+
 import pytest
 
-from ngs.training.config import Config, ConfigError, load_preset, override, presets
+from ngs import training
+from ngs.training.config import Config, ConfigError, _idle, load_preset, override, presets
 from ngs.training.learning.plan import plan
 from ngs.training.learning.session import budget
 
@@ -96,8 +100,17 @@ def test_the_seed_is_an_override_and_later_ones_win() -> None:
         ("embedding.grains_per_step=0", "at least 1"),
         ("joint_stage.minutes=0", "minutes or steps above 0"),
         ("joint_stage.batch_size=0", "at least 1"),
-        ("joint_stage.learning_rate=-1", "learning_rate is above 0"),
+        ("joint_stage.learning_rate=-1", "learning_rate is -1.0: choose a number above 0"),
         ("grain_stage.spectral_share=1.5", "between 0 and 1"),
+        ("joint_stage.spectral_share=0.5", "no key 'spectral_share'"),
+        ("embedding_stage.spectral_share=0", "no key 'spectral_share'"),
+        ("joint_stage.warm_up=2", "between 0 and 1"),
+        ("grain.condition_dropout=-0.1", "between 0 and 1"),
+        ("embedding.condition_dropout=2", "between 0 and 1"),
+        ("embedding.components=0", "at least 1"),
+        ("embedding.pool_mb=0", "above 0"),
+        ("loss.floor=0", "above 0"),
+        ("loss.log_frequency=-1", "at least 0"),
         ("seed=-1", "seed is -1"),
         ("seed=now", "seed is 'now'"),
     ],
@@ -161,9 +174,32 @@ def test_rules_across_sections_hold_for_the_result_not_for_the_order() -> None:
         override(load_preset("fast"), changes[:2])
 
 
-def test_only_the_locked_excitation_follows_a_profile() -> None:
-    assert load_preset("fast").grain.profile_points > 0
-    assert override(load_preset("fast"), ["grain.excitation=noise"]).grain.profile_points == 0
+@pytest.mark.parametrize(
+    ("preset", "assignments", "setting"),
+    [
+        ("fast", ["grain.channels=64"], "grain.channels"),
+        ("fast", ["grain.stride=2"], "grain.stride"),
+        ("fast", ["grain.stages=3"], "grain.stages"),
+        ("fast", ["data.low_pass_share=0.5", "grain_stage.spectral_share=0"], "data.low_pass_share"),
+        ("paper-16k", ["data.low_pass_share=0.5"], "data.low_pass_share"),
+        ("paper-16k", ["grain.floor=0.1"], "grain.floor"),
+    ],
+)
+def test_an_override_that_does_nothing_is_refused(preset: str, assignments: list[str], setting: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{setting} does nothing here: it needs .*"):
+        override(load_preset(preset), assignments)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_no_preset_has_a_setting_that_does_nothing(name: str) -> None:
+    text = (resources.files(training) / "presets" / f"{name}.toml").read_text()
+    settings = [(section, key) for section, entries in tomllib.loads(text).items() for key in entries]
+    assert not {(section, key) for section, key, _ in _idle(load_preset(name))}.intersection(settings)
+
+
+def test_what_does_nothing_alone_may_be_set_together_with_what_it_needs() -> None:
+    changes = ["grain.channels=64", "grain.encoder=convolution", "grain.excitation=noise"]
+    assert override(load_preset("fast"), [*changes, "grain_stage.spectral_share=0"]).grain.channels == 64
 
 
 def test_windows_of_the_loss_have_whole_hops() -> None:

@@ -1,4 +1,4 @@
-"""Augmentation of magnitude spectra: gain, small pitch shifts and band limits, without touching the sound."""
+"""Augmentation of magnitude spectra: gain, small pitch shifts and band limits, without going through sound."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ngs.training.config import DataConfig
 
 
 def augment_magnitudes(magnitudes: Tensor, data: DataConfig) -> Tensor:
-    """Magnitude spectra [N, K] to varied ones [N, K], each row on its own, from torch's generator.
+    """Vary magnitude spectra [N, K], each row in its own way, drawn from torch's generator: [N, K].
 
-    Pitch moves the frequency axis by interpolation of the logarithm; the band limit is a steep low-pass between a
-    tenth of the bandwidth and all of it (recordings are often band-limited: sound of a lower rate, compressed files).
+    Pitch moves the frequency axis; the log magnitude is interpolated. The band limit is a steep low-pass at between a
+    tenth of the bandwidth and all of it, since recordings of lower rates and compressed files are band-limited.
     """
     rows, bins = magnitudes.shape
     uniform = torch.rand(4, rows, 1, device=magnitudes.device)

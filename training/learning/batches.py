@@ -1,7 +1,9 @@
 """Batches as pure functions of (seed, step): a resumed run draws what the interrupted one would have drawn.
 
-Step n of rank r is made by a counter-based generator keyed with (seed, r, n); nothing else decides a batch, so the
-number of worker processes does not matter either.
+The batch of step n on rank r comes from a counter-based generator keyed with (seed, r, n). Nothing else decides it,
+so the number of worker processes does not matter either.
+
+Shapes: B sequences in a batch, N grains, L grain length, T path length, Z latent size, A attributes.
 """
 
 from __future__ import annotations
@@ -18,29 +20,36 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ngs.corpus.cache import Corpus
 from ngs.training.config import Config
 
-GRAINS_A_SEQUENCE = 16  # how many single grains take the place of a sequence in the spectral phase
-ONSET_SHARE = 0.12  # of the single grains that are the first of a sound
-COPIES = 4  # of a sound in a pool of paths, each augmented in its own way
-REFRESH = 2000  # steps after which a pool that does not hold all sounds is drawn anew
-ENCODED_AT_ONCE = 32
+GRAINS_A_SEQUENCE = 16  # single grains that take the place of a sequence in the spectral phase
+ONSET_SHARE = 0.12  # share of single grains that are the first of a sound
+COPIES = 4  # of each sound in a pool of paths, each with an augmentation of its own
+REFRESH = 2000  # steps after which a pool too small for all sounds is drawn anew
+ENCODED_AT_ONCE = 32  # signals
 
 Batch = dict[str, Tensor]
 Encode = Callable[[Tensor], Tensor]  # signals [B, n] to latent paths [B, T, Z]
 
 
-class _CounterBatches(Dataset[Batch]):
+class CounterBatches(Dataset[Batch]):
     """Base: `self[step]` is the batch of that step, the same whenever it is asked for."""
+
+    in_memory = False  # whether drawing takes so little time that worker processes would only cost memory
 
     def __init__(self, corpus: Corpus, sounds: np.ndarray, config: Config, batch_size: int, rank: int) -> None:
         self.corpus, self.config, self.batch_size, self.rank = corpus, config, batch_size, rank
         self.sounds = sounds
         self.cumulative = np.cumsum(balanced_weights(corpus.labels[sounds, 0], config.data.balance))
 
+    def fill(self, step: int) -> None:
+        """Compute now what the batches from a step on are drawn from; they would do it themselves later."""
+
     def rng(self, step: int) -> np.random.Generator:
+        """The generator of a step."""
         key = np.array([self.config.seed, (self.rank << 40) + step], dtype=np.uint64)
         return np.random.Generator(np.random.Philox(key=key))
 
     def draw_sounds(self, rng: np.random.Generator, number: int) -> np.ndarray:
+        """Indices [number] of sounds in the corpus, with the balance that the configuration asks for."""
         places = np.searchsorted(self.cumulative, rng.random(number), side="right")
         return self.sounds[np.minimum(places, len(self.sounds) - 1)]
 
@@ -53,7 +62,7 @@ def balanced_weights(classes: np.ndarray, balance: float) -> np.ndarray:
     return probabilities
 
 
-class GrainBatches(_CounterBatches):
+class GrainBatches(CounterBatches):
     """Single grains for the spectral phase: grain [N, L] (not windowed), onset [N], label [N, A] (-1: unknown)."""
 
     def __getitem__(self, step: int) -> Batch:
@@ -62,7 +71,7 @@ class GrainBatches(_CounterBatches):
         length = self.config.audio.grain_length
         sounds = self.draw_sounds(rng, number)
         lengths = self.corpus.lengths[sounds]
-        # a grain may begin before the end of a sound by as little as a hop: decays into silence are learned too
+        # a grain may begin as late as a hop before the end of a sound, so that decays into silence are learned too
         last = np.maximum(lengths - self.config.audio.hop_length, 1)
         starts = (rng.random(number) * last).astype(np.int64)
         onset = rng.random(number) < ONSET_SHARE
@@ -74,10 +83,10 @@ class GrainBatches(_CounterBatches):
         }
 
 
-class SequenceBatches(_CounterBatches):
+class SequenceBatches(CounterBatches):
     """Signals of T grains: audio [B, T * hop], label [B, A]; augmented in gain, polarity and pitch.
 
-    Short sounds are followed by silence; a long one starts at its onset in half of the draws, else anywhere.
+    Silence follows a short sound. A long one starts at its onset in half of the draws, else anywhere.
     """
 
     def __getitem__(self, step: int) -> Batch:
@@ -102,12 +111,14 @@ class SequenceBatches(_CounterBatches):
         return augmented
 
 
-class PathBatches(_CounterBatches):
+class PathBatches(CounterBatches):
     """Latent paths of a frozen grain VAE: path [B, T, Z], label [B, A], drawn from a pool in memory.
 
-    The pool holds augmented copies of every sound, encoded once. Where the memory does not suffice it holds some of the
-    sounds, and others every REFRESH steps. It is a pure function of the seed and the step too.
+    The pool holds augmented copies of every sound, encoded once. If the memory is too small for that, it holds some of
+    the sounds, and others every REFRESH steps. The pool, too, is a pure function of seed and step.
     """
+
+    in_memory = True
 
     def __init__(
         self, corpus: Corpus, sounds: np.ndarray, config: Config, batch_size: int, rank: int, encode: Encode
@@ -119,24 +130,29 @@ class PathBatches(_CounterBatches):
         self.room = max(int(config.embedding.pool_mb * 2**20 / size), batch_size)
         self._pool: tuple[int, Tensor, np.ndarray, np.ndarray] | None = None
 
+    def fill(self, step: int) -> None:
+        self.pool(step)
+
     def pool(self, step: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
-        """Paths [N, T, Z] that batches are drawn from in a step, their sounds [N], and how likely each is [N]."""
+        """Paths [N, T, Z] that the batch of a step is drawn from, their sounds [N], and the probability of each [N]."""
         age = step // REFRESH if len(self.sounds) > self.room else 0
         if self._pool is None or self._pool[0] != age:
-            key = np.array([self.config.seed, (1 << 63) + age], dtype=np.uint64)  # the same on every process
-            rng = np.random.Generator(np.random.Philox(key=key))
-            copies = min(COPIES, self.room // len(self.sounds))
-            sounds = rng.permutation(np.tile(self.sounds, max(copies, 1)))[: self.room]
-            weights = balanced_weights(self.corpus.labels[sounds, 0], self.config.data.balance)
-            self._pool = None  # the old one makes room first
-            audio = self.config.audio
-            paths = torch.empty(len(sounds), audio.path_length, self.config.grain.latent_size)
-            for at in range(0, len(sounds), ENCODED_AT_ONCE):
-                part = sounds[at : at + ENCODED_AT_ONCE]
-                signals = np.stack([self.signals.draw(rng, int(sound)) for sound in part])
-                paths[at : at + len(part)] = self.encode(torch.from_numpy(signals))
-            self._pool = age, paths, sounds, weights
+            self._pool = None  # makes room for the new one
+            self._pool = age, *self._new_pool(age)
         return self._pool[1:]
+
+    def _new_pool(self, age: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        key = np.array([self.config.seed, (1 << 63) + age], dtype=np.uint64)  # the same on every process
+        rng = np.random.Generator(np.random.Philox(key=key))
+        copies = min(COPIES, self.room // len(self.sounds))
+        sounds = rng.permutation(np.tile(self.sounds, max(copies, 1)))[: self.room]
+        weights = balanced_weights(self.corpus.labels[sounds, 0], self.config.data.balance)
+        paths = torch.empty(len(sounds), self.config.audio.path_length, self.config.grain.latent_size)
+        for at in range(0, len(sounds), ENCODED_AT_ONCE):
+            part = sounds[at : at + ENCODED_AT_ONCE]
+            signals = np.stack([self.signals.draw(rng, int(sound)) for sound in part])
+            paths[at : at + len(part)] = self.encode(torch.from_numpy(signals))
+        return paths, sounds, weights
 
     def __getitem__(self, step: int) -> Batch:
         paths, sounds, weights = self.pool(step)
@@ -145,6 +161,8 @@ class PathBatches(_CounterBatches):
 
 
 class _StepSampler(Sampler[int]):
+    """Counts steps from `start` on, without an end."""
+
     def __init__(self, start: int) -> None:
         self.start = start
 
@@ -152,10 +170,10 @@ class _StepSampler(Sampler[int]):
         return count(self.start)
 
 
-def loader(batches: _CounterBatches, start: int, workers: int) -> DataLoader[Batch]:
-    """An endless loader of batches from step `start` on."""
-    if isinstance(batches, PathBatches):
-        workers = 0  # they are in memory already
+def loader(batches: CounterBatches, start: int, workers: int) -> DataLoader[Batch]:
+    """An endless loader of batches from step `start` on, drawn by so many processes."""
+    if batches.in_memory:
+        workers = 0
     return DataLoader(
         batches,
         batch_size=None,

@@ -1,8 +1,7 @@
-"""What happens beside the steps: checkpoints, validation, the display, a stop that loses nothing."""
+"""What happens beside the steps: checkpoints, validation, the progress display, a stop that loses nothing."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -18,15 +17,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
+from ngs.training.learning.checkpoints import save_checkpoint
 from ngs.training.learning.losses import kl_divergence, log_spectral_distance, multi_scale_distance
-from ngs.training.learning.phases import Phase
+from ngs.training.learning.phase import Phase
 from ngs.training.learning.plan import PlannedPhase
-from ngs.training.run_folder import phase_checkpoints
+from ngs.training.run_folder import HistoryEntry, append_history, phase_checkpoints
 
 SAVE_SECONDS = 60.0
 VALIDATE_SECONDS = 30.0
-FEW_STEPS = 200  # after fewer nothing is said of how it goes
-VALIDATIONS_A_PHASE = 8  # at least so many, however short the phase
+VALIDATIONS_A_PHASE = 8  # at least, however short the phase
+FEW_STEPS = 200  # too few to tell how it goes
+PLAIN_LINE_SECONDS = 15.0  # from one line of progress to the next, where there is no terminal
+SHOWN_SOUNDS = 4  # in TensorBoard
 
 
 class StopSignal:
@@ -62,7 +64,7 @@ class Keeper(lightning.Callback):
         self._saved = time.monotonic()
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: Any, *_: Any) -> None:
-        # all processes leave in the same step, whoever noticed first
+        # all processes leave in the same step, whichever noticed first
         done = self.stop.asked or pl_module.progress >= 1
         if trainer.world_size > 1:
             done = trainer.strategy.reduce_boolean_decision(done, all=False)
@@ -75,19 +77,15 @@ class Keeper(lightning.Callback):
             trainer.should_stop = True
 
     def save(self, trainer: lightning.Trainer) -> None:
-        beside = self.path.with_suffix(".part")
-        try:
-            trainer.save_checkpoint(beside)
-            if trainer.is_global_zero:
-                beside.replace(self.path)
-        finally:
-            if trainer.is_global_zero:
-                beside.unlink(missing_ok=True)
+        save_checkpoint(trainer, self.path)
         self._saved = time.monotonic()
 
 
 class Validation(lightning.Callback):
-    """Measures the distance of validation sounds to their reconstructions now and then; draws and plays them too."""
+    """Measures every now and then how far validation sounds are from their reconstructions.
+
+    The distances go into the run's history and to TensorBoard, which also gets sounds and spectrograms.
+    """
 
     def __init__(self, run: Path, planned: PlannedPhase, audio: Tensor, labels: Tensor) -> None:
         self.run, self.planned, self.audio, self.labels = run, planned, audio, labels
@@ -118,9 +116,7 @@ class Validation(lightning.Callback):
                 "kl_grain": float(kl_divergence(*model.encode(audio[:8]))),
             }
         self.distances.append(distance)
-        entry = {"phase": phase.name, "step": trainer.global_step, "seconds": round(phase.seconds, 1), **values}
-        with open(self.run / "history.jsonl", "a") as history:
-            history.write(json.dumps(entry) + "\n")
+        append_history(self.run, HistoryEntry(phase.name, phase.seconds, {"step": trainer.global_step, **values}))
         if isinstance(trainer.logger, TensorBoardLogger):
             writer = trainer.logger.experiment
             for name, value in values.items():
@@ -129,16 +125,16 @@ class Validation(lightning.Callback):
                 self._show(writer, sound, audio, model.config.audio.sample_rate, trainer.global_step)
 
     def _show(self, writer: Any, sound: Tensor, audio: Tensor, sample_rate: int, step: int) -> None:
-        from ngs.training.learning.spectrogram_pairs import spectrogram_pairs
+        from ngs.training.learning.spectrogram_pairs import spectrogram_pairs  # matplotlib is slow to import
 
-        count = min(4, len(audio))
+        count = min(SHOWN_SOUNDS, len(audio))
         for index in torch.linspace(0, len(audio) - 1, count).long().tolist():
             writer.add_audio(f"input/{index}", audio[index], step, sample_rate)
             writer.add_audio(f"reconstruction/{index}", sound[index], step, sample_rate)
         writer.add_figure("spectrograms", spectrogram_pairs(audio[:count], sound[:count], sample_rate), step)
 
     def verdict(self) -> str:
-        """In plain words, what the distances say."""
+        """What the distances say, in words."""
         if len(self.distances) < 4 or self._step < FEW_STEPS:
             return "learning"
         before, now = min(self.distances[:-2]), min(self.distances[-2:])
@@ -148,10 +144,10 @@ class Validation(lightning.Callback):
 
 
 class Display(lightning.Callback):
-    """One line a phase on a terminal, a line now and then elsewhere."""
+    """The progress of a phase: a bar on a terminal, a line every now and then elsewhere."""
 
     def __init__(self, planned: PlannedPhase, index: int, total: int, validation: Validation) -> None:
-        self.title = f"{index + 1}/{total} {planned.title}"
+        self.title = f"{index + 1}/{total} {planned.phase.title}"
         self.validation = validation
         self.console = Console(stderr=True, highlight=False)
         self.bar: Progress | None = None
@@ -173,7 +169,7 @@ class Display(lightning.Callback):
         words = f"validation distance {distances[-1]:.3f}, {self.validation.verdict()}" if distances else ""
         if self.bar:
             self.bar.update(self.task, completed=progress, words=words)
-        elif time.monotonic() - self._last_line > 15 or progress >= 1:
+        elif time.monotonic() - self._last_line > PLAIN_LINE_SECONDS or progress >= 1:
             self._last_line = time.monotonic()
             self.console.print(f"{self.title}: {100 * progress:3.0f} %, step {trainer.global_step}, {words}")
 

@@ -1,8 +1,7 @@
-"""TODO."""
+"""The starts of some training sounds, kept in the run folder so that export needs no library of sounds."""
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,27 +10,28 @@ import numpy as np
 import torch
 
 from ngs.corpus.cache import Corpus
+from ngs.runtime.atomic import replaced
 from ngs.training.config import Config
-from ngs.training.learning.batches import (
-    validation_signals,
-)
-from ngs.training.run_folder import RunError
+from ngs.training.learning.batches import validation_signals
+from ngs.training.run_folder import EXCERPTS, RunError
 
-EXCERPTS = 512
+MOST_SOUNDS = 512
+FULL_SCALE = 32767  # samples are kept as 16-bit integers
 
 
 def write_excerpts(run: Path, corpus: Corpus, sounds: np.ndarray, config: Config) -> None:
-    audio, labels = validation_signals(corpus, sounds, config, EXCERPTS)
-    beside = run / "excerpts.npz.part"
-    with open(beside, "wb") as file:
-        np.savez_compressed(file, audio=(audio.numpy() * 32767).round().astype(np.int16), labels=labels.numpy())
-    os.replace(beside, run / "excerpts.npz")
+    """Keep the starts of up to 512 of the sounds (indices), spread over the classes."""
+    audio, labels = validation_signals(corpus, sounds, config, MOST_SOUNDS)
+    samples = (audio.numpy() * FULL_SCALE).round().astype(np.int16)
+    with replaced(run / EXCERPTS) as beside, open(beside, "wb") as file:
+        np.savez_compressed(file, audio=samples, labels=labels.numpy())
 
 
 def read_excerpts(run: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """Audio [B, T * hop] and labels [B, A] of some of the sounds that the run was trained on."""
+    """Audio float32 [B, T * hop] and labels int32 [B, A] of training sounds. Raises RunError if they do not read."""
     try:
-        with np.load(run / "excerpts.npz", allow_pickle=False) as archive:
-            return torch.from_numpy(archive["audio"].astype(np.float32) / 32767), torch.from_numpy(archive["labels"])
+        with np.load(run / EXCERPTS, allow_pickle=False) as archive:
+            audio = torch.from_numpy(archive["audio"].astype(np.float32) / FULL_SCALE)
+            return audio, torch.from_numpy(archive["labels"])
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise RunError(f"{run / 'excerpts.npz'} is missing or damaged: `ngs train --resume` writes it anew") from error
+        raise RunError(f"{run / EXCERPTS} is missing or damaged: `ngs train --resume` writes it anew") from error

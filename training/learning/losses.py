@@ -12,7 +12,7 @@ from ngs.training.config import LossConfig
 
 
 def sample_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Draw from N(mean, exp(log_variance)) with a gradient (reparametrization)."""
+    """Draw from N(mean, exp(log_variance)), differentiably (reparametrization)."""
     return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
 
 
@@ -22,7 +22,7 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 class _PowerSpectrum(torch.autograd.Function):
-    """|DFT|^2 of real frames [..., n]: [..., n/2+1]. Its gradient takes a real transform, torch's own a complex one."""
+    """|DFT|^2 of real frames [..., n]: [..., n/2+1]. Its gradient takes a real transform, torch's a complex one."""
 
     @staticmethod
     def forward(ctx: Any, frames: Tensor) -> Tensor:
@@ -44,8 +44,8 @@ class _PowerSpectrum(torch.autograd.Function):
 def power_stft(signal: Tensor, window_length: int) -> Tensor:
     """|STFT|^2 of signals [B, n], 75 % overlap, frames centred on multiples of the hop: [B, frames, bins].
 
-    Bins: window_length / 2 + 1; frames: n // hop + 1. The same values as torch.stft's, several times faster to
-    differentiate.
+    bins = window_length / 2 + 1, frames = n // hop + 1. The values are those of torch.stft, but several times faster
+    to differentiate.
     """
     hop = window_length // 4
     frames = signal.shape[1] // hop + 1
@@ -59,15 +59,15 @@ def power_stft(signal: Tensor, window_length: int) -> Tensor:
 
 
 def log_spectral_distance(x: Tensor, y: Tensor, window_length: int, floor: float = 5e-3) -> Tensor:
-    """LSD [B] of signals [B, n]: root mean square over bins of log(floor + |S|^2), mean over frames."""
+    """LSD [B] of signals [B, n]: differences of log(floor + |S|^2), rms over bins, mean over frames."""
     difference = torch.log(floor + power_stft(x, window_length)) - torch.log(floor + power_stft(y, window_length))
     return difference.square().mean(-1).sqrt().mean(-1)
 
 
 def multi_scale_distance(x: Tensor, y: Tensor, loss: LossConfig) -> Tensor:
-    """L1 between log(floor + |S|^2) of signals [B, n] over all windows, on linear and log frequency (eq. 9): scalar.
+    """L1 distance of signals [B, n] in log(floor + |S|^2), all windows, linear and log frequency (eq. 9): scalar.
 
-    The log-frequency terms compare bins averaged in bands, six an octave, so that low bins weigh as much as high ones.
+    The log-frequency terms average bins in bands, six to an octave, so that low frequencies weigh as much as high ones.
     """
     with torch.autocast(x.device.type, enabled=False):  # power spectra overflow 16 bits
         total = x.new_zeros(())
@@ -85,7 +85,7 @@ def multi_scale_distance(x: Tensor, y: Tensor, loss: LossConfig) -> Tensor:
 
 @cache
 def _log_bands(window_length: int, device: torch.device) -> Tensor:
-    """Triangular averages of neighbouring bins, centres equally spaced in log frequency: [bands, window_length/2+1]."""
+    """Triangular averages of bins around centres at equal distances in log frequency: [bands, window_length/2+1]."""
     bins = window_length // 2 + 1
     centers = torch.logspace(0, torch.log10(torch.tensor(float(bins - 1))).item(), 6 * (window_length.bit_length() - 2))
     centers = centers[torch.cat((torch.ones(1, dtype=torch.bool), centers.diff() > 0.2))]

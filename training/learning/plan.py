@@ -1,36 +1,40 @@
-"""TODO."""
+"""Which phases a configuration trains, and with what budget."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from ngs.training.config import Config, StageConfig
-from ngs.training.learning.phases import EmbeddingPhase, GrainsPhase, JointPhase, Phase, SpectraPhase
+from ngs.training.learning.phase import Phase
+from ngs.training.learning.phases import EmbeddingPhase, GrainsPhase, JointPhase, SpectraPhase
+
+FINE_TUNING = 0.3  # learning rate on sound as a share of that on spectra
 
 
 @dataclass(frozen=True)
 class PlannedPhase:
+    """A phase and how it trains."""
+
     phase: type[Phase]
     stage: StageConfig
-    title: str  # for the progress display
 
 
 def plan(config: Config) -> list[PlannedPhase]:
-    """The phases in turn, with the grain stage's budget divided between spectra and sound."""
+    """The phases in order. The grain stage's budget is divided between spectra and sound."""
     grain, share = config.grain_stage, config.grain_stage.spectral_share
     sound = _part(grain, 1 - share)
-    if share > 0:  # after the spectra this is fine-tuning
-        sound = replace(sound, learning_rate=0.3 * grain.learning_rate, warm_up=0.0)
-    phases = [
-        PlannedPhase(SpectraPhase, _part(grain, share), "grains (spectra)"),
-        PlannedPhase(GrainsPhase, sound, "grains (sound)"),
-        PlannedPhase(EmbeddingPhase, config.embedding_stage, "embedding"),
-        PlannedPhase(JointPhase, config.joint_stage, "joint"),
+    if share > 0:
+        sound = replace(sound, learning_rate=FINE_TUNING * grain.learning_rate, warm_up=0.0)
+    phases = [PlannedPhase(SpectraPhase, _part(grain, share))] if share > 0 else []
+    phases += [PlannedPhase(GrainsPhase, sound)] if share < 1 else []
+    return [
+        *phases,
+        PlannedPhase(EmbeddingPhase, config.embedding_stage),
+        PlannedPhase(JointPhase, config.joint_stage),
     ]
-    dropped = {SpectraPhase: share == 0, GrainsPhase: share == 1}
-    return [planned for planned in phases if not dropped.get(planned.phase, False)]
 
 
 def _part(stage: StageConfig, share: float) -> StageConfig:
+    """A stage with that share of its steps or minutes, at least one step and a few hundredths of a second."""
     steps = max(round(stage.steps * share), 1) if stage.steps else 0
     return replace(stage, minutes=max(stage.minutes * share, 1e-3), steps=steps)

@@ -20,14 +20,18 @@ from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validat
 from ngs.training.learning.excerpts import write_excerpts
 from ngs.training.learning.plan import PlannedPhase, plan
 from ngs.training.learning.trainer import Machine, check_machine, train_phases
-from ngs.training.run_folder import RunError, RunInfo
+from ngs.training.run_folder import DESCRIPTION, RunError, RunInfo, remove_parts
 
-Report = Callable[[str], None]
+Say = Callable[[str], None]
 STAGES = ("grain", "embedding", "joint")
+VALIDATION_SOUNDS = 32  # that are measured again and again while training
 
 
 def budget(config: Config, option: str, text: str) -> Config:
-    """Apply `--minutes` or `--steps`: one number for every stage, or `grain=8,embedding=4`."""
+    """Apply `--minutes` or `--steps`: one number for every stage, or `grain=8,embedding=4`.
+
+    `option` is "minutes" or "steps". Raises ConfigError for another text.
+    """
     entries = {}
     for part in text.split(","):
         stage, equals, number = part.rpartition("=")
@@ -60,46 +64,41 @@ def train(
     resume: bool,
     machine: Machine,
     cache: Path | None,
-    say: Report,
+    say: Say,
     decoding: Callable[[int, int], None],
 ) -> bool:
-    """Train all stages into the run folder `out`; True when finished, False when stopped on the way.
+    """Train all stages into the run folder `out`; True if they are finished, False if it was stopped before.
 
-    Raises ValueError or OSError with one line for everything that the user can mend.
+    With `resume`, the run in `out` goes on with its own configuration, and with its own sounds unless `data` is given.
+    `say` is called with lines for the user, `decoding` with (done, total) files while sounds are decoded into the
+    folder `cache`. Raises ValueError or OSError with one line for everything that the user can mend.
     """
     _quiet()
-    if resume:
-        info = RunInfo.read(out)
-        data, labels = data or Path(info.data), labels or (Path(info.labels) if info.labels else None)
-        config = info.config
-    elif _first_process() and (out / "run.json").exists():
-        raise RunError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
+    before = _description(out, resume)
+    if before:
+        data, labels = data or Path(before.data), labels or (Path(before.labels) if before.labels else None)
+        config = before.config
     if data is None:
         raise RunError("Which sounds? Give the folder: `ngs train DATA --out RUN`")
     sounds = find_sounds(data, labels)
-    corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, report=decoding)
+    corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, progress=decoding)
     for line in corpus.remarks:
         say(line)
-
-    attributes = tuple((attribute.name, attribute.classes) for attribute in corpus.attributes)
-    if resume:
-        if attributes != info.attributes:
-            raise RunError(f"The classes in {data} are not those that {out} was trained on; train anew: another --out")
-        training, validation = _kept_apart(corpus, info, say)
+    if before:
+        info, (training, validation) = before, _divided_as_before(out, data, corpus, before, say)
     else:
         training, validation, remarks = split(corpus, config.data.validation_share, config.seed)
         for line in remarks:
             say(line)
-        apart = tuple(corpus.names[index] for index in validation)
-        table = str(labels.resolve()) if labels else None
-        info = RunInfo(config, attributes, str(data.resolve()), table, len(corpus.names), apart)
+        info = _describe(config, data, labels, corpus, validation)
     check_machine(machine, plan(config)[0], out)
     if _first_process():
-        (out / "checkpoints").mkdir(parents=True, exist_ok=True)
         info.write(out)
+        (out / "checkpoints").mkdir(exist_ok=True)
+        remove_parts(out)
         write_excerpts(out, corpus, training, config)
-    say(_summary(corpus, len(training), len(validation), info))
-    signals = validation_signals(corpus, validation, config, limit=32)
+    say(_summary(corpus, len(training), len(validation)))
+    signals = validation_signals(corpus, validation, config, limit=VALIDATION_SOUNDS)
     with StopSignal() as stop:
 
         def callbacks(planned: PlannedPhase, index: int, total: int) -> list[object]:
@@ -115,8 +114,33 @@ def _first_process() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0" and node == "0"
 
 
-def _kept_apart(corpus: Corpus, info: RunInfo, say: Report) -> tuple[np.ndarray, np.ndarray]:
-    """Indices to train on and to validate on, as the run began: what was kept apart stays apart."""
+def _description(out: Path, resume: bool) -> RunInfo | None:
+    """The run to resume, or None for a new one. Raises RunError if there is none, or one is in the way."""
+    if resume:
+        return RunInfo.read(out)
+    if _first_process() and (out / DESCRIPTION).exists():
+        raise RunError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
+    return None
+
+
+def _describe(config: Config, data: Path, labels: Path | None, corpus: Corpus, validation: np.ndarray) -> RunInfo:
+    return RunInfo(
+        config=config,
+        attributes=corpus.attributes,
+        data=str(data.resolve()),
+        labels=str(labels.resolve()) if labels else None,
+        sounds=len(corpus.names),
+        validation=tuple(corpus.names[index] for index in validation),
+    )
+
+
+def _divided_as_before(out: Path, data: Path, corpus: Corpus, info: RunInfo, say: Say) -> tuple[np.ndarray, np.ndarray]:
+    """Indices to train on and to validate on as the run began: what was set apart stays apart."""
+    if corpus.attributes != info.attributes:
+        raise RunError(
+            f"The classes in {data} are not those that {out} was trained on: restore them, or train anew with another "
+            "--out"
+        )
     if len(corpus.names) != info.sounds:
         say(f"There are {len(corpus.names)} sounds now, {info.sounds} when the run began: new ones are trained on")
     apart = set(info.validation)
@@ -124,22 +148,22 @@ def _kept_apart(corpus: Corpus, info: RunInfo, say: Report) -> tuple[np.ndarray,
     validation = np.array([index for index, name in enumerate(corpus.names) if name in apart], dtype=np.int64)
     if len(validation) == 0:
         raise RunError(f"None of the sounds that were set apart is in {info.data}: restore them, or train anew")
-    if len(apart) == info.sounds:  # too few to keep any apart
+    if len(apart) == info.sounds:  # too few to set any apart
         return everything, validation
     return np.setdiff1d(everything, validation), validation
 
 
-def _summary(corpus: Corpus, training: int, validation: int, info: RunInfo) -> str:
+def _summary(corpus: Corpus, training: int, validation: int) -> str:
     minutes = corpus.lengths.sum() / corpus.sample_rate / 60
-    conditions = ", ".join(f"{len(classes)} x {name}" for name, classes in info.attributes)
+    attributes = ", ".join(f"{len(attribute.classes)} x {attribute.name}" for attribute in corpus.attributes)
     return (
-        f"{len(corpus.names)} sounds, {minutes:.1f} minutes, {conditions}; "
+        f"{len(corpus.names)} sounds, {minutes:.1f} minutes, {attributes}; "
         f"{training} to train on, {validation} to validate on"
     )
 
 
 def _quiet() -> None:
-    """Lightning's banners and hints are not for musicians; what matters is said by the display."""
+    """Silence Lightning and torch: their banners and hints are not for musicians. The display says what matters."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")

@@ -9,7 +9,7 @@ from ngs.training.learning.losses import power_stft
 
 
 def spectrogram_pairs(inputs: Tensor, outputs: Tensor, sample_rate: int) -> Figure:
-    """Inputs [B, n] above their reconstructions [B, n], power in dB."""
+    """The spectrograms of inputs [B, n] above those of their reconstructions [B, n], power in dB."""
     figure = Figure(figsize=(3 * len(inputs), 5), layout="constrained")
     axes = figure.subplots(2, len(inputs), squeeze=False, sharex=True, sharey=True)
     for row, (name, signals) in enumerate((("input", inputs), ("reconstruction", outputs))):

@@ -1,11 +1,13 @@
 """Level 2: the recurrent VAE over latent paths (paper, section 3.4).
 
-A path of T grains is read and written `grains_per_step` grains at a time (1 is the paper's). Four grains, one grain
-length, a step make the recurrence four times shorter: it trains several times faster, and the attack of a sound is
-written whole by the first step.
+A path of T grains is read and written `grains_per_step` grains at a time (1 in the paper). With four grains, one grain
+length, the recurrence is four times shorter: it trains several times faster, and its first step writes the whole attack
+of a sound.
 
-Beyond the paper, paths are seen in audible units, their strongest components only; and with `linear` a PCA of whole
-paths stands beside the GRUs, which start at zero and learn what it lacks. It is not trained itself.
+Beyond the paper, the VAE sees paths in audible units, and only their strongest components. With `linear`, a PCA of
+whole paths stands beside the GRUs. These start at zero and learn what the PCA lacks; the PCA itself is not trained.
+
+Shapes: B sounds, T path length, Z latent size, P components, C condition size, E embedding size, H hidden size.
 """
 
 from __future__ import annotations
@@ -14,16 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from ngs.training.config import EmbeddingConfig
-from ngs.training.model.encoders import LOG_VARIANCE_RANGE, START_LOG_VARIANCE, zero_linear
+from ngs.training.model.layers import LOG_VARIANCE_RANGE, START_LOG_VARIANCE, zero_linear
+from ngs.training.model.prior import EmbeddingPrior
 
-CLOCKS = 8  # decaying exponentials that tell the decoder how far it is, time constants 1/2, 1, 2 .. 64 steps
-RIDGE = 0.005  # of the mean variance: without it directions that no sound takes would magnify rounding errors
+CLOCKS = 8  # decaying exponentials that tell the decoder how far it is; time constants 1/2, 1, 2 .. 64 steps
 FAINTEST_VARIANCE = 1e-5  # of a component of whole paths, as a share of the strongest one's
-FAINTEST = 0.05  # weight in time of the silence after all sounds, as a share of the mean loudness
+FAINTEST = 0.05  # weight of times at which all sounds have ended, as a share of the mean loudness
 
 
 class EmbeddingEncoder(nn.Module):
-    """A bidirectional GRU reads a path; its two last states, and a linear map, give mean and log-variance."""
+    """A bidirectional GRU reads a path. Its last states, and a linear map, give mean and log-variance."""
 
     linear: Tensor | None
     linear_center: Tensor | None
@@ -43,7 +45,7 @@ class EmbeddingEncoder(nn.Module):
                 self.output.bias[config.embedding_size :] = START_LOG_VARIANCE
 
     def forward(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Paths [B, T, Z] and conditions [B, C] -> mean, log-variance [B, E]; T is path_length with a linear map."""
+        """Paths [B, T, P] and conditions [B, C] -> mean, log-variance [B, E]. With a linear map, T is path_length."""
         steps = path.reshape(path.shape[0], path.shape[1] // self.grains_per_step, -1)
         repeated = condition[:, None].expand(-1, steps.shape[1], -1)
         _, last = self.gru(nn.functional.silu(self.input(torch.cat((steps, repeated), -1))))
@@ -54,10 +56,10 @@ class EmbeddingEncoder(nn.Module):
 
 
 class EmbeddingDecoder(nn.Module):
-    """A GRU, started and fed by embedding and conditions, writes a path.
+    """A GRU writes a path. Embedding and condition start it and feed every step.
 
-    It never sees what it wrote: a path may go on for as long as a note is held. The linear map of step n is row n of
-    `basis`, and after the last row that row.
+    It never sees what it wrote, so a path may go on for as long as a note is held. The linear map of step n is row n of
+    `basis`; after the last row, that row stays in use.
     """
 
     decay: Tensor
@@ -84,7 +86,7 @@ class EmbeddingDecoder(nn.Module):
         self.register_buffer("decay", torch.exp(-1 / 2.0 ** torch.arange(-1, CLOCKS - 1)), persistent=False)
 
     def forward(self, embedding: Tensor, condition: Tensor, length: int) -> Tensor:
-        """Embeddings [B, E] and conditions [B, C] -> paths [B, length, Z]; length in whole steps."""
+        """Embeddings [B, E] and conditions [B, C] -> paths [B, length, P]; the length is a whole number of steps."""
         steps = length // self.grains_per_step
         joined = torch.cat((embedding, condition), -1)
         feed = self.feed(joined)[:, None].expand(-1, steps, -1)
@@ -99,9 +101,9 @@ class EmbeddingDecoder(nn.Module):
         return path.reshape(path.shape[0], length, self.latent_size)
 
     def step(self, embedding: Tensor, condition: Tensor, step: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of `forward`: its number [B, 1], 0 for the first, and the GRU's state [B, H] after the one before.
+        """One step of `forward`, from its number [B, 1], 0 for the first, and the GRU's state [B, H] before it.
 
-        Returns the grains it writes [B, grains_per_step, Z] and the state after it.
+        Returns the grains that it writes [B, grains_per_step, P] and the state after it.
         """
         joined = torch.cat((embedding, condition), -1)
         feed = self.feed(joined)
@@ -110,99 +112,17 @@ class EmbeddingDecoder(nn.Module):
         state = self.gru(inputs[:, None], hidden[None])[1][0]
         path: Tensor = self.output(state) + self.correction(torch.cat((state, feed), -1))
         if self.basis is not None and self.center is not None:
-            place = torch.where(step[:, 0] > 0, step[:, 0], 0.0)  # NaN, too, must find a row
+            place = torch.where(step[:, 0] > 0, step[:, 0], 0.0)  # even NaN has to find a row
             place = place.clamp_max(len(self.basis) - 1).long()
             path = path + (embedding[:, None] @ self.basis[place])[:, 0] + self.center[place]
         return path.reshape(-1, self.grains_per_step, self.latent_size), state
 
 
-class EmbeddingPrior(nn.Module):
-    """An affine map, for each class, between N(0, 1) and the embeddings that sounds of that class really have.
-
-    Beyond the paper, whose prior is N(0, 1) alone: trained for minutes on hundreds of sounds, a VAE leaves most of that
-    prior empty. Fitted after training: the mean is that of the class of the first attribute plus a linear effect of
-    the others, the covariance that of the class drawn towards the common one. Row 0 stands for an open class.
-    """
-
-    mean: Tensor
-    effect: Tensor
-    factor: Tensor
-    inverse: Tensor
-
-    def __init__(self, first_classes: int, condition_size: int, size: int) -> None:
-        super().__init__()
-        self.first_classes = first_classes
-        self.register_buffer("mean", torch.zeros(first_classes + 1, size))
-        self.register_buffer("effect", torch.zeros(condition_size - first_classes, size))
-        self.register_buffer("factor", torch.eye(size).repeat(first_classes + 1, 1, 1))
-        self.register_buffer("inverse", torch.eye(size).repeat(first_classes + 1, 1, 1))
-
-    def _rows(self, condition: Tensor) -> Tensor:
-        first = condition[:, : self.first_classes]
-        return torch.cat((1 - first.sum(1, keepdim=True), first), 1)
-
-    def _matrix(self, matrices: Tensor, condition: Tensor) -> Tensor:
-        size = matrices.shape[1]
-        return (self._rows(condition) @ matrices.reshape(-1, size * size)).reshape(-1, size, size)
-
-    def _mean(self, condition: Tensor) -> Tensor:
-        mean = self._rows(condition) @ self.mean
-        if len(self.effect):
-            mean = mean + condition[:, self.first_classes :] @ self.effect
-        return mean
-
-    def from_normal(self, normal: Tensor, condition: Tensor) -> Tensor:
-        """[B, E] of N(0, 1) -> embeddings [B, E] under conditions [B, C]."""
-        moved = (self._matrix(self.factor, condition) @ normal[:, :, None])[:, :, 0]
-        return self._mean(condition) + moved
-
-    def to_normal(self, mean: Tensor, log_variance: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance [B, E] of embeddings -> the same of what `from_normal` takes (variances of each)."""
-        inverse = self._matrix(self.inverse, condition)
-        centered = (inverse @ (mean - self._mean(condition))[:, :, None])[:, :, 0]
-        variance = (inverse.square() @ log_variance.exp()[:, :, None])[:, :, 0]
-        return centered, torch.log(variance + 1e-9)
-
-    @torch.no_grad()
-    def fit(self, embeddings: Tensor, condition: Tensor, steadiness: float = 1.0) -> None:
-        """Fit to embedding means [N, E] of sounds under conditions [N, C].
-
-        A class of `steadiness` sounds has a covariance halfway between its own and the common one.
-        """
-        rows = self._rows(condition)[:, 1:]
-        overall = embeddings.mean(0)
-        counts = rows.sum(0)
-        means = (rows.T @ embeddings + overall) / (counts + 1)[:, None]
-        center = torch.where(rows.sum(1, keepdim=True) > 0, rows @ means, overall)
-        others = condition[:, self.first_classes :]
-        if others.shape[1]:
-            ridge = others.T @ others + 2.0 * torch.eye(others.shape[1])
-            self.effect.copy_(torch.linalg.solve(ridge, others.T @ (embeddings - center)))
-            center = center + others @ self.effect
-        residual = embeddings - center
-        common = _covariance(residual)
-        self.mean.copy_(torch.cat((overall[None], means)))
-        for row in range(self.first_classes + 1):
-            if row == 0:
-                covariance = _covariance(embeddings - overall)
-            else:
-                own = residual[rows[:, row - 1] > 0]
-                weight = len(own) / (len(own) + steadiness)
-                covariance = weight * _covariance(own) + (1 - weight) * common
-            covariance = covariance + RIDGE * covariance.diagonal().mean() * torch.eye(len(covariance))
-            self.factor[row] = torch.linalg.cholesky(covariance)
-            self.inverse[row] = torch.linalg.inv(self.factor[row])
-
-
-def _covariance(residual: Tensor) -> Tensor:
-    return residual.T @ residual / max(len(residual), 1) + 1e-6 * torch.eye(residual.shape[1])
-
-
 class EmbeddingVAE(nn.Module):
     """Encoder, prior and decoder of paths in audible units: a distance of 1 is 1 neper of the decoded spectrum.
 
-    `path_map` takes latents [Z] to their P strongest components there, `path_unmap` back; what it leaves out stays at
-    its mean.
+    `path_map` takes latents [Z] to their P strongest components in these units, and `path_unmap` takes them back. The
+    other components stay at their means.
     """
 
     path_mean: Tensor
@@ -224,29 +144,29 @@ class EmbeddingVAE(nn.Module):
         self.register_buffer("time_weight", torch.ones(path_length))
 
     def posterior(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Paths [B, T, Z] and conditions [B, C] -> mean, log-variance [B, E] as the encoder sees them."""
+        """Paths [B, T, Z] and conditions [B, C] -> mean, log-variance [B, E] of the encoder's own embeddings."""
         mean, log_variance = self.encoder(self._scaled(path), condition)
         return mean, log_variance
 
     def path(self, embedding: Tensor, condition: Tensor, length: int) -> Tensor:
-        """What the decoder makes of its own embeddings [B, E] under conditions [B, C]: paths [B, length, Z]."""
+        """The encoder's own embeddings [B, E] and conditions [B, C] -> paths [B, length, Z]."""
         return self._latents(self.decoder(embedding, condition, length))
 
     def encode(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Paths [B, T, Z] and conditions [B, C] -> mean, log-variance [B, E] of what is N(0, 1) for a class."""
+        """Paths [B, T, Z] and conditions [B, C] -> mean, log-variance [B, E], distributed as N(0, 1) in each class."""
         return self.prior.to_normal(*self.posterior(path, condition), condition)
 
     def decode(self, embedding: Tensor, condition: Tensor, length: int) -> Tensor:
-        """Embeddings [B, E] and conditions [B, C] -> paths [B, length, Z]."""
+        """Embeddings [B, E], of N(0, 1) in each class, and conditions [B, C] -> paths [B, length, Z]."""
         return self.path(self.prior.from_normal(embedding, condition), condition, length)
 
     def decode_step(self, embedding: Tensor, condition: Tensor, step: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """`decode` step by step, as `EmbeddingDecoder.step`: the next grains [B, grains_per_step, Z] and the state."""
+        """One step of `decode`, see `EmbeddingDecoder.step`: grains [B, grains_per_step, Z] and the state [B, H]."""
         path, state = self.decoder.step(self.prior.from_normal(embedding, condition), condition, step, hidden)
         return self._latents(path), state
 
     def path_error(self, decoded: Tensor, path: Tensor) -> Tensor:
-        """Squared audible difference of paths [B, T, Z], each grain weighted by how loud sounds are then: scalar."""
+        """Mean squared audible difference of paths [B, T, Z], scalar. Times at which sounds are loud count more."""
         squared = ((decoded - path) @ self.path_map).square().sum(-1)
         return (self.time_weight * squared).mean()
 
@@ -260,7 +180,7 @@ class EmbeddingVAE(nn.Module):
 
     @torch.no_grad()
     def scale_paths(self, path: Tensor, metric: Tensor, loudness: Tensor) -> None:
-        """Set what is audible: from paths [N, T, Z], the metric of the spectrum [Z, Z], loudness [N, T] in nepers."""
+        """Set the audible units from paths [N, T, Z], the spectrum's metric [Z, Z] and loudness [N, T] in nepers."""
         flat = path.flatten(0, 1)
         self.path_mean.copy_(flat.mean(0))
         metric = metric + 1e-4 * metric.diagonal().mean() * torch.eye(len(metric), device=metric.device)
@@ -286,13 +206,13 @@ class EmbeddingVAE(nn.Module):
         assert self.decoder.center is not None and self.encoder.linear_center is not None
         scaled = self._scaled(path)
         rows = (weight / weight.mean()).sqrt()[:, None]
-        # one audible unit, and one moment as loud as another: where the PCA keeps variance
+        # the units in which the PCA keeps variance: audible ones, weighted by how loud sounds are at that time
         loud = (self.time_weight.sqrt()[:, None] * self.path_scale).flatten()
         center = (scaled * rows.square()[:, :, None]).mean(0).flatten()
         centered = (scaled.flatten(1) - center) * loud * rows
         whole = centered.double()
         variances, vectors = torch.linalg.eigh(whole @ whole.T / len(path))
-        # directions that no path takes would only magnify rounding errors
+        # directions that no path takes only magnify rounding errors
         size = min(decoder.shape[1], int((variances > FAINTEST_VARIANCE * variances[-1]).sum()))
         kept = variances.flip(0)[:size].float()
         directions = centered.T @ vectors.flip(1)[:, :size].float() / (kept * len(path)).sqrt()

@@ -1,52 +1,50 @@
-"""Grain encoders q(z|x) (paper, section 3.1): windowed grain in, mean and log-variance out."""
+"""Grain encoders q(z|x) (paper, section 3.1): windowed grain in, mean and log-variance out.
+
+Another one is a class here and an entry in `parts.ENCODERS`.
+Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, F = K + S features, Z latent size.
+"""
 
 from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 
 from ngs.training.config import AudioConfig, GrainConfig
-from ngs.training.model.excitation import energy_profile
+from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile
+from ngs.training.model.layers import LOG_VARIANCE_RANGE, START_LOG_VARIANCE, ResidualBlock, zero_linear
 
-LOG_VARIANCE_RANGE = (-12.0, 4.0)
-START_LOG_VARIANCE = -4.0  # certain enough that the linear path works from the first step
 FEATURE_SCALE = 0.6  # brings log magnitudes to the order of 1 for the network
-PROFILE_SCALE = 4.0  # weight of a point of the energy profile beside a log magnitude
 
 
-class ResidualBlock(nn.Module):
-    """x + linear(silu(norm(x))), width unchanged."""
+class GrainEncoder(nn.Module, ABC):
+    """Base of the encoders. All are made of the configuration and S, the points that the excitation asks for."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(size)
-        self.linear = nn.Linear(size, size)
+    @property
+    def spectral(self) -> SpectralEncoder | None:
+        """This encoder if it reads log spectra, which a decoder of such spectra compares with; else None."""
+        return None
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.linear(nn.functional.silu(self.norm(x)))
-        return out
-
-
-def zero_linear(in_size: int, out_size: int) -> nn.Linear:
-    layer = nn.Linear(in_size, out_size)
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
+    @abstractmethod
+    def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
+        """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
 
 
-class SpectralEncoder(nn.Module):
+class SpectralEncoder(GrainEncoder):
     """Log spectrum and energy profile, a linear path that starts as a PCA, and a network that starts at zero.
 
     Beyond the paper: under 1 MMAC a grain where the convolutions take 190, and useful from the first step. A feature
-    vector [F] is log(floor + |DFT|) of L/2 + 1 bins, then PROFILE_SCALE times the S points of the profile.
+    vector [F] is log(floor + |DFT|) of the K bins, then PROFILE_SCALE times the S points of the profile.
     """
 
     center: Tensor
 
-    def __init__(self, audio: AudioConfig, grain: GrainConfig) -> None:
+    def __init__(self, audio: AudioConfig, grain: GrainConfig, points: int) -> None:
         super().__init__()
-        self.floor, self.points = grain.floor, grain.profile_points
-        features = audio.grain_length // 2 + 1 + self.points
+        self.floor, self.points, self.bins = grain.floor, points, audio.grain_length // 2 + 1
+        features = self.bins + points
         self.register_buffer("center", torch.zeros(features))
         self.linear = nn.Linear(features, grain.latent_size)
         output = zero_linear(grain.hidden_size, 2 * grain.latent_size)
@@ -59,19 +57,20 @@ class SpectralEncoder(nn.Module):
             output,
         )
 
+    @property
+    def spectral(self) -> SpectralEncoder:
+        return self
+
     def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
-        """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
         return self.encode_features(self.features(grains))
 
     def features(self, grains: Tensor, magnitudes: Tensor | None = None) -> Tensor:
-        """Windowed grains [N, L] -> feature vectors [N, F]; `magnitudes` [N, L/2+1] in place of their own."""
+        """Windowed grains [N, L] -> feature vectors [N, F]; `magnitudes` [N, K] in place of the grains' own."""
         magnitudes = magnitude_spectrum(grains) if magnitudes is None else magnitudes
         spectral = torch.log(self.floor + magnitudes)
-        return torch.cat((spectral, PROFILE_SCALE * self.profile(grains)), -1) if self.points else spectral
-
-    def profile(self, grains: Tensor) -> Tensor:
-        """Windowed grains [N, L] -> energy profiles [N, S]."""
-        return energy_profile(grains, self.points)
+        if self.points == 0:
+            return spectral
+        return torch.cat((spectral, PROFILE_SCALE * energy_profile(grains, self.points)), -1)
 
     def encode_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Feature vectors [N, F] -> mean, log-variance [N, Z]."""
@@ -79,17 +78,29 @@ class SpectralEncoder(nn.Module):
         correction, log_variance = self.network(FEATURE_SCALE * centered).chunk(2, -1)
         return self.linear(centered) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
+    def distance(self, coefficients: Tensor, features: Tensor) -> Tensor:
+        """How far decoded coefficients [N, F] are from features [N, F]: log power, mean over bins and grains, scalar.
+
+        Where the features lie at the floor, coefficients may lie anywhere below it: all of that is silent. A log power
+        is twice a log magnitude.
+        """
+        target, floor = features[:, : self.bins], math.log(self.floor)
+        spectral = coefficients[:, : self.bins]
+        spectral = torch.where(target > floor + 0.1, spectral, spectral.clamp_min(floor)) - target
+        profile = coefficients[:, self.bins :] - features[:, self.bins :]
+        return 2 * (spectral.abs().sum(1) + profile.abs().sum(1)).mean() / self.bins
+
 
 def magnitude_spectrum(grains: Tensor) -> Tensor:
-    """|DFT| of real grains [..., L]: [..., L/2+1]."""
+    """|DFT| of real grains [..., L]: [..., K]."""
     spectrum: Tensor = torch.fft.rfft(grains)
     return spectrum.abs()
 
 
-class ConvolutionEncoder(nn.Module):
-    """Strided convolutions, each followed by dilated residual ones, then linear layers: the paper's encoder."""
+class ConvolutionEncoder(GrainEncoder):
+    """The paper's encoder: strided convolutions, each followed by dilated residual ones, then linear layers."""
 
-    def __init__(self, audio: AudioConfig, grain: GrainConfig) -> None:
+    def __init__(self, audio: AudioConfig, grain: GrainConfig, points: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for stage in range(grain.stages):
@@ -104,7 +115,6 @@ class ConvolutionEncoder(nn.Module):
         self.log_variance = nn.Linear(grain.latent_size, grain.latent_size)
 
     def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
-        """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
         hidden = self.linears(self.convolutions(grains[:, None]).flatten(1))
         return self.mean(hidden), self.log_variance(hidden).clamp(*LOG_VARIANCE_RANGE)
 

@@ -1,42 +1,166 @@
-"""What a decoded magnitude spectrum is filled with: tones that stand still, noise that is noise, attacks in time.
+"""Excitations: what fills the decoded magnitudes of a grain.
 
-Beyond the paper, whose decoder filters noise alone. Random phases make overlapping grains fight: tones shimmer. Here
-the phase is read off the decoded magnitudes, as in a phase-locked vocoder (Laroche and Dolson, 1999; single-pass
-spectrogram inversion, Beauregard, 2015): every bin follows the peak it belongs to, and the peak's phase advances by its
-frequency from grain to grain. Bins that belong to no prominent peak carry noise. The energy within a grain follows a
-decoded profile. The phases are the only state; they are treated as constants in training.
+The paper filters noise alone. With the random phases of noise, overlapping grains work against each other, and tones
+shimmer. The locked excitation, beyond the paper, reads phases off the decoded magnitudes as a phase-locked vocoder does
+(Laroche and Dolson, 1999; single-pass spectrogram inversion, Beauregard, 2015): every bin follows the peak that it
+belongs to, and the phase of a peak advances by its frequency from grain to grain. Bins of no prominent peak carry
+noise. The energy within a grain follows a decoded profile. The phases are the only state; training treats them as
+constants.
 
-Shapes: B signals, G grains each, K = L/2 + 1 bins, S points of the profile.
+An excitation has no weights. Another one is a class here and an entry in `parts.EXCITATIONS`, and, since graphs need
+DFTs as matrix products, a module in `ngs.export.graphs`.
+
+Shapes: B signals, G grains each, L samples of a grain, K = L/2 + 1 bins, S points of the profile.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ngs.runtime.dsp.excitation import PROFILE_FLOOR, PROFILE_LIMIT, RISE
+from ngs.runtime.dsp.excitation import GAIN
+from ngs.training.config import AudioConfig
+from ngs.training.model.energy_profile import PROFILE_SCALE, profile_gain
+from ngs.training.model.heads import Head
 from ngs.training.model.overlap_add import analysis_windows
 
 NEIGHBOUR = 2  # bins away that a peak is compared with: the edge of a Hann window's main lobe
-PROMINENCE = 0.7  # log magnitude above those neighbours from which on a peak is a tone
+PROMINENCE = 0.7  # log magnitude above those neighbours that makes a peak a tone
 LOUDER = 1e9  # than any magnitude
-SILENCE = 1e-7  # mean square of a grain without a profile of its own
+
+Frame = tuple[Tensor, ...]
+
+
+class Excitation(ABC):
+    """Fills the magnitudes of grains of L samples. A frame is all that it needs to know of a grain."""
+
+    points: ClassVar[int]  # S
+
+    def __init__(self, audio: AudioConfig) -> None:
+        self.grain_length, self.bins = audio.grain_length, audio.grain_length // 2 + 1
+
+    @property
+    @abstractmethod
+    def frame_sizes(self) -> dict[str, int]:
+        """The tensors of a frame in order: name and size."""
+
+    @property
+    @abstractmethod
+    def state_sizes(self) -> dict[str, int]:
+        """The tensors that one grain hands to the next: name and size."""
+
+    @abstractmethod
+    def gain(self, head: Head) -> float:
+        """What the magnitudes of a head are multiplied by."""
+
+    @abstractmethod
+    def frame(self, spectral: Tensor, profile: Tensor, magnitudes: Callable[[Tensor], Tensor]) -> Frame:
+        """The decoder's coefficients of bins [..., K] and of the profile [..., S] -> a frame, each tensor [..., size].
+
+        `magnitudes` gives the magnitudes of coefficients of bins.
+        """
+
+    @abstractmethod
+    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """One grain of each of N sounds: see `GrainDecoder.synthesise`."""
+
+    @abstractmethod
+    def grains(self, frame: Frame, noise: Tensor) -> Tensor:
+        """A frame [B, G, ...] and noise [B, G, L] of whole sounds -> grains [B, G, L], not windowed."""
+
+
+class FilteredNoise(Excitation):
+    """The paper's: grain = iDFT(H * DFT(noise)) (eq. 7 and 8)."""
+
+    points = 0
+
+    @property
+    def frame_sizes(self) -> dict[str, int]:
+        return {"magnitude": self.bins}
+
+    @property
+    def state_sizes(self) -> dict[str, int]:
+        return {}
+
+    def gain(self, head: Head) -> float:
+        return head.filter_gain
+
+    def frame(self, spectral: Tensor, profile: Tensor, magnitudes: Callable[[Tensor], Tensor]) -> Frame:
+        return (magnitudes(spectral),)
+
+    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> Tensor:
+        return self.grains(frame, noise)
+
+    def grains(self, frame: Frame, noise: Tensor) -> Tensor:
+        filtered: Tensor = torch.fft.irfft(frame[0] * torch.fft.rfft(noise), n=self.grain_length)
+        return filtered
+
+
+class LockedTones(Excitation):
+    """Tones whose phases are locked to peaks, and noise between them, shaped by an energy profile.
+
+    A frame is magnitude, peak, advance [..., K] and profile [..., S]. A magnitude above 0 is that of a tone, one below
+    0 that of noise.
+    """
+
+    points = 8
+
+    @property
+    def frame_sizes(self) -> dict[str, int]:
+        return {"magnitude": self.bins, "peak": self.bins, "advance": self.bins, "profile": self.points}
+
+    @property
+    def state_sizes(self) -> dict[str, int]:
+        return {"phase": self.bins}
+
+    def gain(self, head: Head) -> float:
+        return 1.0
+
+    def frame(self, spectral: Tensor, profile: Tensor, magnitudes: Callable[[Tensor], Tensor]) -> Frame:
+        with torch.no_grad():
+            peak, advance, tone = find_peaks(spectral)
+        magnitude = magnitudes(spectral)
+        return torch.where(tone, magnitude, -magnitude), peak, advance, profile / PROFILE_SCALE
+
+    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
+        magnitude, peak, advance, profile = frame
+        phase = next_phase(phase, peak, advance, onset)
+        return self._filled(magnitude, profile, noise, onset, phase), phase
+
+    def grains(self, frame: Frame, noise: Tensor) -> Tensor:
+        magnitude, peak, advance, profile = frame
+        phase, onset = follow_phases(peak, advance), torch.eye(noise.shape[1], 1, device=noise.device)
+        # learned through sound, profiles would sharpen every grain, and noise would buzz at the hop rate
+        return self._filled(magnitude, profile.detach(), noise, onset, phase)
+
+    def _filled(self, magnitude: Tensor, profile: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> Tensor:
+        half = self.grain_length // 2  # phases are those in the middle of the grain
+        with torch.no_grad():
+            first, later = analysis_windows(self.grain_length, 2, noise.device)
+            spectrum = torch.fft.rfft((noise * (later + onset * (first - later))).roll(-half, -1))
+        real, imaginary = excite(GAIN * magnitude, phase, (spectrum.real, spectrum.imag), onset)
+        grains = torch.fft.irfft(torch.complex(real, imaginary), n=self.grain_length).roll(half, -1)
+        filled: Tensor = grains * profile_gain(profile, onset, self.grain_length)
+        return filled
 
 
 def find_peaks(log_magnitude: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Log magnitudes [..., K] -> peak, advance, tone [..., K].
 
-    peak: the bin that a bin follows, as a float: itself where it is a local maximum, else its higher neighbour.
-    advance: turns that its phase moves on from grain to grain, of a frequency within half a bin of that peak that is
-    exact for a steady sine under a Hann window. tone: whether that peak is prominent; the other bins are noise.
+    peak: the bin that a bin follows, as a float: itself if it is a local maximum, else its higher neighbour.
+    advance: turns by which the phase moves on from one grain to the next. Its frequency lies within half a bin of the
+    peak and is exact for a steady sine under a Hann window. tone: whether the peak is prominent; other bins are noise.
     """
     bins = log_magnitude.shape[-1]
     left, right = neighbours(log_magnitude, 1)
     higher = torch.maximum(left, right)
     index = torch.arange(bins, device=log_magnitude.device, dtype=log_magnitude.dtype)
-    step = torch.where((right > left) | (index == 0), 1.0, -1.0)  # never beyond the ends, not even of NaN
+    step = torch.where((right > left) | (index == 0), 1.0, -1.0)  # never beyond the ends, not even for NaN
     peak = index + step * (log_magnitude <= higher)
     # r = neighbour / peak, offset (2 r - 1) / (r + 1) bins; a hop is a quarter of a grain: a quarter of a turn a bin
     offset = 0.5 - 0.75 * torch.sigmoid(log_magnitude - higher)
@@ -46,15 +170,15 @@ def find_peaks(log_magnitude: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def prominence(log_magnitude: Tensor) -> Tensor:
-    """How far each bin of [..., K] lies above its neighbours NEIGHBOUR bins away: [..., K]."""
+    """How far each bin of [..., K] lies above the mean of its neighbours NEIGHBOUR bins away: [..., K]."""
     below, above = neighbours(log_magnitude, NEIGHBOUR)
     return log_magnitude - 0.5 * (below + above)
 
 
 def neighbours(values: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-    """What lies `reach` bins, at most NEIGHBOUR, below and above each bin of [..., K], the ends mirrored: two [..., K].
+    """The values `reach` bins below and above each bin of [..., K]: two [..., K]. The ends are mirrored.
 
-    (Cut from one mirrored copy, whatever the reach: graphs make it once.)
+    `reach` is at most NEIGHBOUR. All reaches are cut from the same mirrored copy, which graphs then make only once.
     """
     first, last = values[..., 1 : NEIGHBOUR + 1].flip(-1), values[..., -NEIGHBOUR - 1 : -1].flip(-1)
     mirrored = torch.cat((first, values, last), -1)
@@ -63,10 +187,10 @@ def neighbours(values: Tensor, reach: int) -> tuple[Tensor, Tensor]:
 
 
 def next_phase(phase: Tensor, peak: Tensor, advance: Tensor, onset: Tensor | float = 0.0) -> Tensor:
-    """Phases [..., K] of tones in turns, in the middle of a grain, from those of the grain before.
+    """Phases [..., K] in the middle of a grain, in turns, from those of the grain before.
 
-    A bin takes the phase of its peak and moves on. onset [..., 1]: 1 in the first grain of a sound, whose phases
-    come from zeros: those of sines that start with it (half a grain, two hops, before its middle).
+    A bin takes the phase of its peak and moves on. onset [..., 1]: 1 in the first grain of a sound. Its phases come
+    from zeros and are those of sines that start with the sound, half a grain (two hops) before the middle.
     """
     turns = phase.gather(-1, peak.long()) + advance * (1 + onset) - 0.25 * onset
     return turns - turns.floor()
@@ -82,60 +206,14 @@ def follow_phases(peak: Tensor, advance: Tensor) -> Tensor:
 
 
 def excite(magnitude: Tensor, phase: Tensor, noise: tuple[Tensor, Tensor], onset: Tensor) -> tuple[Tensor, Tensor]:
-    """Spectra around the middle of the grain, real and imaginary part [..., K].
+    """Spectra around the middle of the grain: real and imaginary part [..., K].
 
-    magnitude [..., K]: above 0 a tone, at phase [..., K] in turns; below 0 noise of that magnitude, with the phase of
-    real and imaginary part of a noise's spectrum [..., K]. The first grain of a sound, onset [..., 1] = 1, is noise
-    throughout: a tone in its few bins swells to the middle of a grain, noise starts with its window.
+    magnitude [..., K]: above 0 a tone at phase [..., K], in turns; below 0 noise, with the phase of `noise`, the real
+    and imaginary part of a noise's spectrum [..., K]. The first grain of a sound, onset [..., 1] = 1, is all noise:
+    a tone in its few bins swells towards the middle of a grain, while noise starts with its window.
     """
     angle, tone = 2 * math.pi * phase, magnitude > LOUDER * onset
     real = torch.where(tone, torch.cos(angle), noise[0])
     imaginary = torch.where(tone, torch.sin(angle), noise[1])
     level = magnitude.abs() / torch.sqrt(real * real + imaginary * imaginary + 1e-12)
     return real * level, imaginary * level
-
-
-def energy_profile(windowed: Tensor, points: int) -> Tensor:
-    """How the energy of windowed grains [..., L] is spread over `points` equal parts: log share [..., S], mean 1.
-
-    Of the differences of neighbouring samples: attacks are high, and a low tone would make its own waves.
-    """
-    difference = windowed - nn.functional.pad(windowed, (1, 0))[..., :-1]
-    energy = difference.square().reshape(*difference.shape[:-1], points, -1).sum(-1)
-    silence = SILENCE * windowed.shape[-1] / points
-    steady = _steady(windowed.shape[-1], points, windowed.device)[0]
-    share = (energy + silence * steady) * points / (energy.sum(-1, keepdim=True) + silence * points)
-    return torch.log(share + PROFILE_FLOOR)
-
-
-def _steady(grain_length: int, points: int, device: torch.device | None = None) -> Tensor:
-    """The shares of a steady sound's energy: [2, S], of a grain within a sound and of the first."""
-    windows = torch.stack((torch.hann_window(grain_length), analysis_windows(grain_length, 1)[0]))
-    energy = windows.square().reshape(2, points, -1).mean(-1)
-    shares: Tensor = energy / energy.mean(-1, keepdim=True)
-    return shares.to(device)
-
-
-def profile_gain(profile: Tensor, onset: Tensor, grain_length: int) -> Tensor:
-    """Log shares [..., S] and onset flags [..., 1] -> gains [..., L] that give a steady grain that profile.
-
-    The first grain of a sound rises from 0 within 1/64 of a grain: a sound that begins at once would click.
-    """
-    points = profile.shape[-1]
-    later, first = torch.log(_steady(grain_length, points, profile.device) + PROFILE_FLOOR)
-    deviation = 0.5 * (profile - later - onset * (first - later))
-    gain = torch.exp(deviation.clamp(-PROFILE_LIMIT, PROFILE_LIMIT))
-    curve: Tensor = torch.cat((gain, onset * gain[..., :1]), -1) @ _curves(points, grain_length, profile.device)
-    return curve
-
-
-def _curves(points: int, grain_length: int, device: torch.device | None = None) -> Tensor:
-    """What the gain of each part adds over time, and what the rise of a first grain takes from the first: [S + 1, L].
-
-    Linear interpolation from the middles of the parts, ends held.
-    """
-    time = torch.arange(grain_length)
-    place = (time + 0.5) * points / grain_length - 0.5
-    distance = (place.clamp(0, points - 1)[None] - torch.arange(points)[:, None]).abs()
-    missing = 0.5 + 0.5 * torch.cos(torch.pi * (time * RISE / grain_length).clamp_max(1.0))
-    return torch.cat(((1 - distance).clamp_min(0.0), -missing[None])).to(device)

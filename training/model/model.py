@@ -8,40 +8,44 @@ import torch
 from torch import Tensor, nn
 
 from ngs.training.config import Config
-from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.embedding import EmbeddingVAE
-from ngs.training.model.encoders import PROFILE_SCALE, ConvolutionEncoder, SpectralEncoder
+from ngs.training.model.encoders import SpectralEncoder
+from ngs.training.model.energy_profile import PROFILE_SCALE
 from ngs.training.model.overlap_add import PostProcessing, analysis_windows, noise_grains, overlap_add, slice_grains
+from ngs.training.model.parts import make_decoder, make_encoder
 
-EAR_HZ = 200.0  # below this the ear resolves a constant width, above a share of the frequency
-METRIC_POINTS = 64
-PROFILE_WEIGHT = 0.3  # of the profile of a grain beside its spectrum
-FAINT = 0.07  # |DFT| of a windowed grain
+EAR_HZ = 200.0  # below this, the ear resolves a constant width in Hz; above, a share of the frequency
+METRIC_POINTS = 64  # grains at which the audible metric is measured
+PROFILE_WEIGHT = 0.3  # weight of a grain's energy profile beside its spectrum
+FAINT = 0.07  # |DFT| of a windowed grain that is hardly heard
 
 
 class NeuralGranularModel(nn.Module):
     """Encoder, decoder and post-processing of grains, and the embedding of their paths.
 
-    Shapes: B signals, G grains each, N = B * G grains, L grain length, Z latent size, C condition size (the one-hot
-    attributes concatenated; zeros where an attribute is left open), T path length, E embedding size. `sizes` are the
-    numbers of classes of the attributes.
+    `sizes` are the numbers of classes of the attributes.
+
+    Shapes: B signals, G grains each, N = B * G grains, L grain length, K = L/2 + 1 bins, S points of the energy
+    profile, F = K + S, Z latent size, C condition size (the one-hot attributes one after the other, zeros for an open
+    one), T path length, E embedding size.
     """
 
     def __init__(self, config: Config, sizes: tuple[int, ...]) -> None:
         super().__init__()
         self.config, self.sizes = config, sizes
         grain = config.grain
-        self.encoder: SpectralEncoder | ConvolutionEncoder = (
-            SpectralEncoder(config.audio, grain)
-            if grain.encoder == "spectral"
-            else ConvolutionEncoder(config.audio, grain)
-        )
-        self.decoder = GrainDecoder(config.audio, grain, sum(sizes))
+        self.encoder = make_encoder(config.audio, grain)
+        self.decoder = make_decoder(config.audio, grain, sum(sizes))
         self.postprocessing = PostProcessing(grain.postprocessing_taps, grain.soft_sign_knee)
         self.embedding = EmbeddingVAE(grain.latent_size, sizes, config.audio.path_length, config.embedding)
 
+    @property
+    def spectral(self) -> SpectralEncoder | None:
+        """The encoder, if the decoder decodes the very spectra that it reads: the two compare without sound."""
+        return self.encoder.spectral if self.decoder.head.spectral else None
+
     def windowed(self, signal: Tensor) -> Tensor:
-        """Signals [B, n] -> their grains as the encoder reads them [B, G, L]."""
+        """Signals [B, n] -> grains under the windows that the encoder expects [B, G, L]."""
         grains = slice_grains(signal, self.config.audio.grain_length)
         return grains * analysis_windows(self.config.audio.grain_length, grains.shape[1], signal.device)
 
@@ -52,26 +56,25 @@ class NeuralGranularModel(nn.Module):
         return mean.unflatten(0, grains.shape[:2]), log_variance.unflatten(0, grains.shape[:2])
 
     def decode(self, path: Tensor, condition: Tensor) -> Tensor:
-        """Paths [B, G, Z] and conditions [B, C] -> audio [B, G * hop], with fresh noise from torch's generator."""
+        """Paths [B, G, Z] and conditions [B, C] -> audio [B, G * hop], with new noise from torch's generator."""
         return self.play(self.coefficients(path, condition))
 
     def coefficients(self, path: Tensor, condition: Tensor) -> Tensor:
-        """Paths [B, G, Z] and conditions [B, C] -> what their grains are made of [B, G, F]."""
+        """Paths [B, G, Z] and conditions [B, C] -> the decoder's coefficients of their grains [B, G, F]."""
         repeated = condition[:, None].expand(-1, path.shape[1], -1)
         coefficients = self.decoder.coefficients(path.flatten(0, 1), repeated.flatten(0, 1))
         return coefficients.reshape(*path.shape[:2], -1)
 
     def spectral_distance(self, coefficients: Tensor, audio: Tensor) -> Tensor | None:
-        """Of coefficients [B, G, F] from what an encoder reads in audio [B, n]; None where the two are not alike."""
-        if not self.config.grain.spectral:
+        """How far coefficients [B, G, F] are from the spectra of audio [B, n]; None if `spectral` is None."""
+        if self.spectral is None:
             return None
-        assert isinstance(self.encoder, SpectralEncoder)
         with torch.no_grad():
-            features = self.encoder.features(self.windowed(audio).flatten(0, 1))
-        return self.decoder.distance(coefficients.flatten(0, 1), features)
+            features = self.spectral.features(self.windowed(audio).flatten(0, 1))
+        return self.spectral.distance(coefficients.flatten(0, 1), features)
 
     def play(self, coefficients: Tensor) -> Tensor:
-        """Coefficients [B, G, F] -> audio [B, G * hop], with fresh noise."""
+        """Coefficients [B, G, F] -> audio [B, G * hop], with new noise from torch's generator."""
         batch, grains, _ = coefficients.shape
         noise = noise_grains(batch, grains, self.config.audio.grain_length, coefficients.device)
         with torch.autocast(coefficients.device.type, enabled=False):  # sound needs all 24 bits
@@ -82,28 +85,30 @@ class NeuralGranularModel(nn.Module):
     def start_from_pca(self, grains: Tensor) -> float:
         """Set the linear paths of encoder and decoder to a whitened PCA of windowed grains [N, L].
 
-        Returns the share of the variance that the latent dimensions keep. Only for the spectral encoder with the
-        log-magnitude decoder.
+        Returns the share of the variance that the latent dimensions keep. Raises ValueError unless the decoder decodes
+        the spectra that the encoder reads.
         """
-        assert isinstance(self.encoder, SpectralEncoder)
-        features = self.encoder.features(grains)
+        encoder, decoder = self.spectral, self.decoder.linear
+        if encoder is None or decoder is None:
+            raise ValueError("Only encoders and decoders of spectra start from a PCA")
+        features = encoder.features(grains)
         center = features.mean(0)
         covariance = torch.cov((features - center).T.double())
         variances, directions = (part.flip(-1).float() for part in torch.linalg.eigh(covariance))
         size = min(self.config.grain.latent_size, len(variances), len(features) - 1)
         kept = variances[:size].clamp_min(1e-6)
-        self.encoder.center.copy_(center)
-        self.encoder.linear.weight.zero_()
-        self.encoder.linear.bias.zero_()
-        self.encoder.linear.weight[:size] = directions[:, :size].T / kept.sqrt()[:, None]
-        self.decoder.linear.weight.zero_()
-        self.decoder.linear.weight[:, :size] = directions[:, :size] * kept.sqrt()
-        self.decoder.linear.bias.copy_(center)
+        encoder.center.copy_(center)
+        encoder.linear.weight.zero_()
+        encoder.linear.bias.zero_()
+        encoder.linear.weight[:size] = directions[:, :size].T / kept.sqrt()[:, None]
+        decoder.weight.zero_()
+        decoder.weight[:, :size] = directions[:, :size] * kept.sqrt()
+        decoder.bias.copy_(center)
         return float(kept.sum() / variances.clamp_min(0).sum())
 
     @torch.no_grad()
     def start_embedding(self, path: Tensor, weight: Tensor) -> None:
-        """Set the units of the embedding's paths, and its linear maps, from examples [N, T, Z] with weights [N]."""
+        """Set the units in which the embedding sees paths, and its linear maps, from paths [N, T, Z], weights [N]."""
         device, bins = next(self.parameters()).device, self.decoder.bins
         path, weight = path.to(device), weight.to(device)
         loudness = torch.stack([self._audible(one)[:, :bins].mean(1) for one in path])
@@ -112,10 +117,10 @@ class NeuralGranularModel(nn.Module):
             self.embedding.start_from_pca(path, weight)
 
     def _audible(self, latent: Tensor) -> Tensor:
-        """What is heard of latents [N, Z]: [N, K + S], scaled so that the mean square of the first K is a weighted one.
+        """What is heard of latents [N, Z], in nepers [N, K + S].
 
-        Log magnitudes above what is faint, then log shares of the energy within the grain. A bin of b Hz stands for
-        about 1 / (200 + b) of what the ear tells apart.
+        First the log magnitudes above what is faint, scaled so that their mean square weighs each bin as the ear does:
+        a bin at b Hz stands for about 1 / (200 + b) of what it tells apart. Then the log shares of the energy profile.
         """
         coefficients = self.decoder.coefficients(latent, latent.new_zeros(len(latent), sum(self.sizes)))
         bins, points = self.decoder.bins, self.decoder.points
@@ -127,12 +132,12 @@ class NeuralGranularModel(nn.Module):
 
     @torch.no_grad()
     def paths(self, audio: Tensor) -> Tensor:
-        """Latent paths [B, G, Z] of signals [B, n]: the means, wherever the model is; in and out of main memory."""
+        """Mean latent paths [B, G, Z] of signals [B, n], both in main memory, on whichever device the model is."""
         device = next(self.parameters()).device
         return self.encode(audio.to(device))[0].cpu()
 
     def _metric(self, latent: Tensor, loudness: Tensor) -> Tensor:
-        """The quadratic form [Z, Z] of the mean square audible change for a small change of latents [N, Z]."""
+        """The quadratic form [Z, Z] that a small change of latents [N, Z] gives: its mean square audible change."""
         sounding = latent[loudness >= loudness.median()]
         size = latent.shape[1]
         step = 0.1 * latent.std(0).clamp_min(1e-3)

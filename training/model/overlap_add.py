@@ -1,6 +1,8 @@
 """From grains to sound in torch: windows, slicing, overlap-add, post-processing.
 
-The same laws as `ngs.runtime.dsp.grains`, differentiable and batched; tests hold the two together.
+The same laws as in `ngs.runtime.dsp.grains`, differentiable and batched; tests compare the two.
+
+Shapes: B signals of n samples, G grains each, L grain length; the hop is L / 4.
 """
 
 from __future__ import annotations
@@ -10,14 +12,14 @@ from torch import Tensor, nn
 
 
 def event_windows(grain_length: int, grains: int, device: torch.device | None = None) -> Tensor:
-    """Synthesis windows [grains, grain_length]: periodic Hann; 1 in the first half of the first (attacks survive)."""
+    """Synthesis windows [grains, grain_length]: periodic Hann. The first half of the first is 1, so attacks survive."""
     windows = torch.hann_window(grain_length, device=device).repeat(grains, 1)
     windows[0, : grain_length // 2] = 1.0
     return windows
 
 
 def analysis_windows(grain_length: int, grains: int, device: torch.device | None = None) -> Tensor:
-    """Windows [grains, grain_length] before the encoder: the synthesis ones, all with the energy of a Hann window."""
+    """Windows for the encoder [grains, grain_length]: the synthesis windows, all with the energy of a Hann window."""
     windows = event_windows(grain_length, grains, device)
     energy = windows.square().sum(1, keepdim=True)
     return windows * (torch.hann_window(grain_length, device=device).square().sum() / energy).sqrt()
@@ -32,14 +34,14 @@ def slice_grains(signal: Tensor, grain_length: int) -> Tensor:
 
 
 def overlap_add(grains: Tensor) -> Tensor:
-    """Assemble grains [B, G, L] to signals [B, G * hop], divided by the sum of the windows (section 3.3)."""
+    """Window grains [B, G, L], add them up and divide by the sum of the windows: [B, G * hop] (section 3.3)."""
     batch, count, grain_length = grains.shape
     windows = event_windows(grain_length, count, grains.device)
     return _shifted_sum(grains * windows, batch) / _shifted_sum(windows[None], 1)
 
 
 def _shifted_sum(grains: Tensor, batch: int) -> Tensor:
-    """Add quarters [B, G, 4, hop] of grains where they fall; the three hops after the last grain are dropped."""
+    """The sum of grains [B, G, L], each a hop after the one before; the three hops after the last are dropped."""
     _, count, grain_length = grains.shape
     quarters = grains.reshape(batch, count, 4, grain_length // 4)
     total = quarters[:, :, 0]
@@ -49,7 +51,7 @@ def _shifted_sum(grains: Tensor, batch: int) -> Tensor:
 
 
 def noise_grains(batch: int, grains: int, grain_length: int, device: torch.device | None = None) -> Tensor:
-    """Uniform noise in [-1, 1], one stream a signal that overlapping grains share: [B, G, L]."""
+    """Uniform noise in [-1, 1] [B, G, L]: overlapping grains of a signal share the same stream."""
     hop = grain_length // 4
     stream = torch.rand(batch, (grains - 1) * hop + grain_length, device=device) * 2 - 1
     return stream.unfold(1, grain_length, hop)
@@ -58,8 +60,8 @@ def noise_grains(batch: int, grains: int, grain_length: int, device: torch.devic
 class PostProcessing(nn.Module):
     """A FIR filter, then a soft sign (section 3.3, after eq. 8).
 
-    The paper's parallel filters are summed before the soft sign, so they are one filter. It is causal and starts as the
-    identity: the signal keeps its place, the latency is 0. Up to `knee` the soft sign is linear: a knee of 0 is
+    The paper sums parallel filters before the soft sign, so they are one filter. It is causal and starts as the
+    identity: the signal keeps its place, and the latency is 0. The soft sign is linear up to `knee`; a knee of 0 gives
     the paper's x / (1 + |x|).
     """
 
@@ -70,7 +72,7 @@ class PostProcessing(nn.Module):
 
     @property
     def history(self) -> int:
-        """Samples of the past that one output sample needs."""
+        """Samples of the past that an output sample needs."""
         return len(self.response) - 1
 
     def forward(self, signal: Tensor) -> Tensor:
@@ -78,9 +80,9 @@ class PostProcessing(nn.Module):
         return self.filter_block(nn.functional.pad(signal, (self.history, 0)))
 
     def filter_block(self, signal: Tensor, matrix: Tensor | None = None) -> Tensor:
-        """Signals [B, history + n], whose start is the past, to audio [B, n]; n is a multiple of the history.
+        """Signals [B, history + n], which begin with the past, to audio [B, n]; n is a multiple of the history.
 
-        `matrix` is that of the filter, where it was made before.
+        `matrix` is what `matrix()` gives, if it was made before.
         """
         piece = self.history
         count = signal.shape[1] // piece - 1
@@ -90,9 +92,9 @@ class PostProcessing(nn.Module):
         )
 
     def matrix(self) -> Tensor:
-        """The filter as a banded matrix [2 * history, history]: from a piece and the one before it to its output.
+        """The filter as a banded matrix [2 * history, history]: a piece and the one before it, to the piece's output.
 
-        (A convolution of one channel takes torch and onnxruntime several times longer on CPUs.)
+        (On CPUs, torch and onnxruntime take several times as long for a convolution of one channel.)
         """
         place = torch.arange(self.history, device=self.response.device)
         delay = place[None] + self.history - torch.arange(2 * self.history, device=place.device)[:, None]

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ngs.training.config import EmbeddingConfig
-from ngs.training.model.embedding import EmbeddingPrior, EmbeddingVAE
+from ngs.training.model.embedding import EmbeddingVAE
+from ngs.training.model.prior import EmbeddingPrior
 
 SIZE = 4
 # no attribute known; first class only; both attributes; the second only

@@ -12,19 +12,20 @@ from torch import Tensor
 from ngs.runtime.dsp.excitation import RISE, Phases
 from ngs.training.config import load_preset, override
 from ngs.training.model.decoders import GrainDecoder
-from ngs.training.model.encoders import PROFILE_SCALE
-from ngs.training.model.excitation import energy_profile, excite, find_peaks, follow_phases, next_phase, profile_gain
+from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile, profile_gain
+from ngs.training.model.excitation import LockedTones, excite, find_peaks, follow_phases, next_phase
 from ngs.training.model.overlap_add import analysis_windows, noise_grains, overlap_add, slice_grains
+from ngs.training.model.parts import make_decoder
 
 CONFIG = override(load_preset("fast"), ["grain.hidden_size=16", "grain.latent_size=8"])
 RATE_HZ, LENGTH, HOP = CONFIG.audio.sample_rate, CONFIG.audio.grain_length, CONFIG.audio.hop_length
-BINS, POINTS, FLOOR = LENGTH // 2 + 1, CONFIG.grain.profile_points, CONFIG.grain.floor
+BINS, POINTS, FLOOR = LENGTH // 2 + 1, LockedTones.points, CONFIG.grain.floor
 TONES_HZ = (60.0, 110.3, 440.0, 1234.5, 5000.0, 9000.0)
 
 
 @pytest.fixture(scope="module")
 def decoder() -> GrainDecoder:
-    return GrainDecoder(CONFIG.audio, CONFIG.grain, 0).eval()
+    return make_decoder(CONFIG.audio, CONFIG.grain, 0).eval()
 
 
 def generator(seed: int) -> torch.Generator:
@@ -276,7 +277,7 @@ def test_a_gain_is_the_root_of_a_share_between_the_middles_of_its_parts() -> Non
 @pytest.mark.parametrize("preset", ["paper-16k", "fast"])
 def test_the_noise_variant_filters_noise_as_in_the_paper(preset: str) -> None:
     config = override(load_preset(preset), ["grain.excitation=noise", "grain.hidden_size=16", "audio.grain_length=256"])
-    decoder = GrainDecoder(config.audio, config.grain, 0)
+    decoder = make_decoder(config.audio, config.grain, 0)
     h = 2 * torch.randn(2, 5, 129, generator=generator(14))
     torch.manual_seed(0)
     noise = noise_grains(2, 5, 256)

@@ -1,0 +1,79 @@
+"""What each phase learns from, how it is prepared, and one line if it cannot go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ngs.corpus.cache import Corpus
+from ngs.training.config import Config
+from ngs.training.learning.batches import GRAINS_A_SEQUENCE
+from ngs.training.learning.phase import Phase
+from ngs.training.learning.plan import plan
+from ngs.training.learning.trainer import _fit, start_grains
+from ngs.training.model.model import NeuralGranularModel
+from ngs.training.run_folder import RunError
+
+
+@pytest.fixture
+def phases(tiny_config: Config) -> dict[str, Phase]:
+    """One of each, with batches of 3."""
+    torch.manual_seed(0)
+    stage = replace(tiny_config.grain_stage, spectral_share=0.5)
+    config = replace(tiny_config, grain_stage=stage)
+    model = NeuralGranularModel(config, (8,))
+    return {
+        planned.phase.name: planned.phase(model, replace(planned.stage, batch_size=3), (8,), 0)
+        for planned in plan(config)
+    }
+
+
+def drawn(phase: Phase, corpus: Corpus) -> dict[str, tuple[int, ...]]:
+    batch = phase.batches(corpus, np.arange(len(corpus.names)), rank=0)[0]
+    return {name: tuple(values.shape) for name, values in batch.items()}
+
+
+def test_every_phase_draws_what_it_learns_from(phases: dict[str, Phase], corpus: Corpus, tiny_config: Config) -> None:
+    audio, latent = tiny_config.audio, tiny_config.grain.latent_size
+    grains, signals = 3 * GRAINS_A_SEQUENCE, {"audio": (3, audio.path_length * audio.hop_length), "label": (3, 1)}
+    single = {"grain": (grains, audio.grain_length), "onset": (grains,), "label": (grains, 1)}
+    assert drawn(phases["spectra"], corpus) == single
+    assert drawn(phases["grains"], corpus) == drawn(phases["joint"], corpus) == signals
+    assert drawn(phases["embedding"], corpus) == {"path": (3, audio.path_length, latent), "label": (3, 1)}
+
+
+def test_sounds_are_made_quieter_only_where_grains_are_learned(phases: dict[str, Phase], corpus: Corpus) -> None:
+    names, some = ("grains", "embedding", "joint"), np.arange(4)
+    gains = {name: phases[name].batches(corpus, some, rank=0).config.data.gain_db for name in names}
+    assert gains == {"grains": 12.0, "embedding": 0.0, "joint": 0.0}
+
+
+def test_grains_start_from_a_pca_and_paths_in_audible_units(phases: dict[str, Phase], corpus: Corpus) -> None:
+    model, everything = phases["embedding"].model, np.arange(len(corpus.names))
+    assert model.spectral is not None and not model.spectral.center.any()
+    start_grains(model, corpus, everything)
+    assert model.spectral.center.any()
+    batches = phases["embedding"].batches(corpus, everything, rank=0)
+    before = model.embedding.path_map.clone()
+    phases["embedding"].prepare(batches)
+    assert not torch.equal(model.embedding.path_map, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("spectra", "grain_stage"), ("grains", "grain_stage"), ("embedding", "embedding_stage"), ("joint", "joint_stage")],
+)
+def test_full_memory_names_the_setting_to_lower(phases: dict[str, Phase], name: str, setting: str) -> None:
+    def fit(*arguments: Any, **named: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory\nand more")
+
+    trainer: Any = SimpleNamespace(fit=fit)
+    with pytest.raises(RunError, match=rf"with a lower --set {setting}.batch_size=") as caught:
+        _fit(trainer, phases[name], None, Path("none"))
+    assert "\n" not in str(caught.value)

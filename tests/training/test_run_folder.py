@@ -1,0 +1,103 @@
+"""What run.json and history.jsonl hold, what is read back, and one line if it cannot be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ngs.runtime.bundle.manifest import Attribute
+from ngs.training.config import Config, load_preset
+from ngs.training.run_folder import HistoryEntry, RunError, RunInfo, append_history, read_history, remove_parts
+
+ATTRIBUTES = (Attribute("class", ("Kick", "Snare")), Attribute("room", ("dry",)))
+INFO = RunInfo(load_preset("fast"), ATTRIBUTES, "/sounds", None, 3, ("a.wav",))
+
+
+def test_a_description_survives_its_file(tmp_path: Path) -> None:
+    INFO.write(tmp_path)
+    assert RunInfo.read(tmp_path) == INFO and INFO.sizes == (2, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_description_is_written_in_format_2(tmp_path: Path) -> None:
+    INFO.write(tmp_path)
+    document = json.loads((tmp_path / "run.json").read_text())
+    assert list(document) == ["format", "data", "labels", "sounds", "validation", "attributes", "config"]
+    assert document["format"] == 2 and document["attributes"] == [["class", ["Kick", "Snare"]], ["room", ["dry"]]]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_runs_whose_stages_all_have_a_spectral_share_are_read(tmp_path: Path, share: float) -> None:
+    """As written before: outside of the grain stage the share did nothing."""
+    INFO.write(tmp_path)
+    document = json.loads((tmp_path / "run.json").read_text())
+    for stage in ("embedding_stage", "joint_stage"):
+        assert "spectral_share" not in document["config"][stage]
+        document["config"][stage]["spectral_share"] = share
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    assert RunInfo.read(tmp_path) == INFO
+
+
+def test_a_run_keeps_settings_that_do_nothing(tmp_path: Path) -> None:
+    """Only `--set` refuses them: a run that was trained before stays readable."""
+    config = INFO.config
+    info = replace(INFO, config=replace(config, grain=replace(config.grain, channels=64)))
+    info.write(tmp_path)
+    assert RunInfo.read(tmp_path) == info
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        (b"\xff", "is damaged"),
+        ('{"format": 2}', "is damaged"),
+        ('{"format": 2, "attributes": [], "config": [], "data": "", "labels": null}', "is damaged"),
+        ('{"format": 2, "config": {"joint_stage": 3}}', "is damaged"),
+        ('{"format": 9}', "has format 9; this version of ngs reads 2"),
+        ('{"format": 2, "attributes": [], "config": {"x": {}}, "data": "", "labels": null}', "no section 'x'"),
+    ],
+)
+def test_a_damaged_description_is_one_line(tmp_path: Path, text: str | bytes, message: str) -> None:
+    (tmp_path / "run.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=message) as caught:
+        RunInfo.read(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_history_survives_its_file(tmp_path: Path) -> None:
+    assert read_history(tmp_path) == []
+    entries = [HistoryEntry("grains", 1.5, {"step": 7, "distance": 0.25}), HistoryEntry("joint", 0.0, {"step": 0})]
+    for entry in entries:
+        append_history(tmp_path, entry)
+    assert read_history(tmp_path) == entries
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"phase": "joint"}', '{"phase": "joint", "seconds": 1, "step": "x"}'])
+def test_a_damaged_history_says_which_line(tmp_path: Path, line: str) -> None:
+    append_history(tmp_path, HistoryEntry("grains", 1.5, {}))
+    with open(tmp_path / "history.jsonl", "a") as file:
+        file.write(line + "\n")
+    with pytest.raises(RunError, match=r"history.jsonl, line 2 is damaged"):
+        read_history(tmp_path)
+
+
+def test_half_written_files_are_removed_and_others_stay(tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+    kept = [tmp_path / "run.json", checkpoints / "joint.last.ckpt"]
+    for path in (*kept, tmp_path / ".run.json.12.part", checkpoints / ".joint.ckpt.12.part"):
+        path.touch()
+    remove_parts(tmp_path)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+
+
+def test_the_default_configuration_is_a_run_too(tmp_path: Path) -> None:
+    info: Any = replace(INFO, config=Config())
+    info.write(tmp_path)
+    assert RunInfo.read(tmp_path) == info
