@@ -49,9 +49,9 @@ def latent_map(
         raise click.UsageError("--labels and --limit go with DATA")
     from ngs.evaluation.quality.selection import read, select
     from ngs.report import latent_map as maps
-    from ngs.report.grains import chosen, corpus_grains, sound_grains
+    from ngs.report.figure_files import check_format, save_figure
     from ngs.report.map_figure import draw_map
-    from ngs.report.picture_files import check_format, save_figure
+    from ngs.report.map_grains import chosen, corpus_grains, sound_grains
     from ngs.runtime.bundle.bundle import Bundle
 
     if output is not None:

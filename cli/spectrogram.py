@@ -46,7 +46,7 @@ def spectrogram(files: tuple[Path, ...], output: Path, title: str | None) -> Non
       ngs render reconstruct kick.wav -o again.wav
       ngs spectrogram kick.wav again.wav -o pair.png
     """  # fmt: skip
-    from ngs.report.picture_files import check_format
+    from ngs.report.figure_files import check_format
     from ngs.report.spectrogram import outline, spectrogram as analyse
 
     check_format(output)
@@ -82,7 +82,7 @@ def _draw(pictures: list[_Picture], highest_hz: float, output: Path, title: str 
     import numpy as np
     from matplotlib.figure import Figure
 
-    from ngs.report.picture_files import save_figure
+    from ngs.report.figure_files import save_figure
     from ngs.report.spectrogram import RANGE_DB, frequency_ticks
 
     across = min(len(pictures), MOST_COLUMNS)

@@ -1,46 +1,52 @@
-"""TODO."""
+"""The latent map of a bundle: grains and embeddings of the corpus, and the axes along which timbre changes."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from ngs.export.encoding import AUDIBLE
+from ngs.export.encoding import EncodedExcerpts, audible
 from ngs.runtime.dsp.timbre import timbre, timbre_axes
 from ngs.training.model.model import NeuralGranularModel
 
-MAP_POINTS = 2000
-
-MAP_COMPONENTS = 8
+MOST_POINTS = 2000
+MOST_AXES = 8
 
 
 @torch.no_grad()
-def _latent_map(
-    model: NeuralGranularModel, audio: torch.Tensor, labels: torch.Tensor, paths: torch.Tensor, embeddings: torch.Tensor
-) -> dict[str, np.ndarray]:
-    """The latents of grains that are well audible, the axes along which they differ to the ear, and the embeddings.
+def corpus_map(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[str, NDArray[Any]]:
+    """The arrays of latent_map.npz; docs/bundle-format.md lists names, shapes and dtypes.
 
-    Free paths start from these points: from the faint ends of sounds they would be all but silent.
+    Only audible grains count: free paths start from these points, and the faint ends of sounds would make them all
+    but silent.
     """
-    hop = model.config.audio.hop_length
-    levels = audio.unfold(1, hop, hop).abs().amax(-1)
-    sounding = levels > min(AUDIBLE, float(levels.max()) / 2)
-    latents, owners = paths[sounding], labels[torch.nonzero(sounding)[:, 0]].numpy()
-    points, mean = latents.numpy(), latents.numpy().mean(0)
-    chosen = np.random.default_rng(0).permutation(len(points))[:MAP_POINTS]
-    condition = torch.zeros(len(chosen), sum(model.sizes))
-    magnitudes = model.decoder.frame(model.decoder.coefficients(latents[chosen], condition))[0]
-    timbres = timbre(magnitudes.numpy(), model.config.audio.sample_rate)
-    components = timbre_axes(points[chosen], timbres, min(MAP_COMPONENTS, points.shape[1]))
-    projected = (points - mean) @ components.T
+    audio, hop = model.config.audio, model.config.audio.hop_length
+    heard = audible(excerpts.audio.unfold(1, hop, hop).abs().amax(-1))
+    latents, labels = excerpts.paths[heard], excerpts.labels[torch.nonzero(heard)[:, 0]]
+    chosen = np.random.default_rng(0).permutation(len(latents))[:MOST_POINTS]
+    points, mean = latents[chosen], latents.numpy().mean(0)
+    components = timbre_axes(
+        points.numpy(), timbre(_magnitudes(model, points), audio.sample_rate), min(MOST_AXES, points.shape[1])
+    )
+    projected = (latents.numpy() - mean) @ components.T
     return {
         "mean": mean,
         "components": components,
         "explained_variance": projected.var(0),
         "low": np.percentile(projected, 2, axis=0).astype(np.float32),
         "high": np.percentile(projected, 98, axis=0).astype(np.float32),
-        "points": points[chosen].astype(np.float16),
-        "labels": owners[chosen].astype(np.int32),
-        "embeddings": embeddings.numpy().astype(np.float16),
-        "embedding_labels": labels.numpy().astype(np.int32),
+        "points": points.numpy().astype(np.float16),
+        "labels": labels[chosen].numpy().astype(np.int32),
+        "embeddings": excerpts.normal_embeddings(model).numpy().astype(np.float16),
+        "embedding_labels": excerpts.labels.numpy().astype(np.int32),
     }
+
+
+def _magnitudes(model: NeuralGranularModel, latents: torch.Tensor) -> NDArray[np.float32]:
+    """Decoded magnitudes [N, K] of latents [N, Z], no class chosen."""
+    condition = torch.zeros(len(latents), sum(model.sizes))
+    magnitudes: NDArray[np.float32] = model.decoder.frame(model.decoder.coefficients(latents, condition))[0].numpy()
+    return magnitudes

@@ -1,22 +1,58 @@
-"""TODO."""
+"""Excerpts of the corpus and what the encoders make of them, computed once for a whole export."""
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
+from ngs.training.learning.batches import one_hot
 from ngs.training.model.model import NeuralGranularModel
 
-AUDIBLE = 0.05  # peak within a hop
+AUDIBLE = 0.05  # peak of a grain or hop
+SIGNALS_AT_ONCE, PATHS_AT_ONCE = 16, 64
+
+
+@dataclass(frozen=True)
+class EncodedExcerpts:
+    """N sounds of the corpus, cut to the model's path length.
+
+    Embeddings are as the encoder sees them. The prior is fitted to them; `normal_embeddings` is what it maps them to.
+    """
+
+    audio: Tensor  # [N, n]
+    labels: Tensor  # [N, A], -1: unknown
+    condition: Tensor  # [N, C]
+    paths: Tensor  # [N, T, Z], latent means
+    embedding_mean: Tensor  # [N, E]
+    embedding_log_variance: Tensor  # [N, E]
+
+    def __len__(self) -> int:
+        return len(self.audio)
+
+    def every(self, step: int) -> EncodedExcerpts:
+        """Every `step`-th excerpt."""
+        return EncodedExcerpts(*(values[::step] for values in vars(self).values()))
+
+    @torch.no_grad()
+    def normal_embeddings(self, model: NeuralGranularModel) -> Tensor:
+        """Embedding means [N, E] under the fitted prior of `model`: N(0, 1) within each class."""
+        prior = model.embedding.prior
+        mean, _ = prior.to_normal(self.embedding_mean, self.embedding_log_variance, self.condition)
+        return mean
 
 
 @torch.no_grad()
-def _paths(model: NeuralGranularModel, audio: torch.Tensor) -> torch.Tensor:
-    """Latent means of signals [B, n]: [B, G, Z], a few signals at a time."""
-    return torch.cat([model.encode(part)[0] for part in torch.split(audio, 16)])
+def encode_excerpts(model: NeuralGranularModel, audio: Tensor, labels: Tensor) -> EncodedExcerpts:
+    """Encode signals [N, n] with labels [N, A], a few at a time."""
+    condition = one_hot(labels, model.sizes)
+    paths = torch.cat([model.encode(part)[0] for part in torch.split(audio, SIGNALS_AT_ONCE)])
+    parts = zip(torch.split(paths, PATHS_AT_ONCE), torch.split(condition, PATHS_AT_ONCE), strict=True)
+    means, log_variances = zip(*(model.embedding.posterior(*part) for part in parts), strict=True)
+    return EncodedExcerpts(audio, labels, condition, paths, torch.cat(means), torch.cat(log_variances))
 
 
-@torch.no_grad()
-def _embeddings(model: NeuralGranularModel, paths: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-    """Embedding means of paths [B, T, Z] under conditions [B, C]: [B, E]."""
-    pairs = zip(torch.split(paths, 64), torch.split(condition, 64), strict=True)
-    return torch.cat([model.embedding.encode(path, chosen)[0] for path, chosen in pairs])
+def audible(peaks: Tensor) -> Tensor:
+    """Which of `peaks`, of grains or hops, can be heard well. Where all are faint, the louder ones."""
+    return peaks > min(AUDIBLE, float(peaks.max()) / 2)

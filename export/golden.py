@@ -1,124 +1,149 @@
-"""TODO."""
+"""Golden vectors: inputs of every graph of a bundle, and the outputs that the trained modules give.
+
+`ngs.export.graphs` rewrites the trained modules, onnx_export turns the result into ONNX, and onnxruntime runs it.
+`Reference` uses none of that: it calls the modules as they were trained. A bundle whose graphs reproduce its golden
+vectors proves all three steps at once; `ngs.runtime.bundle.writer.write_bundle` refuses any other.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from ngs.export.encoding import AUDIBLE, _paths
+from ngs.export.encoding import EncodedExcerpts, audible
 from ngs.export.graphs import Graph
-from ngs.training.model.embedding import EmbeddingVAE
 from ngs.training.model.excitation import PROMINENCE, prominence
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.model.overlap_add import event_windows
 
+ROWS = 3  # of a golden vector
+CANDIDATES = 32  # excerpts that the rows are chosen from
+GRAINS_OF_EACH = 16
+NOTHING = torch.zeros(0)
+
 
 @torch.no_grad()
-def _golden_vectors(
-    graphs: dict[str, Graph],
-    model: NeuralGranularModel,
-    audio: torch.Tensor,
-    condition: torch.Tensor,
-) -> dict[str, np.ndarray]:
-    """Inputs and outputs of each graph from torch. Seeded; latents, embeddings and grains are those of real sounds.
+def golden_vectors(
+    model: NeuralGranularModel, graphs: Mapping[str, Graph], excerpts: EncodedExcerpts
+) -> dict[str, NDArray[Any]]:
+    """The inputs of each graph and the outputs by `Reference`, named `graph/tensor`.
 
-    A graph takes what another one gives: the synthesis the decoder's frames.
+    Grains, latents and embeddings are those of real sounds. Noise and states are random, but always the same.
     """
     generator = torch.Generator().manual_seed(0)
-    every = max(len(audio) // 32, 1)
-    audio, condition = audio[::every], condition[::every]
-    path = _paths(model, audio)
-    surest = _surest(model.embedding, "encode", path, condition)
-    batch, path, condition = len(surest), path[surest], condition[surest]
-    embedding, _ = model.embedding.encode(path, condition)
-    grains = torch.cat([model.windowed(signal[None])[0, :16] for signal in audio])
-    grains = grains[grains.abs().amax(1) > min(AUDIBLE, float(grains.abs().max()) / 2)]
-    onset = torch.eye(batch, 1)
-    values = {
-        "grain": grains[_surest(model.encoder, "forward", grains)], "path": path, "condition": condition,
-        "embedding": embedding, "onset": onset, "latent": _decided(model, path, condition),
-        "step": torch.arange(batch)[:, None].float(),
-        "weight": torch.full((batch, 3 * model.config.audio.hop_length), 2.0),
-    }  # fmt: skip
-    vectors = {}
+    known = _real_inputs(model, excerpts)
+    rows, reference = len(known["condition"]), Reference(model)
+    vectors: dict[str, NDArray[Any]] = {}
     for name, graph in graphs.items():
-        for key, shape in graph.inputs.items():
-            if key not in values:
-                values[key] = torch.rand(batch, *shape, generator=generator) * 2 - 1
-            vectors[f"{name}/{key}"] = values[key].contiguous().numpy()
-        outputs = reference(model, name, graph)(*(values[key].contiguous() for key in graph.inputs))
-        for key, value in zip(graph.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True):
-            vectors[f"{name}/{key}"] = value.numpy()
-            if name == "decoder":
-                values[key] = value
+        for tensor, shape in graph.inputs.items():
+            if tensor not in known:
+                known[tensor] = torch.rand(rows, *shape, generator=generator) * 2 - 1
+        inputs = {tensor: known[tensor].contiguous() for tensor in graph.inputs}
+        outputs = dict(zip(graph.outputs, reference(name, inputs), strict=True))
+        vectors |= {f"{name}/{tensor}": value.numpy() for tensor, value in (inputs | outputs).items()}
+        if name == "decoder":  # the synthesis takes its frames
+            known |= outputs
+        elif name == "embedding_encoder":
+            known["embedding"] = outputs["mean"]
     return vectors
 
 
-def _surest(module: torch.nn.Module, method: str, *inputs: torch.Tensor) -> torch.Tensor:
-    """Rows of an encoder's inputs, three at most, that 32 bits suffice for: golden vectors test graphs, not rounding.
+class Reference:
+    """What each graph has to compute, by the trained modules alone.
 
-    Where loud bins stand beside silent ones rounding alone moves the logarithms of the silent ones.
+    Each method is named after its graph, takes the graph's inputs by name and returns its outputs in their order, a
+    single one without a tuple. Calling a reference with the graph's name always gives a tuple.
+    """
+
+    def __init__(self, model: NeuralGranularModel) -> None:
+        self.model = model
+
+    def __call__(self, name: str, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+        outputs = getattr(self, name)(**inputs)
+        return outputs if isinstance(outputs, tuple) else (outputs,)
+
+    def encoder(self, grain: Tensor) -> Any:
+        return self.model.encoder(grain)
+
+    def decoder(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
+        return self.model.decoder.frame(self.model.decoder.coefficients(latent, condition))
+
+    def synthesis(self, noise: Tensor, onset: Tensor = NOTHING, phase: Tensor = NOTHING, **frame: Tensor) -> Any:
+        return self.model.decoder.synthesise(*frame.values(), noise=noise, onset=onset, phase=phase)
+
+    def postprocessing(self, signal: Tensor) -> Tensor:
+        return self.model.postprocessing.filter_block(signal)
+
+    def decoder_stream(
+        self, latent: Tensor, condition: Tensor, noise: Tensor, onset: Tensor, level: Tensor, sum: Tensor,
+        weight: Tensor, history: Tensor, phase: Tensor = NOTHING,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        """One hop: overlap-add and post-processing. Rows whose onset is set start from zero states."""
+        hop, length = self.model.config.audio.hop_length, self.model.config.audio.grain_length
+        goes_on = 1 - onset
+        phase = phase * goes_on if len(phase) else phase
+        frame = self.decoder(latent, condition)
+        grain = self.model.decoder.synthesise(*frame, noise=noise, onset=onset, phase=phase)
+        grain, *next_phase = grain if isinstance(grain, tuple) else (grain,)
+        first, later = event_windows(length, 2)
+        window = onset * first + goes_on * later
+        sum = nn.functional.pad(sum * goes_on, (0, hop)) + level * window * grain
+        weight = nn.functional.pad(weight * goes_on, (0, hop)) + window
+        signal = torch.cat((history * goes_on, sum[:, :hop] / weight[:, :hop].clamp_min(1.0)), 1)
+        return self.postprocessing(signal), sum[:, hop:], weight[:, hop:], signal[:, hop:], *next_phase
+
+    def embedding_encoder(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        return self.model.embedding.encode(path, condition)
+
+    def embedding_decoder(self, embedding: Tensor, condition: Tensor) -> Tensor:
+        return self.model.embedding.decode(embedding, condition, self.model.config.audio.path_length)
+
+    def embedding_step(
+        self, embedding: Tensor, condition: Tensor, step: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        path, following = self.model.embedding.decode_step(embedding, condition, step, hidden)
+        return path, step + 1, following
+
+
+def _real_inputs(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[str, Tensor]:
+    """Those inputs, of any graph, that come from sounds or must make sense together."""
+    few = excerpts.every(max(len(excerpts) // CANDIDATES, 1))
+    rows = _least_rounded(model.embedding, "encode", few.paths, few.condition)
+    path, condition = few.paths[rows], few.condition[rows]
+    grains = torch.cat([model.windowed(signal[None])[0, :GRAINS_OF_EACH] for signal in few.audio])
+    grains = grains[audible(grains.abs().amax(1))]
+    return {
+        "grain": grains[_least_rounded(model.encoder, "forward", grains)],
+        "path": path,
+        "condition": condition,
+        "latent": _clear_latents(model, path, condition),
+        "onset": torch.eye(len(rows), 1),
+        "step": torch.arange(len(rows))[:, None].float(),
+        "weight": torch.full((len(rows), 3 * model.config.audio.hop_length), 2.0),  # windows of a sound under way
+    }
+
+
+def _least_rounded(module: nn.Module, method: str, *inputs: Tensor) -> Tensor:
+    """The rows, ROWS at most, of an encoder's inputs whose outputs are nearest to those in 64 bits.
+
+    Golden vectors test graphs, not rounding, which alone moves the logarithms of silent bins beside loud ones.
     """
     exact = getattr(copy.deepcopy(module).double(), method)(*(values.double() for values in inputs))
     found = getattr(module, method)(*inputs)
     errors = torch.stack([(ours - theirs).abs().amax(1) for ours, theirs in zip(found, exact, strict=True)])
-    return errors.amax(0).argsort()[:3]
+    return errors.amax(0).argsort()[:ROWS]
 
 
-def _decided(model: NeuralGranularModel, path: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-    """For each condition [N, C] the latent of paths [B, G, Z] whose peaks are clearest: no rounding decides."""
+def _clear_latents(model: NeuralGranularModel, path: Tensor, condition: Tensor) -> Tensor:
+    """For each condition [N, C] the one latent [Z] of paths [N, T, Z] whose peaks rounding is least likely to move."""
     latents, chosen = path.flatten(0, 1), []
     for row in condition:
         spectra = model.decoder.coefficients(latents, row.expand(len(latents), -1))[:, : model.decoder.bins]
         decisions = spectra.diff(dim=1), spectra[:, 2:] - spectra[:, :-2], prominence(spectra) - PROMINENCE
-        steps = torch.cat(decisions, 1)
-        chosen.append(latents[steps.abs().amin(1).argmax()])
+        chosen.append(latents[torch.cat(decisions, 1).abs().amin(1).argmax()])
     return torch.stack(chosen)
-
-
-def reference(model: NeuralGranularModel, name: str, graph: Graph) -> Any:
-    """The trained module itself, not the one rewritten for export: golden vectors prove both."""
-    return {
-        "encoder": model.encoder,
-        "decoder": lambda latent, condition: model.decoder.frame(model.decoder.coefficients(latent, condition)),
-        "synthesis": lambda *values: _synthesised(model, graph, values),
-        "postprocessing": model.postprocessing.filter_block,
-        "embedding_encoder": model.embedding.encode,
-        "decoder_stream": lambda *values: _streamed(model, graph, values),
-        "embedding_decoder": lambda e, c: model.embedding.decode(e, c, model.config.audio.path_length),
-        "embedding_step": lambda e, c, step, hidden: _stepped(model.embedding, e, c, step, hidden),
-    }[name]
-
-
-def _synthesised(model: NeuralGranularModel, graph: Graph, values: tuple[torch.Tensor, ...]) -> Any:
-    named = dict(zip(graph.inputs, values, strict=True))
-    others = {name: named.pop(name, torch.zeros(0)) for name in ("noise", "onset", "phase")}
-    return model.decoder.synthesise(*named.values(), **others)
-
-
-def _streamed(model: NeuralGranularModel, graph: Graph, values: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    """One hop as the trained modules play it, rows whose onset is set from nothing."""
-    given = dict(zip(graph.inputs, values, strict=True))
-    hop, length = model.config.audio.hop_length, model.config.audio.grain_length
-    onset = given["onset"]
-    state = {name: given[name] * (1 - onset) for name in graph.inputs if f"next_{name}" in graph.outputs}
-    frame = model.decoder.frame(model.decoder.coefficients(given["latent"], given["condition"]))
-    phase = state.get("phase", torch.zeros(0))
-    grain = model.decoder.synthesise(*frame, noise=given["noise"], onset=onset, phase=phase)
-    grain, *following = grain if isinstance(grain, tuple) else (grain,)
-    first, later = event_windows(length, 2)
-    window = onset * first + (1 - onset) * later
-    total = nn.functional.pad(state["sum"], (0, hop)) + given["level"] * window * grain
-    weight = nn.functional.pad(state["weight"], (0, hop)) + window
-    signal = torch.cat((state["history"], total[:, :hop] / weight[:, :hop].clamp_min(1.0)), 1)
-    audio = model.postprocessing.filter_block(signal)
-    return audio, total[:, hop:], weight[:, hop:], signal[:, hop:], *following
-
-
-def _stepped(embedding: EmbeddingVAE, *values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    path, state = embedding.decode_step(*values)
-    return path, values[2] + 1, state

@@ -1,11 +1,10 @@
-"""TODO."""
+"""Graphs as ONNX models of standard operators, with weights in 16 bits where nothing is lost."""
 
 from __future__ import annotations
 
 import io
 import logging
 import warnings
-from typing import Any
 
 import numpy as np
 import onnx
@@ -15,20 +14,47 @@ from onnx import TensorProto, helper, numpy_helper
 from ngs.export.graphs import Graph
 
 OPSET = 20
+LARGEST_BATCH = 1 << 20
+CONTROL_FLOW = {"If", "Loop", "Scan"}
+HALVED = 1024  # weights of a tensor, from which on it is stored in 16 bits
 
-FORBIDDEN = {"If", "Loop", "Scan"}
 
-HALVED = 1024  # numbers from which on weights are stored in 16 bits
+@torch.no_grad()
+def round_weights(model: torch.nn.Module) -> None:
+    """Round every large tensor of a model to 16-bit floats, in place: bundles hold half as many bytes."""
+    for values in (*model.parameters(), *model.buffers()):
+        if values.is_floating_point() and values.numel() >= HALVED:
+            half = values.half().float()
+            if half.isfinite().all():
+                values.copy_(half)
 
 
 def export_graph(graph: Graph) -> bytes:
-    """An ONNX model of standard operators with a dynamic batch, checked by onnx."""
+    """An ONNX model with a dynamic batch, checked by onnx. Raises RuntimeError for other than standard operators."""
+    model = _converted(graph)
+    _halve_weights(model)
+    _narrow_indices(model)
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.checker.check_model(model, full_check=True)
+    domains = {node.domain for node in model.graph.node} | {entry.domain for entry in model.opset_import}
+    operators = {node.op_type for node in model.graph.node}
+    if domains - {""} or operators & CONTROL_FLOW:
+        raise RuntimeError(f"a graph uses more than standard operators: {sorted(domains)} {sorted(operators)}")
+    content = io.BytesIO()
+    onnx.save_model(model, content)
+    return content.getvalue()
+
+
+def _converted(graph: Graph) -> onnx.ModelProto:
     example = tuple(torch.zeros(3, *shape) for shape in graph.inputs.values())
-    batch = torch.export.Dim("batch", min=1, max=1 << 20)
+    batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program: Any = torch.onnx.export(
+        program = torch.onnx.export(
             graph.module.eval(),
             example,
             input_names=list(graph.inputs),
@@ -39,35 +65,13 @@ def export_graph(graph: Graph) -> bytes:
             external_data=False,
             verbose=False,
         )
-    model = program.model_proto
-    halve_weights(model)
-    narrow_indices(model)
-    del model.metadata_props[:]
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    onnx.checker.check_model(model, full_check=True)
-    domains = {node.domain for node in model.graph.node} | {entry.domain for entry in model.opset_import}
-    operators = {node.op_type for node in model.graph.node}
-    if domains - {""} or operators & FORBIDDEN:
-        raise RuntimeError(f"a graph uses more than standard operators: {sorted(domains)} {sorted(operators)}")
-    content = io.BytesIO()
-    onnx.save_model(model, content)
-    return content.getvalue()
+    assert program is not None
+    model: onnx.ModelProto = program.model_proto
+    return model
 
 
-@torch.no_grad()
-def round_weights(model: torch.nn.Module) -> None:
-    """Round everything large in a model to what 16-bit floats can say: bundles hold half as many bytes."""
-    for values in (*model.parameters(), *model.buffers()):
-        if values.is_floating_point() and values.numel() >= HALVED:
-            half = values.half().float()
-            if half.isfinite().all():
-                values.copy_(half)
-
-
-def halve_weights(model: onnx.ModelProto) -> None:
-    """Store as 16-bit floats what loses nothing by it; casts give the graph its 32 bits back when it is loaded."""
+def _halve_weights(model: onnx.ModelProto) -> None:
+    """Store weights as 16-bit floats where that loses nothing; casts give the graph its 32 bits when it is loaded."""
     casts = []
     for initializer in model.graph.initializer:
         values = numpy_helper.to_array(initializer)
@@ -84,8 +88,8 @@ def halve_weights(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def narrow_indices(model: onnx.ModelProto) -> None:
-    """Gather by 32-bit indices: onnxruntime takes several times as long to make 64-bit ones of floats."""
+def _narrow_indices(model: onnx.ModelProto) -> None:
+    """Gather by 32-bit indices: onnxruntime takes several times as long to turn floats into 64-bit ones."""
     readers: dict[str, set[str]] = {}
     for node in model.graph.node:
         for name in node.input:

@@ -1,4 +1,4 @@
-"""The latent space in two dimensions: axes of timbre or UMAP, densities of classes, free paths."""
+"""The latent space in two dimensions: axes of timbre or UMAP, contours of the classes, free paths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.report.grains import Grains, corpus_loudest, magnitudes_of
+from ngs.report.map_grains import Grains, corpus_loudest, magnitudes_of
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
 from ngs.runtime.dsp.timbre import explained, timbre
@@ -17,33 +17,33 @@ from ngs.runtime.offline.render import grains_for
 
 PROJECTIONS = ("timbre", "umap")
 PATH_SECONDS = 6.0
-GRID = 160  # cells of a density, along each side
-MARGIN = 0.1  # of the extent, around the points, where densities fade out
-ENCLOSED = (0.5, 0.85)  # shares of a class within its contours
-FEWEST = 5  # grains of a class that a density can be told from
+GRID = 160  # cells of a density along each side
+MARGIN = 0.1  # around the points, as a share of their extent: densities fade out there
+ENCLOSED = (0.5, 0.85)  # shares of a class within its two contours
+FEWEST = 5  # grains that a density can be estimated from
 
 Places = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class LatentMap:
-    """Grains in the plane. Under "timbre" a place is that of the live instruments, x and y 0 to 1 in the corpus."""
+    """Grains in the plane. With "timbre" the axes are those of the live instruments: 0 to 1 spans the corpus."""
 
     projection: str
     grains: Grains
     places: Places  # [N, 2]
-    explained: tuple[float, float, float] | None  # of the variance of timbre: x, what y adds, both; None under UMAP
-    brighter: bool  # whether grains further to the right are the brighter ones
+    explained: tuple[float, float, float] | None  # shares of the variance of timbre: x, what y adds, both; not by UMAP
+    brighter: bool  # whether timbre gets brighter to the right
     paths: Mapping[str, Places]  # kind -> [T, 2]
 
 
 def latent_map(bundle: Bundle, grains: Grains, projection: str = "timbre", seed: int = 0) -> LatentMap:
-    """Place grains, and a free path of every kind, on the plane: of the first kind that of `seed`, then seed + 1, ...
+    """Place grains on the plane, and a free path of every kind: the first with the seed `seed`, the next `seed + 1`.
 
-    "timbre" takes the first two axes of the bundle's map: the directions of the latent space along which timbre
-    changes most, a PCA of what is heard (`ngs.runtime.dsp.timbre`). "umap" (McInnes, Healy and Melville 2018) keeps
-    neighbours of timbre together; its axes mean nothing. Raises ValueError for another projection or too few grains,
-    ImportError where umap-learn is missing.
+    "timbre" takes the first two axes of the bundle's map, the directions of the latent space along which timbre
+    changes most (`ngs.runtime.dsp.timbre`). "umap" (McInnes, Healy and Melville, 2018) keeps grains of similar timbre
+    together; its axes have no meaning. Raises ValueError for another projection or too few grains, ImportError when
+    umap-learn is missing.
     """
     if projection not in PROJECTIONS:
         raise ValueError(f"There is no projection {projection!r}; known: {', '.join(PROJECTIONS)}")
@@ -97,13 +97,13 @@ def document(bundle: Bundle, drawn: LatentMap, seed: int) -> dict[str, Any]:
 
 
 def contours(places: Places) -> list[Places]:
-    """Lines [n, 2] around the half and around 85 % of points [N, 2], where they lie densest; none for a few points."""
+    """Closed lines [n, 2] around the densest half and 85 % of points [N, 2]; none for fewer than FEWEST points."""
     import contourpy
 
     if len(places) < FEWEST:
         return []
     low, extent = places.min(axis=0), np.ptp(places, axis=0)
-    # narrower than Scott's rule for the kernel, as classes fall into groups; more where points lie on a line
+    # a kernel narrower than by Scott's rule, because classes fall into groups; never 0, where points lie on a line
     width = np.maximum(0.7 * places.std(axis=0) * len(places) ** (-1 / 6), 0.01 * extent.max() + 1e-9)
     low, extent = low - 3 * width - MARGIN * extent, extent * (1 + 2 * MARGIN) + 6 * width
     centres = (np.arange(GRID) + 0.5) / GRID
@@ -123,7 +123,7 @@ def contours(places: Places) -> list[Places]:
 
 
 def _rises(places: NDArray[np.float64], timbres: NDArray[np.float64]) -> bool:
-    """Whether places [N] go with the brightness of timbres [N, B]: a correlation above a half."""
+    """Whether places [N] correlate with the brightness of timbres [N, B], by more than a half."""
     brightness = timbres @ np.linspace(-1, 1, timbres.shape[1])
     centred, other = places - places.mean(), brightness - brightness.mean()
     return float(centred @ other) > 0.5 * float(np.linalg.norm(centred) * np.linalg.norm(other))
@@ -137,6 +137,6 @@ def _umap(timbres: NDArray[np.float64], seed: int) -> Any:
     if len(timbres) < FEWEST:
         raise ValueError(f"UMAP needs {FEWEST} grains or more, there are {len(timbres)}: leave out --projection umap")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a seed means one thread
+        warnings.simplefilter("ignore")  # UMAP warns that a seed limits it to one thread
         neighbours = min(15, len(timbres) - 1)
         return umap.UMAP(n_neighbors=neighbours, min_dist=0.1, random_state=seed).fit(timbres)

@@ -1,4 +1,4 @@
-"""The latent map as a figure."""
+"""The latent map as a matplotlib figure."""
 
 from __future__ import annotations
 
@@ -10,39 +10,46 @@ from ngs.report.latent_map import LatentMap, Places, contours
 from ngs.runtime.bundle.manifest import Attribute
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito (2008), told apart by everybody, the yellow darker on white; in this order on the page of a report, too
+# Okabe and Ito (2008), which everybody can tell apart, the yellow darker on white; style.css of a report has this order
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800", "#3b3b40")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 UNKNOWN = "#8a8a90"
 DASHES = ("solid", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (12, 2)))
-MOST_NAMED = 24  # classes that are named on the map and in the legend
+MOST_NAMED = 24  # classes on the map and in the legend
 INK = "#1d1d1f"
 LONGEST = 28  # letters of a name
 
 
 def draw_map(drawn: LatentMap, attribute: Attribute, title: str) -> Figure:
-    """Points by class with their densities and names, free paths over them, the variance that is explained.
+    """Points by class with their contours and names, and free paths over them; the axes say what they explain.
 
-    Names are text as it is: they may come from strangers.
+    Names may come from strangers: they are drawn as plain text, never as formulas.
     """
     from matplotlib import rc_context
-
-    with rc_context({"text.parse_math": False}):
-        return _drawn(drawn, attribute, _short(title, 2 * LONGEST))
-
-
-def _drawn(drawn: LatentMap, attribute: Attribute, title: str) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10.5, 8), dpi=150, layout="constrained")
-    axes = figure.subplots()
+    with rc_context({"text.parse_math": False}):
+        figure = Figure(figsize=(10.5, 8), dpi=150, layout="constrained")
+        axes = figure.subplots()
+        _draw_classes(figure, axes, drawn, attribute)
+        _limit(axes, drawn)
+        _draw_paths(figure, axes, drawn)
+        axes.set_title(_short(title, 2 * LONGEST), loc="left", fontsize=13)
+        _label_axes(axes, drawn)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _draw_classes(figure: Figure, axes: Axes, drawn: LatentMap, attribute: Attribute) -> None:
     labels, places = drawn.grains.labels, drawn.places
     present = [label for label in range(-1, len(attribute.classes)) if (labels == label).any()]
     size = float(np.clip(30000 / len(places), 7, 40))
-    handles, names = [], []
+    handles: list[Artist] = []
+    names = []
     for label in present:
         own = places[labels == label]
         colour, marker = _style(label)
@@ -56,19 +63,21 @@ def _drawn(drawn: LatentMap, attribute: Attribute, title: str) -> Figure:
             axes.plot(*line.T, color=colour, linewidth=1.2, zorder=3)
     for label in [label for label in present if label >= 0][:MOST_NAMED]:
         _name(axes, drawn, label, _short(attribute.classes[label]))
-    _limit(axes, drawn)
     more = f" (and {len(names) - MOST_NAMED} more)" if len(names) > MOST_NAMED else ""
-    classes = figure.legend(
+    legend = figure.legend(
         handles[:MOST_NAMED], names[:MOST_NAMED], title=_short(attribute.name) + more, loc="outside right upper",
         markerscale=1.6, frameon=False,
     )  # fmt: skip
-    for shown in classes.legend_handles:
+    for shown in legend.legend_handles:
         if shown is not None:
             shown.set_alpha(1)
+
+
+def _draw_paths(figure: Figure, axes: Axes, drawn: LatentMap) -> None:
     lines = []
     for (kind, whole), dashes in zip(drawn.paths.items(), DASHES, strict=True):
         path = _once(whole) if kind == "circle" else whole
-        width = 0.7 if kind == "walk" else 1.5  # which goes everywhere
+        width = 0.7 if kind == "walk" else 1.5  # a walk is everywhere
         axes.plot(*path.T, color="white", linewidth=2.4 * width, zorder=5, alpha=0.75)
         lines += axes.plot(*path.T, color=INK, linewidth=width, linestyle=dashes, zorder=6, label=kind)
         axes.plot(*path[0], "o", color="white", markeredgecolor=INK, markersize=7, zorder=7)
@@ -76,7 +85,9 @@ def _drawn(drawn: LatentMap, attribute: Attribute, title: str) -> Figure:
     figure.legend(
         handles=lines, title="free paths, circle to square", loc="outside right lower", handlelength=4, frameon=False
     )
-    axes.set_title(title, loc="left", fontsize=13)
+
+
+def _label_axes(axes: Axes, drawn: LatentMap) -> None:
     if drawn.explained:
         x, y, both = drawn.explained
         brighter = " (brighter to the right)" if drawn.brighter else ""
@@ -86,13 +97,11 @@ def _drawn(drawn: LatentMap, attribute: Attribute, title: str) -> Figure:
     else:
         axes.set(xlabel="UMAP 1", ylabel="UMAP 2")
         said = "near is alike, axes mean nothing"
-    axes.text(1, 1.01, f"{len(places)} grains; {said}", transform=axes.transAxes, ha="right", va="bottom")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
+    axes.text(1, 1.01, f"{len(drawn.places)} grains; {said}", transform=axes.transAxes, ha="right", va="bottom")
 
 
 def _short(text: str, longest: int = LONGEST) -> str:
-    """As one line of at most so many letters."""
+    """One line of at most `longest` letters."""
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
@@ -111,7 +120,7 @@ def _style(label: int) -> tuple[str, str]:
 
 
 def _name(axes: Axes, drawn: LatentMap, label: int, name: str) -> None:
-    """Write a class where its points lie densest."""
+    """Write the name of a class where its points lie densest."""
     from matplotlib.patheffects import withStroke
 
     own = drawn.places[drawn.grains.labels == label]
@@ -125,7 +134,7 @@ def _name(axes: Axes, drawn: LatentMap, label: int, name: str) -> None:
 
 
 def _limit(axes: Axes, drawn: LatentMap) -> None:
-    """Leave out of view the furthest 1 % of points, never a path."""
+    """Leave the furthest 1 % of points out of view, but never a path."""
     everything = [np.percentile(drawn.places, (0.5, 99.5), axis=0), *drawn.paths.values()]
     low, high = (
         np.min([part.min(axis=0) for part in everything], 0),

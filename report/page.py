@@ -1,4 +1,4 @@
-"""Writes the page of a report: HTML that opens from a disk, beside its style, its script and its map."""
+"""Writes the page of a report: HTML that opens from disk, and its style, script and map beside it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ngs.report import drawings
-from ngs.report.page_model import Map, Page, Row, Table
+from ngs.report import svg
+from ngs.report.page_model import PageMap, PageTable, PlayerRow, ReportPage
 
 SOURCE = Path(__file__).with_name("page")
-MOST_COLUMNS, MOST_WITH_PATH = 5, 2  # sounds beside each other
+MOST_COLUMNS, MOST_WITH_PATH = 5, 2  # players beside each other; those with a path are wider
 NUMBER = re.compile(r"[-+\u2212]?\d[\d.,]*\s*(%|dB|s|ms)?|[-\u2013]?")
 
 
-def write_page(page: Page, folder: Path) -> None:
-    """Write index.html, style.css, page.js and map.js into a folder that holds the page's sounds and pictures."""
+def write_page(page: ReportPage, folder: Path) -> None:
+    """Write index.html, style.css, page.js and map.js into the folder that holds the page's sounds and pictures."""
     environment = Environment(
         loader=FileSystemLoader(SOURCE),
         autoescape=True,
@@ -26,9 +26,9 @@ def write_page(page: Page, folder: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"line": drawings.line, "minus": lambda number: f"{number:.1f}".replace("-", "\u2212")}
+    environment.filters |= {"line": svg.line, "minus": lambda number: f"{number:.1f}".replace("-", "\u2212")}
     environment.globals |= {
-        "drawings": drawings,
+        "svg": svg,
         "columns": _columns,
         "numeric": _numeric,
         "points_of": _points_of,
@@ -41,8 +41,8 @@ def write_page(page: Page, folder: Path) -> None:
         shutil.copyfile(SOURCE / name, folder / name)
 
 
-def _map_script(of: Map) -> str:
-    """A script, as a page from a disk cannot fetch; the drawing has the rest of the map."""
+def _map_script(of: PageMap) -> str:
+    """The map's data as a script, because a page on disk cannot fetch files. Contours and paths are in the HTML."""
     data = {
         "classes": of.classes, "x": of.x, "y": of.y, "labels": of.labels, "owners": of.owners, "times": of.times,
         "files": of.files, "grains": of.grains, "grainSeconds": of.grain_seconds,
@@ -50,17 +50,17 @@ def _map_script(of: Map) -> str:
     return f"globalThis.ngsMap = {json.dumps(data, separators=(',', ':'))};\n"
 
 
-def _points_of(of: Map, label: int) -> list[tuple[float, float]]:
+def _points_of(of: PageMap, label: int) -> list[tuple[float, float]]:
     return [(x, y) for x, y, own in zip(of.x, of.y, of.labels, strict=True) if own == label]
 
 
-def _columns(row: Row) -> int:
-    """Sounds beside each other, where there is room, so that lines of a row are about as long."""
-    most = MOST_WITH_PATH if any(sound.path for sound in row.sounds) else MOST_COLUMNS
-    lines = max(-(-len(row.sounds) // most), 1)
-    return max(-(-len(row.sounds) // lines), 1)
+def _columns(row: PlayerRow) -> int:
+    """How many players stand beside each other at most, so that all lines of a row are about equally long."""
+    most = MOST_WITH_PATH if any(player.path for player in row.players) else MOST_COLUMNS
+    lines = max(-(-len(row.players) // most), 1)
+    return max(-(-len(row.players) // lines), 1)
 
 
-def _numeric(table: Table) -> list[bool]:
-    """Whether each column holds nothing but numbers."""
+def _numeric(table: PageTable) -> list[bool]:
+    """For each column, whether it holds nothing but numbers."""
     return [all(NUMBER.fullmatch(cell.strip()) for cell in column) for column in zip(*table.rows, strict=True)]

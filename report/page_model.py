@@ -1,4 +1,4 @@
-"""What the page of a report shows. Addresses are relative to the page; places on the map are 0 to 1, y upwards."""
+"""What the page of a report shows. Addresses are relative to the page. Places on the map are 0 to 1, y upwards."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Sound:
-    """A player with its picture."""
+class PagePlayer:
+    """One sound with its pictures."""
 
-    id: str  # unique on the page, letters, digits and hyphens
+    id: str  # unique on the page; letters, digits and hyphens
     title: str
-    detail: str  # a file, a seed; may be empty
+    detail: str  # such as a file or a seed; may be empty
     audio: str  # address of a WAV file
     seconds: float
-    peak_db: float  # below full scale
-    picture: str  # address of the spectrogram: time to the right, frequency upwards, logarithmic
-    outline: str  # of the waveform, data of a closed SVG path: x is 0 to 1000, y is -100 (up) to 100
-    span: float  # seconds that picture and outline stand for: those of the longest sound of the row
-    path: tuple[tuple[float, float], ...] = ()  # its grains on the map, evenly in time; empty where there is none
+    peak_db: float  # relative to full scale
+    picture: str  # address of the spectrogram, its frequencies logarithmic
+    outline: str  # of the waveform, as closed SVG path data: x from 0 to 1000, y from -100 (up) to 100
+    span: float  # seconds that picture and outline stand for: the length of the longest sound of the row
+    path: tuple[tuple[float, float], ...] = ()  # the places of its grains on the map, if it follows a path
 
 
 @dataclass(frozen=True)
-class Row:
-    """Sounds to hear beside each other."""
+class PlayerRow:
+    """Sounds to compare."""
 
     title: str
     detail: str
-    sounds: tuple[Sound, ...]
+    players: tuple[PagePlayer, ...]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Section:
     id: str
     title: str
     text: str
-    rows: tuple[Row, ...]
+    rows: tuple[PlayerRow, ...]
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     title: str
-    header: tuple[str, ...]  # the first column names what a row is about, the others are numbers or words
+    header: tuple[str, ...]  # the first column names the rows, the others hold numbers or words
     rows: tuple[tuple[str, ...], ...]
     remark: str
 
@@ -67,35 +67,35 @@ class MapPath:
 
 
 @dataclass(frozen=True)
-class Map:
-    """Grains on the two axes of the latent map. A point's grain is in the recording `grains`, at its number."""
+class PageMap:
+    """Grains on the two axes of the latent map. The recording `grains` plays them in the order of the points."""
 
-    attribute: str  # whose classes the colours stand for
+    attribute: str  # its classes have the colours
     classes: tuple[str, ...]
-    shares: tuple[float, float]  # of the variance of timbre: what the first axis explains, what the second one adds
+    shares: tuple[float, float]  # of the variance of timbre: what the first axis explains, what the second adds
     x: tuple[float, ...]
     y: tuple[float, ...]
-    labels: tuple[int, ...]  # of each point, into `classes`; -1: unknown
-    owners: tuple[int, ...]  # into `files`; -1: unknown
-    times: tuple[float, ...]  # seconds from the start of the file
+    labels: tuple[int, ...]  # of each point, an index into `classes`; -1: unknown
+    owners: tuple[int, ...]  # of each point, an index into `files`; -1: unknown
+    times: tuple[float, ...]  # seconds from the start of the sound
     files: tuple[str, ...]
-    contours: tuple[tuple[tuple[tuple[float, float], ...], ...], ...]  # of each class, closed lines of equal density
+    contours: tuple[tuple[tuple[tuple[float, float], ...], ...], ...]  # closed lines of equal density, by class
     paths: tuple[MapPath, ...]
-    grains: str  # FLAC file in base64: the grains one after another
-    grain_seconds: float  # each of them
-    brighter: bool = False  # whether grains further to the right are the brighter ones
+    grains: str  # a FLAC file in base64: the grains one after another
+    grain_seconds: float  # of each
+    brighter: bool = False  # whether timbre gets brighter to the right
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     title: str
     made: str  # date
     version: str  # of ngs
-    facts: tuple[tuple[str, str], ...]  # name and value: rate, grain, classes, ...
-    card: tuple[tuple[str, str], ...]  # model card
+    facts: tuple[tuple[str, str], ...]  # name and value: sample rate, grain length, classes and so on
+    model_card: tuple[tuple[str, str], ...]  # name and text of each entry
     remarks: tuple[str, ...]
     charts: tuple[Chart, ...]  # training curves; may be empty
-    tables: tuple[Table, ...]
-    map: Map
+    tables: tuple[PageTable, ...]
+    map: PageMap
     sections: tuple[Section, ...]
-    frequencies: tuple[tuple[str, float], ...]  # ticks of every spectrogram: label, 0 (bottom) to 1 (top)
+    frequencies: tuple[tuple[str, float], ...]  # ticks of every spectrogram: label, place from 0 (bottom) to 1

@@ -1,4 +1,4 @@
-"""A sound as pictures show it: the outline of its waveform, and a spectrogram over octaves."""
+"""What pictures of a sound show: the outline of its waveform, and a spectrogram over octaves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 
 
 def outline(samples: Array, columns: int) -> Array:
-    """Lowest and highest sample of each of at most `columns` parts of a signal [n]: float32 [2, columns]."""
+    """Lowest and highest sample of each of `columns` parts of a signal [n]: float32 [2, columns], n columns at most."""
     edges = np.linspace(0, len(samples), min(len(samples), columns) + 1).astype(int)[:-1]
     return np.stack((np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)))
 
@@ -24,10 +24,10 @@ def outline(samples: Array, columns: int) -> Array:
 def spectrogram(
     samples: Array, rate: int, highest_hz: float, rows: int = ROWS, most_frames: int = MOST_FRAMES
 ) -> NDArray[np.float64]:
-    """Power of a signal [n] over time and octaves: [rows, frames], rows from 30 Hz to `highest_hz`.
+    """Power of a signal [n] at `rate` Hz over time and octaves: [rows, frames], rows from LOWEST_HZ to `highest_hz`.
 
-    A row is the loudest bin in its band; below, where rows are finer than bins, what lies between two bins. A sine of
-    amplitude 1 has the power 1.
+    A row is the loudest bin in its band. At low frequencies, where rows are finer than bins, it is interpolated between
+    two bins. A sine of amplitude 1 has the power 1.
     """
     window_length = int(2 ** round(np.log2(WINDOW_SECONDS * rate)))
     hop = max(window_length // 8, -(-len(samples) // most_frames))
@@ -52,7 +52,7 @@ def spectrogram(
 
 
 def frequency_ticks(highest_hz: float) -> list[tuple[str, float]]:
-    """Labels of frequencies and where they stand, 0 at 30 Hz to 1 at `highest_hz`."""
+    """Labels of frequencies and their places, from 0 at LOWEST_HZ to 1 at `highest_hz`."""
     octaves = np.log2(highest_hz / LOWEST_HZ)
     return [
         (f"{hz // 1000}k" if hz >= 1000 else str(hz), float(np.log2(hz / LOWEST_HZ) / octaves))

@@ -1,4 +1,4 @@
-"""Block diagrams: boxes, arrows and brackets on a sheet whose unit is an inch, from its top left."""
+"""Block diagrams: boxes, arrows and brackets on a sheet. Places are in inches from its top left corner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Box:
-    """Where one is, and where arrows meet it."""
+    """Where a box is, and where arrows meet it."""
 
     x: float
     y: float
@@ -49,7 +49,7 @@ class Diagram:
         self, x: float, y: float, width: float, height: float, text: str, detail: str = "", colour: str = INK,
         dashed: bool = False,
     ) -> Box:  # fmt: skip
-        """A box with a line of text and a smaller line below it; dashed: something that goes in or out."""
+        """A box with a line of text and a smaller one below it. Dashed boxes are inputs, outputs and states."""
         outline = FancyBboxPatch(
             (x, y), width, height, "round,pad=0,rounding_size=0.07", facecolor=PAPER, edgecolor=colour,
             linewidth=1.6, linestyle="--" if dashed else "-",
@@ -69,7 +69,7 @@ class Diagram:
         self._axes.text(x, y, text, size=size, color=colour, ha=align, va="center", weight=weight, linespacing=1.25)
 
     def arrow(self, *points: Point, colour: str = INK) -> None:
-        """Through points, its head at the last."""
+        """An arrow through points, with its head at the last one."""
         for start, end in zip(points[:-2], points[1:-1], strict=True):
             self._axes.plot(*zip(start, end, strict=True), color=colour, linewidth=1.4, solid_capstyle="round")
         head = FancyArrowPatch(
@@ -84,14 +84,14 @@ class Diagram:
             self.arrow(upper.bottom, lower.top)
 
     def bracket(self, x: float, top: float, bottom: float, text: str, colour: str) -> None:
-        """At the right of what belongs together, with its name."""
+        """A bracket to the right of things that belong together, with their name."""
         self._axes.plot(
             (x - 0.08, x, x, x - 0.08), (top, top, bottom, bottom), color=colour, linewidth=2.2, solid_joinstyle="round"
         )
         self.text(x + 0.08, (top + bottom) / 2, text, size=10.5, align="left")
 
     def band(self, y: float, height: float, text: str, colour: str, x: float = 0.3) -> None:
-        """A tinted stripe over the whole width with its name, from `x` on."""
+        """A tinted stripe across the sheet; its name starts at `x`."""
         stripe = Rectangle((0.05, y), WIDTH_INCHES - 0.1, height, facecolor=colour, alpha=0.13, linewidth=0)
         self._axes.add_patch(stripe)
         self.text(x, y + 0.18, text, size=11, align="left", bold=True)

@@ -1,6 +1,6 @@
 """Draws the figures of docs/how-it-works.md: `python docs/figures/how.py docs/images`.
 
-All are of the bundle that comes with ngs and of history.jsonl beside this file; the same figures each time.
+They show the bundle that comes with ngs, and history.jsonl beside this file. Each run writes the same bytes.
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("Say where to: python docs/figures/how.py docs/images")
+        sys.exit("Name the folder to write to: python docs/figures/how.py docs/images")
     main(Path(sys.argv[1]))

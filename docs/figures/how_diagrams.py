@@ -1,14 +1,21 @@
-"""The block diagrams of docs/how-it-works.md. Sizes are those of the bundle's manifest."""
+"""The block diagrams of docs/how-it-works.md. The sizes in them are read from the bundle's manifest."""
 
 from __future__ import annotations
 
-from diagram import Diagram
+from collections.abc import Sequence
+
+from diagram import Box, Diagram
 from matplotlib.figure import Figure
 from style import BLUE, GREEN, ORANGE, PURPLE, VERMILION
 
 from ngs.runtime import Bundle
 
 HEIGHT = 0.52  # of a box, in inches
+TOP, LEFT, WIDTH, STEP = 0.15, 1.72, 2.9, 0.79  # of the column of boxes in the diagrams of the two levels
+SIDE = LEFT + WIDTH + 0.2  # where their brackets are
+INPUT_LEFT, INPUT_WIDTH = 0.1, 1.3  # boxes to the left of that column
+
+Row = tuple[str, str, str]  # text, detail, colour
 
 
 def grain_vae(bundle: Bundle) -> Figure:
@@ -18,80 +25,68 @@ def grain_vae(bundle: Bundle) -> Figure:
     points = int({tensor.name: tensor.shape[1] for tensor in m.graphs["decoder"].outputs}["profile"])
     past = int({tensor.name: tensor.shape[1] for tensor in m.graphs["decoder_stream"].states}["history"])
     d = Diagram(8.05)
-    x, width, y, step = 1.72, 2.9, 0.15, 0.79
-    rows = (
+    boxes = _column(d, (
         ("windowed grain", f"samples [{length}]", BLUE),
         ("log spectrum, energy profile", f"features [{bins} + {points}]", BLUE),
         ("linear path + network", f"mean, log variance [{latent}]", BLUE),
-        ("latent z", f"[{latent}]: drawn, or the mean", VERMILION),
+        ("latent z", f"[{latent}]: sampled, or the mean", VERMILION),
         ("linear path + network", f"coefficients [{bins} + {points}]", GREEN),
         ("peaks: tone or noise?", f"magnitude, peak, advance [{bins}]", GREEN),
         ("excitation", f"spectrum [{bins}] → grain [{length}]", ORANGE),
-        ("overlap-add", f"4 grains → a hop [{hop}]", PURPLE),
+        ("overlap-add", f"4 grains → one hop [{hop}]", PURPLE),
         ("FIR filter, soft sign", f"past [{past}] + [{hop}]", PURPLE),
-        ("sound", f"[{hop}] a hop", PURPLE),
-    )
-    boxes = [
-        d.box(x, y + row * step, width, HEIGHT, text, detail, colour) for row, (text, detail, colour) in enumerate(rows)
-    ]
-    d.column(boxes)
-    condition = d.box(0.1, boxes[4].y, 1.3, HEIGHT, "condition", f"one-hot [{m.condition_size}]", GREEN, dashed=True)
-    noise = d.box(0.1, boxes[5].y + 0.1, 1.3, HEIGHT, "noise", f"[{length}]", ORANGE, dashed=True)
-    phase = d.box(0.1, boxes[6].y + 0.33, 1.3, HEIGHT, "phases", f"state [{bins}]", ORANGE, dashed=True)
+        ("sound", f"[{hop}] per hop", PURPLE),
+    ))  # fmt: skip
+    condition = _input(d, boxes[4].y, "condition", f"one-hot [{m.condition_size}]", GREEN)
+    noise = _input(d, boxes[5].y + 0.1, "noise", f"[{length}]", ORANGE)
+    phase = _input(d, boxes[6].y + 0.33, "phases", f"state [{bins}]", ORANGE)
     d.arrow(condition.right, boxes[4].left)
     meeting = boxes[6].left
-    d.arrow((1.4, noise.right[1]), (1.56, noise.right[1]), (1.56, meeting[1] - 0.1), (x, meeting[1] - 0.1))
-    d.arrow((1.4, phase.right[1]), (1.56, phase.right[1]), (1.56, meeting[1] + 0.1), (x, meeting[1] + 0.1))
-    side = x + width + 0.2
-    d.bracket(side, boxes[1].y, boxes[2].bottom[1], "encoder.onnx", BLUE)
-    d.bracket(side, boxes[4].y, boxes[5].bottom[1], "decoder.onnx", GREEN)
-    d.bracket(side, boxes[6].y, boxes[6].bottom[1], "synthesis.onnx", ORANGE)
-    d.bracket(side, boxes[7].y, boxes[7].bottom[1], "grains.py", PURPLE)
-    d.bracket(side, boxes[8].y, boxes[8].bottom[1], "postproces-\nsing.onnx", PURPLE)
+    d.arrow((1.4, noise.right[1]), (1.56, noise.right[1]), (1.56, meeting[1] - 0.1), (LEFT, meeting[1] - 0.1))
+    d.arrow((1.4, phase.right[1]), (1.56, phase.right[1]), (1.56, meeting[1] + 0.1), (LEFT, meeting[1] + 0.1))
+    d.bracket(SIDE, boxes[1].y, boxes[2].bottom[1], "encoder.onnx", BLUE)
+    d.bracket(SIDE, boxes[4].y, boxes[5].bottom[1], "decoder.onnx", GREEN)
+    d.bracket(SIDE, boxes[6].y, boxes[6].bottom[1], "synthesis.onnx", ORANGE)
+    d.bracket(SIDE, boxes[7].y, boxes[7].bottom[1], "grains.py", PURPLE)
+    d.bracket(SIDE, boxes[8].y, boxes[8].bottom[1], "postproces-\nsing.onnx", PURPLE)
     return d.figure
 
 
 def embedding_vae(bundle: Bundle) -> Figure:
-    """Level 2: paths to embeddings and back."""
+    """Level 2: from paths to embeddings and back."""
     m = bundle.manifest
     latent, embedding, path = m.latent_size, m.embedding_size, m.path_length
     shapes = {tensor.name: tensor.shape for tensor in m.graphs["embedding_step"].outputs}
     written, hidden = int(shapes["path"][1]), int(shapes["next_hidden"][1])
     d = Diagram(7.25)
-    x, width, y, step = 1.72, 2.9, 0.15, 0.79
-    rows = (
+    boxes = _column(d, (
         ("path of a sound", f"latents [{path}, {latent}]", BLUE),
         ("audible units", f"strongest components [{path}, 64]", BLUE),
-        ("GRU reads both ways, + PCA", f"{path // written} steps of {written} grains", BLUE),
+        ("bidirectional GRU + PCA", f"{path // written} steps of {written} grains", BLUE),
         ("inverse of the class's prior", f"mean, log variance [{embedding}]", BLUE),
         ("embedding e", f"[{embedding}]: N(0, 1) in each class", VERMILION),
         ("prior of the class", f"e → mean + factor · e [{embedding}]", GREEN),
-        ("GRU writes, + row of the PCA", f"state [{hidden}], {written} grains a step", GREEN),
-        ("new path", f"latents [{path}, {latent}], or on and on", GREEN),
+        ("GRU + row of the PCA", f"state [{hidden}], {written} grains per step", GREEN),
+        ("new path", f"latents [{path}, {latent}] or longer", GREEN),
         ("grain decoder", "the figure above, from z on", ORANGE),
-    )
-    boxes = [
-        d.box(x, y + row * step, width, HEIGHT, text, detail, colour) for row, (text, detail, colour) in enumerate(rows)
-    ]
-    d.column(boxes)
+    ))  # fmt: skip
     below = f"one-hot [{m.condition_size}]"
-    reads = d.box(0.1, boxes[2].y, 1.3, HEIGHT, "condition", below, BLUE, dashed=True)
-    drawn = d.box(0.1, boxes[4].y, 1.3, HEIGHT, "seed", "temperature", VERMILION, dashed=True)
-    writes = d.box(0.1, boxes[6].y, 1.3, HEIGHT, "condition", below, GREEN, dashed=True)
+    reads = _input(d, boxes[2].y, "condition", below, BLUE)
+    drawn = _input(d, boxes[4].y, "seed", "temperature", VERMILION)
+    writes = _input(d, boxes[6].y, "condition", below, GREEN)
     d.arrow(reads.right, boxes[2].left)
     d.arrow(drawn.right, boxes[4].left)
     d.arrow(writes.right, boxes[6].left)
     for box, first in ((boxes[3], reads.bottom), (boxes[5], writes.top)):
         d.arrow(first, (first[0], box.left[1]), box.left, colour=BLUE if box is boxes[3] else GREEN)
-    side = x + width + 0.2
-    d.bracket(side, boxes[1].y, boxes[3].bottom[1], "embedding_\nencoder.onnx", BLUE)
-    d.bracket(side, boxes[5].y, boxes[6].bottom[1], "embedding_\ndecoder.onnx,\nembedding_\nstep.onnx", GREEN)
-    d.bracket(side, boxes[8].y, boxes[8].bottom[1], "decoder_\nstream.onnx", ORANGE)
+    d.bracket(SIDE, boxes[1].y, boxes[3].bottom[1], "embedding_\nencoder.onnx", BLUE)
+    d.bracket(SIDE, boxes[5].y, boxes[6].bottom[1], "embedding_\ndecoder.onnx,\nembedding_\nstep.onnx", GREEN)
+    d.bracket(SIDE, boxes[8].y, boxes[8].bottom[1], "decoder_\nstream.onnx", ORANGE)
     return d.figure
 
 
 def live(bundle: Bundle) -> Figure:
-    """From a trained run to a sound card: who does what, in which thread."""
+    """From a trained run to a sound card: what runs in which thread."""
     m = bundle.manifest
     d = Diagram(8.3)
     d.band(0.05, 1.05, "once, with torch", PURPLE)
@@ -113,7 +108,7 @@ def live(bundle: Bundle) -> Figure:
     d.band(3.2, 3.15, "the engine's thread: renders ahead", GREEN, x=2.0)
     synth = d.box(0.3, 3.57, 2.6, HEIGHT, "Synth", "cuts the block at events", GREEN)
     d.arrow(queue.bottom, synth.top)
-    bank = d.box(0.3, 4.4, 2.6, HEIGHT, "VoiceBank", "a voice is a row", GREEN)
+    bank = d.box(0.3, 4.4, 2.6, HEIGHT, "VoiceBank", "one row for each voice", GREEN)
     d.arrow(synth.bottom, bank.top)
     writer = d.box(3.5, 3.57, 2.6, HEIGHT, "embedding_step.onnx", "state: step, hidden", GREEN)
     decoder = d.box(3.5, 4.4, 2.6, HEIGHT, "decoder_stream.onnx", f"a hop [rows, {m.hop_length}]", GREEN)
@@ -124,7 +119,7 @@ def live(bundle: Bundle) -> Figure:
     middle = decoder.bottom[0]
     d.arrow((middle - 0.5, decoder.bottom[1]), (middle - 0.5, state.y))
     d.arrow((middle + 0.5, state.y), (middle + 0.5, decoder.bottom[1]))
-    mixed = d.box(0.3, 5.63, 2.6, HEIGHT, "resample, pan, mix", "each voice its own rate", GREEN)
+    mixed = d.box(0.3, 5.63, 2.6, HEIGHT, "resample, pan, mix", "a rate for each voice", GREEN)
     d.arrow((3.5, decoder.left[1] + 0.19), (3.2, decoder.left[1] + 0.19), (3.2, mixed.right[1]), mixed.right)
 
     ring = d.box(0.3, 6.55, 2.6, HEIGHT, "Ring", "one writer, one reader", ORANGE, dashed=True)
@@ -135,3 +130,15 @@ def live(bundle: Bundle) -> Figure:
     d.arrow(ring.bottom, read.top)
     d.arrow(read.right, card.left)
     return d.figure
+
+
+def _column(d: Diagram, rows: Sequence[Row]) -> list[Box]:
+    """Boxes below each other, joined by arrows."""
+    boxes = [d.box(LEFT, TOP + row * STEP, WIDTH, HEIGHT, *texts) for row, texts in enumerate(rows)]
+    d.column(boxes)
+    return boxes
+
+
+def _input(d: Diagram, y: float, text: str, detail: str, colour: str) -> Box:
+    """A dashed box to the left of the column."""
+    return d.box(INPUT_LEFT, y, INPUT_WIDTH, HEIGHT, text, detail, colour, dashed=True)

@@ -1,7 +1,7 @@
-"""How the stages of training go, from the history of a run.
+"""The course of a training, from the history of a run.
 
-history.jsonl is that of `ngs hits sounds --count 40`, then `ngs train sounds --out run --steps
-grain=900,embedding=800,joint=40`, with one thread.
+history.jsonl comes from `ngs hits sounds --count 40`, then `ngs train sounds --out run --steps
+grain=900,embedding=800,joint=40`, in one thread.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MARKS = {"spectra": "o", "grains": "s", "embedding": "^", "joint": "D"}
 
 
 def stages(_: Bundle) -> Figure:
-    """The validation distance over the time of training, phase by phase."""
+    """Validation distance over seconds of training, phase by phase."""
     entries = [json.loads(line) for line in HISTORY.read_text().splitlines()]
     drawn = figure(3.7)
     axes = drawn.subplots()

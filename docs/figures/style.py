@@ -1,4 +1,4 @@
-"""What the figures of the documentation share: colours, sizes, how they are written."""
+"""What all figures of the documentation share: colours, sizes, file formats."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from PIL import Image
 
-# Okabe and Ito's colours, which colour-blind readers tell apart
+# The colours of Okabe and Ito, which colour-blind readers can tell apart
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"  # his yellow is too pale for paper
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"  # without their yellow, which is too pale on white
 INK, GREY, PALE, PAPER = "#222222", "#666666", "#BBBBBB", "#FFFFFF"
 CLASSES = (BLACK, ORANGE, SKY, GREEN, BLUE, GREY, VERMILION, PURPLE)
 PNG_COLOURS = 128
-WIDTH_INCHES = 6.4  # a page of 700 pixels shows 12 points as 18 pixels, a phone as 9
-COLUMNS = 350  # of a waveform: a page has twice as many pixels
+WIDTH_INCHES = 6.4  # text of 12 points is 18 pixels high on a page of 700 pixels, 9 on a phone
+COLUMNS = 350  # of a waveform; a page has twice as many pixels
 
 matplotlib.rcParams.update(
     {
@@ -35,12 +35,12 @@ matplotlib.rcParams.update(
 
 
 def figure(height_inches: float) -> Figure:
-    """As wide as a page."""
+    """A figure as wide as a page."""
     return Figure(figsize=(WIDTH_INCHES, height_inches), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
 
 
 def save(drawn: Figure, path: Path) -> None:
-    """On white paper, readable on a dark page: the same bytes each time. As SVG, or PNG of few colours."""
+    """Write SVG, or PNG with few colours: the same bytes each time, and readable on dark pages too."""
     if path.suffix == ".svg":
         drawn.savefig(path, metadata={"Date": None})
         return
@@ -53,7 +53,7 @@ def wave(
     axes: Axes, signal: NDArray[np.floating[Any]], sample_rate: float, colour: str, start_seconds: float = 0.0,
     offset: float = 0.0, columns: int = COLUMNS,
 ) -> None:  # fmt: skip
-    """A waveform as what lies between its lowest and highest sample in each column."""
+    """A waveform: for each column, a bar from its lowest to its highest sample."""
     size = max(len(signal) // columns, 1)
     parts = signal[: len(signal) // size * size].reshape(-1, size)
     seconds = start_seconds + (np.arange(len(parts)) + 0.5) * size / sample_rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,10 +119,23 @@ def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = 
     selection = select(bundle, data, options.run, options.training, options.labels, options.limit, options.seed)
     remarks += selection.remarks
     test = list(read(selection.test, rate, "Reading sounds", remarks, progress))
-    own = selection.training is None
-    sounds = test if own else read(selection.training or [], rate, "Reading the training set", remarks, progress)
+    training = None
+    if selection.training is not None:
+        training = read(selection.training, rate, "Reading the training set", remarks, progress)
+    return measure(bundle, data, test, training, options, remarks, progress)
+
+
+def measure(
+    bundle: Bundle, data: Path, test: Sequence[tuple[int, Entry, Array]],
+    training: Iterable[tuple[int, Entry, Array]] | None, options: Options, remarks: list[str], progress: Progress,
+) -> Evaluation:  # fmt: skip
+    """Measure `bundle` on sounds as `read` gives them, against those of `training`; None: each against all others.
+
+    `data` is where the sounds are from. The evaluation holds the list `remarks`, with more remarks appended.
+    """
+    rate, own = bundle.manifest.sample_rate, training is None
     reference = _Reference(bundle, options.seed)
-    for owner, entry, signal in sounds:
+    for owner, entry, signal in test if training is None else training:
         reference.add(owner, entry.name, signal)
 
     measured = _Measured(bundle, reference, own, options.seed)

@@ -1,13 +1,13 @@
-/** Players, and the map whose grains sound. Without this script the page has the browser's own players. */
+/** The players, and the map that plays its grains. Without this script the page shows the browser's own players. */
 
 "use strict";
 
 (() => {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const FADE_SECONDS = 0.002;
-  const MARGIN = 40, SIZE = 1000; // of the drawings of the map, in their units
+  const MARGIN = 40, SIZE = 1000; // of the map's drawings, in their units
   const REACH_PIXELS = { mouse: 16, pen: 20, touch: 28 };
-  let heard = null; // the player that was started last
+  let heard = null; // the player started last
 
   document.documentElement.classList.add("js");
 
@@ -98,7 +98,7 @@
 
     fail() {
       this.row.endTurn();
-      this.problem.textContent = `${this.audio.getAttribute("src")} cannot be played: is it beside this page?`;
+      this.problem.textContent = `${this.audio.getAttribute("src")} cannot be played. Is it still beside this page?`;
     }
 
     key(event) {
@@ -110,7 +110,7 @@
         ArrowDown: () => beside(this, 1)?.button.focus(),
         c: () => this.row.compare(this),
       };
-      if (event.target === this.slider) actions[" "] = actions.Enter = () => this.toggle(); // the button has its own
+      if (event.target === this.slider) actions[" "] = actions.Enter = () => this.toggle(); // the button does so by itself
       if (!Object.hasOwn(actions, event.key)) return;
       event.preventDefault();
       actions[event.key]();
@@ -146,7 +146,7 @@
     }
   }
 
-  /** Sounds beside each other: heard in turn, or one in place of the other. */
+  /** Sounds beside each other, played in turn or compared at the same position. */
   class Row {
     constructor(element) {
       this.turn = element.querySelector(".turn");
@@ -176,7 +176,7 @@
       if (this.inTurn) this.setTurn(false);
     }
 
-    /** After the end of a sound. */
+    /** Called when a sound has ended. */
     next(player) {
       if (!this.inTurn) return;
       const following = this.players[this.players.indexOf(player) + 1];
@@ -185,7 +185,7 @@
       following.play();
     }
 
-    /** The next sound goes on where this one is. */
+    /** Switch to the next sound, at the position of this one. */
     compare(player) {
       if (this.players.length < 2) return;
       const from = this.players.includes(heard) ? heard : player;
@@ -206,7 +206,7 @@
     return players[players.indexOf(player) + step];
   }
 
-  /** The latent map: its drawing is there, this finds its grains and plays them. */
+  /** The latent map. The page has its drawing; this finds the grains and plays them. */
   class LatentMap {
     constructor(data) {
       const find = (id) => document.getElementById(id);
@@ -219,7 +219,7 @@
         if (event.pointerType === "touch") return;
         const before = this.chosen;
         this.choose(this.nearest(event));
-        if (event.buttons === 1 && this.chosen !== before) this.play(); // dragged over its grains
+        if (event.buttons === 1 && this.chosen !== before) this.play(); // dragged across grains
       });
       plot.addEventListener("pointerleave", ({ pointerType }) => pointerType !== "touch" && this.choose(-1));
       plot.addEventListener("pointerdown", (event) => event.pointerType === "mouse" && event.button === 0 && this.tap(event));
@@ -250,7 +250,7 @@
       button.addEventListener("click", () => dim(false));
     }
 
-    /** Indices of the grains that are shown. */
+    /** Indices of the grains whose class is shown. */
     shown() {
       return this.data.labels.flatMap((label, index) => (this.hidden.has(label) ? [] : [index]));
     }
@@ -260,7 +260,7 @@
       return { left, top, unit: width / (SIZE + 2 * MARGIN) };
     }
 
-    /** The grain next to the pointer, within its reach; -1 if none is. */
+    /** The grain nearest to the pointer, within its reach; -1 if there is none. */
     nearest({ clientX, clientY, pointerType }) {
       const { left, top, unit } = this.scale();
       const [x, y] = [(clientX - left) / unit - MARGIN, (clientY - top) / unit - MARGIN];
@@ -269,7 +269,7 @@
       return found >= 0 && distance(found) * unit <= (REACH_PIXELS[pointerType] ?? REACH_PIXELS.touch) ? found : -1;
     }
 
-    /** The nearest grain to the right of the chosen one, or in another direction; the middle's at first. */
+    /** The nearest grain in a direction from the chosen one; the one nearest to the middle where none is chosen. */
     towards(right, down) {
       const shown = this.shown();
       if (this.chosen < 0) return least(shown, (index) => Math.hypot(...this.places[index].map((place) => place - SIZE / 2)));
@@ -320,7 +320,7 @@
       if (this.chosen >= 0) this.says.textContent = this.describe(this.chosen);
     }
 
-    /** The context and the recording of all grains, decoded once. */
+    /** The audio context and the recording of all grains, decoded once. */
     decode() {
       this.decoded ??= (async () => {
         const context = new AudioContext();

@@ -16,7 +16,7 @@ def signals(length: int) -> torch.Tensor:
 
 
 def in_order(dft: RealDFT, spectra: torch.Tensor) -> torch.Tensor:
-    """Full spectra [B, L] of any signals at the places where they stand: [K, B, Q]."""
+    """Full spectra [B, L], of any signals, in the order of `dft`: [K, B, Q]."""
     rows, columns = torch.arange(dft.k_size)[:, None], torch.arange(dft.q_size)
     mirrored = torch.where(columns < dft.q_size // 2, columns, 3 * dft.q_size // 2 - 1 - columns)
     return spectra[:, rows + dft.p_size * mirrored].transpose(0, 1)
@@ -34,7 +34,7 @@ def test_forward_is_the_dft_in_the_order_of_its_bins(length: int, center: int | 
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_every_bin_is_first_once(length: int) -> None:
+def test_every_bin_is_marked_first_once(length: int) -> None:
     dft = RealDFT(length)
     assert sorted(set(dft.bins.tolist())) == list(range(length // 2 + 1))
     assert sorted(dft.bins[dft.is_first].tolist()) == list(range(length // 2 + 1))
@@ -42,8 +42,8 @@ def test_every_bin_is_first_once(length: int) -> None:
 
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("odd", [False, True])
-def test_values_of_bins_are_put_in_that_order(length: int, odd: bool) -> None:
-    """Those of spectra of real signals: magnitudes are even, phases odd."""
+def test_values_of_bins_are_brought_to_that_order(length: int, odd: bool) -> None:
+    """As spectra of real signals have them: magnitudes are even, phases odd."""
     dft, half = RealDFT(length), np.fft.rfft(signals(length).double())
     values = torch.from_numpy(half.imag if odd else half.real)
     full = torch.from_numpy(np.fft.fft(signals(length).double()))
@@ -52,7 +52,7 @@ def test_values_of_bins_are_put_in_that_order(length: int, odd: bool) -> None:
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_even_values_are_ordered_as_the_bins_are(length: int) -> None:
+def test_even_values_are_ordered_like_the_bins(length: int) -> None:
     dft = RealDFT(length)
     values = torch.rand(3, length // 2 + 1, generator=torch.Generator().manual_seed(2))
     expected = values[:, dft.bins].reshape(3, dft.k_size, dft.q_size).transpose(0, 1)
@@ -61,13 +61,13 @@ def test_even_values_are_ordered_as_the_bins_are(length: int) -> None:
 
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize(("center", "gain"), [(0, 1.0), (0, 0.5), (7, 1.0), (32, 3.0)])
-def test_inverse_undoes_forward_but_for_its_gain(length: int, center: int, gain: float) -> None:
+def test_the_inverse_undoes_forward_except_for_its_gain(length: int, center: int, gain: float) -> None:
     dft = RealDFT(length, center, gain)
     torch.testing.assert_close(dft.inverse(*dft(signals(length))), gain * signals(length), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_magnitudes_between_the_two_are_a_filter(length: int) -> None:
+def test_magnitudes_between_both_transforms_are_a_filter(length: int) -> None:
     dft = RealDFT(length)
     response = torch.rand(3, length // 2 + 1, generator=torch.Generator().manual_seed(1))
     real, imaginary = dft(signals(length))
@@ -77,8 +77,8 @@ def test_magnitudes_between_the_two_are_a_filter(length: int) -> None:
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_phases_are_those_around_the_center(length: int) -> None:
-    """A tone of phase 0 there is a cosine around it."""
+def test_phases_are_relative_to_the_center(length: int) -> None:
+    """A tone of phase 0.3 is a cosine of that phase at the center."""
     dft = RealDFT(length, length // 2)
     magnitude = torch.zeros(1, length // 2 + 1)
     magnitude[0, 5] = length / 2

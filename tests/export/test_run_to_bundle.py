@@ -1,4 +1,4 @@
-"""Exported graphs are the torch modules they came from, and a run becomes a bundle that plays."""
+"""Exported graphs compute what the torch modules compute, and a run becomes a bundle that plays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import torch
 from tests.tiny import tiny_arrays, tiny_manifest
 
-from ngs.export.golden import reference
+from ngs.export.golden import Reference
 from ngs.export.graphs import bundle_graphs
 from ngs.export.onnx_export import export_graph
 from ngs.export.run_to_bundle import export_run
@@ -48,7 +48,7 @@ Exported = tuple[NeuralGranularModel, dict[str, bytes]]
 
 @pytest.fixture(scope="module", params=KINDS)
 def exported(request: pytest.FixtureRequest) -> Exported:
-    """An untrained model whose every parameter does something, and its graphs."""
+    """An untrained model in which every parameter has an effect, and its graphs."""
     torch.manual_seed(0)
     shared = ["audio.grain_length=256", "audio.path_length=8", "grain.hidden_size=16", "grain.postprocessing_taps=17"]
     preset, changes = KINDS[request.param]
@@ -66,14 +66,13 @@ def exported(request: pytest.FixtureRequest) -> Exported:
 
 
 @torch.no_grad()
-def expected(model: NeuralGranularModel, name: str, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-    """The trained modules themselves, not the ones rewritten for export."""
-    outputs = reference(model, name, bundle_graphs(model)[name])(*inputs)
-    return list(outputs) if isinstance(outputs, tuple) else [outputs]
+def expected(model: NeuralGranularModel, name: str, inputs: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """By the trained modules themselves, not those rewritten for export."""
+    return Reference(model)(name, dict(zip(bundle_graphs(model)[name].inputs, inputs, strict=True)))
 
 
 def conditions(count: int) -> torch.Tensor:
-    """One class of each attribute, the last row's left open: [count, 5]."""
+    """One class of each attribute, none in the last row: [count, 5]."""
     result = torch.eye(5)[torch.arange(count) % 3] + torch.eye(5)[3 + torch.arange(count) % 2]
     result[-1] = 0
     return result
@@ -81,7 +80,7 @@ def conditions(count: int) -> torch.Tensor:
 
 @torch.no_grad()
 def clear_latents(model: NeuralGranularModel, condition: torch.Tensor, count: int = 1) -> torch.Tensor:
-    """For each condition [N, C] those `count` of many latents whose peaks hang least on rounding: [N * count, Z]."""
+    """For each condition [N, C] the `count` latents whose peaks rounding is least likely to move: [N * count, Z]."""
     drawn = torch.randn(400, model.config.grain.latent_size, generator=torch.Generator().manual_seed(3))
     chosen = []
     for row in condition:
@@ -102,7 +101,7 @@ def test_a_graph_agrees_with_torch(exported: Exported, name: str, batch: int) ->
     latent = clear_latents(model, condition)
     real = {"condition": condition, "latent": latent, "onset": torch.eye(batch, 1)}
     real |= {"step": torch.arange(batch)[:, None].float(), "weight": torch.full((batch, 192), 2.0)}
-    frame = expected(model, "decoder", [latent, condition])  # what the synthesis takes
+    frame = expected(model, "decoder", [latent, condition])  # the inputs of the synthesis
     real |= dict(zip(bundle_graphs(model)["decoder"].outputs, frame, strict=True))
     inputs = [
         real.get(key, torch.rand(batch, *shape, generator=generator) * 2 - 1) for key, shape in graph.inputs.items()
@@ -114,14 +113,14 @@ def test_a_graph_agrees_with_torch(exported: Exported, name: str, batch: int) ->
     for key, found, wanted in zip(graph.outputs, outputs, expected(model, name, inputs), strict=True):
         assert found.shape == wanted.shape and found.dtype == np.float32
         difference = found - wanted.numpy()
-        if key == "next_phase":  # 0 and 1 are one
+        if key == "next_phase":  # 0 and 1 are the same phase
             difference -= difference.round()
         np.testing.assert_allclose(difference / max(1.0, float(wanted.abs().max())), 0, atol=1e-4)
 
 
 @torch.no_grad()
 def test_hops_of_the_stream_are_the_whole_sound(exported: Exported) -> None:
-    """Two sounds as rows, the second two hops later, over what is left of another."""
+    """Two sounds as rows; the second starts two hops later, in a row that another sound has left its state in."""
     model, graphs = exported
     condition, grains, late = conditions(2), 9, 2
     path = clear_latents(model, condition, grains).reshape(2, grains, -1)
@@ -131,7 +130,7 @@ def test_hops_of_the_stream_are_the_whole_sound(exported: Exported) -> None:
     session = make_session(graphs["decoder_stream"], "cpu", 1, "decoder_stream")
     names = [output.name for output in session.get_outputs()]
     state = {
-        tensor.name: np.full((2, *tensor.shape[1:]), np.nan, np.float32)  # an onset needs no state
+        tensor.name: np.full((2, *tensor.shape[1:]), np.nan, np.float32)  # an onset ignores the state
         for tensor in session.get_inputs()
         if f"next_{tensor.name}" in names
     }
@@ -174,7 +173,7 @@ def test_steps_of_the_embedding_are_its_path(exported: Exported) -> None:
     model, graphs = exported
     size, condition = model.config.embedding.embedding_size, conditions(3)
     embedding = torch.randn(3, size, generator=torch.Generator().manual_seed(2))
-    length = 2 * model.config.audio.path_length  # it goes on after the last step that was trained
+    length = 2 * model.config.audio.path_length  # it continues past the last step of training
     whole = model.embedding.decode(embedding, condition, length)
     session = make_session(graphs["embedding_step"], "cpu", 1, "embedding_step")
     step, hidden = np.zeros((3, 1), np.float32), np.zeros((3, session.get_inputs()[3].shape[1]), np.float32)
@@ -191,7 +190,7 @@ def test_steps_of_the_embedding_are_its_path(exported: Exported) -> None:
 def test_a_bundle_decodes_as_torch_does(
     exported: Exported, grains: int, by_graph: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether numpy fills the grains, many at once, or the graph as it does live."""
+    """Both when numpy fills many grains at once and when the graph does it, as it does live."""
     model, graphs = exported
     config = model.config
     manifest = replace(
@@ -215,7 +214,7 @@ def test_a_bundle_decodes_as_torch_does(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_graph_has_standard_operators_and_a_dynamic_batch_only(exported: Exported, name: str) -> None:
+def test_a_graph_has_only_standard_operators_and_a_dynamic_batch(exported: Exported, name: str) -> None:
     model, graphs = exported
     content = onnx.load_from_string(graphs[name])
     onnx.checker.check_model(content, full_check=True)
@@ -238,13 +237,13 @@ def test_an_exported_bundle_opens_and_agrees(exported_bundle: Path, trained_run:
     assert (manifest.sample_rate, manifest.grain_length, manifest.hop_length) == (8000, 256, 64)
     assert (manifest.latent_size, manifest.embedding_size, manifest.path_length) == (16, 4, 8)
     assert [(entry.name, entry.classes) for entry in manifest.attributes] == list(info.attributes)
-    assert str(trained_run.parent) not in str(manifest.to_dict())  # nobody's folders
+    assert str(trained_run.parent) not in str(manifest.to_dict())  # no folder names of whoever trained it
     points = bundle.latent_map["points"]
     assert points.shape[1] == 16 and 0 < len(points) <= 2000
     assert np.unique(bundle.latent_map["labels"]).tolist() == list(range(8))
 
 
-def test_the_map_goes_where_timbre_changes(exported_bundle: Path) -> None:
+def test_the_axes_of_the_map_follow_timbre(exported_bundle: Path) -> None:
     bundle = Bundle.open(exported_bundle)
     points, components = bundle.latent_map["points"], bundle.latent_map["components"]
     condition = np.zeros((len(points), bundle.manifest.condition_size), np.float32)
@@ -257,7 +256,9 @@ def test_the_map_goes_where_timbre_changes(exported_bundle: Path) -> None:
 def test_a_run_becomes_one_file_and_replaces_bundles_only(
     trained_run: Path, exported_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = iter([(exported_bundle / f"{name}.onnx").read_bytes() for name in NAMES] * 2)  # made once, compared anew
+    made = iter(
+        [(exported_bundle / f"{name}.onnx").read_bytes() for name in NAMES] * 2
+    )  # exported once before, compared again
     monkeypatch.setattr("ngs.export.run_to_bundle.export_graph", lambda graph: next(made))
     path = tmp_path / "one.ngs"
     path.write_text("a text")
@@ -273,7 +274,7 @@ def test_a_run_becomes_one_file_and_replaces_bundles_only(
 
 @pytest.fixture
 def run(trained_run: Path, tmp_path: Path) -> Path:
-    """A copy of a finished run, to be damaged."""
+    """A copy of a finished run that a test may damage."""
     return Path(shutil.copytree(trained_run, tmp_path / "run"))
 
 

@@ -1,4 +1,4 @@
-/** node drive.mjs JOB.json: drives a report in headless Chromium, and prints what it found as JSON. */
+/** node drive.mjs JOB.json: drives a report in headless Chromium and prints what it finds as JSON. */
 
 import { readFile } from "node:fs/promises";
 
@@ -15,7 +15,7 @@ async function open(options = {}) {
   return page;
 }
 
-/** Which part of which recording plays, at which peak, in `heard`; which audio elements start, in `started`. */
+/** Logs every part of a recording that plays in `heard`, and every audio element that starts in `started`. */
 function record() {
   globalThis.heard = [];
   globalThis.started = [];
@@ -41,7 +41,7 @@ const player = (page, id) => ({
 });
 const focused = (page) => page.evaluate(() => document.activeElement.closest(".sound")?.id ?? document.activeElement.id);
 
-/** Length and peak of each sound, sizes of the pictures, and the text of the page. */
+/** Length and peak of each sound, widths of the pictures, and the text of the page. */
 async function contents() {
   const page = await open();
   const sources = await page.locator("audio").evaluateAll((all) => all.map((audio) => audio.getAttribute("src")));
@@ -96,7 +96,7 @@ async function play() {
   const none = [await first.paused(), await second.paused()];
   const { width } = await second.picture.boundingBox();
   await second.picture.hover({ position: { x: width / 4, y: 20 } });
-  await page.mouse.down(); // plays from there, and is dragged on
+  await page.mouse.down(); // plays from there, then drags
   await second.picture.hover({ position: { x: width / 2, y: 20 } });
   await page.mouse.up();
   const place = await second.at(), sounding = !(await second.paused());
@@ -139,7 +139,7 @@ async function turn() {
   return { meanwhile, started: await page.evaluate(() => started), afterwards: await button.textContent() };
 }
 
-/** Where a grain of the map lies on the screen. */
+/** Where a grain of the map is on the screen. */
 function spot(page, index) {
   return page.evaluate((index) => {
     const svg = document.querySelector("#map-plot svg"), { x, y } = globalThis.ngsMap;
@@ -198,7 +198,7 @@ async function map() {
   return found;
 }
 
-/** A narrow phone: what sticks out, and a tap on a grain. */
+/** A narrow phone: how far the page overflows, and a tap on a grain. */
 async function phone() {
   const page = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, colorScheme: "dark" });
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -9,12 +9,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from tests import browser
 
+from ngs.evaluation.quality import selection
 from ngs.report import build, examples
 from ngs.report.curves import training_curves
 from ngs.runtime.bundle.bundle import Bundle
@@ -34,7 +36,7 @@ def made(
     return folder / "out" / "report", ngs("report", *arguments, cwd=folder)
 
 
-def test_all_of_it_sounds_in_a_browser(made: tuple[Path, CompletedProcess[str]], tmp_path: Path) -> None:
+def test_every_sound_plays_in_a_browser(made: tuple[Path, CompletedProcess[str]], tmp_path: Path) -> None:
     folder, _ = made
     script, address = Path(__file__).with_name("drive.mjs"), (folder / "index.html").as_uri()
     driven = browser.drive(script, tmp_path, url=address, tasks=["contents"], rate=8000)
@@ -48,7 +50,7 @@ def test_all_of_it_sounds_in_a_browser(made: tuple[Path, CompletedProcess[str]],
     assert found["title"].startswith("drums") and "Kick" in found["legend"]
 
 
-def test_the_folder_holds_it_all(made: tuple[Path, CompletedProcess[str]]) -> None:
+def test_the_folder_holds_everything(made: tuple[Path, CompletedProcess[str]]) -> None:
     folder, result = made
     said = json.loads(result.stdout)
     assert Path(said["page"]) == Path("out/report/index.html") and said["sounds"] == sum(SECTIONS.values())
@@ -57,13 +59,13 @@ def test_the_folder_holds_it_all(made: tuple[Path, CompletedProcess[str]]) -> No
     page = (folder / "index.html").read_text()
     for text in ("Latent map", "CC0, a = b", "Validation distance", "mean of classes", "my voice.wav", "Kick/Kick_0"):
         assert text in page, text
-    assert all(remark in page for remark in build.REMARKS.values()), "each table says what it is"
+    assert all(remark in page for remark in build.REMARKS.values()), "each table has its remark"
     assert [path.name for path in folder.parent.iterdir()] == ["report"]
     original, again = (soundfile.read(folder / f"audio/reconstructions-00{number}.wav")[0] for number in (1, 2))
     assert len(original) == len(again) and np.abs(original).max() == pytest.approx(0.9, abs=0.01)
 
 
-def test_a_report_is_replaced_and_nothing_else(
+def test_only_a_report_is_replaced(
     made: tuple[Path, CompletedProcess[str]], ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path
 ) -> None:
     report, sounds = tmp_path / "report", tmp_path / "sounds"
@@ -73,7 +75,7 @@ def test_a_report_is_replaced_and_nothing_else(
     assert shown.stdout.startswith(f"Wrote {report / 'index.html'}: ") and "MB. Open it in a browser." in shown.stdout
     assert "The sounds have no class: measured without" in shown.stderr
     page = (report / "index.html").read_text()
-    assert "my voice.wav" not in page and "Validation distance" not in page  # no run: no curves
+    assert "my voice.wav" not in page and "Validation distance" not in page  # without a run there are no curves
     assert {path.stem.rsplit("-", 1)[0] for path in (report / "audio").iterdir()} == set(SECTIONS)
     (report / "my notes.txt").write_text("mine")
     result = ngs("report", exported_bundle, sounds, "-o", "report", cwd=tmp_path, check=False)
@@ -86,9 +88,24 @@ def test_a_report_is_replaced_and_nothing_else(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "report", "sounds"]
 
 
+def test_every_sound_is_read_once(
+    exported_bundle: Path, hits_folder: Path, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    decode = selection.decode
+
+    def counted(path: Path, *rest: Any) -> Any:
+        read.append(path)
+        return decode(path, *rest)
+
+    monkeypatch.setattr(selection, "decode", counted)
+    build.write_report(Bundle.open(exported_bundle, "cpu"), hits_folder, tmp_path / "report", run=trained_run)
+    assert sorted(read) == sorted(hits_folder.rglob("*.wav"))
+
+
 @pytest.mark.parametrize("where", ["write_page", "rename"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_what_fails_leaves_the_former_report(
+def test_a_failure_leaves_the_former_report(
     made: tuple[Path, CompletedProcess[str]], exported_bundle: Path, hits_folder: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, where: str, error: BaseException,
 ) -> None:  # fmt: skip
@@ -126,7 +143,7 @@ def test_what_fails_leaves_the_former_report(
         (("-o", "report", "--run", "sounds"), "is not a run folder"),
     ],
 )
-def test_what_is_wrong_is_said_at_once(
+def test_wrong_arguments_are_reported_at_once(
     ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path, arguments: tuple[str, ...], text: str
 ) -> None:
     shutil.copytree(hits_folder, tmp_path / "sounds")
@@ -139,7 +156,7 @@ def test_what_is_wrong_is_said_at_once(
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_of_many_classes_one_sample_each(exported_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_classes_have_one_sample_each(exported_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = Bundle.open(exported_bundle, "cpu")
     names = tuple(f"c{number}" for number in range(bundle.manifest.condition_size))
     attribute = dataclasses.replace(bundle.manifest.attributes[0], classes=names)
@@ -153,7 +170,7 @@ def test_of_many_classes_one_sample_each(exported_bundle: Path, monkeypatch: pyt
         assert len({clip.title for clip in clips}) == len(clips)
 
 
-def test_curves_go_on_from_stage_to_stage(tmp_path: Path) -> None:
+def test_curves_continue_from_phase_to_phase(tmp_path: Path) -> None:
     assert training_curves(tmp_path) == ()
     history = tmp_path / "history.jsonl"
     lines = [
@@ -172,9 +189,9 @@ def test_curves_go_on_from_stage_to_stage(tmp_path: Path) -> None:
         training_curves(tmp_path)
 
 
-def test_curves_of_another_model_are_told(exported_bundle: Path, trained_run: Path, tmp_path: Path) -> None:
-    assert build._is_of(trained_run, Bundle.open(exported_bundle, "cpu"))
-    assert not build._is_of(trained_run, Bundle.open())
+def test_the_run_of_another_model_is_recognised(exported_bundle: Path, trained_run: Path, tmp_path: Path) -> None:
+    assert build._trained(trained_run, Bundle.open(exported_bundle, "cpu"))
+    assert not build._trained(trained_run, Bundle.open())
     (tmp_path / "run.json").write_text('{"validation": [], "labels": null, "attributes": [], "config": {}}')
-    with pytest.raises(ValueError, match=r"run.json is damaged \('audio'\)"):
-        build._is_of(tmp_path, Bundle.open())
+    with pytest.raises(ValueError, match=r"run.json is damaged \('format'\)"):
+        build._trained(tmp_path, Bundle.open())

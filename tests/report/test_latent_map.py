@@ -1,4 +1,4 @@
-"""The latent map: grains, their places and sounds, densities, paths."""
+"""The latent map: grains, their places and sounds, contours, paths."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from matplotlib.path import Path as Outline
 
 from ngs.corpus.sounds import SoundFile
 from ngs.evaluation.quality.selection import Entry
-from ngs.report.grains import Grains, chosen, corpus_grains, heard_grains, sound_grains
+from ngs.report.figure_files import save_figure
 from ngs.report.latent_map import contours, document, latent_map
 from ngs.report.map_figure import draw_map
-from ngs.report.picture_files import save_figure
+from ngs.report.map_grains import Grains, chosen, corpus_grains, heard_grains, sound_grains
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Attribute
@@ -37,12 +37,12 @@ def hit(seconds: float, decay: float, seed: int = 0) -> Array:
     return (noise * np.exp(-at / decay)).astype(np.float32)
 
 
-def test_audible_grains_of_sounds_know_where_they_are_from(bundle: Bundle) -> None:
+def test_audible_grains_know_their_sound_and_time(bundle: Bundle) -> None:
     hop = bundle.manifest.hop_length
     long, short = hit(0.5, 9.0), hit(0.5, 0.02)
     grains = sound_grains(bundle, [sound(bundle, "long.wav", long, "Kick"), sound(bundle, "short.wav", short, None)])
     kicks = grains.owners == 0
-    assert kicks.sum() == -(-len(long) // hop) and 0 < (~kicks).sum() < kicks.sum() / 2  # its end cannot be heard
+    assert kicks.sum() == -(-len(long) // hop) and 0 < (~kicks).sum() < kicks.sum() / 2  # its end is inaudible
     np.testing.assert_array_equal(grains.latents[kicks], encode(bundle, long))
     np.testing.assert_allclose(grains.times[kicks], np.arange(kicks.sum()) * hop / 8000)
     classes = bundle.manifest.attributes[0].classes
@@ -51,13 +51,13 @@ def test_audible_grains_of_sounds_know_where_they_are_from(bundle: Bundle) -> No
         sound_grains(bundle, [sound(bundle, "faint.wav", 0.001 * long, "Kick")])
 
 
-def test_a_long_sound_says_no_more_than_others(bundle: Bundle) -> None:
+def test_a_long_sound_gives_no_more_grains_than_others(bundle: Bundle) -> None:
     grains = sound_grains(bundle, [sound(bundle, "long.wav", hit(20, 99), None)])
     assert len(grains.labels) == 64 and grains.times[0] == 0 and grains.times[-1] > 19.9
     assert np.diff(grains.times).max() < 0.5
 
 
-def test_a_choice_takes_as_many_of_each_class() -> None:
+def test_a_choice_takes_the_same_number_of_each_class() -> None:
     labels = np.repeat([0, 1, -1], [500, 20, 100])
     count = len(labels)
     grains = Grains(np.arange(count, dtype=np.float32)[:, None], labels, labels, np.zeros(count), ())
@@ -75,7 +75,7 @@ def test_a_place_is_that_of_the_live_instruments(bundle: Bundle) -> None:
     assert drawn.explained is not None
     x, y, both = drawn.explained
     assert 0.2 < x < both <= 1 and both == pytest.approx(x + y)
-    louder = latent_map(bundle, grains[np.arange(20)], seed=5)  # the same floor, whatever grains are drawn
+    louder = latent_map(bundle, grains[np.arange(20)], seed=5)  # timbre has the same floor, whatever grains are drawn
     np.testing.assert_array_equal(louder.places, drawn.places[:20])
     assert tuple(drawn.paths) == KINDS
     for number, (kind, path) in enumerate(drawn.paths.items()):
@@ -87,14 +87,14 @@ def test_a_place_is_that_of_the_live_instruments(bundle: Bundle) -> None:
     assert written["explained_variance"] == {"x": x, "y": y, "both": both}
 
 
-def test_umap_keeps_what_is_alike_together(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_umap_keeps_similar_grains_together(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     grains = corpus_grains(bundle)
     faint = np.argsort(np.abs(grains.latents).sum(axis=1))
     grains = grains[faint]
     twins = grains[np.repeat(np.arange(40) * (len(grains.labels) // 40), 2)]
     monkeypatch.setattr("ngs.report.latent_map.free_path", lambda kind, length, seed, of: twins.latents[:6])
     drawn = latent_map(bundle, twins, "umap")
-    # what is placed later lies where the same was placed before
+    # a grain placed later lies where the same grain was placed before
     near = np.linalg.norm(drawn.paths["circle"] - drawn.places[:6], axis=1)
     assert near.max() < 0.1 * np.ptp(drawn.places, axis=0).max()
     assert drawn.explained is None and drawn.places.shape == (80, 2) and np.isfinite(drawn.places).all()
@@ -111,7 +111,7 @@ def test_an_unknown_projection_is_named(bundle: Bundle) -> None:
         latent_map(bundle, corpus_grains(bundle), "tsne")
 
 
-def test_brighter_is_said_of_maps_where_it_is_so(bundle: Bundle) -> None:
+def test_the_axis_says_brighter_only_where_it_is_true(bundle: Bundle) -> None:
     drawn = latent_map(bundle, corpus_grains(bundle))
     assert drawn.brighter
     turned = Bundle.open(bundle.path, "cpu")
@@ -123,7 +123,7 @@ def test_brighter_is_said_of_maps_where_it_is_so(bundle: Bundle) -> None:
     assert ["brighter" in label for label in labels] == [True, False]
 
 
-def test_names_of_strangers_are_text(bundle: Bundle, tmp_path: Path) -> None:
+def test_names_from_strangers_are_plain_text(bundle: Bundle, tmp_path: Path) -> None:
     drawn = latent_map(bundle, corpus_grains(bundle))
     names = ("$x^$", "_hidden", "a\nb", "x" * 300, r"$\frac{$", "f", "g", "h")
     figure = draw_map(drawn, Attribute("$kind$", names), r"\title $_{$")
@@ -131,10 +131,10 @@ def test_names_of_strangers_are_text(bundle: Bundle, tmp_path: Path) -> None:
     legend = figure.legends[0]
     assert [text.get_text() for text in legend.get_texts()][:4] == ["$x^$", "_hidden", "a b", "x" * 27 + "…"]
     odd = draw_map(drawn, Attribute("kind", ("鼓", *names[1:])), "")
-    assert not save_figure(odd, tmp_path / "map.png")  # which says that letters are missing, and warns of nothing
+    assert not save_figure(odd, tmp_path / "map.png")  # returns that letters are missing, without a warning
 
 
-def test_of_many_classes_the_legend_says_how_many_it_leaves_out(bundle: Bundle) -> None:
+def test_the_legend_says_how_many_classes_it_leaves_out(bundle: Bundle) -> None:
     grains = corpus_grains(bundle)
     labels = np.arange(len(grains.labels)) % 30
     many = Grains(grains.latents, labels, grains.owners, grains.times, ())
@@ -173,6 +173,6 @@ def test_a_grain_is_heard_under_its_window(bundle: Bundle) -> None:
     np.testing.assert_allclose(heard[:, [0, -1]], 0, atol=2e-3)
     middle = np.abs(heard).argmax(axis=1) / bundle.manifest.grain_length
     assert (abs(middle - 0.5) < 0.35).all()
-    # a grain's sound is its own: it does not hear its neighbours
+    # the neighbours of a grain do not change its sound
     other = heard_grains(bundle, corpus_grains(bundle)[np.array([0, 50, 2, 3, 4, 5])], 0)
     assert np.abs(other[1] - heard[1]).max() > 1e-3

@@ -1,4 +1,4 @@
-"""The page of a report opens from a disk in Chromium: it sounds, its keys work, and strangers' names stay text."""
+"""The page of a report opens from disk in Chromium: it plays, its keys work, and names from strangers stay text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from matplotlib import image
 from tests import browser
 
 from ngs.report.page import write_page
-from ngs.report.page_model import Chart, Map, MapPath, Page, Row, Section, Series, Sound, Table
+from ngs.report.page_model import (
+    Chart,
+    MapPath,
+    PageMap,
+    PagePlayer,
+    PageTable,
+    PlayerRow,
+    ReportPage,
+    Section,
+    Series,
+)
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.paths import free_path, map_place
@@ -25,21 +35,23 @@ SCRIPT, QUOTES, TAG = "<script>alert(1)</script>", "\"&'", "</title><img src=x o
 CLASSES = (SCRIPT, QUOTES, "Hat")
 FILES = (f"{SCRIPT}.wav", f"{QUOTES}.wav", "\u2028\u2029é.wav")
 RATE, GRAIN, SECONDS, SHORT = 8000, 256, 2.4, 0.3
-LEFT, RIGHT = (0.1, 0.8), (0.9, 0.2)  # ends of a path
+LEFT, RIGHT = (0.1, 0.8), (0.9, 0.2)  # both ends of a path
 Drive = Callable[..., dict[str, Any]]
 
 
-def a_sound(folder: Path, name: str, title: str, samples: Array, path: Sequence[tuple[float, float]] = ()) -> Sound:
+def a_player(
+    folder: Path, name: str, title: str, samples: Array, path: Sequence[tuple[float, float]] = ()
+) -> PagePlayer:
     soundfile.write(folder / f"audio/{name}.wav", samples, RATE)
     image.imsave(folder / f"pictures/{name}.png", np.abs(samples[:800].reshape(20, 40)))
     peak, seconds = float(np.abs(samples).max()), len(samples) / RATE
-    return Sound(
+    return PagePlayer(
         name, title, FILES[0], f"audio/{name}.wav", seconds, 20 * np.log10(peak), f"pictures/{name}.png",
         "M0 -50L1000 0L0 50Z", seconds, tuple(path),
     )  # fmt: skip
 
 
-def a_map(bundle: Bundle) -> Map:
+def a_map(bundle: Bundle) -> PageMap:
     latent_map = bundle.latent_map
     places = np.clip(map_place(latent_map, latent_map["points"]), 0, 1)
     labels = [int(label) for label in latent_map["labels"][:, 0]]
@@ -48,7 +60,7 @@ def a_map(bundle: Bundle) -> Map:
     grains = [decode(bundle, point[None], condition, 0)[:GRAIN] for point in latent_map["points"]]
     file = io.BytesIO()
     soundfile.write(file, np.concatenate(grains), RATE, format="FLAC")
-    return Map(
+    return PageMap(
         "class", CLASSES, (0.4, 0.2), tuple(places[:, 0].tolist()), tuple(places[:, 1].tolist()), tuple(labels),
         tuple(-1 if label < 0 else label for label in labels), tuple(number / 10 for number in range(len(labels))),
         FILES, ((((0.1, 0.1), (0.9, 0.1), (0.5, 0.9)),), (), ()), (MapPath("linear", (LEFT, RIGHT)),),
@@ -57,7 +69,7 @@ def a_map(bundle: Bundle) -> Map:
 
 
 @pytest.fixture(scope="module")
-def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, str]:
+def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ReportPage, str]:
     """A page with hostile names everywhere, and its address."""
     folder = tmp_path_factory.mktemp("report")
     (folder / "audio").mkdir()
@@ -66,14 +78,19 @@ def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     path = free_path("linear", round(SECONDS * RATE / bundle.manifest.hop_length), 0, bundle.latent_map)
     long = [decode(bundle, path, bundle.condition({"class": name}), 0, tail=False) for name in ("Kick", "Snare")]
     short = [long[0][: round(SHORT * RATE)] * gain for gain in (1.0, 0.8, 0.6)]
-    pair = Row(SCRIPT, FILES[1], (a_sound(folder, "a", "Original", long[0]), a_sound(folder, "b", QUOTES, long[1])))
-    morph = Row("Morph", "", tuple(a_sound(folder, f"m{at}", f"{at}", samples) for at, samples in enumerate(short)))
-    way = Row("Path", "", (a_sound(folder, "way", TAG, long[1], (LEFT, RIGHT)),))
-    words = "x" * 200  # without a place to break
-    made = Page(
+    pair = PlayerRow(
+        SCRIPT, FILES[1], (a_player(folder, "a", "Original", long[0]), a_player(folder, "b", QUOTES, long[1]))
+    )
+    morph = PlayerRow(
+        "Morph", "", tuple(a_player(folder, f"m{at}", f"{at}", samples) for at, samples in enumerate(short))
+    )
+    way = PlayerRow("Path", "", (a_player(folder, "way", TAG, long[1], (LEFT, RIGHT)),))
+    words = "x" * 200  # nowhere to break the line
+    made = ReportPage(
         TAG, "2026-11-24", "0.1.0", (("classes", ", ".join(CLASSES)),), ((SCRIPT, words), ("licence", TAG)),
         (SCRIPT,), (Chart(SCRIPT, TAG, QUOTES, (Series(SCRIPT, ((0, 1), (1, 0.5))), Series(TAG, ((0, 2),)))),),
-        (Table(TAG, ("class", *map(str, range(9)), "word"), ((SCRIPT, *["0.5"] * 9, TAG),), QUOTES),), a_map(bundle),
+        (PageTable(TAG, ("class", *map(str, range(9)), "word"), ((SCRIPT, *["0.5"] * 9, TAG),), QUOTES),),
+        a_map(bundle),
         (Section("pairs", SCRIPT, TAG, (pair,)), Section("others", "Others", "", (morph, way))),
         (("100", 0.2), ("1k", 0.7)),
     )  # fmt: skip
@@ -82,8 +99,8 @@ def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 
 
 @pytest.fixture(scope="module")
-def drive(page: tuple[Page, str], tmp_path_factory: pytest.TempPathFactory) -> Drive:
-    """What a task of drive.mjs finds on the page, which complains of nothing and asks for nothing but files."""
+def drive(page: tuple[ReportPage, str], tmp_path_factory: pytest.TempPathFactory) -> Drive:
+    """What a task of drive.mjs finds on the page, which logs no error and requests nothing but files."""
     folder = tmp_path_factory.mktemp("chromium")
 
     def run(task: str, **options: object) -> dict[str, Any]:
@@ -96,9 +113,9 @@ def drive(page: tuple[Page, str], tmp_path_factory: pytest.TempPathFactory) -> D
     return run
 
 
-def test_all_is_there_and_names_are_text(drive: Drive, page: tuple[Page, str]) -> None:
+def test_everything_is_there_and_names_are_text(drive: Drive, page: tuple[ReportPage, str]) -> None:
     found = drive("contents", rate=RATE)
-    sounds = [sound for section in page[0].sections for row in section.rows for sound in row.sounds]
+    sounds = [sound for section in page[0].sections for row in section.rows for sound in row.players]
     assert list(found["sounds"]) == [sound.audio for sound in sounds]
     for sound in sounds:
         assert found["sounds"][sound.audio]["seconds"] == pytest.approx(sound.seconds, abs=0.01)
@@ -115,7 +132,7 @@ def test_all_is_there_and_names_are_text(drive: Drive, page: tuple[Page, str]) -
     assert levels[0] == 1 and all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
 
 
-def test_one_sound_at_a_time(drive: Drive) -> None:
+def test_one_sound_plays_at_a_time(drive: Drive) -> None:
     found = drive("play")
     assert found["names"] == [f"Play {SCRIPT}, Original", f"Pause {SCRIPT}, Original"]
     assert (found["one"], found["none"]) == ([True, False], [True, True])
@@ -139,11 +156,11 @@ def test_a_row_plays_in_turn(drive: Drive) -> None:
     assert found["started"] == [f"audio/m{number}.wav" for number in (0, 1, 2, 0)]
 
 
-def test_the_map_says_and_plays_its_grains(drive: Drive, page: tuple[Page, str]) -> None:
+def test_the_map_names_and_plays_its_grains(drive: Drive, page: tuple[ReportPage, str]) -> None:
     of = page[0].map
     places = np.stack([of.x, of.y], 1)
     distances = np.linalg.norm(places[:, None] - places, axis=2) + 9 * np.eye(len(places))
-    lonely = np.argsort(-distances.min(1))  # no other is as near to the pointer
+    lonely = np.argsort(-distances.min(1))  # far from all others, so that the pointer finds them
     grains = [int(next(at for at in lonely if of.labels[at] == label)) for label in (-1, 1, 0)]
     found = drive("map", grains=grains, hidden=grains[-1])
 
@@ -171,13 +188,13 @@ def test_the_map_says_and_plays_its_grains(drive: Drive, page: tuple[Page, str])
     np.testing.assert_allclose(found["way"]["here"], expected, atol=30)
 
 
-def test_it_fits_a_phone(drive: Drive, page: tuple[Page, str]) -> None:
+def test_it_fits_a_phone(drive: Drive, page: tuple[ReportPage, str]) -> None:
     found = drive("phone", grains=[0])
     assert found["overflow"] <= 0
     assert found["said"].endswith(" s")
     assert found["smallest"] >= 44
 
 
-def test_without_scripts_the_browser_plays(drive: Drive) -> None:
+def test_without_scripts_the_browser_has_its_own_players(drive: Drive) -> None:
     found = drive("plain")
     assert found == {"players": 6, "buttons": 0, "marks": 4}

@@ -1,4 +1,4 @@
-"""Grains to put on a map: where in which sound each is, and how it sounds."""
+"""The grains of a map: which sound each is from, where in it, and what it sounds like alone."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from ngs.runtime.dsp.grains import OVERLAP, analysis_grains, hann
 from ngs.runtime.dsp.timbre import loudest_band
 from ngs.runtime.offline.render import batches, decode, encode
 
-AUDIBLE = 0.05  # peak of a grain; the faint ends of sounds are much alike
-MOST_OF_A_SOUND = 64  # grains, evenly in time: a long sound says no more than others
-STEADY = OVERLAP + (OVERLAP - 1)  # times a grain is played until a grain's length of sound holds nothing else
+AUDIBLE = 0.05  # peak of a grain; fainter ones, the ends of sounds, are all much alike
+MOST_OF_A_SOUND = 64  # grains, evenly in time, so that long sounds do not crowd out others
+STEADY = 2 * OVERLAP - 1  # repetitions of a grain after which a whole grain length holds nothing else
 
 
 @dataclass(frozen=True)
 class Grains:
-    """Latents of N grains and what is known of each."""
+    """Latents of N grains and what is known about each."""
 
     latents: Array  # [N, Z]
-    labels: NDArray[np.int64]  # [N], classes of the bundle's first attribute; -1: unknown
-    owners: NDArray[np.int64]  # [N], numbers of `files`; -1: unknown
-    times: NDArray[np.float64]  # [N], seconds from the start of the file as it was read
+    labels: NDArray[np.int64]  # [N], numbers of classes of the bundle's first attribute; -1: unknown
+    owners: NDArray[np.int64]  # [N], indices into `files`; -1: unknown
+    times: NDArray[np.float64]  # [N], seconds from the start of the sound as it was read, trimmed
     files: tuple[str, ...]
 
     def __getitem__(self, rows: NDArray[Any]) -> Grains:
         return Grains(self.latents[rows], self.labels[rows], self.owners[rows], self.times[rows], self.files)
 
     def drawn(self, most: int, seed: int) -> Grains:
-        """At most `most` of them, drawn by the seed, from each class as many as it has up to an equal share."""
+        """At most `most` of them, drawn by the seed: from each class all it has, up to an equal share."""
         if len(self.labels) <= most:
             return self
         order = seeded(seed, Stream.REPORT_GRAINS).permutation(len(self.labels))
         counts: dict[int, int] = {}
-        turns = np.empty(len(order), np.int64)  # of a grain among those of its class
+        turns = np.empty(len(order), np.int64)  # when each grain is drawn among those of its class
         for row in order:
             label = int(self.labels[row])
             turns[row] = counts[label] = counts.get(label, 0) + 1
@@ -49,19 +49,19 @@ class Grains:
 
 
 def corpus_grains(bundle: Bundle) -> Grains:
-    """The grains of its corpus that a bundle holds."""
+    """The grains of its corpus that a bundle carries."""
     points, labels = bundle.latent_map["points"], bundle.latent_map["labels"][:, 0].astype(np.int64)
     return Grains(points, labels, np.full(len(points), -1), np.zeros(len(points)), ())
 
 
 def chosen(entries: Sequence[Entry], most: int, seed: int) -> list[Entry]:
-    """At most `most` sounds, drawn by the seed, as many of each class; at least one of each."""
+    """At most `most` sounds, drawn by the seed, the same number of each class, and at least one."""
     classes = max(len({entry.name for entry in entries}), 1)
     return limited(entries, max(most // classes, 1), seed)
 
 
 def sound_grains(bundle: Bundle, sounds: Iterable[tuple[Entry, Array]]) -> Grains:
-    """The audible grains of sounds, each with its signal [n] at the bundle's rate. Raises ValueError for none."""
+    """The audible grains of sounds, whose signals [n] are at the bundle's rate. Raises ValueError if there is none."""
     manifest = bundle.manifest
     parts: list[tuple[Array, int, int, NDArray[np.int64]]] = []
     files = []
@@ -74,7 +74,7 @@ def sound_grains(bundle: Bundle, sounds: Iterable[tuple[Entry, Array]]) -> Grain
         parts.append((encode(bundle, signal)[audible], class_of(bundle, entry.condition), owner, audible))
     counts = [len(audible) for *_, audible in parts]
     if sum(counts) == 0:
-        raise ValueError("None of the sounds has a grain that can be heard: are they silent?")
+        raise ValueError("None of the sounds has an audible grain: are they silent?")
     numbers = np.concatenate([audible for *_, audible in parts])
     return Grains(
         np.concatenate([latents for latents, *_ in parts]),
@@ -92,7 +92,7 @@ def class_of(bundle: Bundle, condition: Array) -> int:
 
 
 def conditions_of(bundle: Bundle, labels: NDArray[np.int64]) -> Array:
-    """Conditions [N, C] of classes [N] of the first attribute."""
+    """Conditions [N, C] that choose classes [N] of the first attribute; zeros for -1."""
     conditions = np.zeros((len(labels), bundle.manifest.condition_size), np.float32)
     known = np.flatnonzero(labels >= 0)
     conditions[known, labels[known]] = 1.0
@@ -100,19 +100,19 @@ def conditions_of(bundle: Bundle, labels: NDArray[np.int64]) -> Array:
 
 
 def magnitudes_of(bundle: Bundle, latents: Array) -> Array:
-    """What the decoder makes of latents [N, Z] without a condition: magnitudes [N, bins], below 0 for noise."""
+    """Decoded magnitudes [N, bins] of latents [N, Z], no class chosen. Those of noise are below 0."""
     condition = np.zeros((len(latents), bundle.manifest.condition_size), np.float32)
     parts = batches(len(latents), bundle)
     return np.concatenate([bundle.run("decoder", latent=latents[part], condition=condition[part])[0] for part in parts])
 
 
 def corpus_loudest(bundle: Bundle) -> float:
-    """The loudest mel band of the grains of its corpus that a bundle holds: what timbres are measured from."""
+    """The level of the loudest mel band among the corpus grains of a bundle; timbres are measured relative to it."""
     return loudest_band(magnitudes_of(bundle, bundle.latent_map["points"]), bundle.manifest.sample_rate)
 
 
 def heard_grains(bundle: Bundle, grains: Grains, seed: int) -> Array:
-    """The sound of each grain under a Hann window, decoded where its tones have settled: float32 [N, L]."""
+    """Each grain by itself under a Hann window, played until its tones have settled: float32 [N, L]."""
     manifest = bundle.manifest
     conditions = np.repeat(conditions_of(bundle, grains.labels), STEADY, axis=0)
     sound = decode(bundle, np.repeat(grains.latents, STEADY, axis=0), conditions, seed, tail=False)

@@ -1,15 +1,15 @@
-"""Geometry of the page's drawings: ticks of axes, lines and markers as data of SVG paths."""
+"""Geometry of the page's drawings: ticks of axes, and lines and markers as SVG path data."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ngs.report.page_model import Chart
 
-MAP_SIZE = 1000  # the map's places, 0 to 1, in the units of its drawing
-SHAPES = (  # markers, as they go on from a point
+MAP_SIZE = 1000  # units of the drawing that places on the map, 0 to 1, are scaled to
+SHAPES = (  # of markers, relative to the point they mark
     "m-7 0a7 7 0 1 0 14 0a7 7 0 1 0-14 0z",
     "m-6-6h12v12h-12z",
     "m0-8l8 14h-16z",
@@ -18,7 +18,7 @@ SHAPES = (  # markers, as they go on from a point
     "m-2.5-8h5v5.5h5.5v5h-5.5v5.5h-5v-5.5h-5.5v-5h5.5z",
 )
 COLOURS = 8  # of the palette in style.css
-PLAIN_COLOURS = 7  # of them, told apart by everybody
+DISTINCT_COLOURS = 7  # of them, which everybody can tell apart
 CHART_WIDTH, CHART_HEIGHT = 420, 190
 
 Point = tuple[float, float]
@@ -32,15 +32,15 @@ class Tick:
 
 @dataclass(frozen=True)
 class Plot:
-    """A chart in its drawing's units, y downwards."""
+    """A chart in the units of its drawing, y downwards."""
 
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    lines: tuple[tuple[str, str], ...]  # name and path of each series
+    lines: tuple[tuple[str, str], ...]  # name and path data of each series
 
 
 def ticks(low: float, high: float, most: int) -> list[Tick]:
-    """At most `most` round numbers from low to high (where these are apart), as they are and as text."""
+    """At most `most` round numbers from `low` to `high`; one, `low`, where the two are equal."""
     if not high > low:
         return [Tick(low, f"{low:g}")]
     size = 10.0 ** math.floor(math.log10((high - low) / most))
@@ -51,13 +51,13 @@ def ticks(low: float, high: float, most: int) -> list[Tick]:
     return [Tick(number * step, f"{number * step:.{digits}f}" if number else "0") for number in numbers]
 
 
-def shares(span: float) -> list[Tick]:
-    """Ticks of the seconds of a picture: places 0 to 1."""
+def second_ticks(span: float) -> list[Tick]:
+    """Ticks for `span` seconds, at places from 0 to 1."""
     return [Tick(tick.place / span, tick.label) for tick in ticks(0.0, span, 5)]
 
 
 def spaced(frequencies: Iterable[tuple[str, float]], least: float = 0.11) -> list[Tick]:
-    """Those ticks of the frequencies whose labels have room above the one before."""
+    """Ticks for labels and their places, without those whose label would touch the one below."""
     kept: list[Tick] = []
     for label, place in frequencies:
         if not kept or place - kept[-1].place >= least:
@@ -65,19 +65,29 @@ def spaced(frequencies: Iterable[tuple[str, float]], least: float = 0.11) -> lis
     return kept
 
 
+def on_map(x: float, y: float) -> tuple[int, int]:
+    """A place on the map in units of its drawing, y downwards."""
+    return round(MAP_SIZE * x), round(MAP_SIZE * (1 - y))
+
+
 def line(points: Iterable[Point]) -> str:
-    """Path through places of the map."""
-    return "M" + "L".join(_on_map(*point) for point in points)
+    """A line through places on the map, as path data."""
+    return "M" + "L".join(f"{x} {y}" for x, y in _on_map(points))
+
+
+def coordinates(points: Iterable[Point]) -> str:
+    """A line through places on the map, as the points of a polyline."""
+    return " ".join(f"{x},{y}" for x, y in _on_map(points))
 
 
 def dots(points: Iterable[Point], shape: str) -> str:
-    """Path of a marker at each place of the map."""
-    return "".join(f"M{_on_map(*point)}{shape}" for point in points)
+    """A marker at each place on the map."""
+    return "".join(f"M{x} {y}{shape}" for x, y in _on_map(points))
 
 
 def marker(number: int, classes: int) -> str:
-    """Shape of a class; shapes tell apart what colours alone cannot."""
-    return SHAPES[number % len(SHAPES) if classes > PLAIN_COLOURS else 0]
+    """The marker of a class. Shapes differ only where there are more classes than distinct colours."""
+    return SHAPES[number % len(SHAPES) if classes > DISTINCT_COLOURS else 0]
 
 
 def plot(chart: Chart) -> Plot:
@@ -102,11 +112,11 @@ def plot(chart: Chart) -> Plot:
 
 
 def _range(values: Sequence[float], room: float) -> Point:
-    """Lowest and highest, with room around them, and apart."""
+    """Lowest and highest value with `room` around them, as a share of their distance; never equal."""
     low, high = min(values), max(values)
     margin = room * (high - low) if high > low else 0.5
     return low - margin, high + margin
 
 
-def _on_map(x: float, y: float) -> str:
-    return f"{MAP_SIZE * x:.0f} {MAP_SIZE * (1 - y):.0f}"
+def _on_map(points: Iterable[Point]) -> Iterator[tuple[int, int]]:
+    return (on_map(*point) for point in points)

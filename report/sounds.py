@@ -1,0 +1,43 @@
+"""The sounds that a report is about, each read once for the evaluation, the examples and the map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ngs.evaluation.quality.selection import Entry, Progress, Selection, read
+from ngs.report.map_grains import chosen
+from ngs.runtime.arrays import Array
+
+MAP_SOUNDS = 300
+
+
+class ReportSounds:
+    """Index, entry and signal [n] of the `test` sounds, which stay in memory, and of the `training` sounds.
+
+    There may be many training sounds: they pass by once, as they are asked for, and only those of the map are kept.
+    `training` is None where the test sounds are compared with each other.
+    """
+
+    def __init__(
+        self, selection: Selection, sample_rate: int, seed: int, remarks: list[str], progress: Progress
+    ) -> None:  # fmt: skip
+        """Read the test sounds. `remarks` gets a line about files that cannot be used."""
+        self._rate, self._remarks, self._progress = sample_rate, remarks, progress
+        self._map = chosen([*selection.test, *(selection.training or [])], MAP_SOUNDS, seed)
+        self.test = list(read(selection.test, sample_rate, "Reading sounds", remarks, progress))
+        self.training = None if selection.training is None else self._read_training(selection.training)
+        self._signals = {entry.file.path: signal for _, entry, signal in self.test}
+
+    def on_map(self) -> Iterator[tuple[Entry, Array]]:
+        """The sounds of the map, the same number of each class. Call it when all training sounds have passed."""
+        for entry in self._map:
+            if entry.file.path in self._signals:
+                yield entry, self._signals[entry.file.path]
+
+    def _read_training(self, entries: list[Entry]) -> Iterator[tuple[int, Entry, Array]]:
+        wanted = {entry.file.path for entry in self._map}
+        title = "Reading the training set"
+        for index, entry, signal in read(entries, self._rate, title, self._remarks, self._progress):
+            if entry.file.path in wanted:
+                self._signals[entry.file.path] = signal
+            yield index, entry, signal
