@@ -1,6 +1,6 @@
 NGS := .venv/bin/ngs
 
-.PHONY: play demo test check docs bench bundle setup
+.PHONY: play demo quick test check docs bench bundle setup
 
 setup:
 	@scripts/setup
@@ -29,6 +29,10 @@ demo: setup
 	@echo "The bundle that ships with ngs: demo/loop.wav, demo/samples/, demo/path.wav."
 	@echo "Your own, demo/drums.ngs: demo/own/loop.wav, demo/own/samples/, demo/own/path.wav; look: demo/own/picture.png."
 	@echo "All of it to look at and listen to, in a browser: demo/report/index.html"
+
+# For every day: lint, types, and the tests that start no programs, train nothing and open no browser
+quick: check
+	.venv/bin/python -m pytest -q -m "not slow"
 
 test: setup
 	@scripts/test-packages

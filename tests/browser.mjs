@@ -1,4 +1,4 @@
-/** For scripts that browser.py runs: their job, a headless Chromium, and what its pages complain of. */
+/** What the scripts that browser.py runs share: their job, a headless Chromium, and the errors on its pages. */
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";

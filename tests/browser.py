@@ -1,4 +1,4 @@
-"""Headless Chromium, driven by scripts for node with the playwright-core of examples/web."""
+"""Headless Chromium, driven by node scripts with the playwright-core of examples/web."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SITE = Path(__file__).resolve().parents[1] / "examples" / "web"
 
 
 def program(name: str, package: str) -> str:
-    """Path of a program; without it tests fail rather than pass unseen."""
+    """The path of a program. Without it a test fails: skipped, it would be forgotten."""
     found = shutil.which(name)
     if found is None:
-        pytest.fail(f"Tests of pages need {name}: apt-get install {package} (scripts/test-packages)")
+        pytest.fail(f"{name} is not installed: run scripts/test-packages, or apt-get install {package}")
     return found
 
 
 @cache
 def site() -> Path:
-    """examples/web with the packages of its lock file: installed where they are missing or of other versions."""
+    """examples/web with the packages of its lock file, installed if they are missing or of another version."""
     lock = json.loads((SITE / "package-lock.json").read_text())["packages"]
     for folder in ("node_modules/onnxruntime-web", "node_modules/playwright-core"):
         installed = SITE / folder / "package.json"
@@ -38,7 +38,7 @@ def site() -> Path:
 
 
 def drive(script: Path, folder: Path, **job: object) -> dict[str, Any]:
-    """What a script that imports browser.mjs prints as JSON in its last line. The browser's files go into a folder."""
+    """Run a script that imports browser.mjs; returns the JSON in its last line. The browser's files go to a folder."""
     file = folder / "job.json"
     file.write_text(json.dumps({"site": str(site()), "chromium": program("chromium", "chromium"), **job}))
     command = [program("node", "nodejs npm"), script, file]

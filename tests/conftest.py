@@ -1,4 +1,7 @@
-"""For all tests: a small bundle whose graphs react to each input, a small run from sounds to bundle, a JACK server."""
+"""Fixtures for all tests: small bundles, the `ngs` command, a small run from sounds to bundle, a JACK server.
+
+What is made for the whole session is read only.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,19 @@ JACK_NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A valid bundle folder, to be read only: 8 kHz, grains of 256, classes Kick, Snare, Hat."""
+    """A bundle as a folder: 8 kHz, grains of 256 samples, classes Kick, Snare, Hat."""
     return write_tiny(tmp_path_factory.mktemp("bundle") / "tiny.ngs")
 
 
 @pytest.fixture(scope="session")
 def tiny_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same bundle as one file."""
+    """The same bundle as a zip archive."""
     return write_tiny(tmp_path_factory.mktemp("bundle") / "tiny.ngs", zipped=True)
 
 
 @pytest.fixture(scope="session")
 def tiny_noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One of the noise variant: its synthesis has no state."""
+    """A bundle of the noise variant: its synthesis has no state."""
     return write_tiny(tmp_path_factory.mktemp("bundle") / "noise.ngs", excitation="noise")
 
 
@@ -41,8 +44,6 @@ TINY = (
     "grain.hidden_size=16", "grain.postprocessing_taps=17", "embedding.hidden_size=16", "embedding.embedding_size=4",
     "loss.windows=[64,256]", "grain_stage.batch_size=4", "embedding_stage.batch_size=4", "joint_stage.batch_size=4",
 )  # fmt: skip
-
-
 CARD = {"licence": "CC0, a = b", "data": "procedural hits", "limits": "one\ntwo"}
 
 
@@ -54,14 +55,14 @@ def tiny_settings() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Of subprocesses: one thread each, a cache of their own, no other terminal's width."""
+    """The environment of subprocesses: one thread each, a cache for this session, a wide terminal."""
     changes = {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "COLUMNS": "200"}
     return {**os.environ, **changes}
 
 
 @pytest.fixture(scope="session")
 def ngs(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the console script in a folder; a failure is an error unless `check` is false."""
+    """Run the console script in a folder; a failure is an error unless `check` is false."""
     script = Path(sysconfig.get_path("scripts")) / "ngs"
 
     def run(*arguments: str | Path, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -74,7 +75,7 @@ def ngs(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProces
 
 @pytest.fixture(scope="session")
 def hits_folder(ngs: Callable[..., object], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `ngs hits` makes: 4 hits of 8 classes at 8 kHz."""
+    """What `ngs hits` writes: 4 hits of each of 8 classes at 8 kHz."""
     folder = tmp_path_factory.mktemp("hits")
     ngs("hits", "drums", "--count", "4", "--sample-rate", "8000", cwd=folder)
     return folder / "drums"
@@ -82,7 +83,7 @@ def hits_folder(ngs: Callable[..., object], tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def trained_run(ngs: Callable[..., object], hits_folder: Path) -> Path:
-    """What `ngs train --steps` leaves, to be read only."""
+    """What `ngs train --steps` leaves after training on these hits."""
     settings = [argument for setting in TINY for argument in ("--set", setting)]
     arguments = ("--steps", "4", "--accelerator", "cpu", "--workers", "0", *settings)
     ngs("train", hits_folder, "--out", "run", *arguments, cwd=hits_folder.parent)
@@ -91,7 +92,7 @@ def trained_run(ngs: Callable[..., object], hits_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def exported_bundle(ngs: Callable[..., object], trained_run: Path) -> Path:
-    """What `ngs export` makes of it, with a model card, to be read only."""
+    """What `ngs export` makes of that run, with a model card."""
     entries = [part for key, text in CARD.items() for part in ("--card", f"{key}={text}")]
     ngs("export", trained_run, "-o", "drums.ngs", *entries, cwd=trained_run.parent)
     return trained_run.parent / "drums.ngs"
@@ -104,9 +105,9 @@ class JackServer(NamedTuple):
 
 @pytest.fixture
 def jack_server() -> Iterator[JackServer]:
-    """One of its own with no sound card: 48 kHz, blocks of 128. What it prints, an xrun a line, is lost."""
+    """A JACK server for one test, with no sound card: 48 kHz, blocks of 128."""
     if shutil.which("jackd") is None:
-        pytest.fail("There is no jackd: scripts/test-packages installs it")
+        pytest.fail("jackd is not installed: run scripts/test-packages")
     name = f"ngs-test-{os.getpid()}-{next(JACK_NUMBERS)}"
     command = ["jackd", "-n", name, "-r", "-t", "5000", "-d", "dummy", "-r", "48000", "-p", "128"]
     quiet = subprocess.DEVNULL
@@ -134,4 +135,18 @@ def _wait_for(name: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
         if process.poll() is not None:
             break
-    pytest.fail(f"jackd does not start (exit status {process.poll()}): {process.args!r}")
+    pytest.fail(f"jackd did not start (exit status {process.poll()}): {process.args!r}")
+
+
+SLOW_FIXTURES = {"ngs", "environment", "jack_server", "play_page"}  # programs are started, models trained
+SLOW_FOLDERS = {"cli", "docs", "examples", "export", "report"}
+QUICK_FILES = {"test_floors.py"}  # of those that are in no folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what starts programs, trains or opens a browser: `make quick` leaves it out."""
+    for item in items:
+        first, *rest = item.path.relative_to(Path(__file__).parent).parts
+        slow = first in SLOW_FOLDERS if rest else first not in QUICK_FILES
+        if slow or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")

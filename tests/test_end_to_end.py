@@ -1,4 +1,4 @@
-"""Sounds in, sounds out: the console script from `ngs hits` to every form of `ngs render`."""
+"""From sounds to sounds: the console script from `ngs hits` to every form of `ngs render`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMS = {
 }
 
 
-def test_a_bundle_says_what_it_holds_and_is_valid(ngs: Ngs, exported_bundle: Path) -> None:
+def test_a_trained_bundle_describes_itself_and_is_valid(ngs: Ngs, exported_bundle: Path) -> None:
     info = json.loads(ngs("info", exported_bundle, "--json", cwd=exported_bundle.parent).stdout)
     assert info["sample_rate"] == 8000 and "Kick" in info["attributes"][0]["classes"]
     result = json.loads(
@@ -33,7 +33,7 @@ def test_a_bundle_says_what_it_holds_and_is_valid(ngs: Ngs, exported_bundle: Pat
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_plays_and_a_seed_is_the_same_bytes(
+def test_every_form_renders_and_the_same_seed_gives_the_same_bytes(
     ngs: Ngs, exported_bundle: Path, tmp_path: Path, form: str
 ) -> None:
     written = []

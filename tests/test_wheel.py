@@ -1,4 +1,4 @@
-"""What an install brings: the wheel, made from the source distribution, holds the bundle that comes with ngs."""
+"""The wheel, built from the source distribution, holds the bundle that comes with ngs."""
 
 from __future__ import annotations
 

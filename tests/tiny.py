@@ -1,4 +1,8 @@
-"""TODO."""
+"""A bundle that is made in a moment, for tests: ONNX graphs of a few nodes that react to each of their inputs.
+
+It obeys the format, streams as whole sounds do, and has random weights: what it plays means nothing. Two variants, as
+in real bundles: `locked` has phases as state, `noise` has none.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +22,10 @@ from ngs.runtime.bundle.writer import write_bundle
 from ngs.runtime.dsp.grains import hann, onset_window
 
 LENGTH, HOP, LATENT, EMBEDDING, PATH, HISTORY, GRAINS_PER_STEP = 256, 64, 4, 4, 8, 16, 2
-
 BINS, POINTS = LENGTH // 2 + 1, 4
-
 CLASSES = ("Kick", "Snare", "Hat")
 
 Shapes = dict[str, tuple[int, ...]]
-
 Weights = Callable[..., NDArray[np.float32]]
 
 
@@ -45,84 +46,8 @@ def make_graph(
     return model.SerializeToString()
 
 
-def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
-    rng = np.random.default_rng(0)
-
-    def weights(*shape: int) -> NDArray[np.float32]:
-        return (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
-
-    node, c = helper.make_node, len(CLASSES)
-    taps = np.zeros((HISTORY + HOP, HOP), np.float32)  # y[t] = x[t] + 0.25 x[t - HISTORY], as a matrix
-    taps[np.arange(HOP) + HISTORY, np.arange(HOP)] = 1.0
-    taps[np.arange(HOP), np.arange(HOP)] = 0.25
-    gaussian = [node("MatMul", ["x", "a"], ["mean"]), node("MatMul", ["x", "b"], ["log_variance"])]
-    written = weights(EMBEDDING + c, PATH * LATENT)
-    decoder, synthesis = _locked(weights) if excitation == "locked" else _filtered(weights)
-    postprocessing = Part(
-        {"signal": (HISTORY + HOP,)}, {"audio": (HOP,)},
-        [node("MatMul", ["signal", "a"], ["x"]), node("Softsign", ["x"], ["audio"])], {"a": taps},
-    )  # fmt: skip
-    parts = {
-        "encoder": Part(
-            {"grain": (LENGTH,)}, {"mean": (LATENT,), "log_variance": (LATENT,)},
-            [node("Identity", ["grain"], ["x"]), *gaussian],
-            {"a": weights(LENGTH, LATENT), "b": weights(LENGTH, LATENT)},
-        ),
-        "decoder": decoder,
-        "synthesis": synthesis,
-        "postprocessing": postprocessing,
-        "decoder_stream": _stream(decoder, synthesis, postprocessing),
-        "embedding_encoder": Part(
-            {"path": (PATH, LATENT), "condition": (c,)}, {"mean": (EMBEDDING,), "log_variance": (EMBEDDING,)},
-            [node("Reshape", ["path", "flat"], ["p"]), node("Concat", ["p", "condition"], ["x"], axis=1), *gaussian],
-            {
-                "flat": np.array([-1, PATH * LATENT], np.int64),
-                "a": weights(PATH * LATENT + c, EMBEDDING), "b": weights(PATH * LATENT + c, EMBEDDING),
-            },
-        ),
-        "embedding_decoder": Part(
-            {"embedding": (EMBEDDING,), "condition": (c,)}, {"path": (PATH, LATENT)},
-            [
-                node("Concat", ["embedding", "condition"], ["x"], axis=1),
-                node("MatMul", ["x", "a"], ["y"]),
-                node("Reshape", ["y", "shape"], ["path"]),
-            ],
-            {"a": written, "shape": np.array([-1, PATH, LATENT], np.int64)},
-        ),
-        "embedding_step": Part(  # a path goes wrong where step and hidden are not both handed on
-            {"embedding": (EMBEDDING,), "condition": (c,), "step": (1,), "hidden": (2,)},
-            {"path": (GRAINS_PER_STEP, LATENT), "next_step": (1,), "next_hidden": (2,)},
-            [
-                node("Concat", ["embedding", "condition"], ["x"], axis=1),
-                node("Clip", ["step", "zero", "last"], ["held"]),
-                node("Cast", ["held"], ["row"], to=TensorProto.INT64),
-                node("Gather", ["table", "row"], ["own"]),
-                node("Unsqueeze", ["x", "axis"], ["rows"]),
-                node("Unsqueeze", ["rows", "axis"], ["vector"]),
-                node("MatMul", ["vector", "own"], ["y"]),
-                node("Reshape", ["y", "shape"], ["grains"]),
-                node("Less", ["step", "one"], ["starts"]),
-                node("Where", ["starts", "zero", "hidden"], ["kept"]),
-                node("Sub", ["kept", "step"], ["wrong"]),
-                node("ReduceSum", ["wrong", "axis"], ["error"], keepdims=1),
-                node("Unsqueeze", ["error", "axis"], ["everywhere"]),
-                node("Add", ["grains", "everywhere"], ["path"]),
-                node("Add", ["step", "one"], ["next_step"]),
-                node("Add", ["kept", "one"], ["next_hidden"]),
-            ],
-            {
-                "zero": np.array(0, np.float32), "last": np.array(PATH // GRAINS_PER_STEP - 1, np.float32),
-                "one": np.array(1, np.float32), "axis": np.array([1], np.int64),
-                "table": np.stack(np.split(written, PATH // GRAINS_PER_STEP, axis=1)),
-                "shape": np.array([-1, GRAINS_PER_STEP, LATENT], np.int64),
-            },
-        ),
-    }  # fmt: skip
-    return {name: make_graph(*part) for name, part in parts.items()}
-
-
 class Part(NamedTuple):
-    """What `make_graph` takes."""
+    """The arguments of `make_graph`."""
 
     inputs: Shapes
     outputs: Shapes
@@ -130,7 +55,7 @@ class Part(NamedTuple):
     constants: dict[str, NDArray[Any]]
 
     def within(self, prefix: str, public: Container[str]) -> tuple[list[onnx.NodeProto], dict[str, NDArray[Any]]]:
-        """Nodes and constants for a larger graph, whose names are told from others' but for the public ones."""
+        """The nodes and constants for a larger graph: all names get a prefix, except the public ones."""
 
         def renamed(names: Iterable[str]) -> list[str]:
             return [name if name in public else prefix + name for name in names]
@@ -144,8 +69,52 @@ class Part(NamedTuple):
         return nodes, {prefix + name: value for name, value in self.constants.items()}
 
 
+def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
+    """The serialised graphs of a bundle by name."""
+    rng = np.random.default_rng(0)
+
+    def weights(*shape: int) -> NDArray[np.float32]:
+        return (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
+
+    paths = weights(EMBEDDING + len(CLASSES), PATH * LATENT)
+    decoder, synthesis = _locked(weights) if excitation == "locked" else _filtered(weights)
+    postprocessing = _postprocessing()
+    parts = {
+        "encoder": _encoder(weights),
+        "decoder": decoder,
+        "synthesis": synthesis,
+        "postprocessing": postprocessing,
+        "decoder_stream": _stream(decoder, synthesis, postprocessing),
+        "embedding_encoder": _embedding_encoder(weights),
+        "embedding_decoder": _embedding_decoder(paths),
+        "embedding_step": _embedding_step(paths),
+    }
+    return {name: make_graph(*part) for name, part in parts.items()}
+
+
+def _encoder(weights: Weights) -> Part:
+    node = helper.make_node
+    return Part(
+        {"grain": (LENGTH,)}, {"mean": (LATENT,), "log_variance": (LATENT,)},
+        [node("MatMul", ["grain", "a"], ["mean"]), node("MatMul", ["grain", "b"], ["log_variance"])],
+        {"a": weights(LENGTH, LATENT), "b": weights(LENGTH, LATENT)},
+    )  # fmt: skip
+
+
+def _postprocessing() -> Part:
+    """y[t] = softsign(x[t] + 0.25 x[t - HISTORY]), the filter as a matrix."""
+    node = helper.make_node
+    taps = np.zeros((HISTORY + HOP, HOP), np.float32)
+    taps[np.arange(HOP) + HISTORY, np.arange(HOP)] = 1.0
+    taps[np.arange(HOP), np.arange(HOP)] = 0.25
+    return Part(
+        {"signal": (HISTORY + HOP,)}, {"audio": (HOP,)},
+        [node("MatMul", ["signal", "a"], ["x"]), node("Softsign", ["x"], ["audio"])], {"a": taps},
+    )  # fmt: skip
+
+
 def _locked(weights: Weights) -> tuple[Part, Part]:
-    """Peaks beside the bins, any advances; the synthesis has the phases' real law, and sines of them for tones."""
+    """Decoder and synthesis with locked phases: the law of the phases is the real one, all else is arbitrary."""
     node, x = helper.make_node, LATENT + len(CLASSES)
     frame: Shapes = {"magnitude": (BINS,), "peak": (BINS,), "advance": (BINS,), "profile": (POINTS,)}
     decoder = Part(
@@ -196,7 +165,7 @@ def _locked(weights: Weights) -> tuple[Part, Part]:
 
 
 def _filtered(weights: Weights) -> tuple[Part, Part]:
-    """The noise variant: magnitudes and noise, no phases."""
+    """Decoder and synthesis of the noise variant: magnitudes times noise, no state."""
     node = helper.make_node
     decoder = Part(
         {"latent": (LATENT,), "condition": (len(CLASSES),)}, {"magnitude": (BINS,)},
@@ -212,7 +181,7 @@ def _filtered(weights: Weights) -> tuple[Part, Part]:
 
 
 def _stream(decoder: Part, synthesis: Part, postprocessing: Part) -> Part:
-    """A hop of all three, overlap-add between them, every state explicit."""
+    """One hop of a sound: decoder, synthesis, overlap-add and postprocessing, with every state as a tensor."""
     node = helper.make_node
     states: Shapes = {"sum": (LENGTH - HOP,), "weight": (LENGTH - HOP,), "history": (HISTORY,)}
     if "phase" in synthesis.inputs:
@@ -255,8 +224,74 @@ def _stream(decoder: Part, synthesis: Part, postprocessing: Part) -> Part:
     )
 
 
+def _embedding_encoder(weights: Weights) -> Part:
+    """A path, flattened, and a condition, times a matrix."""
+    node = helper.make_node
+    return Part(
+        {"path": (PATH, LATENT), "condition": (len(CLASSES),)}, {"mean": (EMBEDDING,), "log_variance": (EMBEDDING,)},
+        [
+            node("Reshape", ["path", "flat"], ["p"]),
+            node("Concat", ["p", "condition"], ["x"], axis=1),
+            node("MatMul", ["x", "a"], ["mean"]),
+            node("MatMul", ["x", "b"], ["log_variance"]),
+        ],
+        {
+            "flat": np.array([-1, PATH * LATENT], np.int64),
+            "a": weights(PATH * LATENT + len(CLASSES), EMBEDDING),
+            "b": weights(PATH * LATENT + len(CLASSES), EMBEDDING),
+        },
+    )  # fmt: skip
+
+
+def _embedding_decoder(paths: NDArray[np.float32]) -> Part:
+    """A whole path: the embedding and the condition, times a matrix."""
+    node = helper.make_node
+    return Part(
+        {"embedding": (EMBEDDING,), "condition": (len(CLASSES),)}, {"path": (PATH, LATENT)},
+        [
+            node("Concat", ["embedding", "condition"], ["x"], axis=1),
+            node("MatMul", ["x", "a"], ["y"]),
+            node("Reshape", ["y", "shape"], ["path"]),
+        ],
+        {"a": paths, "shape": np.array([-1, PATH, LATENT], np.int64)},
+    )  # fmt: skip
+
+
+def _embedding_step(paths: NDArray[np.float32]) -> Part:
+    """Some grains of the same path. They are wrong unless step and hidden are both handed on."""
+    node = helper.make_node
+    return Part(
+        {"embedding": (EMBEDDING,), "condition": (len(CLASSES),), "step": (1,), "hidden": (2,)},
+        {"path": (GRAINS_PER_STEP, LATENT), "next_step": (1,), "next_hidden": (2,)},
+        [
+            node("Concat", ["embedding", "condition"], ["x"], axis=1),
+            node("Clip", ["step", "zero", "last"], ["held"]),
+            node("Cast", ["held"], ["row"], to=TensorProto.INT64),
+            node("Gather", ["table", "row"], ["own"]),
+            node("Unsqueeze", ["x", "axis"], ["rows"]),
+            node("Unsqueeze", ["rows", "axis"], ["vector"]),
+            node("MatMul", ["vector", "own"], ["y"]),
+            node("Reshape", ["y", "shape"], ["grains"]),
+            node("Less", ["step", "one"], ["starts"]),
+            node("Where", ["starts", "zero", "hidden"], ["kept"]),
+            node("Sub", ["kept", "step"], ["wrong"]),
+            node("ReduceSum", ["wrong", "axis"], ["error"], keepdims=1),
+            node("Unsqueeze", ["error", "axis"], ["everywhere"]),
+            node("Add", ["grains", "everywhere"], ["path"]),
+            node("Add", ["step", "one"], ["next_step"]),
+            node("Add", ["kept", "one"], ["next_hidden"]),
+        ],
+        {
+            "zero": np.array(0, np.float32), "last": np.array(PATH // GRAINS_PER_STEP - 1, np.float32),
+            "one": np.array(1, np.float32), "axis": np.array([1], np.int64),
+            "table": np.stack(np.split(paths, PATH // GRAINS_PER_STEP, axis=1)),
+            "shape": np.array([-1, GRAINS_PER_STEP, LATENT], np.int64),
+        },
+    )  # fmt: skip
+
+
 def tiny_manifest() -> Manifest:
-    """Without graphs and files, which `write_bundle` fills in."""
+    """The manifest without graphs and files, which `write_bundle` fills in."""
     return Manifest(
         name="tiny", sample_rate=8000, grain_length=LENGTH, hop_length=HOP, latent_size=LATENT,
         embedding_size=EMBEDDING, path_length=PATH, attributes=(Attribute("class", CLASSES),), graphs={}, files={},
@@ -265,27 +300,33 @@ def tiny_manifest() -> Manifest:
 
 
 def tiny_arrays(graphs: dict[str, bytes]) -> dict[str, dict[str, NDArray[np.generic]]]:
-    """The latent map, and golden vectors as onnxruntime itself computes them: the synthesis of the decoder's frames."""
+    """A random latent map, and golden vectors as onnxruntime computes them."""
     rng = np.random.default_rng(1)
+    golden = _golden(graphs, rng)
+    return {"latent_map": _latent_map(rng), "golden": golden}
+
+
+def _golden(graphs: dict[str, bytes], rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+    """Random inputs and their outputs, by graph/tensor; the synthesis has the decoder's outputs as inputs."""
     golden: dict[str, NDArray[np.generic]] = {}
     for name, model in graphs.items():
         session = make_session(model, "cpu", 1, name)
-        inputs = {
-            tensor.name: golden.get(
-                f"decoder/{tensor.name}" if name == "synthesis" else "",
-                np.zeros((2, 1), np.float32)
-                if tensor.name == "step"
-                else rng.uniform(-1, 1, (2, *tensor.shape[1:])).astype(np.float32),
-            )
-            for tensor in session.get_inputs()
-        }
+        inputs: dict[str, NDArray[np.generic]] = {}
+        for tensor in session.get_inputs():
+            drawn = rng.uniform(-1, 1, (2, *tensor.shape[1:])) if tensor.name != "step" else np.zeros((2, 1))
+            decoded = golden.get(f"decoder/{tensor.name}") if name == "synthesis" else None
+            inputs[tensor.name] = drawn.astype(np.float32) if decoded is None else decoded
         outputs = dict(zip([tensor.name for tensor in session.get_outputs()], session.run(None, inputs), strict=True))
         golden |= {f"{name}/{key}": value for key, value in {**inputs, **outputs}.items()}
+    return golden
+
+
+def _latent_map(rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
     points = rng.standard_normal((60, LATENT)).astype(np.float32)
     mean = points.mean(0)
     _, singular, components = np.linalg.svd(points - mean, full_matrices=False)
     projected = (points - mean) @ components.T
-    latent_map = {
+    return {
         "mean": mean, "components": components, "explained_variance": (singular**2 / 59).astype(np.float32),
         "low": np.percentile(projected, 2, 0).astype(np.float32),
         "high": np.percentile(projected, 98, 0).astype(np.float32),
@@ -293,10 +334,10 @@ def tiny_arrays(graphs: dict[str, bytes]) -> dict[str, dict[str, NDArray[np.gene
         "embeddings": rng.standard_normal((12, EMBEDDING)).astype(np.float32),
         "embedding_labels": (np.arange(12) % 3)[:, None].astype(np.int32),
     }  # fmt: skip
-    return {"latent_map": latent_map, "golden": golden}
 
 
 def write_tiny(path: Path, zipped: bool = False, excitation: str = "locked", sample_rate: int = 8000) -> Path:
+    """Write the bundle, as a folder or a zip archive, and return its path."""
     graphs = tiny_graphs(excitation)
     write_bundle(path, replace(tiny_manifest(), sample_rate=sample_rate), graphs, tiny_arrays(graphs), zipped)
     return path

@@ -1,4 +1,4 @@
-"""Runs the code of a page from top to bottom, in a folder of its own that looks like that of ngs."""
+"""Run the code of a page from top to bottom, in a folder of its own that looks like a checkout of ngs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from ngs.pyo_instruments.timing.clock import Clock, ClockStatistics
 READ = ("examples", "runtime")
 STAND_IN = Path(__file__).with_name("stand_in.py")
 STAND_INS = ("ngs", "make", "pip", "python")
-BLOCKS = 600  # that a server of a page plays
+BLOCKS = 600  # what each pyo server of a page plays
 
 
 class Heard(NamedTuple):
-    """What a server of pyo played that a page started."""
+    """What a pyo server of a page played."""
 
     peak: float
     statistics: ClockStatistics
 
 
 class Played(NamedTuple):
-    names: dict[str, Any]  # what the page's Python left
+    names: dict[str, Any]  # the variables of the page's Python
     servers: list[Heard]
 
 
@@ -45,7 +45,7 @@ def play_page(
     environment: dict[str, str], trained_run: Path, exported_bundle: Path, hits_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Play:  # fmt: skip
-    """Runs a page once, whoever asks; raises where a block fails."""
+    """Run a page, once per session; raises if a block fails."""
     shared = {
         **environment,
         "NGS_TEST_RUN": str(trained_run),
@@ -84,7 +84,7 @@ def play_page(
 
 
 def furnish(folder: Path, placeholders: dict[str, Path]) -> None:
-    """Links to what pages read in the folder of ngs, sounds and a bundle under the names they use, and stand-ins."""
+    """Fill a folder with what pages read: links into the checkout, sounds, a run, a bundle, and stand-ins."""
     folder.mkdir()
     for name in READ:
         (folder / name).symlink_to(ROOT / name)
@@ -103,7 +103,7 @@ def furnish(folder: Path, placeholders: dict[str, Path]) -> None:
 
 
 def run_shell(text: str, variables: dict[str, str], where: str) -> None:
-    """Run a block; the next one begins in the folder where it ended, as in a terminal."""
+    """Run a block. The next one starts in the folder where it ended, as in a terminal."""
     script = f'{text}\npwd >"$NGS_TEST_FOLDER"\n'
     result = subprocess.run(["sh", "-e"], input=script, env=variables, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, f"{where}:\n{text}\n{result.stdout}{result.stderr}"
@@ -112,7 +112,7 @@ def run_shell(text: str, variables: dict[str, str], where: str) -> None:
 
 @contextlib.contextmanager
 def manual_servers() -> Iterator[list[Any]]:
-    """Servers of pyo that are booted meanwhile make blocks when they are asked to, and nothing is live."""
+    """Make every pyo server that is booted meanwhile play only when asked, without a sound card."""
     import pyo
 
     servers: list[Any] = []

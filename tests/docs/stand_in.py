@@ -1,7 +1,6 @@
-"""Stands in for ngs, make, pip and python where a page's own command would take too long, or would never end.
+"""Stand-ins for ngs, make, pip and python, for commands on pages that would take too long or never end.
 
-What a page says is still read by the program that it names, or checked against what that program reads: a command that
-does not exist, an option, a target, an extra, a preset or a setting that is wrong fails.
+They check what they do not run. A command, option, target, extra, preset or setting that does not exist fails.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 NGS = Path(sysconfig.get_path("scripts")) / "ngs"
-SURFACES = ("--osc", "--midi", "--device")  # that nothing offline takes
+SURFACES = ("--osc", "--midi", "--device")  # options that `--audio offline` refuses
 
 
 def execute(program: str | Path, *arguments: str) -> NoReturn:
@@ -25,7 +24,7 @@ def execute(program: str | Path, *arguments: str) -> NoReturn:
 
 
 def ngs(*arguments: str) -> None:
-    """Trains in no time, exports what it trained, plays without a sound card, and measures no speed."""
+    """Train and export by copying, play without a sound card, measure no speed; run everything else."""
     command, *rest = arguments or ("--help",)
     if command not in ("train", "export", "play", "bench"):
         execute(NGS, *arguments)
@@ -52,7 +51,7 @@ def train(given: dict[str, object], arguments: list[str]) -> None:
 
     out = Path(str(given["out"]))
     if given["resume"]:
-        assert (out / "run.json").exists(), f"{out} is no run"
+        assert (out / "run.json").exists(), f"{out} is not a run"
         return
     config = load_preset(str(given["preset"] or "fast"))
     for option in ("minutes", "steps"):
@@ -65,7 +64,7 @@ def train(given: dict[str, object], arguments: list[str]) -> None:
 
 def export(given: dict[str, object]) -> None:
     run, output = Path(str(given["run"])), Path(str(given["output"]))
-    assert (run / "run.json").exists(), f"{run} is no run"
+    assert (run / "run.json").exists(), f"{run} is not a run"
     shutil.copytree(os.environ["NGS_TEST_BUNDLE"], output, dirs_exist_ok=True)
 
 
@@ -78,7 +77,7 @@ def play(given: dict[str, object], arguments: list[str]) -> NoReturn:
         else:
             kept.append(word)
     if given["instrument"] == "resynthesiser" and not given["files"]:
-        kept += ["--file", os.environ["NGS_TEST_SOUND"]]  # what comes in
+        kept += ["--file", os.environ["NGS_TEST_SOUND"]]
     if not given["record"]:
         kept += ["--record", "heard.wav"]
     execute(NGS, "play", *kept, "--audio", "offline", "--seconds", "1")
@@ -99,7 +98,7 @@ def pip(*arguments: str) -> None:
         if name in (".", "ngs"):
             assert set(named) <= set(extras), f"no extra {named}"
         else:
-            assert name in known, f"{name} is nothing that ngs needs"
+            assert name in known, f"ngs does not need {name}"
 
 
 def python(*arguments: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""All code on all pages runs as it stands, and links lead somewhere in the repository."""
+"""All code on all pages runs as it is printed, and every link leads to a place in the repository."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ PAGES_THAT_RUN = [page for page in PAGES if any(block.kind in RUN for block in b
 
 
 @pytest.mark.parametrize("page", PAGES_THAT_RUN)
-def test_its_code_runs(page: str, play_page: Play) -> None:
+def test_the_code_of_a_page_runs(page: str, play_page: Play) -> None:
     for heard in play_page(page).servers:
         assert 0.02 < heard.peak < 1.5 and heard.statistics.failures == 0, heard
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_block_says_what_it_is(page: str) -> None:
+def test_every_block_has_a_known_language(page: str) -> None:
     for block in blocks(page):
         assert block.kind in RUN + SHOWN, f"{page}, line {block.line}: {block.kind!r}: choose {', '.join(RUN + SHOWN)}"
 
 
-def test_what_is_left_out_is_there() -> None:
+def test_lines_that_are_left_out_are_on_the_page() -> None:
     for page, starts in UNRUN.items():
         lines = [line for block in blocks(page) if block.kind == "sh" for line in block.text.splitlines()]
         for start in starts:
@@ -33,7 +33,7 @@ def test_what_is_left_out_is_there() -> None:
 
 
 def anchors(page: str) -> set[str]:
-    """Of a page's headings, as repositories make them."""
+    """The anchors that repositories make of a page's headings."""
     tokens = MarkdownIt().parse((ROOT / page).read_text())
     titles = [after.content for token, after in zip(tokens, tokens[1:], strict=False) if token.type == "heading_open"]
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}

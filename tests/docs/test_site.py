@@ -1,4 +1,4 @@
-"""The site that `make docs` builds: without a warning, complete, and readable without a network."""
+"""The site that `make docs` builds: no warnings, nothing missing, no network needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ngs.cli.main import cli
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As the Makefile builds it."""
+    """The site, built with the Makefile's options."""
     folder = tmp_path_factory.mktemp("site")
     (options,) = re.findall(r"sphinx-build (.*) docs build/docs", (ROOT / "Makefile").read_text())
     command = [sys.executable, "-m", "sphinx", *options.split(), "docs", folder]
@@ -32,7 +32,7 @@ def words(page: Path) -> str:
     return unescape(re.sub("<[^>]*>", "", page.read_text()))
 
 
-def test_every_page_is_there(site: Path) -> None:
+def test_every_page_is_in_the_contents(site: Path) -> None:
     contents = (site / "index.html").read_text()
     for page in PAGES:
         if page.startswith("docs/") and page != "docs/index.md":
@@ -40,7 +40,7 @@ def test_every_page_is_there(site: Path) -> None:
             assert (site / f"{name}.html").exists() and f'href="{name}.html"' in contents, f"{name} is in no toctree"
 
 
-def test_nothing_is_fetched(site: Path) -> None:
+def test_no_page_fetches_from_elsewhere(site: Path) -> None:
     for page in [*site.glob("*.html"), *site.glob("_static/**/*.css")]:
         text = page.read_text()
         fetched = re.findall(r"<(?:script|img|link|iframe|source)[^>]*(?:src|href)=[\"']?(?:https?:)?//[^>]*>", text)
@@ -49,7 +49,7 @@ def test_nothing_is_fetched(site: Path) -> None:
 
 
 def commands(command: click.Command, path: str) -> dict[str, click.Command]:
-    """A command and all below it, by what is typed."""
+    """A command and all its subcommands, by what is typed."""
     found = {path: command}
     if isinstance(command, click.Group):
         context = click.Context(command)
@@ -60,7 +60,7 @@ def commands(command: click.Command, path: str) -> dict[str, click.Command]:
     return found
 
 
-def test_commands_have_all_options(site: Path) -> None:
+def test_the_page_of_commands_has_every_option(site: Path) -> None:
     page = (site / "commands.html").read_text()
     for path, command in commands(cli, "ngs").items():
         for parameter in command.params:
@@ -72,13 +72,13 @@ def test_commands_have_all_options(site: Path) -> None:
 
 
 @pytest.mark.parametrize("module", [ngs.runtime, ngs.pyo_instruments])
-def test_python_has_all_that_is_public(site: Path, module: object) -> None:
+def test_the_python_reference_has_every_public_name(site: Path, module: object) -> None:
     page = (site / "api.html").read_text()
     for name in module.__all__:  # type: ignore[attr-defined]
         assert f'id="{module.__name__}.{name}"' in page, name  # type: ignore[attr-defined]
 
 
-def test_links_into_the_repository_are_its_paths(site: Path) -> None:
+def test_links_into_the_repository_become_paths(site: Path) -> None:
     assert "../pyo_instruments" not in (site / "live.html").read_text()
     assert "pyo_instruments/surfaces/midi_maps" in words(site / "live.html")
     assert 'href="model-card.html"' in (site / "changelog.html").read_text()

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.docs.pages import ROOT
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = ROOT / "docs"
 PAGE = DOCS / "how-it-works.md"
 MOST_BYTES = 150_000
 

@@ -1,0 +1,134 @@
+"""Which room of ngs imports which, read from the source, and the table in pyproject.toml that says which may.
+
+A room is an entry of `[tool.ngs.floors]`: a sub-folder, one module, or, under a package's own name, the rest of the
+package. Beside it stand the rooms that it may import. The table runs
+from the bottom up, and a room names earlier ones only: a circle of rooms cannot be written down.
+"""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+Floors = dict[str, list[str]]
+
+
+class Import(NamedTuple):
+    file: str
+    line: int
+    importer: str  # a module's dotted name without "ngs."
+    imported: str
+    for_types: bool  # under `if TYPE_CHECKING:`, so that it never runs
+
+
+def load_floors(root: Path = ROOT) -> Floors:
+    floors: Floors = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["ngs"]["floors"]
+    return floors
+
+
+def packages(floors: Floors) -> list[str]:
+    return list(dict.fromkeys(room.partition(".")[0] for room in floors))
+
+
+def room_of(module: str, floors: Floors) -> str:
+    """The longest entry of the table that a module is in."""
+    while module not in floors:
+        module = module.rpartition(".")[0]
+    return module
+
+
+def read_imports(floors: Floors, root: Path = ROOT) -> list[Import]:
+    """Every import of one module of ngs by another, those inside functions too."""
+    files = [file.relative_to(root) for package in packages(floors) for file in sorted((root / package).rglob("*.py"))]
+    modules = {".".join(file.with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+    found = []
+    for module, file in modules.items():
+        for line, name, for_types in _imported_names(ast.parse((root / file).read_text())):
+            imported = name if name in modules else name.rpartition(".")[0]
+            if imported in modules and imported != module:
+                found.append(Import(file.as_posix(), line, module, imported, for_types))
+    return found
+
+
+def _imported_names(tree: ast.AST, for_types: bool = False) -> Iterator[tuple[int, str, bool]]:
+    """The line and the dotted name of each import from ngs, and whether it is for type checkers only."""
+    names = []
+    if isinstance(tree, ast.Import):
+        names = [alias.name for alias in tree.names]
+    elif isinstance(tree, ast.ImportFrom):
+        names = [f"{tree.module}.{alias.name}" for alias in tree.names]
+    yield from ((tree.lineno, name.removeprefix("ngs."), for_types) for name in names if name.startswith("ngs."))
+    guarded = isinstance(tree, ast.If) and ast.unparse(tree.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    for child in ast.iter_child_nodes(tree):
+        yield from _imported_names(child, for_types or (guarded and child in tree.body))
+
+
+def room_imports(floors: Floors, imports: list[Import]) -> dict[str, list[str]]:
+    """The other rooms that each room imports when it runs, from the bottom up."""
+    pairs = {(room_of(each.importer, floors), room_of(each.imported, floors)) for each in imports if not each.for_types}
+    return {room: [other for other in floors if (room, other) in pairs and other != room] for room in floors}
+
+
+def violations(floors: Floors, root: Path = ROOT) -> list[str]:
+    """A line for each thing that is wrong with the table, or else with the imports."""
+    imports = read_imports(floors, root)
+    return _table_errors(floors, root) or _import_errors(floors, imports) + _unused(floors, imports) + _circle(imports)
+
+
+def _table_errors(floors: Floors, root: Path) -> list[str]:
+    rooms, found = list(floors), []
+    for number, room in enumerate(rooms):
+        place = root / room.replace(".", "/")
+        if not place.is_dir() and not place.with_suffix(".py").is_file():
+            found.append(f"pyproject.toml: {room} is in no folder of ngs: take it out of the floors")
+        found += [
+            f"pyproject.toml: {room} may import {other}, which is not on a floor below it"
+            for other in floors[room]
+            if other not in rooms[:number]
+        ]
+    split = {room.partition(".")[0] for room in rooms if "." in room}
+    folders = [f"{package}.{init.parent.name}" for package in split for init in (root / package).glob("*/__init__.py")]
+    return found + [
+        f"pyproject.toml: {folder} is not on a floor: add it" for folder in sorted(folders) if folder not in rooms
+    ]
+
+
+def _import_errors(floors: Floors, imports: list[Import]) -> list[str]:
+    found = []
+    for each in imports:
+        room, other = room_of(each.importer, floors), room_of(each.imported, floors)
+        start = f"{each.file}:{each.line}: {room} imports ngs.{each.imported}"
+        same_package = each.importer.split(".")[0] == each.imported.split(".")[0]
+        if each.imported in packages(floors):
+            found.append(f"{start}, a face that hides the floor: import the module that has the name")
+        elif room != other and other not in floors[room] and not (each.for_types and same_package):
+            found.append(f"{start}; it may import {', '.join(floors[room]) or 'no other room'}")
+    return found
+
+
+def _unused(floors: Floors, imports: list[Import]) -> list[str]:
+    used = room_imports(floors, imports)
+    return [
+        f"pyproject.toml: {room} may import {other} and does not: take it out"
+        for room, others in floors.items()
+        for other in others
+        if other not in used[room]
+    ]
+
+
+def _circle(imports: list[Import]) -> list[str]:
+    """One circle of modules, if there is any."""
+    graph: dict[str, set[str]] = {}
+    for each in imports:
+        if not each.for_types:
+            graph.setdefault(each.importer, set()).add(each.imported)
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return [f"modules import each other in a circle: {' > '.join(reversed(error.args[1]))}"]
+    return []
