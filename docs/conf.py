@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages: `make docs`."""
+"""Sphinx configuration for these pages; `make docs` builds them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_click", "sphinx_copybutton"]
 exclude_patterns = ["figures/**"]
 
-myst_heading_anchors = 4  # links to headings, as repositories make them
-default_role = "code"  # of --help: `name` is code
+myst_heading_anchors = 4  # the anchors that repositories make for headings
+default_role = "code"  # `name` in the text of --help is code
 highlight_language = "none"
 smartquotes = False
 pygments_style, pygments_dark_style = "tango", "native"
@@ -39,14 +39,11 @@ autodoc_type_aliases = {"Array": "Array", "NDArray": "NDArray"}
 autodoc_default_options = {"members": True}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
-# What signatures name that has no place here: other libraries, bare names, and classes that are not for users
+# Types in signatures that these pages do not document: other libraries, bare names, and internal classes
 nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|pyo|pathlib|collections|click|onnxruntime|typing)\..*"),
     ("py:class", r"\w+"),
-    (
-        "py:class",
-        r"ngs\.runtime\.(excitation|files)\..*|ngs\.evaluation\.sounds\.Entry|ngs\.pyo_instruments\.(clock|commands)\.(Argument|Command|Node|T)",
-    ),
+    ("py:class", r"ngs\..*\.(Argument|Command|Entry|Files|Filling|Node|T|\w+Config)"),
 ]
 
 html_theme = "furo"
@@ -57,9 +54,9 @@ html_show_sphinx = html_show_sourcelink = html_copy_source = False
 
 
 class LinksToTheRepository(SphinxTransform):
-    """Links out of docs/ that are no pages lead into the repository: here they are text, with the path as code."""
+    """Turn links from docs/ to other files of the repository into text with the path as code."""
 
-    default_priority = 5  # before links are looked up
+    default_priority = 5  # before links are resolved
 
     def apply(self, **_: Any) -> None:
         for link in list(self.document.findall(addnodes.pending_xref)) + list(
@@ -78,7 +75,7 @@ class LinksToTheRepository(SphinxTransform):
 
 
 def plain(docstring: str) -> str:
-    """A plain docstring as reStructuredText: names in backticks are code, also before an s, nothing else is markup."""
+    """A plain docstring as reStructuredText: names in backticks are code, also before a plural s; all else is text."""
     parts = re.split(r"`([^`]+)`", docstring)
     for number, part in enumerate(parts):
         if number % 2:
@@ -90,14 +87,14 @@ def plain(docstring: str) -> str:
 
 
 def escape_docstring(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    if not any(line.startswith((":", ">>>")) for line in lines):  # those of pyo objects are reStructuredText, as pyo's
+    if not any(line.startswith((":", ">>>")) for line in lines):  # docstrings of pyo objects are reStructuredText
         lines[:] = plain("\n".join(lines)).split("\n")
 
 
 def readable_signature(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Without what Python's inspection leaves in signatures: quotes around types, names of its own."""
+    """Remove what Python's inspection leaves in signatures: quotes around types and internal names."""
 
     def readable(text: str | None) -> str | None:
         if text is None:
@@ -109,7 +106,7 @@ def readable_signature(
 
 
 def show_examples(app: Sphinx, context: object, lines: list[str]) -> None:
-    """What --help leaves as it is written, after a \\b, is code here."""
+    """Show as code what --help prints verbatim, after a \\b."""
 
     def shown() -> Iterator[str]:
         for as_written, group in groupby(lines, lambda line: line.startswith("| ")):

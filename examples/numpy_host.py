@@ -1,4 +1,4 @@
-"""Four hits of a class, each a new sound, out of a bundle and nothing but what docs/bundle-format.md says.
+"""Render four new hits of a class from a bundle, with nothing but what docs/bundle-format.md describes.
 
 python examples/numpy_host.py BUNDLE CLASS OUT.wav [SEED]
 """
@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from onnxruntime import InferenceSession
 
-HITS = {0.0: 1.0, 0.25: 0.4, 0.5: 0.7, 0.625: 0.5}  # seconds: level; a voice each
-TEMPERATURE = 0.7
+HITS = {0.0: 1.0, 0.25: 0.4, 0.5: 0.7, 0.625: 0.5}  # seconds: level; one voice each
 
 
 class Graph:
-    """A graph that is called over and over: the states of its rows, the voices, come back and go in again."""
+    """A graph that is called again and again. It keeps the states of its rows, the voices, between calls."""
 
     def __init__(self, files: Any, spec: Any) -> None:
         self.session = InferenceSession((files / spec["file"]).read_bytes(), providers=["CPUExecutionProvider"])
@@ -37,13 +36,13 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     write, play = (Graph(files, manifest["graphs"][name]) for name in ("embedding_step", "decoder_stream"))
     rate, hop, grains = manifest["sample_rate"], manifest["hop_length"], manifest["path_length"]
 
-    values = [each["classes"] for each in manifest.get("attributes") or manifest["conditions"]]  # format 3
-    condition = np.zeros((len(HITS), sum(map(len, values))))
-    if class_name not in (classes := values[0]):
+    classes, *others = [each["classes"] for each in manifest.get("attributes") or manifest["conditions"]]  # in format 3
+    condition = np.zeros((len(HITS), len(classes) + sum(map(len, others))))  # other attributes stay open
+    if class_name not in classes:
         sys.exit(f"{class_name} is not one of the classes: {', '.join(classes)}")
-    condition[:, classes.index(class_name)] = 1  # any further attributes stay open
+    condition[:, classes.index(class_name)] = 1
     rng = np.random.default_rng(int(seed))
-    embedding = TEMPERATURE * rng.standard_normal((len(HITS), manifest["embedding_size"]))
+    embedding = 0.7 * rng.standard_normal((len(HITS), manifest["embedding_size"]))  # 0.7 is the temperature
     noise = rng.uniform(-1, 1, (len(HITS), (grains + 6) * hop))
 
     path, heard = list[Any](), list[Any]()
@@ -56,7 +55,7 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
 
     mix = np.zeros(round(max(HITS) * rate) + len(heard) * hop)
     for seconds, sound in zip(HITS, np.concatenate(heard, axis=1), strict=True):
-        mix[round(seconds * rate) :][: len(sound)] += sound  # to the sample: voices need not share their hops
+        mix[round(seconds * rate) :][: len(sound)] += sound  # to the sample: the hops of voices need not be aligned
     with open(out, "wb") as target, wave.open(target) as file:
         file.setparams((1, 2, rate, 0, "NONE", ""))
         file.writeframes((32767 * mix / max(1, np.abs(mix).max())).round().astype("<i2").tobytes())
@@ -68,5 +67,5 @@ if __name__ == "__main__":
         sys.exit("Usage: python numpy_host.py BUNDLE CLASS OUT.wav [SEED], where a seed is a whole number from 0")
     try:
         main(*sys.argv[1:])
-    except Exception as error:  # of files, of what is in them, and onnxruntime's own, which share no base class
+    except Exception as error:  # file errors, bad contents, and those of onnxruntime have no common base class
         sys.exit(f"{sys.argv[1]} cannot be played into {sys.argv[3]}: {type(error).__name__}, {error}")

@@ -1,17 +1,17 @@
 /**
- * Reads a bundle: a folder NAME.ngs/ behind a URL, or the same files zipped. Nothing in a bundle is trusted.
+ * Reads a bundle: a folder NAME.ngs/ at a URL, or the same files zipped. Nothing in a bundle is trusted.
  *
- * `files.read(name)` gives the bytes of one file, whichever way they come.
+ * `files.read(name)` returns the bytes of one file, from either.
  */
 
-const NAME_OF_ATTRIBUTES = { 3: "conditions", 4: "attributes" }; // by the versions that can be read
+const NAME_OF_ATTRIBUTES = { 3: "conditions", 4: "attributes" }; // by format version
 const MOST_BYTES = 1 << 28; // of one file
 const MANIFEST_BYTES = 4 << 20;
 
-/** A bundle that cannot be used: one line that says what was found. */
+/** A bundle that cannot be used; the message is one line that says what was found. */
 export class BundleError extends Error {}
 
-/** Files of a bundle behind a URL: a zip archive, or a folder (with a slash at the end it is not asked for as a file). */
+/** Files of a bundle at a URL: a zip archive or a folder. A URL with a slash at the end is a folder. */
 export async function openUrl(url) {
   if (!url.endsWith("/")) {
     const response = await fetched(url);
@@ -47,7 +47,7 @@ async function bytes(blob, start, length) {
   return new Uint8Array(await blob.slice(start, start + length).arrayBuffer());
 }
 
-/** Files of a zipped bundle, a Blob or File. Entries are read when they are asked for. */
+/** Files of a zipped bundle, a Blob or File. Entries are read on demand. */
 export async function openZip(blob) {
   const entries = await directory(blob);
   return {
@@ -66,7 +66,7 @@ export async function openZip(blob) {
 
 const view = (array) => new DataView(array.buffer, array.byteOffset, array.byteLength);
 
-/** The central directory: where each file lies. Archives of less than 4 GiB, as `ngs export --zip` writes them. */
+/** The central directory: the position of each file. Archives of less than 4 GiB, as `ngs export --zip` writes them. */
 async function directory(blob) {
   try {
     const tail = view(await bytes(blob, Math.max(0, blob.size - 65557), 65557));
@@ -99,7 +99,7 @@ async function unpacked(packed, { method, size }, name) {
   let at = 0;
   try {
     for await (const part of chunks(packed.stream().pipeThrough(new DecompressionStream("deflate-raw")))) {
-      result.set(part, at); // a RangeError where there is more than was announced
+      result.set(part, at); // a RangeError if there is more than announced
       at += part.length;
     }
   } catch {
@@ -113,7 +113,7 @@ async function* chunks(stream) {
   for (let part; !(part = await reader.read()).done; ) yield part.value;
 }
 
-/** The manifest of a bundle, after a check of what a live host uses of it. */
+/** The manifest of a bundle; the parts that a live host uses are checked. */
 export async function readManifest(files) {
   const content = await files.read("manifest.json", MANIFEST_BYTES);
   let manifest;
@@ -126,7 +126,7 @@ export async function readManifest(files) {
     checkManifest(manifest);
   } catch (error) {
     if (error instanceof BundleError) throw error;
-    throw new BundleError("manifest.json is not the manifest of a bundle"); // null in place of an object, and the like
+    throw new BundleError("manifest.json is not the manifest of a bundle"); // null instead of an object, and the like
   }
   return manifest;
 }
@@ -160,7 +160,7 @@ function checkManifest(manifest) {
   check("graphs.embedding_step.path", path?.length === 3 && path[2] === latent, `grains of ${latent}`, path);
 }
 
-/** Every input that is not listed is a state: it comes back as an output of the same size. */
+/** Every input that is not listed is a state, and returns as an output of the same size. */
 function checkGraph(manifest, graph, inputs, outputs) {
   const spec = manifest.graphs?.[graph], field = `graphs.${graph}`;
   check(field, [spec?.inputs, spec?.outputs, spec?.states].every(Array.isArray), "a graph", spec);
@@ -187,7 +187,7 @@ function check(field, good, expected, found) {
   throw new BundleError(`manifest.json: ${field}: expected ${expected}, found ${text}`);
 }
 
-/** The bytes of a graph, if they are those that were exported. */
+/** The bytes of a graph; its hash is checked. */
 export async function readGraph(files, { file, sha256 }) {
   if (typeof file !== "string" || /[/\\:]|^\./.test(file)) throw new BundleError("manifest.json: a file has no plain name");
   const content = await files.read(file);

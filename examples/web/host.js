@@ -1,6 +1,6 @@
 /**
- * Plays a bundle hop by hop: voices are the rows of one call of `decoder_stream`, their paths are written by
- * `embedding_step` as they go. No page, no audio interface: whoever needs samples asks for the next hop.
+ * Plays a bundle hop by hop. Voices are the rows of one call of `decoder_stream`; `embedding_step` writes their paths
+ * as they go. It depends on no page and no audio interface: whoever needs samples asks for the next hop.
  *
  *     const host = await Host.open(ort, await openUrl("drums.ngs"));
  *     host.start({ embedding: host.draw(7, 0.7), condition: host.condition({ class: "Kick" }), seed: 7 });
@@ -10,7 +10,7 @@
 import { BundleError, readGraph, readManifest } from "./bundle.js";
 import { NoiseStream, normal } from "./noise.js";
 
-const TAIL = 3; // silent grains until the last one has rung out
+const TAIL = 3; // silent grains while the last one rings out
 
 export class Host {
   /** `ort` is onnxruntime-web or any package with its interface; `files` is a bundle opened by bundle.js. */
@@ -30,7 +30,7 @@ export class Host {
     this.clear();
   }
 
-  /** Whether the next hop can be anything but silence. */
+  /** Whether the next hop can be other than silence. */
   get sounding() {
     return this.voices.length > 0 || this.resting;
   }
@@ -47,9 +47,9 @@ export class Host {
     return Float32Array.from(vector);
   }
 
-  /** An embedding [E] from the prior N(0, temperature^2), decided by a seed. */
+  /** The embedding [E] of a seed, from the prior N(0, temperature^2). */
   draw(seed, temperature) {
-    const stream = (1n << 64n) | BigInt(seed); // another one than the noise's
+    const stream = (1n << 64n) | BigInt(seed); // not that of the noise
     return normal(stream, this.manifest.embedding_size).map((value) => temperature * value);
   }
 
@@ -91,7 +91,7 @@ export class Host {
   /** Forget all voices at once. */
   clear() {
     this.voices = [];
-    this.rest = new Float32Array(this.hopLength); // of voices that started within a hop: their part of the next one
+    this.rest = new Float32Array(this.hopLength); // what voices that started within a hop add to the next one
     this.resting = false;
   }
 
@@ -100,7 +100,7 @@ export class Host {
   }
 }
 
-/** One sound under way: where it is on its path, its noise, and the states of both graphs. */
+/** A sound that plays: its position on its path, its noise, and the states of both graphs. */
 class Voice {
   constructor(graphs, latents, noise, { embedding, condition, gain, offset, length }) {
     Object.assign(this, { embedding, condition, gain, offset, length, noise, latents, released: false });
@@ -108,7 +108,7 @@ class Voice {
     this.playing = graphs.decoder_stream.states(); // the onset of a sound ignores them
     this.graphs = graphs;
     this.grain = 0;
-    this.path = new Float32Array(0); // the latents that were written last
+    this.path = new Float32Array(0); // the latents written last
     this.at = 0;
   }
 
@@ -154,7 +154,7 @@ class Voice {
   }
 }
 
-/** A session that takes rows and gives rows: objects with an array for each tensor. */
+/** A session that takes and returns rows: objects with an array for each tensor. */
 class Graph {
   static async open(ort, files, spec, options) {
     const content = await readGraph(files, spec);
@@ -178,7 +178,7 @@ class Graph {
     return Object.fromEntries(this.spec.states.map(({ name, shape }) => [name, new Float32Array(product(shape))]));
   }
 
-  /** States for the next call, out of a row that this one gave. */
+  /** States for the next call, from a row that this one returned. */
   following(outputs) {
     return Object.fromEntries(this.spec.states.map(({ name }) => [name, outputs[`next_${name}`]]));
   }

@@ -1,4 +1,4 @@
-/** The page: choices, keys, and the audio context, whose only node plays what the worker writes. */
+/** The page: choices, keys, and the audio context. Its only source plays what the worker writes. */
 
 import { Ring } from "./ring.js";
 
@@ -26,7 +26,7 @@ function complain(text = "") {
 
 function fail(text) {
   complain(text);
-  find("name").textContent = manifest?.name ?? "No bundle"; // the one before plays on
+  find("name").textContent = manifest?.name ?? "No bundle"; // the previous one plays on
 }
 
 function open(source) {
@@ -35,9 +35,9 @@ function open(source) {
   worker.postMessage({ open: source });
 }
 
-/** A bundle is there: its attributes become choices. */
+/** A bundle is loaded: offer its attributes as choices. */
 function show(opened) {
-  close(); // it has a rate of its own
+  close(); // it has its own rate
   manifest = opened;
   const { name, sample_rate: rate, attributes, hop_length: hop } = manifest;
   document.title = find("name").textContent = name;
@@ -87,14 +87,14 @@ async function press() {
 
 const lead = (hops) => Math.ceil(Math.max(hops * manifest.hop_length, LEAST_LEAD) / manifest.hop_length) * manifest.hop_length;
 
-/** A context at the bundle's rate: the browser resamples for the device, if it has to. */
+/** A context at the bundle's rate; the browser resamples for the device if necessary. */
 async function start() {
   if (!globalThis.AudioWorkletNode || !isSecureContext) {
     throw new Error("There is no AudioWorklet here: take a current browser, and open this page on localhost or over https");
   }
   const { sample_rate: sampleRate, hop_length: hop } = manifest;
   const context = new AudioContext({ sampleRate, latencyHint: "interactive" });
-  context.resume(); // waits, where it has to, for the first click
+  context.resume(); // if necessary, waits for the first click
   await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
   const samples = lead(Number(buffer.value)), capacity = 2 ** Math.ceil(Math.log2(samples + hop));
   const shared = globalThis.crossOriginIsolated;
@@ -112,7 +112,7 @@ async function start() {
   return { context, gain, analyser };
 }
 
-/** Fade out and give the device back; the next press starts anew. */
+/** Fade out and release the device; the next press starts again. */
 async function close() {
   const closing = audio;
   audio = undefined;
@@ -155,7 +155,7 @@ function showStatus({ voices, milliseconds, underruns }) {
 
 play.onpointerdown = (event) => event.button === 0 && press(); // a click comes only when the finger is lifted
 play.onclick = async (event) => {
-  if (event.detail === 0) press(); // of a key
+  if (event.detail === 0) press(); // from a key
   else (await audio)?.context.resume(); // a touch counts when the finger is lifted
 };
 stop.onclick = () => worker.postMessage({ stop: true });

@@ -1,7 +1,7 @@
 /**
- * Random numbers of a seed: Philox4x64-10, the generator of numpy that ngs takes its noise from.
+ * Random numbers from a seed: Philox4x64-10, the numpy generator from which ngs takes its noise.
  *
- * 64-bit words are pairs of 32-bit halves, low one first: BigInt would make garbage in the middle of the music.
+ * 64-bit words are pairs of 32-bit halves, low half first: BigInt would cause garbage collection during the music.
  */
 
 const MULTIPLIERS = [[0xe14c6c93, 0xd2e7470e], [0x95121157, 0xca5a8263]];
@@ -14,7 +14,7 @@ export class Philox {
   constructor(key) {
     key = BigInt(key);
     if (key < 0n || key >> 128n) throw new RangeError(`A key is a whole number from 0 to 2^128 - 1, not ${key}`);
-    this.keys = new Uint32Array(4 * ROUNDS); // of all rounds
+    this.keys = new Uint32Array(4 * ROUNDS); // for all rounds
     for (let round = 0; round < ROUNDS; round++) {
       for (let word = 0; word < 4; word++) this.keys[4 * round + word] = Number((key >> BigInt(32 * word)) & 0xffffffffn);
       key = advanced(key);
@@ -60,7 +60,7 @@ export class NoiseStream {
     this.#draw(hop);
   }
 
-  /** Samples of the next grain, [L]; a view that the call after next changes. */
+  /** Samples of the next grain, [L]; a view that changes with the call after next. */
   next() {
     this.window.copyWithin(0, this.hop);
     this.#draw(this.window.length - this.hop);
@@ -78,7 +78,7 @@ export class NoiseStream {
   }
 }
 
-/** Numbers of the normal distribution (Box and Muller), float32 [count]. Not those of numpy for the same seed. */
+/** Normally distributed numbers (Box and Muller), float32 [count]. numpy gives others for the same seed. */
 export function normal(key, count) {
   const philox = new Philox(key), words = new Uint32Array(8), result = new Float32Array(count);
   const uniform = (word) => ((words[word + 1] >>> 5) * 67108864 + (words[word] >>> 6) + 0.5) / 2 ** 53;
@@ -90,7 +90,7 @@ export function normal(key, count) {
   return result;
 }
 
-/** Both words of a key, each moved on by its own step. */
+/** Both words of a key, each advanced by its own step. */
 function advanced(key) {
   const word = (number) => BigInt(STEPS[number][1]) * BigInt(WORD) + BigInt(STEPS[number][0]);
   const low = BigInt.asUintN(64, key + word(0)), high = BigInt.asUintN(64, (key >> 64n) + word(1));

@@ -1,7 +1,7 @@
 /**
- * A ring buffer of samples between one writer and one reader, in shared memory where pages may have it.
+ * A ring buffer of samples between one writer and one reader, in shared memory if the page may use it.
  *
- * Places count up and wrap at 32 bits; the capacity is a power of two.
+ * Positions count up and wrap at 32 bits; the capacity is a power of two.
  */
 
 const WRITTEN = 0, READ = 1, FLOWING = 2, FIELDS = 4;
@@ -18,7 +18,7 @@ export class Ring {
     this.mask = this.samples.length - 1;
   }
 
-  /** Samples that are there to be read. */
+  /** Samples ready to be read. */
   get filled() {
     return (Atomics.load(this.fields, WRITTEN) - Atomics.load(this.fields, READ)) | 0;
   }
@@ -28,7 +28,7 @@ export class Ring {
     return Atomics.load(this.fields, FLOWING) === 1;
   }
 
-  /** The writer makes sure that there is room. */
+  /** Write samples; the writer makes sure that there is room. */
   write(block, more) {
     const place = Atomics.load(this.fields, WRITTEN), start = place & this.mask;
     const head = Math.min(block.length, this.samples.length - start);
@@ -38,7 +38,7 @@ export class Ring {
     Atomics.store(this.fields, FLOWING, Number(more));
   }
 
-  /** Fill the beginning of `target` with at most `count` samples; returns how many there were. */
+  /** Fill the beginning of `target` with at most `count` samples; returns how many. */
   read(target, count = target.length) {
     const found = Math.min(count, this.filled), place = Atomics.load(this.fields, READ);
     for (let at = 0; at < found; at++) target[at] = this.samples[(place + at) & this.mask];

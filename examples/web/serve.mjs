@@ -1,7 +1,7 @@
 /**
- * node serve.mjs [BUNDLE] [PORT]: serves this folder to this machine, and a bundle, folder or file, as bundle.ngs.
+ * node serve.mjs [BUNDLE] [PORT]: serve this folder to this machine, and a bundle (folder or file) as bundle.ngs.
  *
- * With the headers that let a page share memory between its threads.
+ * It sends the headers that let a page share memory between its threads.
  */
 
 import { createReadStream } from "node:fs";
@@ -22,7 +22,7 @@ const headers = {
   "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff",
 };
 
-/** The file of a URL, never outside of what is served; undefined where there is none. */
+/** The file of a URL, never outside of what is served; undefined if there is none. */
 async function located(url) {
   const parts = decodeURIComponent(new URL(url, "http://localhost").pathname).split("/").filter(Boolean);
   const own = parts[0] === "bundle.ngs";
@@ -34,7 +34,7 @@ async function located(url) {
   return own && path === base ? { folder: true } : undefined;
 }
 
-/** Whether a path is that of a folder with a manifest, or begins as a zip archive does. */
+/** Whether a path is a folder with a manifest, or a file that starts like a zip archive. */
 async function isBundle(path) {
   if ((await stat(path)).isDirectory()) return stat(join(path, "manifest.json")).then(() => true, () => false);
   const file = await open(path);

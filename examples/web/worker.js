@@ -1,5 +1,5 @@
 /**
- * Runs the graphs, away from the page: keeps the audio thread's ring filled up to its lead, as long as voices sound.
+ * Runs the graphs away from the page. While voices sound, it keeps the ring of the audio thread filled up to its lead.
  *
  * From the page: { open: URL or File }, { sink, ... } with a port to the audio thread, { play }, { stop }.
  * To the page: { ready: manifest }, { problem: one line }, { status }.
@@ -12,7 +12,7 @@ import { Ring } from "./ring.js";
 
 ort.env.wasm.numThreads = 1; // a hop is too small to share
 
-const MOST_VOICES = 12; // a further one lets the oldest ring out
+const MOST_VOICES = 12; // one more lets the oldest ring out
 const STATUS_MILLISECONDS = 200;
 
 let host, sink;
@@ -45,7 +45,7 @@ async function open(source) {
 }
 
 function play({ choices, temperature, seed }) {
-  const ahead = sink.lead - sink.filled; // where the press lies in the next hop, so that all wait equally long
+  const ahead = sink.lead - sink.filled; // within the next hop, so that all presses wait equally long
   const offset = host.sounding && ahead > 0 && ahead < host.hopLength ? ahead : 0;
   const held = host.voices.filter((voice) => !voice.released);
   if (held.length >= MOST_VOICES) held[0].release();
@@ -53,7 +53,7 @@ function play({ choices, temperature, seed }) {
   wake();
 }
 
-/** One hop a turn: messages are heard in between, even where the machine is too slow. */
+/** One hop a turn, so that messages get through even if the machine is too slow. */
 const turn = new MessageChannel();
 turn.port1.onmessage = () => fill().catch((error) => {
   host?.clear();
@@ -83,12 +83,12 @@ async function fill() {
   wake();
 }
 
-/** What several voices add up to, within -2 and 2: as it is up to 1, bent above. */
+/** Limit the sum of several voices to -2..2: unchanged up to 1, compressed above. */
 function limited(block) {
   return block.map((value) => (Math.abs(value) > 1 ? Math.sign(value) * (1 + Math.tanh(Math.abs(value) - 1)) : value));
 }
 
-/** The way to the audio thread: shared memory, or messages. */
+/** The connection to the audio thread: shared memory, or messages. */
 class Sink {
   constructor({ buffer, lead }, port) {
     Object.assign(this, { lead, port, written: 0, taken: 0 });

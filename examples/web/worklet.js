@@ -1,8 +1,8 @@
 /**
  * The audio thread: plays what the worker wrote, and nothing else.
  *
- * A sound begins when `lead` samples are there. When the worker is late (an underrun), what is left fades out, and
- * playing goes on with a fade when there are `lead` samples again. When the worker has no more, there is silence.
+ * A sound begins when `lead` samples are ready. If the worker is late (an underrun), the remaining samples fade out,
+ * and the sound fades in again when `lead` samples are ready. When the worker has no more, there is silence.
  */
 
 import { Ring } from "./ring.js";
@@ -21,7 +21,7 @@ class RingPlayer extends AudioWorkletProcessor {
     this.underruns = 0;
     this.port.onmessage = ({ data, ports: [worker] }) => {
       if (data !== "worker") return;
-      this.worker = worker; // asks for samples there, and gets them unless they are written to shared memory
+      this.worker = worker; // to ask for samples, and to receive them unless they come in shared memory
       worker.onmessage = ({ data: { block, more } }) => this.ring.write(block, more);
     };
   }
@@ -34,7 +34,7 @@ class RingPlayer extends AudioWorkletProcessor {
         if (this.state === STARVED) from = 0;
         this.state = PLAYING;
       } else if (!flowing) this.state = SILENT;
-    } else if (flowing && filled < 2 * count) { // the next call would find too little
+    } else if (flowing && filled < 2 * count) { // not enough for the next call
       to = 0;
       this.state = STARVED;
       this.underruns++;
