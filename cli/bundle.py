@@ -59,10 +59,11 @@ def validate(bundle: Path | None, provider: str, as_json: bool) -> None:
     """
     import onnxruntime
 
-    from ngs.runtime.bundle.bundle import TOLERANCE, Bundle
+    from ngs.runtime.bundle.bundle import Bundle
+    from ngs.runtime.bundle.golden import TOLERANCE, largest_errors
 
     opened = Bundle.open(bundle, provider)
-    errors = opened.largest_errors()
+    errors = largest_errors(opened)
     _ = opened.latent_map  # checked when it is read
     providers = {name: opened.session(name).get_providers() for name in errors}
     used = list(dict.fromkeys(provider for names in providers.values() for provider in names))

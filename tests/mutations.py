@@ -21,6 +21,7 @@ from onnx import TensorProto, helper
 from tests.tiny import make_graph, tiny_arrays, tiny_graphs, tiny_manifest
 
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.golden import largest_errors
 from ngs.runtime.bundle.graph_check import ATTRIBUTES, OPERATORS
 from ngs.runtime.bundle.writer import write_bundle
 
@@ -109,7 +110,7 @@ def load(path: Path) -> None:
     bundle.golden()
     for graph in bundle.manifest.graphs:
         bundle.session(graph)
-    bundle.largest_errors()
+    largest_errors(bundle)
 
 
 def sealed(files: Contents) -> Contents:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,26 +44,12 @@ class Product:
 
 def products(bundle: Bundle, graph: str, rows: int) -> list[Product]:
     """Those of a graph, in the order they are run in, for so many rows. Additions of a bias are not among them."""
-    import onnxruntime
-
     spec = bundle.manifest.graphs[graph]
-    bundle.session(graph)  # checks its hash
-    if bundle.path.is_dir():
-        model = (bundle.path / spec.file).read_bytes()
-    else:
-        with zipfile.ZipFile(bundle.path) as archive:
-            model = archive.read(spec.file)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    options.enable_profiling = True
+    inputs = {tensor.name: np.zeros((rows, *map(int, tensor.shape[1:])), np.float32) for tensor in spec.inputs}
     with tempfile.TemporaryDirectory() as folder:
-        options.profile_file_prefix = f"{folder}/profile"
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        shapes = {tensor.name: (rows, *map(int, tensor.shape[1:])) for tensor in spec.inputs}
-        session.run(None, {name: np.zeros(shape, dtype=np.float32) for name, shape in shapes.items()})
-        with open(session.end_profiling(), encoding="utf-8") as file:
-            events = json.load(file)
+        session = bundle.profiled_session(graph, f"{folder}/profile")
+        session.run(None, inputs)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     kernels = [event["args"] for event in events if event["name"].endswith("_kernel_time")]
     return [_product(kernel) for kernel in kernels if kernel["op_name"] in OPERATORS]
 

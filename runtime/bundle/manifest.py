@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 FORMAT_VERSION = 4
@@ -82,7 +83,15 @@ class Manifest:
 
     @property
     def condition_size(self) -> int:
+        """Length C of a condition: the number of classes of all attributes."""
         return sum(len(attribute.classes) for attribute in self.attributes)
+
+    @property
+    def places(self) -> dict[str, slice]:
+        """Where in a condition the classes of each attribute are, one attribute after the other."""
+        ends = list(accumulate(len(attribute.classes) for attribute in self.attributes))
+        starts = (0, *ends)
+        return {a.name: slice(start, end) for a, start, end in zip(self.attributes, starts, ends, strict=False)}
 
     def to_dict(self) -> dict[str, Any]:
         """The document, in the words of its version."""

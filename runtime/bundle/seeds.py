@@ -53,8 +53,8 @@ def completed(bundle: Bundle, condition: Array, seed: int, *stream: int) -> Arra
     condition comes back as it is; the seed and the numbers of a stream decide which sound.
     """
     labels = bundle.latent_map["embedding_labels"]
-    sizes = [len(attribute.classes) for attribute in bundle.manifest.attributes]
-    parts = np.split(condition.copy(), np.cumsum(sizes)[:-1])
+    condition_of_sound = condition.copy()
+    parts = [condition_of_sound[place] for place in bundle.manifest.places.values()]
     chosen = [column for column, part in enumerate(parts) if part.any()]
     wanted = [parts[column].argmax() for column in chosen]
     agreeing = labels[(labels[:, chosen] == wanted).all(axis=1)]
@@ -64,4 +64,4 @@ def completed(bundle: Bundle, condition: Array, seed: int, *stream: int) -> Arra
     for column, part in enumerate(parts):
         if column not in chosen and sound[column] >= 0:
             part[sound[column]] = 1.0
-    return np.concatenate(parts)
+    return condition_of_sound

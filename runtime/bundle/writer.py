@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.atomic import replace_path, writable
-from ngs.runtime.bundle.bundle import TOLERANCE, Bundle
+from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.files import Files
+from ngs.runtime.bundle.golden import TOLERANCE, largest_errors
 from ngs.runtime.bundle.manifest import BundleError, FileSpec, GraphSpec, Manifest, TensorSpec
 from ngs.runtime.bundle.session import make_session, signature
 
@@ -56,7 +57,7 @@ def write_bundle(
             made.mkdir()
             for name, content in contents.items():
                 (made / name).write_bytes(content)
-        errors = Bundle.open(made, provider="cpu").largest_errors()
+        errors = largest_errors(Bundle.open(made, provider="cpu"))
         for name, error in errors.items():
             if not error < TOLERANCE:
                 raise BundleError(f"{name}.onnx differs from torch by {error:.2g}, more than {TOLERANCE:.0e}")

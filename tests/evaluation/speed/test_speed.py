@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 from ngs.evaluation.speed.live_speed import in_real_time
 from ngs.evaluation.speed.products import Product, alone, products
 from ngs.evaluation.speed.timing import Times, in_turns
+from ngs.runtime.bundle import session
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.manifest import BundleError
 from ngs.training.published_decoder import ReferenceDecoder, decoding, one_thread
 
 LINEAR = [(24, 16), (16, 16), (16, 16), (32, 137)]  # layers of an exported bundle, the last two fused: in, out
@@ -28,6 +31,22 @@ def test_products_of_a_graph_are_found(exported_bundle: Path, rows: int) -> None
     assert hop[: len(found)] == found and len(hop) > len(found)
     outputs = alone(hop)()
     assert isinstance(outputs, list) and sum(array.any() for array in outputs) == len(outputs)
+
+
+def test_a_graph_that_changed_since_it_was_checked_is_not_measured(tiny_bundle: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_bundle, tmp_path / "copy.ngs"))
+    bundle = Bundle.open(copy, "cpu")
+    bundle.session("decoder")
+    (copy / "decoder.onnx").write_bytes((copy / "encoder.onnx").read_bytes())
+    with pytest.raises(BundleError, match="decoder.onnx.*sha256"):
+        products(bundle, "decoder", 1)
+
+
+def test_a_graph_is_profiled_in_a_guarded_session(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = []
+    monkeypatch.setattr(session, "check_graph", lambda model, file: checked.append(file))
+    products(Bundle.open(tiny_bundle, "cpu"), "decoder", 1)
+    assert checked == ["decoder.onnx"]
 
 
 def test_products_with_a_weight_on_either_side_and_none() -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import numpy as np
 import onnx
 import pytest
 
-from ngs.runtime.bundle.bundle import MAGNIFICATION, TOLERANCE, Bundle
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.golden import MAGNIFICATION, TOLERANCE, largest_errors
+from ngs.runtime.bundle.manifest import Attribute, BundleError
 
 
 @pytest.fixture
@@ -35,13 +37,13 @@ def edit(bundle: Path, file: str, content: bytes, key: str, group: str = "graphs
 
 def read_all(path: Path) -> None:
     bundle = Bundle.open(path, "cpu")
-    bundle.largest_errors()
+    largest_errors(bundle)
     _ = bundle.latent_map
 
 
 @pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_noise"])
 def test_every_graph_agrees_with_its_golden_vectors(kind: str, request: pytest.FixtureRequest) -> None:
-    errors = Bundle.open(request.getfixturevalue(kind), "cpu").largest_errors()
+    errors = largest_errors(Bundle.open(request.getfixturevalue(kind), "cpu"))
     assert len(errors) == 8 and max(errors.values()) < TOLERANCE
 
 
@@ -68,6 +70,18 @@ def test_conditions(tiny_bundle: Path) -> None:
         bundle.condition({"class": "Snar"})
     with pytest.raises(ValueError, match="'pitch'.*known: class"):
         bundle.condition({"pitch": "C4"})
+
+
+def test_conditions_say_their_first_class(tiny_bundle: Path) -> None:
+    bundle = Bundle.open(tiny_bundle, "cpu")
+    assert bundle.first_class(bundle.condition("snare")) == 1
+    assert bundle.first_class(bundle.condition({})) is None
+
+
+def test_attributes_follow_each_other_in_a_condition(tiny_bundle: Path) -> None:
+    attributes = (Attribute("class", ("Kick", "Snare")), Attribute("pitch", ("C", "D", "E")))
+    manifest = replace(Bundle.open(tiny_bundle, "cpu").manifest, attributes=attributes)
+    assert manifest.places == {"class": slice(0, 2), "pitch": slice(2, 5)} and manifest.condition_size == 5
 
 
 def test_a_wrong_provider_is_named(tiny_bundle: Path) -> None:
@@ -196,7 +210,7 @@ def test_empty_golden_vectors_prove_nothing(copy: Path) -> None:
     np.savez(copy / "changed.npz", **{name: array[:0] for name, array in np.load(copy / "golden.npz").items()})
     edit(copy, "golden.npz", (copy / "changed.npz").read_bytes(), "golden", "files")
     with pytest.raises(BundleError, match="golden vectors of encoder are empty"):
-        Bundle.open(copy, "cpu").largest_errors()
+        largest_errors(Bundle.open(copy, "cpu"))
 
 
 @pytest.mark.parametrize("graph", ["decoder/magnitude", "embedding_encoder/mean"])
@@ -215,7 +229,7 @@ def test_golden_vectors_that_differ_are_seen(copy: Path, graph: str, level: floa
     name = graph.partition("/")[0]
     expected = np.abs(truth - arrays[graph]).max() / max(1.0, np.abs(arrays[graph]).max())
     expected /= MAGNIFICATION.get(name, 1.0)
-    errors = Bundle.open(copy, "cpu").largest_errors()
+    errors = largest_errors(Bundle.open(copy, "cpu"))
     assert errors.pop(name) == pytest.approx(expected, rel=1e-3)
     assert max(errors.values()) < TOLERANCE
 
