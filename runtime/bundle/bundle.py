@@ -166,24 +166,28 @@ class Bundle:
     def offline_decoding(self) -> str:
         """What fills grains when this machine decodes offline, and why, as a line to show."""
         found = self._filling_or_reason
-        return f"the synthesis graph ({found})" if isinstance(found, str) else "numpy (it agrees with the graph)"
+        return (
+            f"the synthesis graph: {found}"
+            if isinstance(found, str)
+            else "numpy, which agrees with the synthesis graph"
+        )
 
     @cached_property
     def _filling_or_reason(self) -> Filling | str:
         """What fills grains with numpy, or why the graph has to."""
         spec, grain_length = self.manifest.graphs["synthesis"], self.manifest.grain_length
         if self.provider != "cpu":
-            return "it runs on the GPU"
+            return "it runs on a GPU"
         if not spec.states:
-            return "grains of noise alone need no more"
+            return "this bundle's grains are noise alone"
         if not HAS_FFT32:
-            return f"numpy {np.__version__} has no FFT of 32-bit floats; numpy 2 has, and is faster"
+            return f"numpy {np.__version__} has no FFT of 32-bit floats (numpy 2 has one, and is faster)"
         points = int({tensor.name: tensor.shape[1] for tensor in spec.inputs}["profile"])
         if grain_length % points:
             return f"grains of {grain_length} samples do not divide into {points} parts"
         filling = Filling(grain_length, points)
         if not filling.agrees(lambda **inputs: self.run("synthesis", **inputs)):
-            return "numpy gives other grains"
+            return "numpy computes other grains than this graph"
         return filling
 
     def _verified(self, file: str, sha256: str, most: int) -> bytes:

@@ -65,3 +65,12 @@ def completed(bundle: Bundle, condition: Array, seed: int, *stream: int) -> Arra
         if column not in chosen and sound[column] >= 0:
             part[sound[column]] = 1.0
     return condition_of_sound
+
+
+def sampled_condition(bundle: Bundle, condition: Array, seed: int, index: int) -> Array:
+    """The condition [C] of sampled sound number `index`: one without any class is given one, then it is completed."""
+    if not condition.any():
+        classes = len(bundle.manifest.attributes[0].classes)
+        condition = condition.copy()
+        condition[int(seeded(seed, index, Stream.CLASS).integers(classes))] = 1.0
+    return completed(bundle, condition, seed, index)

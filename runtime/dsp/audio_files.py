@@ -19,7 +19,16 @@ class AudioError(ValueError):
 
 
 def read_audio(path: Path, sample_rate: int) -> Array:
-    """Read a file as mono float32 [n] at `sample_rate` Hz. Raises AudioError."""
+    """Read a file as mono, float32 [n] at `sample_rate` Hz, its channels averaged. Raises AudioError."""
+    signal, rate = read_mono(path)
+    mono = resample(signal, rate, sample_rate)
+    if len(mono) == 0:
+        raise AudioError(f"{path} is too short: {len(signal)} samples at {rate} Hz are none at {sample_rate} Hz")
+    return mono
+
+
+def read_mono(path: Path) -> tuple[Array, int]:
+    """Read a file as mono, float32 [n], its channels averaged, and its sample rate in Hz. Raises AudioError."""
     if not path.is_file():
         raise AudioError(f"{path} does not exist" if not path.exists() else f"{path} is a folder, not a sound")
     try:
@@ -29,11 +38,8 @@ def read_audio(path: Path, sample_rate: int) -> Array:
     if not np.isfinite(signal).all():
         raise AudioError(f"{path} holds NaN or infinite samples")
     if len(signal) == 0:
-        raise AudioError(f"{path} is empty")
-    mono = resample(signal.mean(axis=1, dtype=np.float32), rate, sample_rate)
-    if len(mono) == 0:
-        raise AudioError(f"{path} is too short: {len(signal)} samples at {rate} Hz are none at {sample_rate} Hz")
-    return mono
+        raise AudioError(f"{path} holds no samples")
+    return signal.mean(axis=1, dtype=np.float32), int(rate)
 
 
 def resample(signal: Array, from_hz: float, to_hz: float) -> Array:

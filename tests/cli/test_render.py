@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from ngs.cli.render import BUILT_IN, render
+from ngs.cli.render.forms import BUILT_IN, render
 from ngs.runtime.offline import patterns
 
 FORMS = ("reconstruct", "resynth", "sample", "path", "morph", "loop")

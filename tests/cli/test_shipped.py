@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ngs.cli.main import COMMANDS, cli, main
-from ngs.cli.render import render
+from ngs.cli.render.forms import render
 from ngs.runtime.bundle import bundle as bundles
 from ngs.runtime.bundle.bundle import shipped
 
