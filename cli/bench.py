@@ -35,8 +35,8 @@ def bench(bundle: str | None, provider: str, quick: bool, as_json: bool) -> None
     from dataclasses import asdict
 
     from ngs.evaluation.speed.speed import measure
-    from ngs.evaluation.speed.speed_tables import report
+    from ngs.evaluation.speed.speed_tables import speed_lines
 
     path = BUNDLE.convert(bundle, None, None) if bundle else None
     speed = measure(path, provider, quick, lambda title: click.echo(f"{title} ...", err=True))
-    click.echo(json.dumps(asdict(speed), indent=2) if as_json else "\n".join(report(speed)))
+    click.echo(json.dumps(asdict(speed), indent=2) if as_json else "\n".join(speed_lines(speed)))

@@ -74,18 +74,18 @@ def evaluate(
 
     from ngs.evaluation.quality import evaluate as measure
     from ngs.evaluation.quality.pairs import compare_pairs
-    from ngs.evaluation.quality.quality_tables import report, report_pairs
+    from ngs.evaluation.quality.quality_tables import evaluation_lines, pair_lines
     from ngs.runtime.bundle.bundle import Bundle
 
     opened = Bundle.open(bundle)
     if data is None:
         compared = compare_pairs(opened, pairs, rate, seed)
         document: Any = [asdict(pair) for pair in compared]
-        lines = report_pairs(compared)
+        lines = pair_lines(compared)
     else:
         options = measure.Options(run, training, labels, samples, temperature, seed, limit)
         evaluation = measure.evaluate(opened, data, options, show_progress)
-        document, lines = asdict(evaluation), report(evaluation)
+        document, lines = asdict(evaluation), evaluation_lines(evaluation)
     click.echo(json.dumps(_plain(document), indent=2) if as_json else "\n".join(lines))
 
 

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from ngs.training.config import Config
+from ngs.training.run_folder import RunInfo
+
 Ngs = Callable[..., CompletedProcess[str]]
 DISTANCES = {"lsd_1024", "lsd_2048", "multi_scale", "log_mel", "envelope_db", "level_db"}
 
@@ -64,7 +67,9 @@ def test_what_cannot_be_measured_is_said(ngs: Ngs, exported_bundle: Path, hits_f
     assert set(result["reconstruction"]["by_class"]) == {"Kick", "Gong"} and result["sounds"] == 8
     remarks = "\n".join(result["remarks"])
     assert (
-        "no class Gong: measured without" in remarks and "Gong/broken.wav" in remarks and "kick/silent.wav" in remarks
+        "no class Gong: measured without it" in remarks
+        and "Gong/broken.wav" in remarks
+        and "kick/silent.wav" in remarks
     )
     assert "real sounds of two classes" in remarks and "No real sounds of Clap" in remarks
     assert result["sampling"]["agreement"] is None and set(result["sampling"]["frechet"]) == {"Kick"}
@@ -105,7 +110,7 @@ def test_an_error_is_one_line(
     for folder in ("nothing", "broken", "run", "damaged"):
         (tmp_path / folder).mkdir()
     (tmp_path / "broken" / "a.wav").write_text("no sound")
-    (tmp_path / "run" / "run.json").write_text('{"validation": ["Kick/a.wav"], "labels": null}')
+    RunInfo(Config(), (("class", ("Kick",)),), "broken", None, 1, ("Kick/a.wav",)).write(tmp_path / "run")
     (tmp_path / "damaged" / "run.json").write_text("{}")
     result = ngs("evaluate", exported_bundle, *arguments, cwd=tmp_path, check=False)
     assert result.returncode == 1 and result.stdout == "" and text in result.stderr

@@ -41,7 +41,7 @@ def test_it_draws_sounds_and_says_all_as_json(
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
-        ((), 2, "Name a picture with -o map.png, or ask for --json"),
+        ((), 2, "Name a picture with -o map.png, or add --json"),
         (("-o", "map.gif"), 1, "map.gif: a picture ends in .png, .svg, .pdf"),
         (("-o", "text.txt/map.png"), 1, "text.txt/map.png cannot be written"),
         (("-o", "map.png", "--limit", "2"), 2, "--labels and --limit go with DATA"),

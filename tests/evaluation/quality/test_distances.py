@@ -12,7 +12,7 @@ from ngs.evaluation.quality.distances import (
     envelope_error_db,
     fitted,
     level_difference_db,
-    mean_figures,
+    mean_measures,
 )
 from ngs.evaluation.quality.spectra import Spectra, power_stft
 from ngs.runtime.arrays import Array
@@ -93,4 +93,4 @@ def test_mel_bands_cover_every_bin_once() -> None:
 def test_fitting_and_means() -> None:
     assert fitted(np.ones(3, np.float32), 5).tolist() == [1, 1, 1, 0, 0]
     assert fitted(np.ones(3, np.float32), 2).tolist() == [1, 1]
-    assert mean_figures([{"a": 1.0}, {"a": 3.0}]) == {"a": 2.0} and mean_figures([]) == {}
+    assert mean_measures([{"a": 1.0}, {"a": 3.0}]) == {"a": 2.0} and mean_measures([]) == {}

@@ -11,7 +11,7 @@ import torch
 
 from ngs.evaluation.speed.live_speed import in_real_time
 from ngs.evaluation.speed.products import Product, alone, products
-from ngs.evaluation.speed.timing import Times, in_turns
+from ngs.evaluation.speed.timing import Durations, in_turns
 from ngs.runtime.bundle import session
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import BundleError
@@ -66,7 +66,7 @@ def test_voices_in_real_time() -> None:
 
 
 def test_times() -> None:
-    times = Times.of([(0.003, 0.001), (0.001, 0.001), (0.002, 0.001)])
+    times = Durations.of([(0.003, 0.001), (0.001, 0.001), (0.002, 0.001)])
     assert (times.count, times.p50_ms, times.worst_ms, times.cpu_ms) == pytest.approx((3, 2, 3, 1))
     calls: list[str] = []
     taken = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, seconds=10, most=7)
