@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import BundleError, GraphSpec
+from ngs.runtime.bundle.fields import BundleError
+from ngs.runtime.bundle.specs import GraphSpec
 
 MAX_GOLDEN_ROWS = 16
 TOLERANCE = 1e-4  # largest error of a graph that passes

@@ -1,7 +1,7 @@
-"""ONNX graphs, read just far enough to refuse what onnxruntime should not see. Tags are walked, weights are not copied.
+"""Refuses ONNX graphs that onnxruntime should not see: all but those that `ngs export` writes, and close relatives.
 
-onnxruntime holds its own against most bad graphs, but it runs whatever is well formed: graphs that read files, fill the
-memory or never end are. Allowed is what `ngs export` writes and close relatives of it, nothing else.
+onnxruntime copes with most damaged graphs, but it runs whatever is well formed, and so are graphs that read files, fill
+the memory or never end. The file is read tag by tag, just far enough to tell; weights are not copied.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.graph_sizes import FOLLOWED, Misfit, Tensor, check_size, outputs_of, steps_of
-from ngs.runtime.bundle.manifest import BundleError
 
 MAX_GRAPH_BYTES = 128 << 20
 MAX_NODES = 2048
-MAX_NUMBERS = 1 << 26  # in all tensors that a graph computes from one row, beside some copies of its weights
+MAX_NUMBERS = 1 << 26  # in all tensors computed from one row, in addition to a few copies of the weights
 MAX_STEPS = 1 << 32  # multiplications for one row
-MANY_ROWS = 64  # another batch that is looked at: what it takes may grow with it, no more than in proportion
+MANY_ROWS = 64  # a larger batch, whose cost may grow in proportion but no faster
 
 FLOAT, INT16, INT32, INT64, BOOL, FLOAT16 = 1, 5, 6, 7, 9, 10
 ITEM_BYTES = {FLOAT: 4, INT16: 2, INT32: 4, INT64: 8, BOOL: 1, FLOAT16: 2}
 IR_VERSIONS, OPSETS = range(8, 14), range(17, 24)
 
-# no control flow, nothing random, no strings
+# no control flow, no random numbers, no strings
 OPERATORS = frozenset(
     b"Abs Add And Cast Ceil Clip Concat Conv Cos Div Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements "
     b"GatherND Gemm Greater GreaterOrEqual Identity LayerNormalization LeakyRelu Less LessOrEqual Log MatMul Max Min "
@@ -35,7 +35,7 @@ OPERATORS = frozenset(
 COMPARISONS = frozenset(b"And Equal Greater GreaterOrEqual Less LessOrEqual Not Or".split())
 
 AXES, SIZES, SWITCH = range(-8, 9), range(1, 65537), range(2)
-ATTRIBUTES: dict[bytes, Container[Any] | None] = {  # allowed values; None: any number
+ATTRIBUTES: dict[bytes, Container[Any] | None] = {  # the values that each may have; None: any number
     b"allowzero": SWITCH, b"alpha": None, b"auto_pad": (b"NOTSET",), b"axis": AXES, b"batch_dims": range(8),
     b"beta": None, b"dilations": SIZES, b"direction": (b"forward", b"reverse", b"bidirectional"), b"end": AXES,
     b"epsilon": None, b"group": SIZES, b"hidden_size": SIZES, b"keepdims": SWITCH, b"kernel_shape": SIZES,
@@ -44,7 +44,7 @@ ATTRIBUTES: dict[bytes, Container[Any] | None] = {  # allowed values; None: any 
     b"strides": SIZES, b"to": ITEM_BYTES, b"transA": SWITCH, b"transB": SWITCH,
 }  # fmt: skip
 
-# fields of protobuf messages by tag (number << 3 | wire type): name, how many there may be
+# fields of a protobuf message by tag (number << 3 | wire type): the name, and how many there may be
 VARINT, BYTES, FIXED32 = 0, 2, 5
 Schema = Mapping[int, tuple[str, int]]
 
@@ -71,7 +71,7 @@ ATTRIBUTE = _schema(
     name=(1, BYTES, 1), float=(2, FIXED32, 1), integer=(3, VARINT, 1), text=(4, BYTES, 1), integers=(8, VARINT, 64),
     doc_string=(13, BYTES, 1), type=(20, VARINT, 1),
 )  # fmt: skip
-VALUES = {1: "float", 2: "integer", 3: "text", 7: "integers"}  # by type
+VALUES = {1: "float", 2: "integer", 3: "text", 7: "integers"}  # the field that holds an attribute, by its type
 TENSOR = _schema(
     sizes=(1, VARINT, 8), type=(2, VARINT, 1), name=(8, BYTES, 1), content=(9, BYTES, 1), doc_string=(12, BYTES, 1)
 )
@@ -83,12 +83,12 @@ SIZE = _schema(size=(1, VARINT, 1), batch=(2, BYTES, 1))
 
 
 def largest_constant(model: bytes | memoryview) -> int:
-    """Bytes of the largest tensor that onnxruntime may make of a graph's constants when it loads it."""
-    return 8 * len(model) + (1 << 16)  # angles in 16 bits become cosines and sines in 32, side by side
+    """The most bytes that a tensor may have which onnxruntime computes from a graph's constants when loading it."""
+    return 8 * len(model) + (1 << 16)  # 16-bit angles become 32-bit cosines and sines, side by side
 
 
 def check_graph(model: bytes, file: str) -> None:
-    """Raise BundleError for a graph that does more than those that `ngs export` writes."""
+    """Raise BundleError for a graph that does more than those `ngs export` writes. `file` is its name in errors."""
     try:
         _check_model(memoryview(model))
     except _Unexpected as error:
@@ -97,7 +97,7 @@ def check_graph(model: bytes, file: str) -> None:
 
 
 class _Unexpected(Exception):
-    """What was expected and what was found."""
+    """What was expected in a graph, and what was found."""
 
     def __init__(self, expected: str, found: object) -> None:
         text = repr(bytes(found[:40]))[1:] if isinstance(found, bytes | memoryview) else str(found)
@@ -119,6 +119,8 @@ def _check_model(model: memoryview) -> None:
 
 
 class _Node(NamedTuple):
+    """A node whose operator, attributes and types have been checked."""
+
     operator: bytes
     attributes: dict[str, Any]
     inputs: list[bytes]
@@ -126,9 +128,9 @@ class _Node(NamedTuple):
 
 
 def _check_contents(graph: dict[str, Any], largest: int) -> None:
-    """Initializers and nodes, in order: each name is given once, before it is used."""
+    """Check inputs, initializers and nodes in order: a name is defined once, before it is used. Then check the cost."""
     types: dict[bytes, int] = {}
-    rows: dict[bytes, tuple[int, ...]] = {}  # sizes of the inputs, 0 for the batch
+    rows: dict[bytes, tuple[int, ...]] = {}  # shapes of the inputs, with 0 for the batch
     constants: dict[bytes, Tensor] = {}
     for encoded in graph["inputs"]:
         values = _fields(encoded, NAMED, "an input")
@@ -145,7 +147,7 @@ def _check_contents(graph: dict[str, Any], largest: int) -> None:
 
 
 def _node(encoded: memoryview, types: dict[bytes, int]) -> _Node:
-    """A node whose operator, attributes and types are allowed; the types of its outputs are added."""
+    """Check the operator, attributes and types of a node, and add the types of its outputs to `types`."""
     values = _fields(encoded, NODE, "a node")
     operator = bytes(values.get("operator", b""))
     _check_domain(values)
@@ -161,7 +163,7 @@ def _node(encoded: memoryview, types: dict[bytes, int]) -> _Node:
         raise _Unexpected(f"inputs of {operator.decode()}", "none")
     type_ = given[operator == b"Where" and len(given) > 1]
     if operator == b"Div" and type_ in (INT32, INT64):
-        raise _Unexpected("Div of floats", "integers")  # the smallest number by -1 ends the process
+        raise _Unexpected("Div of floats", "integers")  # the smallest integer divided by -1 crashes the process
     type_ = INT64 if operator == b"Shape" else BOOL if operator in COMPARISONS else type_
     if operator == b"Cast":
         type_ = attributes["to"]
@@ -175,9 +177,9 @@ def _node(encoded: memoryview, types: dict[bytes, int]) -> _Node:
 def _cost(
     nodes: list[_Node], constants: dict[bytes, Tensor], rows: dict[bytes, tuple[int, ...]], batch: int
 ) -> tuple[int, int]:  # fmt: skip
-    """Numbers in all that is computed from a batch of rows, and multiplications.
+    """How many numbers and multiplications the nodes take for a batch.
 
-    No tensor may be empty: in a GRU such a one ends the process.
+    Raises _Unexpected for sizes that do not fit together, and for an empty tensor: in a GRU it crashes the process.
     """
     tensors = {**constants, **{name: Tensor(tuple(size or batch for size in shape)) for name, shape in rows.items()}}
     numbers = steps = 0
@@ -198,6 +200,7 @@ def _cost(
 
 
 def _input_shape(values: dict[str, Any]) -> tuple[int, ...]:
+    """The shape of an input, floats with a free batch in front, which is 0 here."""
     empty = memoryview(b"")
     tensor = _fields(_fields(values.get("type", empty), TYPE, "a type").get("tensor", empty), TENSOR_TYPE, "a type")
     sizes = _fields(tensor.get("shape", empty), SHAPE, "a shape")["sizes"]
@@ -214,6 +217,7 @@ def _check_domain(values: dict[str, Any]) -> None:
 
 
 def _define(types: dict[bytes, int], values: dict[str, Any], type_: int) -> bytes:
+    """Add a name, which must be new, and its type to `types`."""
     name = bytes(values.get("name", b""))
     if not 0 < len(name) <= 256 or not name.isascii() or name in types:
         raise _Unexpected("names of 1 to 256 letters, each once", name)
@@ -222,6 +226,7 @@ def _define(types: dict[bytes, int], values: dict[str, Any], type_: int) -> byte
 
 
 def _initializer(values: dict[str, Any]) -> Tensor:
+    """A constant, with its values where sizes may depend on them."""
     if values.get("type") not in ITEM_BYTES:
         raise _Unexpected("initializers of numbers", f"type {values.get('type')}")
     count, content = math.prod(values["sizes"]), values.get("content", b"")
@@ -233,7 +238,7 @@ def _initializer(values: dict[str, Any]) -> Tensor:
 
 
 def _attributes(node: dict[str, Any], operator: bytes) -> dict[str, Any]:
-    """Values of whole numbers by name; all are checked."""
+    """The attributes of a node by name, each with a value that is allowed."""
     values: dict[str, Any] = {}
     for encoded in node["attributes"]:
         attribute = _fields(encoded, ATTRIBUTE, f"an attribute of {operator.decode()}")
@@ -255,13 +260,14 @@ def _attributes(node: dict[str, Any], operator: bytes) -> dict[str, Any]:
 
 
 def _signed(value: int | memoryview) -> int | bytes:
+    """A 64-bit number as a signed one; text as bytes."""
     if isinstance(value, int):
         return value - (1 << 64) if value >> 63 else value
     return bytes(value)
 
 
 def _fields(message: memoryview, schema: Schema, what: str) -> dict[str, Any]:
-    """Values by name: whole numbers, bytes; lists of them where there may be more than one."""
+    """The fields of a message by name: numbers or bytes, in a list where there may be several."""
     values: dict[str, Any] = {name: [] for name, most in schema.values() if most > 1 or name == "opset_import"}
     at, end = 0, len(message)
     while at < end:
@@ -289,7 +295,7 @@ def _fields(message: memoryview, schema: Schema, what: str) -> dict[str, Any]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number of up to 64 bits and where it ends."""
+    """A number of up to 64 bits that starts at `at`, and where it ends."""
     value = shift = 0
     for byte in message[at : at + 10]:
         value |= (byte & 127) << shift

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.runtime.bundle.manifest import BundleError, Manifest
+from ngs.runtime.bundle.fields import BundleError
+from ngs.runtime.bundle.manifest import Manifest
 
 
 def check_latent_map(arrays: dict[str, NDArray[Any]], manifest: Manifest) -> dict[str, NDArray[Any]]:

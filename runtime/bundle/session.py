@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.graph_check import check_graph, largest_constant
-from ngs.runtime.bundle.manifest import BundleError, GraphSpec
+from ngs.runtime.bundle.specs import GraphSpec
 
 if TYPE_CHECKING:
     import onnxruntime

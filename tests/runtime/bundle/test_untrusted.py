@@ -26,7 +26,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.mutations import Contents, beyond, every_operator, load, mutated, sealed, sound_bundle, unzipped, zipped
 from tests.tiny import write_tiny
 
-from ngs.runtime.bundle import files, graph_check as onnx_file, graph_sizes as onnx_sizes
+from ngs.runtime.bundle import files, graph_check, graph_sizes
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.graph_check import check_graph
 from ngs.runtime.bundle.manifest import BundleError
@@ -116,9 +116,9 @@ def entry(name: str, kind: int = 0, packing: int = zipfile.ZIP_STORED) -> zipfil
         (entry("x\x1b[2J"), "plain file names"),
         (entry("x" * 300), "plain file names"),
         (entry("folder/"), "plain file names"),
-        (entry("x", stat.S_IFLNK | 0o777), "plain files in the archive, found that x is none"),
-        (entry("x", stat.S_IFIFO), "found that x is none"),
-        (entry("x", stat.S_IFDIR), "found that x is none"),
+        (entry("x", stat.S_IFLNK | 0o777), "plain files in the archive, but x is not one"),
+        (entry("x", stat.S_IFIFO), "but x is not one"),
+        (entry("x", stat.S_IFDIR), "but x is not one"),
         (entry("x", packing=zipfile.ZIP_BZIP2), "stored or deflated, found x"),
         (entry("x", packing=zipfile.ZIP_LZMA), "stored or deflated, found x"),
     ],
@@ -288,18 +288,18 @@ FOUR = np.arange(4, dtype=np.float32)
 @pytest.mark.parametrize(
     ("mean", "message"),
     [
-        (array(FOUR, type_="|O"), "a header of numpy.save"),
-        (array(FOUR, type_=">f4"), "a header of numpy.save"),
-        (array(FOUR, type_="<U1"), "a header of numpy.save"),
-        (array(FOUR, shape="(-4,)"), "a header of numpy.save"),
-        (array(FOUR, shape="(" + "(" * 5000), "a header of numpy.save"),
+        (array(FOUR, type_="|O"), "the header that numpy.save writes"),
+        (array(FOUR, type_=">f4"), "the header that numpy.save writes"),
+        (array(FOUR, type_="<U1"), "the header that numpy.save writes"),
+        (array(FOUR, shape="(-4,)"), "the header that numpy.save writes"),
+        (array(FOUR, shape="(" + "(" * 5000), "the header that numpy.save writes"),
         (array(FOUR, shape="(4294967296, 4294967296)"), "expected 16 bytes, found sizes"),
         (array(FOUR, shape="(1, 1, 1, 1, 1, 1, 1, 1, 4)"), "found sizes"),
         (array(FOUR, shape="()"), "expected 16 bytes"),
         (array(FOUR) + b"more", "expected 20 bytes"),
         (array(FOUR)[:-1], "expected 15 bytes"),
-        (array(FOUR).replace(b"\1\0", b"\2\0", 1), "a header of numpy.save"),
-        (b"", "a header of numpy.save"),
+        (array(FOUR).replace(b"\1\0", b"\2\0", 1), "the header that numpy.save writes"),
+        (b"", "the header that numpy.save writes"),
         (array(np.float32(1)), "mean is .., expected"),
         (array(FOUR.astype(np.int32)), "mean holds int32"),
         (array(np.full(4, np.inf, np.float32)), "mean holds NaN or infinite"),
@@ -516,7 +516,7 @@ def test_a_file_cut_anywhere() -> None:
 
 
 def test_a_graph_of_too_many_nodes() -> None:
-    many = [node("Neg", [f"n{index}" if index else "x"], [f"n{index + 1}"]) for index in range(onnx_file.MAX_NODES)]
+    many = [node("Neg", [f"n{index}" if index else "x"], [f"n{index + 1}"]) for index in range(graph_check.MAX_NODES)]
     with pytest.raises(BundleError, match="at most 2048 nodes of a graph, found more"):
         check_graph(model(*many, node("Neg", [f"n{len(many)}"], ["y"])).SerializeToString(), "a.onnx")
 
@@ -643,18 +643,18 @@ def test_sizes_that_do_not_fit(nodes: list[onnx.NodeProto], message: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["operators", "decoder", "synthesis", "embedding_encoder", "embedding_decoder"])
-@pytest.mark.parametrize("rows", [1, onnx_file.MANY_ROWS])
+@pytest.mark.parametrize("rows", [1, graph_check.MANY_ROWS])
 def test_sizes_are_those_of_onnxruntime(
     sound: Contents, monkeypatch: pytest.MonkeyPatch, name: str, rows: int
 ) -> None:  # fmt: skip
     found: list[tuple[int, ...]] = []
 
-    def recorded(*arguments: Any) -> list[onnx_sizes.Tensor]:
-        outputs = onnx_sizes.outputs_of(*arguments)
+    def recorded(*arguments: Any) -> list[graph_sizes.Tensor]:
+        outputs = graph_sizes.outputs_of(*arguments)
         found.extend(output.shape for output in outputs)
         return outputs
 
-    monkeypatch.setattr(onnx_file, "outputs_of", recorded)
+    monkeypatch.setattr(graph_check, "outputs_of", recorded)
     check_graph(sound[f"{name}.onnx"], "a.onnx")
     found = found[: len(found) // 2] if rows == 1 else found[len(found) // 2 :]
     proto = onnx.load_from_string(sound[f"{name}.onnx"])
