@@ -1,4 +1,4 @@
-"""Drum loops: a step pattern played with a fresh hit at every step."""
+"""Drum loops: a step pattern, played with a fresh hit at every step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ngs.runtime.offline.patterns import STEPS, Track
 from ngs.runtime.offline.render import decode_embeddings
 
 STEPS_A_BEAT = 4
-HITS = 64  # hits decoded at a time
+HITS = 64  # decoded in one call
 FADE_SECONDS = 0.005  # at the end, where hits may still ring
 
 
@@ -28,10 +28,10 @@ def render_loop(
     bundle: Bundle, tracks: Sequence[Track], bpm: float, bars: int, seed: int, sample_rate: int,
     temperature: float = 1.0, choices: Mapping[str, str] | None = None,
 ) -> Array:  # fmt: skip
-    """A pattern for a number of bars at `sample_rate`: float32 [n], n exactly that many bars, |x| < 1.
+    """Play a pattern for a number of bars at `sample_rate`: float32 [n], exactly that many bars long, |x| < 1.
 
-    The hit of a class at a step depends on the seed, the class and the step, not on the rest of the pattern. `choices`
-    are classes of further attributes; the first attribute is the track's. Raises ValueError for an unknown class.
+    A hit depends on the seed, its class and its step, but not on the rest of the pattern. `choices` are classes of
+    other attributes; that of the first attribute comes from the track. Raises ValueError for an unknown class.
     """
     total = bars * STEPS
     length = step_sample(total, bpm, sample_rate)
