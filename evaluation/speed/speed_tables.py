@@ -74,7 +74,8 @@ def _floor(speed: Speed) -> list[list[str]]:
         *rows,
         ["Counted: MatMul and Gemm as onnxruntime runs them, 2 operations for each multiplication. Alone: the same"],
         ["  products in a graph of their own, on one CPU thread; medians, in turns with the decoder. Not counted:"],
-        [f"  biases, copies, elementwise operations, noise, Python. Rows through each graph, last line: {counted}."],
+        ["  biases, copies, elementwise operations, noise, Python."],
+        [f"Rows that go through each graph for the last line: {counted}."],
     ]
 
 

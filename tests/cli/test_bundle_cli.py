@@ -19,7 +19,7 @@ from ngs.cli.bundle import info, validate
 from ngs.runtime.dsp.excitation import HAS_FFT32
 
 
-def test_info_says_what_there_is(tiny_bundle: Path) -> None:
+def test_info_shows_what_is_in_a_bundle(tiny_bundle: Path) -> None:
     result = CliRunner().invoke(info, [str(tiny_bundle)])
     assert result.exit_code == 0
     for text in ("tiny", "8000 Hz", "Kick, Snare, Hat", "onnx.helper", "0.06 s"):
@@ -48,7 +48,7 @@ def test_a_valid_bundle(kind: str, request: Request) -> None:
         ("tiny_noise", "the synthesis graph: this bundle's grains are noise alone"),
     ],
 )
-def test_which_way_sound_is_decoded_offline_and_why(kind: str | None, said: str, request: Request) -> None:
+def test_validate_says_how_offline_decoding_fills_grains(kind: str | None, said: str, request: Request) -> None:
     bundle = [str(request.getfixturevalue(kind))] if kind else []
     if not kind and not HAS_FFT32:
         said = f"the synthesis graph: numpy {np.__version__} has no FFT of 32-bit floats"

@@ -1,4 +1,4 @@
-"""`ngs doctor`: what it says of this machine, of machines that lack things, and of libraries that fail."""
+"""`ngs doctor` on this machine, on machines that lack things, and with libraries that fail."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ withJack = lambda: True
 
 @pytest.fixture
 def doctored(environment: dict[str, str], tmp_path: Path) -> Doctor:
-    """Runs `ngs doctor` where other packages, by name and code, take the place of those installed."""
+    """Runs `ngs doctor` with fake packages, given by name and code, in place of installed ones."""
 
     def run(*arguments: str, fakes: dict[str, str] | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
         for name, code in (fakes or {}).items():
@@ -155,7 +155,7 @@ def test_without_jackd(doctored: Doctor, tmp_path: Path) -> None:
 
 @pytest.fixture
 def jack_server() -> Iterator[str]:
-    """Name of a server with the dummy driver at 48 kHz, blocks of 128."""
+    """The name of a running server with the dummy driver, at 48 kHz in blocks of 128."""
     if not shutil.which("jackd"):
         pytest.skip("jackd is not installed: scripts/test-packages")
     name = f"ngs-{os.getpid()}"

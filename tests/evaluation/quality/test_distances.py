@@ -1,4 +1,4 @@
-"""Distances against those of training, and the laws they keep."""
+"""Distances are those of training, and obey a few laws."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_silence_has_a_distance() -> None:
     assert np.isfinite(list(distances(Spectra(silent, RATE), Spectra(silent, RATE)).values())).all()
 
 
-def test_what_lies_60_db_below_the_loudest_does_not_count() -> None:
+def test_levels_60_db_below_the_loudest_do_not_count() -> None:
     x = np.concatenate((np.ones(4000), np.full(4000, 1e-5))).astype(np.float32)
     y = np.concatenate((np.ones(4000), np.zeros(4000))).astype(np.float32)
     assert envelope_error_db(x, y, 8000) == pytest.approx(0.0, abs=0.05)

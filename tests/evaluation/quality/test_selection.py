@@ -1,4 +1,4 @@
-"""Which sounds are measured, under which condition, against which others."""
+"""Which sounds are measured, under which condition, and compared with which others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def bundle(tiny_bundle: Path) -> Bundle:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Five sounds each of two classes that the bundle has and one that it has not; 0.5 s of silence first."""
+    """Five sounds in each of three classes, one of which the bundle lacks. All start with 0.5 s of silence."""
     for name in ("Kick", "snare", "Gong"):
         (tmp_path / "data" / name).mkdir(parents=True)
         for number in range(5):
@@ -69,7 +69,9 @@ def test_labels_of_a_run_are_found_again(bundle: Bundle, data: Path, tmp_path: P
 def test_a_run_validated_on_everything_has_no_reference(bundle: Bundle, data: Path, tmp_path: Path) -> None:
     everything = names(select(bundle, data, None, None, None, None, 0))
     selection = select(bundle, data, make_run(tmp_path / "run", everything), None, None, None, 0)
-    assert selection.training is None and any("own reference" in remark for remark in selection.remarks)
+    assert selection.training is None and any(
+        "validated on its training sounds" in remark for remark in selection.remarks
+    )
 
 
 def test_a_limit_is_a_seeded_choice_of_each_class(bundle: Bundle, data: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the measurements of speed count, not how fast anything is."""
+"""What the speed measurements count. How fast anything is, no test says."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_voices_in_real_time() -> None:
     assert in_real_time({1: 0.1, 8: 0.5}) == (16, True)
 
 
-def test_times() -> None:
+def test_durations() -> None:
     times = Durations.of([(0.003, 0.001), (0.001, 0.001), (0.002, 0.001)])
     assert (times.count, times.p50_ms, times.worst_ms, times.cpu_ms) == pytest.approx((3, 2, 3, 1))
     calls: list[str] = []

@@ -1,4 +1,4 @@
-"""Reading and writing files at the edge."""
+"""Reading, writing and resampling sound files."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_bad_samples_are_named(tmp_path: Path, bad: float) -> None:
         read_audio(tmp_path / "bad.wav", 8000)
 
 
-def test_what_is_no_sound_is_named(tmp_path: Path) -> None:
+def test_files_that_are_not_sounds_are_named(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("la la la")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
     for name in ("text.wav", "empty.wav", "missing.wav", "."):

@@ -1,4 +1,4 @@
-"""Offline rendering: lengths, seeds, batches, and what silence gives."""
+"""Rendering whole sounds: lengths, seeds, batches, and silence."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_resynthesis_has_the_length_of_its_input(bundle: Bundle, samples: int) -
 
 
 def stepped(bundle: Bundle, path: Array, condition: render.Array, seed: int) -> render.Array:
-    """Grains [G, L] as a host makes them: one hop a call, the state handed on."""
+    """Grains [G, L] as a host makes them: a hop in each call, with the state carried on."""
     names = [[spec.name for spec in bundle.manifest.graphs[graph].outputs] for graph in ("decoder", "synthesis")]
     states = [spec.name for spec in bundle.manifest.graphs["synthesis"].states]
     handed = {name: np.zeros((1, LENGTH // 2 + 1), np.float32) for name in states}
@@ -147,7 +147,7 @@ def test_a_duration_includes_its_tail(bundle: Bundle) -> None:
 
 
 def two_attributes() -> Bundle:
-    """What `completed` reads of a bundle of notes: C and D by a flute, E by an oboe, an oboe of unknown pitch."""
+    """All that `completed` needs of a bundle of notes: a flute's C and D, an oboe's E, and an oboe of unknown pitch."""
     attributes = (Attribute("class", ("flute", "oboe")), Attribute("pitch", ("C", "D", "E")))
     labels = np.array([[0, 0], [0, 1], [1, 2], [1, -1]], dtype=np.int32)
     stub = SimpleNamespace(manifest=SimpleNamespace(attributes=attributes), latent_map={"embedding_labels": labels})
@@ -160,7 +160,7 @@ def one_hots(*places: int) -> Array:
     return condition
 
 
-def test_open_attributes_are_those_of_a_sound_that_agrees() -> None:
+def test_open_attributes_come_from_a_sound_that_agrees() -> None:
     drawn = {tuple(np.flatnonzero(completed(two_attributes(), one_hots(0), 5, index))) for index in range(40)}
     assert drawn == {(0, 2), (0, 3)}
     drawn = {tuple(np.flatnonzero(completed(two_attributes(), one_hots(1), 5, index))) for index in range(40)}
@@ -168,7 +168,7 @@ def test_open_attributes_are_those_of_a_sound_that_agrees() -> None:
     assert np.flatnonzero(completed(two_attributes(), one_hots(4), 5)).tolist() == [1, 4]
 
 
-def test_chosen_attributes_stay() -> None:
+def test_chosen_attributes_are_kept() -> None:
     for places in ((0, 2), (0, 4), (1, 3)):  # the last two without a sound that agrees
         np.testing.assert_array_equal(completed(two_attributes(), one_hots(*places), 5), one_hots(*places))
     condition = one_hots(0)
@@ -183,7 +183,7 @@ def test_a_seed_decides_what_is_drawn() -> None:
     assert len({completed(bundle, one_hots(), 7, index).tobytes() for index in range(30)}) == 4
 
 
-def test_a_free_path_is_under_way_when_it_begins(bundle: Bundle) -> None:
+def test_a_free_path_has_no_onset(bundle: Bundle) -> None:
     path = np.repeat(np.random.default_rng(0).standard_normal((1, 4)).astype(np.float32), 60, axis=0)
     played = render.play_path(bundle, path, bundle.condition({}), 0)
     assert played.shape == ((60 + 3) * HOP,) and played[0] == 0
