@@ -13,7 +13,7 @@ from ngs.runtime.console import BUNDLE
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # that numpy reads
 
 
-@click.command(short_help="Measure how fast a bundle plays on this machine.")
+@click.command()
 @click.argument("bundle", required=False)
 @options.provider
 @click.option("--quick", is_flag=True, help="Measure less often: takes 10 seconds instead of most of a minute.")

@@ -14,7 +14,7 @@ from ngs.cli import options
 from ngs.runtime.console import BUNDLE
 
 
-@click.command(short_help="Show what is in a bundle.")
+@click.command()
 @click.argument("bundle", required=False, type=BUNDLE)
 @click.option("--json", "as_json", is_flag=True, help="Print the bundle's manifest as JSON.")
 def info(bundle: Path | None, as_json: bool) -> None:
@@ -45,7 +45,7 @@ def info(bundle: Path | None, as_json: bool) -> None:
         click.echo(f"{name:<{width}}" + text.replace("\n", "\n" + " " * width))
 
 
-@click.command(short_help="Check that a bundle is intact and computes what it should.")
+@click.command()
 @click.argument("bundle", required=False, type=BUNDLE)
 @options.provider
 @options.as_json

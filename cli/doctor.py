@@ -16,7 +16,7 @@ from ngs.cli.probes.finding import BROKEN, STATUSES, Finding
 from ngs.cli.probes.probes import PROBES, failed
 
 
-@click.command(short_help="Check this machine: libraries, CUDA, audio, MIDI, JACK.")
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def doctor(as_json: bool) -> None:
     """Check what works on this machine, and say what to do about the rest.

@@ -14,7 +14,7 @@ from ngs.cli.options import FILE, FOLDER, show_progress
 from ngs.runtime.console import BUNDLE, Number
 
 
-@click.command(short_help="Measure how good a bundle sounds, beside baselines.")
+@click.command()
 @click.argument("bundle", type=BUNDLE)
 @click.argument("data", required=False, type=FOLDER)
 @click.option("--run", type=FOLDER, help="The run of `ngs train` on DATA: measures the sounds it set apart.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Turn a trained run into an ONNX bundle.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--output",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Make a folder of synthesised drum hits to train on.")
+@click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--count", default=40, show_default=True, type=click.IntRange(1, 100_000), help="How many hits of each class."

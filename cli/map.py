@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +12,14 @@ from ngs.cli import options
 from ngs.cli.options import FILE, FOLDER, show_progress
 from ngs.runtime.console import BUNDLE
 
+if TYPE_CHECKING:
+    from ngs.report.grains import Grains
+    from ngs.runtime.bundle.bundle import Bundle
+
 MOST_SOUNDS = 1000  # of DATA
 
 
-@click.command(name="map", short_help="Draw a map of the grains of a bundle.")
+@click.command(name="map")
 @click.argument("bundle", type=BUNDLE)
 @click.argument("data", required=False, type=FOLDER)
 @click.option(
@@ -55,9 +60,8 @@ def latent_map(
         raise click.UsageError("Name a picture with -o map.png, or add --json")
     if data is None and (labels or limit):
         raise click.UsageError("--labels and --limit go with DATA")
-    from ngs.evaluation.quality.selection import read, select
     from ngs.report import latent_map as maps
-    from ngs.report.grains import chosen, corpus_grains, sound_grains
+    from ngs.report.grains import corpus_grains
     from ngs.report.map_figure import draw_map
     from ngs.report.picture_files import check_format, save_figure
     from ngs.runtime.bundle.bundle import Bundle
@@ -67,14 +71,7 @@ def latent_map(
     opened = Bundle.open(bundle)
     grains, remarks = corpus_grains(opened), list[str]()
     if data is not None:
-        selection = select(opened, data, None, None, labels, limit, seed)
-        remarks += selection.remarks
-        rate = opened.manifest.sample_rate
-        entries = chosen(selection.test, MOST_SOUNDS, seed)
-        sounds = read(entries, rate, "Reading sounds", remarks, show_progress)
-        if len(entries) < len(selection.test):
-            remarks.append(f"{len(entries)} of {len(selection.test)} sounds are on the map, equally many of each class")
-        grains = sound_grains(opened, ((entry, signal) for _, entry, signal in sounds))
+        grains, remarks = _sounds_in(opened, data, labels, limit, seed)
     drawn = maps.latent_map(opened, grains.drawn(points, seed), projection, seed)
     for remark in remarks:
         click.echo(f"Note: {remark}.", err=True)
@@ -87,3 +84,19 @@ def latent_map(
         return
     share = f"; two axes explain {drawn.explained[2]:.0%} of the variance of timbre" if drawn.explained else ""
     click.echo(f"Drew {output}: {len(drawn.places)} grains{share}.")
+
+
+def _sounds_in(
+    bundle: Bundle, data: Path, labels: Path | None, limit: int | None, seed: int
+) -> tuple[Grains, list[str]]:  # fmt: skip
+    """The grains of the sounds in a folder, and remarks about what is left out."""
+    from ngs.evaluation.quality.selection import read, select
+    from ngs.report.grains import chosen, sound_grains
+
+    selection = select(bundle, data, None, None, labels, limit, seed)
+    remarks = list(selection.remarks)
+    entries = chosen(selection.test, MOST_SOUNDS, seed)
+    sounds = read(entries, bundle.manifest.sample_rate, "Reading sounds", remarks, show_progress)
+    if len(entries) < len(selection.test):
+        remarks.append(f"{len(entries)} of {len(selection.test)} sounds are on the map, equally many of each class")
+    return sound_grains(bundle, ((entry, signal) for _, entry, signal in sounds)), remarks

@@ -12,7 +12,7 @@ from ngs.cli.options import FILE, FOLDER, show_progress
 from ngs.runtime.console import BUNDLE
 
 
-@click.command(short_help="Write a web page of sounds and pictures of a bundle.")
+@click.command()
 @click.argument("bundle", type=BUNDLE)
 @click.argument("data", type=FOLDER)
 @click.option(

@@ -9,7 +9,7 @@ import click
 LOWEST_RATE_HZ = 1000
 
 
-@click.command(short_help="Draw the spectrograms of sounds side by side.")
+@click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),

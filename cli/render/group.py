@@ -41,7 +41,6 @@ class _Forms(click.Group):
 @click.group(
     cls=_Forms,
     subcommand_metavar="[BUNDLE] FORM [ARGS]...",
-    short_help="Render sound from a bundle to WAV or FLAC files.",
 )
 @bundle_option
 @click.pass_context

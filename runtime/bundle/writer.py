@@ -50,14 +50,7 @@ def write_bundle(
     beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=writable(path.parent)))
     try:
         made = beside / path.name
-        if zipped:
-            with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, content in contents.items():
-                    archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-        else:
-            made.mkdir()
-            for name, content in contents.items():
-                (made / name).write_bytes(content)
+        _write_contents(made, contents, zipped)
         errors = largest_errors(Bundle.open(made, provider="cpu"))
         for name, error in errors.items():
             if not error < TOLERANCE:
@@ -68,6 +61,18 @@ def write_bundle(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return errors
+
+
+def _write_contents(path: Path, contents: Mapping[str, bytes], zipped: bool) -> None:
+    if zipped:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in contents.items():
+                # an entry without a time: the same contents give the same bytes
+                archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    else:
+        path.mkdir()
+        for name, content in contents.items():
+            (path / name).write_bytes(content)
 
 
 def check_target(path: Path) -> None:

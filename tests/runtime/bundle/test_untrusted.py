@@ -26,7 +26,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.mutations import Contents, beyond, every_operator, load, mutated, sealed, sound_bundle, unzipped, zipped
 from tests.tiny import write_tiny
 
-from ngs.runtime.bundle import files, graph_check, graph_sizes
+from ngs.runtime.bundle import files, graph_check, graph_sizes, onnx_fields
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.graph_check import check_graph
 from ngs.runtime.bundle.manifest import BundleError
@@ -516,7 +516,7 @@ def test_a_graph_cut_anywhere() -> None:
 
 
 def test_a_graph_with_too_many_nodes() -> None:
-    many = [node("Neg", [f"n{index}" if index else "x"], [f"n{index + 1}"]) for index in range(graph_check.MAX_NODES)]
+    many = [node("Neg", [f"n{index}" if index else "x"], [f"n{index + 1}"]) for index in range(onnx_fields.MAX_NODES)]
     with pytest.raises(BundleError, match="at most 2048 nodes of a graph, found more"):
         check_graph(model(*many, node("Neg", [f"n{len(many)}"], ["y"])).SerializeToString(), "a.onnx")
 
