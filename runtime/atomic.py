@@ -38,7 +38,7 @@ def close_replaced(stack: contextlib.ExitStack, keep: bool) -> None:
 
 
 class _Discarded(Exception):
-    """What a `replaced` file is closed with when nobody wants it."""
+    """Raised inside `replaced` to discard its file."""
 
 
 def replace_path(made: Path, path: Path, old: Path) -> None:

@@ -1,4 +1,4 @@
-"""Are sampled sounds as varied as real ones, and alike? The Frechet distance between their descriptions."""
+"""Are sampled sounds like real ones, and as varied? The Frechet distance between descriptions of both."""
 
 from __future__ import annotations
 

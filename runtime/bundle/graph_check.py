@@ -62,7 +62,7 @@ ATTRIBUTES: dict[bytes, Container[Any] | None] = {  # the values that each may h
 
 
 def largest_constant(model: bytes | memoryview) -> int:
-    """The most bytes that a tensor may have which onnxruntime computes from a graph's constants when loading it."""
+    """Size limit, in bytes, for tensors that onnxruntime computes from a graph's constants when it loads the graph."""
     return 8 * len(model) + (1 << 16)  # 16-bit angles become 32-bit cosines and sines, side by side
 
 

@@ -42,7 +42,7 @@ def test_a_file(tmp_path: Path) -> None:
         ("Kick x...x...x...x..", "line 1: expected a class and 16 steps"),
         ("\nKick x...y...x...x...", "line 2"),
         ("x...x...x...x...", "line 1"),
-        ("# nothing", "there is no line"),
+        ("# nothing", "has no line"),
         ("Gong x...x...x...x...", "no class 'Gong'; known: Clap"),
     ],
 )

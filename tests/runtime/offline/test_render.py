@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 import pytest
+from tests.tiny import tiny_manifest
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle import seeds
@@ -150,7 +152,8 @@ def two_attributes() -> Bundle:
     """All that `completed` needs of a bundle of notes: a flute's C and D, an oboe's E, and an oboe of unknown pitch."""
     attributes = (Attribute("class", ("flute", "oboe")), Attribute("pitch", ("C", "D", "E")))
     labels = np.array([[0, 0], [0, 1], [1, 2], [1, -1]], dtype=np.int32)
-    stub = SimpleNamespace(manifest=SimpleNamespace(attributes=attributes), latent_map={"embedding_labels": labels})
+    manifest = replace(tiny_manifest(), attributes=attributes)
+    stub = SimpleNamespace(manifest=manifest, latent_map={"embedding_labels": labels})
     return cast(Bundle, stub)
 
 
