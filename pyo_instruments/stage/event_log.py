@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ngs.pyo_instruments.commands.command import CommandError, Value
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.runtime.atomic import left, replaced
+from ngs.runtime.atomic import close_replaced, replaced
 
 
 class Event(NamedTuple):
@@ -69,7 +69,7 @@ class EventLog:
     def close(self, keep: bool = True) -> None:
         """Finish the file, or leave none. Raises OSError where some of it is lost."""
         self.write()
-        left(self._stack, keep)
+        close_replaced(self._stack, keep)
         if keep and self._full:
             raise OSError(
                 f"{self.path} holds the first {self._written} commands only, and lacks {self.lost}: "

@@ -14,7 +14,7 @@ import soundfile
 
 from ngs.pyo_instruments.timing.clock import Clock
 from ngs.runtime.arrays import Array
-from ngs.runtime.atomic import left, replaced
+from ngs.runtime.atomic import close_replaced, replaced
 from ngs.runtime.dsp.audio_files import audio_format
 
 SECONDS = 8  # that may wait to be written
@@ -86,7 +86,7 @@ class Recorder:
             self._try(lambda: _finish_wav(self._beside))
         elif self.error:
             self._played = _finish_flac(self._beside)
-        left(self._stack, keep)
+        close_replaced(self._stack, keep)
         if keep and (self.error or self.lost):
             raise self._loss()
 

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from tests.docs.conftest import Play
 from tests.docs.pages import ROOT
 
-from ngs.runtime.bundle import manifest as limits
-from ngs.runtime.bundle.bundle import MAGNIFICATION, TOLERANCE, Bundle
-from ngs.runtime.bundle.manifest import FORMAT_VERSION, REQUIRED_FILES, REQUIRED_GRAPHS, GraphSpec
+from ngs.runtime.bundle import signatures as limits
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.golden import MAGNIFICATION, TOLERANCE, largest_errors
+from ngs.runtime.bundle.manifest import FORMAT_VERSION, MAX_MANIFEST_BYTES, REQUIRED_FILES
 from ngs.runtime.bundle.session import NO_FOLDER, make_session
+from ngs.runtime.bundle.signatures import REQUIRED_GRAPHS
+from ngs.runtime.bundle.specs import MAX_FILE_BYTES, GraphSpec
 from ngs.runtime.dsp.grains import noise_stream
 from ngs.runtime.offline.render import decode, resynthesise
 
@@ -125,9 +128,13 @@ def test_numbers(bundle: Bundle) -> None:
     assert TEXT.startswith(f"# The bundle format, version {FORMAT_VERSION}\n")
     assert [row[:3] for row in rows("Manifest")][0] == ["`format_version`", "integer", str(FORMAT_VERSION)]
     assert TOLERANCE == 1e-4 and MAGNIFICATION == {"embedding_encoder": 10.0}
-    assert limits.MAX_MANIFEST_BYTES == 4 << 20 and limits.MAX_FILE_BYTES == 1 << 30
+    assert MAX_MANIFEST_BYTES == 4 << 20 and MAX_FILE_BYTES == 1 << 30
     letters = {row.split(" | ")[0]: row for row in TEXT.splitlines() if row.startswith("| ")}
-    for letter, limit in (("R", limits.HIDDEN_SIZE), ("F", limits.HISTORY_SAMPLES), ("S", limits.PROFILE_POINTS)):
+    for letter, limit in (
+        ("R", limits.MAX_HIDDEN_SIZE),
+        ("F", limits.MAX_HISTORY_SAMPLES),
+        ("S", limits.MAX_PROFILE_POINTS),
+    ):
         assert f", 1 to {limit} |" in letters[f"| {letter}"]
     for name in REQUIRED_FILES:
         assert f"`{name}.npz`" in TEXT
@@ -163,7 +170,7 @@ def test_options_of_sessions(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_golden_vectors(bundle: Bundle, code: dict[str, Any]) -> None:
     errors = code["errors"](*as_host(bundle), bundle.golden())
-    assert errors == pytest.approx(bundle.largest_errors(), abs=1e-9) and max(errors.values()) < TOLERANCE
+    assert errors == pytest.approx(largest_errors(bundle), abs=1e-9) and max(errors.values()) < TOLERANCE
 
 
 def test_noise(code: dict[str, Any]) -> None:

@@ -141,7 +141,7 @@ def test_a_failure_leaves_the_former_report(
         (("-o", "sounds/report"), "lies among the sounds"),
         (("-o", "text.txt/report"), "text.txt"),
         (("-o", "report", "--sound", "text.txt"), "text.txt cannot be read as sound"),
-        (("-o", "report", "--sound", "empty.wav"), "empty.wav is empty"),
+        (("-o", "report", "--sound", "empty.wav"), "empty.wav holds no samples"),
         (("-o", "report", "--sound", "silent.wav"), "silent.wav is silent"),
         (("-o", "report", "--run", "sounds"), "is not a run folder"),
     ],
