@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ngs.pyo_instruments.commands.command import (
+from ngs.pyo_instruments import (
     Choice,
     ClassName,
     Number,
@@ -30,6 +30,7 @@ from ngs.runtime.dsp.audio_files import write_audio
 from ngs.runtime.offline.patterns import BUILT_IN, LEVELS, STEPS, load_pattern
 
 REST = "." * STEPS
+STEP_KEYS = {".": "step: rest", "o": "step: soft hit", "x": "step: hit", "X": "step: accent"}
 
 
 class DrumMachine(Sequenced):
@@ -38,11 +39,14 @@ class DrumMachine(Sequenced):
     counts = {"track": 8, "step": STEPS}
     KEYS = {
         **{str(track): Press(f"/track/{track}/hit", (1.0,)) for track in range(1, 9)},
-        " ": Toggle("/play"), "+": Nudge("/tempo", 1), "-": Nudge("/tempo", -1),
-        **{symbol: Press("/track/{track}/step/{step}", (level,)) for symbol, level in (("." , 0.0), *LEVELS.items())},
-        "m": Toggle("/track/{track}/mute"), "s": Toggle("/track/{track}/solo"), "f": Toggle("/track/{track}/fresh"),
-        "e": Press("/track/{track}/keep"),
-        "n": Press("/sample_note", ("/track/{track}/class",)), "p": Press("/sample_path", ("/track/{track}/class",)),
+        " ": Toggle("/play", "play or stop"), "+": Nudge("/tempo", 1), "-": Nudge("/tempo", -1),
+        **{symbol: Press("/track/{track}/step/{step}", (LEVELS.get(symbol, 0.0),), label)
+           for symbol, label in STEP_KEYS.items()},
+        "m": Toggle("/track/{track}/mute"), "s": Toggle("/track/{track}/solo"),
+        "f": Toggle("/track/{track}/fresh", "fresh hits or the same"),
+        "e": Press("/track/{track}/keep", label="keep hit"),
+        "n": Press("/sample_note", ("/track/{track}/class",), "new sound from a note"),
+        "p": Press("/sample_path", ("/track/{track}/class",), "new sound from a path"),
     }  # fmt: skip
     overlap = 4  # hits of a track that may ring at once
     first_tempo, first_level, first_pattern = 122.0, 0.8, "house"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ngs.pyo_instruments.commands.command import ClassName, Number, Switch, Whole, action, control
+from ngs.pyo_instruments import ClassName, Number, Switch, Whole, action, control
 from ngs.pyo_instruments.commands.key_actions import Press
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.players.hit_player import HitPlayer
@@ -22,9 +22,9 @@ class Keyboard(Instrument):
     """Held notes of a bundle that knows pitches; of one that does not, a fresh hit a key."""
 
     KEYS = {
-        **{name: Press("/note", (key, 100)) for name, key in zip("12345678", DRUM_KEYS, strict=True)},
+        **{name: Press("/note", (key, 100), "drum") for name, key in zip("12345678", DRUM_KEYS, strict=True)},
         **{name: Press("/note", (60 + key, 100)) for key, name in enumerate("zsxdcvgbhnjm,")},
-        " ": Press("/off"),
+        " ": Press("/off", label="all notes off"),
     }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:

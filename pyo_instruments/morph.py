@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ngs.pyo_instruments.commands.command import ClassName, Number, Whole, action, control
+from ngs.pyo_instruments import ClassName, Number, Whole, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.players.morpher import Morpher
@@ -22,7 +22,7 @@ class Morph(Instrument):
 
     KEYS = {
         " ": Press("/hit", (1.0,)), "+": Nudge("/morph", 0.05), "-": Nudge("/morph", -0.05),
-        "a": Nudge("/start", 1), "b": Nudge("/end", 1),
+        "a": Nudge("/start", 1, "next first sound"), "b": Nudge("/end", 1, "next second sound"),
     }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:

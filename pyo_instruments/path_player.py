@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ngs.pyo_instruments.commands.command import Choice, ClassName, Number, Switch, action, control
+from ngs.pyo_instruments import Choice, ClassName, Number, Switch, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.players.grain_player import GrainPlayer
@@ -19,9 +19,10 @@ class PathPlayer(Instrument):
     """Two paths of a kind, left and right, whose grains go on and on; or a place on the map that is moved by hand."""
 
     KEYS = {
-        **{str(number): Press("/kind", (kind,)) for number, kind in enumerate(KINDS, 1)},
-        " ": Toggle("/freeze"), "n": Press("/new"), "m": Toggle("/map"), "+": Nudge("/speed", 0.25),
-        "-": Nudge("/speed", -0.25), "s": Nudge("/scatter", 0.1), "a": Nudge("/scatter", -0.1),
+        **{str(number): Press("/kind", (kind,), f"{kind} path") for number, kind in enumerate(KINDS, 1)},
+        " ": Toggle("/freeze"), "n": Press("/new", label="new path"), "m": Toggle("/map", "path or map"),
+        "+": Nudge("/speed", 0.25), "-": Nudge("/speed", -0.25),
+        "s": Nudge("/scatter", 0.1), "a": Nudge("/scatter", -0.1),
     }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ngs.pyo_instruments.commands.command import ClassName, Number, Switch, control
+from ngs.pyo_instruments import ClassName, Number, Switch, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Toggle
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.players.inlet import lasting
@@ -23,6 +23,7 @@ from ngs.runtime.dsp.audio_files import read_audio
 class Resynthesiser(Instrument):
     """A signal through the latent space: dry and wet, as another class, frozen."""
 
+    public_name = "resynthesiser"
     listens, most_files = True, 1
 
     KEYS = {" ": Toggle("/freeze"), "+": Nudge("/mix", 0.1), "-": Nudge("/mix", -0.1)}

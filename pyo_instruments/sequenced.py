@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ngs.pyo_instruments.commands.command import Number, Switch, Whole, action, control
+from ngs.pyo_instruments import Number, Switch, Whole, action, control
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.timing.transport import TEMPOS, Transport
 
