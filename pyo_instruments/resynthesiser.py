@@ -14,7 +14,7 @@ import numpy as np
 from ngs.pyo_instruments.commands.command import ClassName, Number, Switch, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Toggle
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.players.inlet import lasting
+from ngs.pyo_instruments.players.inlet import never_freed
 from ngs.pyo_instruments.players.resynth import Resynth
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.dsp.audio_files import read_audio
@@ -33,7 +33,7 @@ class Resynthesiser(Instrument):
         self._drive = pyo.SigTo(1, 0.01, 1)
         if files:
             sound = read_audio(Path(files[0]), self.clock.sample_rate)
-            table = lasting(pyo.DataTable(len(sound)))
+            table = never_freed(pyo.DataTable(len(sound)))
             np.asarray(table.getBuffer())[:] = sound
             self._source = pyo.TableScan(table, mul=self._drive)
         else:

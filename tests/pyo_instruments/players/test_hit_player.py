@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,11 +31,6 @@ def mixed(length: int, *hits: tuple[int, Array]) -> Array:
         end = min(at + len(sound), length)
         out[at:end] += sound[: end - at]
     return out
-
-
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -168,57 +161,6 @@ def test_triggers_may_be_replaced_or_come_later(room: Any, bundle: Bundle) -> No
     hits.setTrig(fast)
     room.hear(200)
     assert 9 <= few <= 12 and hits.statistics()["triggers"] - few > 40 and hits.trig is fast
-
-
-def session(room: Any, bundle: Bundle) -> Array:
-    """Hits, and settings that are turned at given frames."""
-    metro = pyo.Metro(0.0501).play()
-    hits = HitPlayer(bundle, ["Kick", "Snare", "Hat"], trig=metro, seed=5)
-    out = hits.mix(2).out()
-    for at, act in (
-        (3000, lambda: hits.setPitch([0, 5, -7])),
-        (9001, lambda: hits.setTemperature(1.4)),
-        (9002, lambda: hits.set(1, source="path")),
-        (14000, lambda: hits.setDecay([0.05, 0, 0])),
-        (18000, lambda: hits.setFresh(0)),
-        (30000, lambda: hits.resample(2)),
-        (33000, lambda: hits.setClasses(["Hat", "Kick", "Snare"])),
-        (34567, lambda: hits.hit(1, 0.3)),
-    ):
-        room.clock.send(act, at)
-    heard = room.hear_seconds(1)
-    assert room.clock.statistics().failures == 0 and hits.statistics()["stale"] == 0 and len(out) == 2
-    return np.asarray(heard)
-
-
-def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
-    sounds = []
-    for live in (False, True):
-        with rooms(live=live) as room:
-            sounds.append(session(room, bundle))
-    assert np.abs(sounds[0]).max() > 0.1
-    np.testing.assert_array_equal(sounds[0], sounds[1])
-
-
-def test_a_thread_ends_with_its_player(rooms: Any, bundle: Bundle) -> None:
-    with rooms(live=True) as room:
-        hits = HitPlayer(bundle, "Kick", trig=pyo.Metro(0.01).play()).out()
-        room.hear(20)
-        pads, gone = hits.pads, weakref.ref(hits)
-        assert pads._thread is not None
-        del hits
-        assert gone() is None and pads._thread is None
-        assert not room.hear(5).any() and room.clock.statistics().failures == 0
-
-
-def test_sliders_have_setters(room: Any, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyo.PyoObject, "ctrl", lambda *arguments: None)
-    hits = HitPlayer(bundle, "Kick")
-    hits.ctrl()
-    assert [each.name for each in hits._map_list] == ["temperature", "pitch", "decay"]
-    for each in hits._map_list:
-        getattr(hits, f"set{each.name.capitalize()}")(each.max)
-        assert getattr(hits, each.name) == each.max
 
 
 def test_hits_of_the_drums_are_clean(room: Any, drums: Bundle) -> None:

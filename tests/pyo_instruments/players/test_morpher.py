@@ -25,11 +25,6 @@ RATE, BLOCK = 48000, 128
 PREPARED = round(PREPARED_SECONDS * RATE)
 
 
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
-
-
 def sound(bundle: Bundle, embedding: Array, name: str, index: int, length: int, at: int = 0, gain: float = 1) -> Array:
     """What a synth plays of an embedding, float32 [length, 2]."""
     condition = bundle.condition(name or {})
@@ -137,32 +132,6 @@ def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle, tmp
     morpher.end = 3
     morpher.play_note()
     assert room.hear(200).any() and room.clock.statistics().failures == 0
-
-
-def session(room: Any, bundle: Bundle) -> Array:
-    morpher = Morpher(bundle, period=0.11, morph=pyo.Sine(1, mul=0.5, add=0.5)).out()
-    for at, act in (
-        (3001, lambda: morpher.setPitch(5)),
-        (9001, lambda: morpher.setStart(7)),
-        (12001, lambda: morpher.play_note(0.4)),
-        (20000, lambda: morpher.setChoices("Snare")),
-        (25000, lambda: morpher.setPan(-0.5)),
-        (36001, lambda: morpher.setPeriod(0.05)),
-    ):
-        room.clock.send(act, at)
-    heard = room.hear_seconds(1)
-    told = morpher.statistics()
-    assert room.clock.statistics().failures == told["failures"] == told["late"] == told["late_events"] == 0
-    return np.asarray(heard)
-
-
-def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
-    sounds = []
-    for live in (False, True):
-        with rooms(live=live) as room:
-            sounds.append(session(room, bundle))
-    assert np.abs(sounds[0]).max() > 0.1
-    np.testing.assert_array_equal(sounds[0], sounds[1])
 
 
 def test_a_shorter_period_begins_at_once(room: Any, bundle: Bundle) -> None:

@@ -1,20 +1,21 @@
-"""What pyo plays of a port are the very samples; controls are numbers, lists, or pyo objects that are followed."""
+"""Pyo plays exactly the samples of a port; controls are numbers, lists, or pyo objects that are followed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import weakref
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ngs.pyo_instruments import GrainPlayer
+from ngs.pyo_instruments.players.engine_port import EnginePort
 from ngs.pyo_instruments.players.inlet import Inlet
-from ngs.pyo_instruments.players.port import EnginePort, Port, turned
+from ngs.pyo_instruments.players.port import Port
 from ngs.runtime.arrays import Array
+from ngs.runtime.synth.controls import CONTROLS
 
 pyo = pytest.importorskip("pyo")
 
@@ -114,6 +115,7 @@ def test_python_survives_ports_and_their_readers_in_cycles() -> None:
     program = """
 import gc, numpy as np
 from ngs.pyo_instruments.timing.clock import Clock
+from ngs.pyo_instruments.players.engine_port import EnginePort
 from ngs.pyo_instruments.players.inlet import Inlet
 from ngs.pyo_instruments.players.port import Port
 import pyo
@@ -185,16 +187,18 @@ class FakeEngine:
         out[:] = 0
 
 
-@turned(gain="How loud.", pitch="How high.")
 class Turning(EnginePort):
-    def __init__(self, **controls: Any) -> None:
-        super().__init__(FakeEngine())
-        self.turns: list[tuple[int, int, dict[str, float]]] = []
-        for name, value in controls.items():
-            self.give(name, value)
+    controls = {
+        "gain": replace(CONTROLS["gain"], help="How loud."),
+        "pitch": replace(CONTROLS["pitch"], help="How high."),
+    }
 
-    def turn(self, stream: int, **controls: float) -> None:
-        self.turns.append((self.clock.now, stream, controls))
+    def __init__(self, **controls: Any) -> None:
+        self.turns: list[tuple[int, int, dict[str, float]]] = []
+        super().__init__(FakeEngine(), **controls)
+
+    def turn(self, output: int, **controls: float) -> None:
+        self.turns.append((self.clock.now, output, controls))
 
 
 def test_a_control_is_a_number_or_a_list_and_set_in_three_ways(room: Any) -> None:
@@ -220,7 +224,7 @@ def test_a_control_is_a_number_or_a_list_and_set_in_three_ways(room: Any) -> Non
         ("pitch", [0, 30], "pitch is 30.0: choose -24 to 24"),
         ("gain", float("nan"), "gain is nan"),
         ("gain", "loud", "could not convert string to float: 'loud'"),
-        ("volume", 1, "There is no control 'volume'; known: gain, pan"),
+        ("volume", 1, "There is no control 'volume'; known: gain, pitch"),
     ],
 )
 def test_what_cannot_be_is_refused_there_and_then(room: Any, name: str, value: Any, told: str) -> None:
@@ -251,6 +255,7 @@ def test_an_object_is_followed_every_10_ms_within_the_range(room: Any) -> None:
 
 def test_a_steady_object_turns_a_control_once(room: Any) -> None:
     port = Turning()
+    port.turns.clear()
     port.gain = pyo.Sig(0.75)
     room.hear(50)
     assert [each for _, _, each in port.turns][-2:] == 2 * [{"gain": 0.75}] and len(port.turns) <= 4
@@ -262,16 +267,3 @@ def test_the_engine_is_started_with_the_port_and_stopped_with_it(room: Any) -> N
     assert (engine.started, engine.stopped) == (1, 0) and port.latency == 100 + BLOCK
     del port
     assert engine.stopped == 1
-
-
-@pytest.mark.parametrize("live", [False, True])
-def test_a_thread_ends_with_its_port(rooms: Any, tiny_bundle: Path, live: bool) -> None:
-    with rooms(live=live) as room:
-        grains = GrainPlayer(tiny_bundle).out()
-        room.hear(5)
-        engine, gone = grains.engine, weakref.ref(grains)
-        assert (engine._thread is not None) is live
-        del grains
-        room.hear(5)
-        assert gone() is None and engine._thread is None
-        assert room.clock.statistics().failures == 0 and room.clock.players() == {}

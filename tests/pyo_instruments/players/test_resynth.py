@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +15,6 @@ from ngs.runtime.resynthesis.resynthesiser import Resynthesiser
 pyo = pytest.importorskip("pyo")
 
 RATE, BLOCK = 48000, 128
-
-
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
 
 
 def source(hertz: Any = 200) -> Any:
@@ -123,41 +116,3 @@ def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle) -> 
     assert (resynth.choices, resynth.bal) == ("Hat", 1)
     room.hear(2)
     assert room.clock.statistics().failures == 0
-
-
-def session(room: Any, bundle: Bundle) -> Array:
-    turned_by = pyo.Sine(2, mul=0.5, add=0.5)
-    resynth = Resynth(source([150, 271]), bundle, "Kick", bal=turned_by).out()
-    for at, act in (
-        (3001, lambda: resynth.setScatter(0.5)),
-        (9001, lambda: resynth.setChoices("Hat")),
-        (20000, lambda: resynth.setFreeze(1)),
-        (26001, lambda: resynth.setFreeze(0)),
-        (30000, lambda: resynth.setGain(0.3)),
-        (36001, lambda: resynth.setBal(0.5)),
-    ):
-        room.clock.send(act, at)
-    heard = room.hear_seconds(1)
-    told = resynth.statistics()
-    assert room.clock.statistics().failures == told["failures"] == told["late"] == 0
-    return np.asarray(heard)
-
-
-def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
-    sounds = []
-    for live in (False, True):
-        with rooms(live=live) as room:
-            sounds.append(session(room, bundle))
-    assert np.abs(sounds[0]).max() > 0.1
-    np.testing.assert_array_equal(sounds[0], sounds[1])
-
-
-def test_a_thread_ends_with_its_player(rooms: Any, bundle: Bundle) -> None:
-    with rooms(live=True) as room:
-        resynth = Resynth(source(), bundle).out()
-        room.hear(5)
-        engine, gone = resynth.engine, weakref.ref(resynth)
-        assert engine._thread is not None
-        del resynth
-        assert gone() is None and engine._thread is None
-        assert not room.hear(5).any() and room.clock.statistics().failures == 0
