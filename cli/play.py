@@ -14,7 +14,7 @@ INSTRUMENTS: dict[str, tuple[str, str, str]] = {
     "drum-machine": ("drum_machine", "DrumMachine", "8 tracks of 16 steps, a fresh hit at every step."),
     "drum-and-bass": ("drum_and_bass", "DrumAndBass", "10 tracks for loops, basses, pads and hits."),
     "path-player": ("path_player", "PathPlayer", "Grains along a path, without end, or at a place on the map."),
-    "resynthesiser": ("resynthesiser", "Resynthesiser", "What comes in, or a file, with the bundle's grains."),
+    "resynthesiser": ("resynthesiser", "ResynthesisInstrument", "What comes in, or a file, with the bundle's grains."),
     "morph": ("morph", "Morph", "The sounds between two sounds, on a slider."),
     "keyboard": ("keyboard", "Keyboard", "MIDI notes: pitches, or drums as General MIDI has them."),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.timing.clock import Clock
 from ngs.runtime.arrays import Array
+from ngs.runtime.dsp.audio_files import read_audio
 
 
 class Inlet:
@@ -20,7 +22,7 @@ class Inlet:
 
     def __init__(self, streams: Any) -> None:
         self._fader = pyo.InputFader(streams)
-        tables, self.views = block_tables(len(self._fader), Clock.current().block)
+        tables, self.views = tables_of(len(self._fader), Clock.current().block)
         self._fill = pyo.TableFill(self._fader, tables)
 
     def __len__(self) -> int:
@@ -36,10 +38,18 @@ class Inlet:
         return [(int(offset), float(samples[offset])) for offset in np.flatnonzero(samples)]
 
 
-def block_tables(count: int, block: int) -> tuple[list[pyo.DataTable], list[Array]]:
-    """`count` tables of `block` samples, and their memory as float32 arrays."""
-    tables = [never_freed(pyo.DataTable(block)) for _ in range(count)]
+def tables_of(count: int, length: int) -> tuple[list[pyo.DataTable], list[Array]]:
+    """`count` tables of `length` samples, and their memory as float32 arrays."""
+    tables = [never_freed(pyo.DataTable(length)) for _ in range(count)]
     return tables, [np.asarray(table.getBuffer()) for table in tables]
+
+
+def loop_of(path: str | Path, mul: Any = 1) -> pyo.TableScan:
+    """A sound file, played over and over. Raises AudioError."""
+    sound = read_audio(Path(path), Clock.current().sample_rate)
+    ((table,), (samples,)) = tables_of(1, len(sound))
+    samples[:] = sound
+    return pyo.TableScan(table, mul=mul)
 
 
 def never_freed(table: pyo.PyoTableObject) -> pyo.PyoTableObject:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ngs.pyo_instruments.commands.command import Number
-from ngs.pyo_instruments.players.inlet import block_tables
+from ngs.pyo_instruments import Number
+from ngs.pyo_instruments.players.inlet import tables_of
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.timing.clock import Clock
 from ngs.runtime.arrays import Array
@@ -27,8 +27,8 @@ class Port(pyo.PyoObject):
 
     Each block is copied into tables that are one block long and that pyo scans: pyo plays exactly these samples.
 
-    A player declares its `controls`. Each gets a method `setX`, a property and a slider in `ctrl`; `number` makes it the
-    argument of an instrument's command.
+    A player declares its `controls`. Each gets a method `setX`, a property and a slider in `ctrl`; `number` makes it
+    the argument of an instrument's command.
     """
 
     controls: ClassVar[Mapping[str, Control]] = {}
@@ -43,7 +43,7 @@ class Port(pyo.PyoObject):
         super().__init__(mul, add)
         self.clock = Clock.current()
         self._given: dict[str, Any] = {}
-        tables, self._views = block_tables(streams, self.clock.block)
+        tables, self._views = tables_of(streams, self.clock.block)
         self._buffer = np.zeros((streams, self.clock.block), dtype=np.float32)
         self._scan = pyo.TableScan(tables, mul, add)
         self._base_objs = self._scan.getBaseObjects()

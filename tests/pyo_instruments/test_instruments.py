@@ -20,7 +20,7 @@ from ngs.pyo_instruments.drum_machine import DrumMachine
 from ngs.pyo_instruments.keyboard import Keyboard
 from ngs.pyo_instruments.morph import Morph
 from ngs.pyo_instruments.path_player import PathPlayer
-from ngs.pyo_instruments.resynthesiser import Resynthesiser
+from ngs.pyo_instruments.resynthesiser import ResynthesisInstrument
 from ngs.pyo_instruments.surfaces.key_cursor import Keys
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
@@ -72,7 +72,7 @@ def make(bundle: Bundle, drums: Bundle, pitched: Bundle, loop: Path) -> Make:
         kinds: dict[str, tuple[type[Instrument], list[Path]]] = {
             "drum-machine": (DrumMachine, []), "drum-and-bass": (DrumAndBass, []), "path-player": (PathPlayer, []),
             "morph": (Morph, [loop]), "keyboard": (Keyboard, []), "pitched": (Keyboard, []),
-            "resynthesiser": (Resynthesiser, [loop]), "listening": (Resynthesiser, []),
+            "resynthesiser": (ResynthesisInstrument, [loop]), "listening": (ResynthesisInstrument, []),
         }  # fmt: skip
         kind, files = kinds[name]
         return kind(pitched if name == "pitched" else bundle if small else drums, seed, files)
@@ -394,7 +394,7 @@ def test_solo_is_heard_alone_and_mute_not_at_all(room: Any, make: Make) -> None:
 
 
 def test_a_resynthesiser_reads_its_file_again_and_again(room: Any, bundle: Bundle, loop: Path) -> None:
-    resynthesiser = Resynthesiser(bundle, files=[str(loop)])
+    resynthesiser = ResynthesisInstrument(bundle, files=[str(loop)])
     resynthesiser.do("/mix", 0)
     resynthesiser.out()
     heard = room.hear_seconds(2.5)
