@@ -1,4 +1,4 @@
-"""What holds for every player: live is offline, sliders have setters, threads end, `mul` makes no streams."""
+"""The laws that every player obeys: live equals offline, sliders have setters, threads end with their player."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ngs.runtime.bundle.bundle import Bundle
 
 pyo = pytest.importorskip("pyo")
 
-Score = Sequence[tuple[int, Callable[[Any], object]]]  # frame, what is done to the player
+Score = Sequence[tuple[int, Callable[[Any], object]]]  # frame and change
 
 
 def grains(bundle: Bundle, **more: Any) -> GrainPlayer:
@@ -43,11 +43,11 @@ def resynth(bundle: Bundle, **more: Any) -> Resynth:
 
 @dataclass(frozen=True)
 class Case:
-    """A player, what is done to it in a second, and what it is made of."""
+    """A player, changes to it within a second, and what it should have."""
 
     make: Callable[..., Any]
     score: Score
-    sliders: list[str]  # for the controls that `make` does not give an object
+    sliders: list[str]  # for the controls that `make` gives no object
     streams: int = 2
 
 
@@ -117,13 +117,13 @@ CASES = {
         ["gain", "freeze", "scatter", "density"],
     ),
 }
-BAD = ("failures", "late", "late_events", "stale")  # statistics that are to be 0
+BAD = ("failures", "late", "late_events", "stale")  # statistics that should be 0
 
 every_player = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 def played(room: Any, bundle: Bundle, case: Case) -> Array:
-    """A second of a player while its score is carried out."""
+    """A second of a player, with the changes of its score."""
     player = case.make(bundle)
     mixed = player.mix(2).out()
     for at, act in case.score:
@@ -136,7 +136,7 @@ def played(room: Any, bundle: Bundle, case: Case) -> Array:
 
 
 @every_player
-def test_live_is_offline(rooms: Any, bundle: Bundle, case: Case) -> None:
+def test_live_equals_offline(rooms: Any, bundle: Bundle, case: Case) -> None:
     sounds = []
     for live in (False, True):
         with rooms(live=live) as room:
@@ -173,7 +173,7 @@ def test_a_thread_ends_with_its_player(rooms: Any, bundle: Bundle, case: Case, l
 
 
 @every_player
-def test_a_list_of_factors_gives_no_stream_more_to_play(room: Any, bundle: Bundle, case: Case) -> None:
+def test_a_list_of_factors_adds_channels_not_streams(room: Any, bundle: Bundle, case: Case) -> None:
     player = case.make(bundle, mul=[0.5] * (case.streams + 1))
     assert len(player) == case.streams + 1 and len(player.peaks()) == case.streams
     for name in case.sliders:

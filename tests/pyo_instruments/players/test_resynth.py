@@ -1,4 +1,4 @@
-"""Any signal through a bundle: what a `Resynthesiser` gives, `latency` later, exactly."""
+"""Resynth plays exactly what a `Resynthesiser` gives, `latency` frames later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def source(hertz: Any = 200) -> Any:
 
 
 def given_to(resynth: Resynth) -> list[Array]:
-    """What goes into its engine from now on, blocks [streams, frames]."""
+    """The blocks [streams, frames] that its engine gets from now on."""
     given: list[Array] = []
     process = resynth.engine.process
 
@@ -39,7 +39,7 @@ def delayed(sound: Array, count: int) -> Array:
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_it_is_a_resynthesiser_delayed(rooms: Any, bundle: Bundle, master: np.float32, live: bool) -> None:
+def test_it_is_a_delayed_resynthesiser(rooms: Any, bundle: Bundle, master: np.float32, live: bool) -> None:
     with rooms(live=live) as room:
         played = source()
         dry = pyo.Sig(played).out(1)
@@ -48,7 +48,7 @@ def test_it_is_a_resynthesiser_delayed(rooms: Any, bundle: Bundle, master: np.fl
         blocks = given_to(resynth)
         heard = room.hear(200)
         given = np.concatenate(blocks, axis=1)[0]
-        np.testing.assert_array_equal(given[BLOCK:] * master, heard[:-BLOCK, 1])  # a block later
+        np.testing.assert_array_equal(given[BLOCK:] * master, heard[:-BLOCK, 1])  # one block later
         alone = Resynthesiser(bundle, "Snare", RATE, 3)
         alone.set(**controls)
         wanted = delayed(alone.process(given), resynth.latency - BLOCK - alone.latency)
@@ -73,7 +73,7 @@ def test_controls_and_classes_change_at_their_frame(room: Any, bundle: Bundle, m
     np.testing.assert_array_equal(heard[:, 0], wanted * master)
 
 
-def test_the_dry_sound_is_as_late_as_the_wet_one(room: Any, bundle: Bundle, master: np.float32) -> None:
+def test_dry_and_wet_are_equally_late(room: Any, bundle: Bundle, master: np.float32) -> None:
     resynth = Resynth(pyo.Metro(0.1).play(), bundle, bal=0).out()
     given = given_to(resynth)
     heard = room.hear(300)[:, 0]
@@ -82,7 +82,7 @@ def test_the_dry_sound_is_as_late_as_the_wet_one(room: Any, bundle: Bundle, mast
     assert (heard[heard > 0] == master).all() and len(onsets) == 8
 
 
-def test_each_stream_is_resynthesised_by_itself(room: Any, bundle: Bundle, master: np.float32) -> None:
+def test_each_stream_is_resynthesised_on_its_own(room: Any, bundle: Bundle, master: np.float32) -> None:
     resynth = Resynth(source([200, 333]), bundle, "Hat", seed=5).out()
     assert len(resynth) == 2
     blocks = given_to(resynth)
@@ -94,7 +94,7 @@ def test_each_stream_is_resynthesised_by_itself(room: Any, bundle: Bundle, maste
         np.testing.assert_allclose(heard[:, stream], wanted * master, atol=1e-5)
 
 
-def test_the_input_may_be_replaced(room: Any, bundle: Bundle) -> None:
+def test_the_input_can_be_replaced(room: Any, bundle: Bundle) -> None:
     resynth = Resynth(pyo.Sig(0), bundle, bal=0).out()
     room.hear(50)
     other = source()
@@ -104,7 +104,7 @@ def test_the_input_may_be_replaced(room: Any, bundle: Bundle) -> None:
     assert not room.hear(150)[-2000:].any()
 
 
-def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle) -> None:
+def test_wrong_values_are_refused_at_once(room: Any, bundle: Bundle) -> None:
     resynth = Resynth(source(), bundle, "Hat").out()
     room.hear(2)
     with pytest.raises(ValueError, match="Clap"):
