@@ -22,12 +22,16 @@ class DrumMachine(StepTracks):
 
     KEYS = {
         **{str(track): Press(f"/track/{track}/hit", (1.0,)) for track in range(1, 9)},
-        " ": Toggle("/play"), "+": Nudge("/tempo", 1), "-": Nudge("/tempo", -1),
-        ".": Press("/track/{track}/step/{step}", (0.0,)), "o": Press("/track/{track}/step/{step}", (0.35,)),
-        "x": Press("/track/{track}/step/{step}", (0.7,)), "X": Press("/track/{track}/step/{step}", (1.0,)),
-        "m": Toggle("/track/{track}/mute"), "s": Toggle("/track/{track}/solo"), "f": Toggle("/track/{track}/fresh"),
-        "e": Press("/track/{track}/keep"),
-        "n": Press("/sample_note", ("/track/{track}/class",)), "p": Press("/sample_path", ("/track/{track}/class",)),
+        " ": Toggle("/play", "play or stop"), "+": Nudge("/tempo", 1), "-": Nudge("/tempo", -1),
+        ".": Press("/track/{track}/step/{step}", (0.0,), "step: rest"),
+        "o": Press("/track/{track}/step/{step}", (0.35,), "step: soft hit"),
+        "x": Press("/track/{track}/step/{step}", (0.7,), "step: hit"),
+        "X": Press("/track/{track}/step/{step}", (1.0,), "step: accent"),
+        "m": Toggle("/track/{track}/mute"), "s": Toggle("/track/{track}/solo"),
+        "f": Toggle("/track/{track}/fresh", "new hits or the same"),
+        "e": Press("/track/{track}/keep", label="keep the last hit"),
+        "n": Press("/sample_note", ("/track/{track}/class",), "new sound from the embedding"),
+        "p": Press("/sample_path", ("/track/{track}/class",), "new sound from a free path"),
     }  # fmt: skip
     overlap = 4  # hits of one track that may ring at once
     first_tempo, first_level, first_pattern = 122.0, 0.8, "house"

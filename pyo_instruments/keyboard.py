@@ -19,9 +19,9 @@ class Keyboard(Instrument):
     """Held notes if the bundle knows pitches; otherwise drums, a new hit for each key."""
 
     KEYS = {
-        **{name: Press("/note", (key, 100)) for name, key in zip("12345678", DRUM_KEYS, strict=True)},
-        **{name: Press("/note", (60 + key, 100)) for key, name in enumerate("zsxdcvgbhnjm,")},
-        " ": Press("/off"),
+        **{name: Press("/note", (key, 100), "drum") for name, key in zip("12345678", DRUM_KEYS, strict=True)},
+        **{name: Press("/note", (60 + key, 100), "note from middle C up") for key, name in enumerate("zsxdcvgbhnjm,")},
+        " ": Press("/off", label="all notes off"),
     }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:

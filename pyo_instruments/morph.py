@@ -17,8 +17,8 @@ class Morph(Instrument):
     """Two sounds, drawn or from files, and everything in between: played again and again, or when you hit it."""
 
     KEYS = {
-        " ": Press("/hit", (1.0,)), "+": Nudge("/morph", 0.05), "-": Nudge("/morph", -0.05),
-        "a": Nudge("/start", 1), "b": Nudge("/end", 1),
+        " ": Press("/hit", (1.0,), "play a sound"), "+": Nudge("/morph", 0.05), "-": Nudge("/morph", -0.05),
+        "a": Nudge("/start", 1, "next first sound"), "b": Nudge("/end", 1, "next second sound"),
     }  # fmt: skip
     most_files = 2
 

@@ -17,9 +17,10 @@ class PathPlayer(Instrument):
     """Two endless paths of a kind, one left and one right; or a place on the latent map that you move by hand."""
 
     KEYS = {
-        **{str(number): Press("/kind", (kind,)) for number, kind in enumerate(KINDS, 1)},
-        " ": Toggle("/freeze"), "n": Press("/new"), "m": Toggle("/map"), "+": Nudge("/speed", 0.25),
-        "-": Nudge("/speed", -0.25), "s": Nudge("/scatter", 0.1), "a": Nudge("/scatter", -0.1),
+        **{str(number): Press("/kind", (kind,), f"{kind} path") for number, kind in enumerate(KINDS, 1)},
+        " ": Toggle("/freeze"), "n": Press("/new", label="new path"), "m": Toggle("/map", "path or map"),
+        "+": Nudge("/speed", 0.25), "-": Nudge("/speed", -0.25),
+        "s": Nudge("/scatter", 0.1), "a": Nudge("/scatter", -0.1),
     }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:

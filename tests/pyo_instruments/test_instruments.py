@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from tests.tiny import tiny_arrays, tiny_graphs, tiny_manifest
 
-from ngs.pyo_instruments import Instrument
-from ngs.pyo_instruments.commands.command import Choice, Command, Number, Switch, Whole
+from ngs.pyo_instruments import Choice, Instrument, Number, Switch, Whole
+from ngs.pyo_instruments.commands.command import Command
 from ngs.pyo_instruments.drum_and_bass import DrumAndBass
 from ngs.pyo_instruments.drum_machine import DrumMachine
 from ngs.pyo_instruments.keyboard import Keyboard

@@ -1,4 +1,4 @@
-"""What arguments take and refuse, in words; what a class of declarations becomes."""
+"""What arguments accept and refuse, in words, and the commands that declarations become."""
 
 from __future__ import annotations
 
@@ -6,19 +6,8 @@ from typing import Any
 
 import pytest
 
-from ngs.pyo_instruments.commands.command import (
-    Choice,
-    ClassName,
-    Command,
-    CommandError,
-    Number,
-    Switch,
-    Text,
-    Whole,
-    action,
-    control,
-    declarations,
-)
+from ngs.pyo_instruments.commands.arguments import Choice, ClassName, CommandError, Number, Switch, Text, Whole
+from ngs.pyo_instruments.commands.command import Command, action, control, declarations
 
 NUMBER = Number("gain", -1, 2, 0.5, "dB")
 WHOLE = Whole("key", 0, 127, 60)
@@ -67,13 +56,13 @@ def test_an_argument_is_read(argument: Any, value: Any, read: Any) -> None:
         (TEXT, ["x"], "steps is ['x']: 4 steps, each one of . x"),
     ],
 )
-def test_what_an_argument_does_not_take_is_said_in_a_line(argument: Any, value: Any, told: str) -> None:
+def test_an_argument_refuses_with_a_line(argument: Any, value: Any, told: str) -> None:
     with pytest.raises(CommandError) as error:
         argument.read(value)
     assert str(error.value) == told
 
 
-def test_a_long_text_is_no_text() -> None:
+def test_too_long_a_text_is_refused() -> None:
     with pytest.raises(CommandError):
         Text("name", "x*", "only x").read("x" * 1025)
 
@@ -90,7 +79,7 @@ def test_an_argument_is_described(argument: Any, words: str) -> None:
     assert argument.describe() == words
 
 
-def test_a_class_has_a_start_and_a_closed_one_none_without_a_class() -> None:
+def test_a_class_name_starts_with_the_first_class_or_none() -> None:
     assert ClassName().of(CLASSES).start == "Kick" and ClassName(start="Hat").of(CLASSES).start == "Hat"
     assert OPEN.start == ""
     with pytest.raises(CommandError):
@@ -101,13 +90,13 @@ def test_a_command_counts_its_arguments_and_names_itself() -> None:
     command = Command("/xy", (Number("x", 0, 1), Number("y", 0, 1)), "", lambda: None, kept=True)
     assert command.read([0, 1]) == (0.0, 1.0) and command.start == (0.0, 0.0)
     for values, told in (
-        ([1], "/xy takes x y, not 1 arguments"),
+        ([1], "/xy takes 2 arguments (x y), not 1"),
         ([0, 2], "/xy: y is 2: choose 0 to 1"),
     ):
         with pytest.raises(CommandError) as error:
             command.read(values)
         assert str(error.value) == told
-    with pytest.raises(CommandError, match="/hit takes no argument, not 1 arguments"):
+    with pytest.raises(CommandError, match="/hit takes no arguments, not 1"):
         Command("/hit", (), "", lambda: None, kept=False).read([1])
 
 
@@ -163,7 +152,7 @@ def test_a_declaration_is_a_command_for_each_track_and_step() -> None:
     assert second.read(["snare"]) == ("Snare",)
 
 
-def test_a_row_tells_address_arguments_and_meaning() -> None:
+def test_a_row_gives_address_arguments_and_meaning() -> None:
     rows = [each.row({"track": 2, "step": 3}) for each in declarations(Derived)]
     assert rows == [
         ("/level", "level: number, 0 to 1", "Not so loud."),
