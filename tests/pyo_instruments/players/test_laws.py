@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -162,12 +163,13 @@ def test_sliders_have_setters(room: Any, bundle: Bundle, case: Case, monkeypatch
 @pytest.mark.parametrize("live", [False, True])
 def test_a_thread_ends_with_its_player(rooms: Any, bundle: Bundle, case: Case, live: bool) -> None:
     with rooms(live=live) as room:
+        others = set(threading.enumerate())
         player = case.make(bundle).out()
         room.hear(20)
-        worker, gone = getattr(player, "engine", None) or player.pads, weakref.ref(player)
-        assert (worker._thread is not None) is live
+        threads, gone = set(threading.enumerate()) - others, weakref.ref(player)
+        assert len(threads) == live
         del player
-        assert gone() is None and worker._thread is None
+        assert gone() is None and not any(thread.is_alive() for thread in threads)
         assert not room.hear(5).any() and room.clock.statistics().failures == 0
         assert room.clock.players() == {}
 
