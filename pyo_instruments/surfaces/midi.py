@@ -63,8 +63,8 @@ class MidiIn:
     """A MIDI port that plays an instrument between `start` and `stop`.
 
     port: part of the name of an input, None for the first; "jack" opens a port on the JACK server, "virtual" one of the
-    system's, for other programs to connect to. Commands are carried out one block after they arrive, with the distances
-    in which they came. muted: messages are dropped, uncounted, while this is True.
+    system's, for other programs to connect to. Commands are carried out exactly one block after they arrive.
+    muted: while it is True, messages are dropped and not counted.
     """
 
     def __init__(self, instrument: Instrument, port: str | None, mapping: MidiMap) -> None:

@@ -60,7 +60,7 @@ def _elements(bundle: bytes) -> list[tuple[bytes, float]]:
     while at < len(bundle):
         size = struct.unpack_from(">i", bundle, at)[0] if at + 4 <= len(bundle) else 0
         if not 0 < size <= len(bundle) - at - 4:
-            raise PacketError("a bundle has an element that is longer than the bundle")
+            raise PacketError("a bundle has an element that does not fit into it")
         elements.append((bundle[at + 4 : at + 4 + size], due))
         at += 4 + size
     return elements

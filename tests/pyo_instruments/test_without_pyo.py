@@ -27,6 +27,7 @@ WITHOUT_PYO = (
     "ngs.pyo_instruments.surfaces.osc",
     "ngs.pyo_instruments.surfaces.osc_packets",
     "ngs.pyo_instruments.surfaces.osc_subscribers",
+    "ngs.pyo_instruments.surfaces.osc_table",
     "ngs.pyo_instruments.surfaces.quiet",
     "ngs.pyo_instruments.surfaces.screen",
     "ngs.pyo_instruments.surfaces.terminal",

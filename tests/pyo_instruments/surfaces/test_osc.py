@@ -21,8 +21,9 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from ngs.pyo_instruments import Choice, Number, Switch, Text, Whole, action, control
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.surfaces import osc, osc_subscribers
-from ngs.pyo_instruments.surfaces.osc import OscServer, address_table
+from ngs.pyo_instruments.surfaces.osc import OscServer
 from ngs.pyo_instruments.surfaces.osc_subscribers import Subscriber
+from ngs.pyo_instruments.surfaces.osc_table import address_table
 from ngs.pyo_instruments.timing.clock import Clock, LiveClock
 from ngs.pyo_instruments.timing.timed_queue import MESSAGES
 
