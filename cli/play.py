@@ -15,7 +15,7 @@ INSTRUMENTS: dict[str, tuple[str, str, str]] = {
     "drum-machine": ("drum_machine", "DrumMachine", "8 tracks of 16 steps, a fresh hit at every step."),
     "drum-and-bass": ("drum_and_bass", "DrumAndBass", "10 tracks for loops, basses, pads and hits."),
     "path-player": ("path_player", "PathPlayer", "Grains along an endless path, or at a place on the map."),
-    "resynthesiser": ("resynthesiser", "Resynthesiser", "The input, or a file, played with the bundle's grains."),
+    "resynthesiser": ("resynthesiser", "ResynthesisInstrument", "A file, or the input, with the bundle's grains."),
     "morph": ("morph", "Morph", "The sounds between two sounds, on a slider."),
     "keyboard": ("keyboard", "Keyboard", "MIDI notes: pitches, or drums by the General MIDI map."),
 }

@@ -20,7 +20,7 @@ from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.keyboard import Keyboard
 from ngs.pyo_instruments.morph import Morph
 from ngs.pyo_instruments.path_player import PathPlayer
-from ngs.pyo_instruments.resynthesiser import Resynthesiser
+from ngs.pyo_instruments.resynthesiser import ResynthesisInstrument
 from ngs.pyo_instruments.surfaces import midi
 from ngs.pyo_instruments.surfaces.midi import MidiError, MidiIn
 from ngs.pyo_instruments.surfaces.midi_map import FOLDER, MapError, MidiMap
@@ -274,7 +274,7 @@ def test_a_mistake_in_a_map_is_one_line(desk: Desk, tmp_path: Path, text: str, w
     assert "mine.toml" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [DrumMachine, DrumAndBass, Keyboard, Morph, PathPlayer, Resynthesiser])
+@pytest.mark.parametrize("kind", [DrumMachine, DrumAndBass, Keyboard, Morph, PathPlayer, ResynthesisInstrument])
 def test_shipped_maps_fit_their_instruments(rooms: Rooms, tiny_bundle: Path, kind: type[Instrument]) -> None:
     with rooms():
         assert MidiMap.of(kind(tiny_bundle)).controls
