@@ -56,7 +56,7 @@ SHIPPED = "drums"
 class BundlePath(click.Path):
     """The path of a bundle; the word "drums" is the bundle that comes with ngs, unless there is one of that name.
 
-    A folder called drums that holds sounds, as the README makes one, is no bundle.
+    A folder called drums that holds sounds, as the README makes one, is not a bundle.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:

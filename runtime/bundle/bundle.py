@@ -49,7 +49,7 @@ class Bundle:
         path = shipped() if path is None else Path(path)
         files = Files(path)
         if path.is_dir() and "manifest.json" not in files.names():
-            raise BundleError(f"{path} is no bundle: it has no manifest.json. Is it a folder of sounds, or a run?")
+            raise BundleError(f"{path} is not a bundle: it has no manifest.json. Is it a folder of sounds, or a run?")
         content = files.read("manifest.json", MAX_MANIFEST_BYTES)
         try:
             manifest = read_manifest(content)

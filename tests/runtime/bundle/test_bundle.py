@@ -291,5 +291,5 @@ def test_an_archive_of_arrays_with_a_broken_entry(copy: Path, share: float) -> N
 
 def test_a_folder_of_sounds_is_not_taken_for_a_bundle(tmp_path: Path) -> None:
     (tmp_path / "Kick").mkdir()
-    with pytest.raises(BundleError, match="is no bundle: it has no manifest.json. Is it a folder of sounds"):
+    with pytest.raises(BundleError, match="is not a bundle: it has no manifest.json. Is it a folder of sounds"):
         Bundle.open(tmp_path)
