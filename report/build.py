@@ -90,9 +90,9 @@ def write_report(
 def _trained(run: Path, bundle: Bundle) -> bool:
     """Whether a run has the rate, the grains and the classes of a bundle. Raises RunError for a damaged run."""
     manifest, info = bundle.manifest, RunInfo.read(run)
-    audio = info.config.audio
-    return (audio.sample_rate, audio.grain_length, info.attributes) == (
-        manifest.sample_rate, manifest.grain_length, manifest.attributes,
+    audio, classes = info.config.audio, tuple(attribute.classes for attribute in info.attributes)
+    return (audio.sample_rate, audio.grain_length, classes) == (
+        manifest.sample_rate, manifest.grain_length, tuple(attribute.classes for attribute in manifest.attributes),
     )  # fmt: skip
 
 
