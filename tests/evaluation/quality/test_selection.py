@@ -10,6 +10,7 @@ import soundfile
 
 from ngs.evaluation.quality.selection import Selection, read, select
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.manifest import Attribute
 from ngs.training.config import Config
 from ngs.training.run_folder import RunInfo
 
@@ -36,9 +37,9 @@ def names(selection: Selection) -> list[str]:
 
 def make_run(folder: Path, validation: list[str], labels: Path | None = None) -> Path:
     folder.mkdir()
-    RunInfo(Config(), (("class", ("Kick",)),), "sounds", str(labels) if labels else None, 1, tuple(validation)).write(
-        folder
-    )
+    RunInfo(
+        Config(), (Attribute("class", ("Kick",)),), "sounds", str(labels) if labels else None, 1, tuple(validation)
+    ).write(folder)
     return folder
 
 
