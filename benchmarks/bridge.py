@@ -1,14 +1,14 @@
-"""Two ways from a thread that makes sound to pyo, beside two processes that are always busy: which one is steadier?
+"""Compares two ways from a thread that makes sound to pyo, beside two busy processes: which one is steadier?
 
 python benchmarks/bridge.py --seconds 60
 
-copy: the server's callback copies a block into a table of a block, which pyo reads (what `ngs.pyo_instruments` does).
-ring: the thread writes ahead into a long table that pyo reads round and round; no Python is called for a block.
+copy: the server's callback copies each block into a short table that pyo reads (as `ngs.pyo_instruments` does).
+ring: the thread writes ahead into a long table that pyo reads round and round; no Python runs per block.
 
-Eight voices play for so long on a JACK server of its own with the dummy driver. Both threads are `Worker`s that render
-a block of 256 whenever it ends no more than 1024 frames after what pyo has read; one that was late goes on where pyo
-is. late: blocks of the server that were not there in time. xruns: of the server's log, our client's and the driver's.
-JSON with --json FILE. Linux.
+Eight voices play on a JACK server with the dummy driver, which the script starts. Both threads are `Worker`s: they
+render blocks of 256 frames up to 1024 frames ahead of pyo, and after being late go on where pyo is. late: blocks of the
+server that were not ready in time. xruns: from the server's log, of our client and of the driver. JSON with --json
+FILE. Linux only.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from ngs.runtime.dsp.paths import free_path
 from ngs.runtime.live.worker import Worker
 
 VOICES = 8
-RENDERED, AHEAD = 256, 1024  # frames at a time, and before they are read
+RENDERED, AHEAD = 256, 1024  # frames rendered at a time, and before they are read
 RING = 1 << 15
-SETTLING_SECONDS = 2.0  # after which xruns count: a client that comes is one
+SETTLING_SECONDS = 2.0  # before xruns count: a new client causes one
 COLUMNS = ("bridge", "busy", "late", "xruns_of_ours", "xruns_of_the_driver", "cpu", "p99_ms", "callback_p99_us")
 
 
@@ -47,7 +47,7 @@ def notes(bundle: Bundle) -> list[Note]:
 
 
 class CopyInCallback:
-    """The engine's ring, and a copy of a block in the server's callback."""
+    """The engine's ring buffer, and a copy per block in the server's callback."""
 
     def __init__(self, server: pyo.Server, bundle: Bundle) -> None:
         self._engine = Engine(bundle, RATE, VOICES, RENDERED, AHEAD)
@@ -62,7 +62,7 @@ class CopyInCallback:
 
     def _tick(self) -> None:
         begun = time.perf_counter()
-        self._engine.read(self._block)
+        self._engine.process(self._block)
         for view, row in zip(self._views, self._block, strict=True):
             view[:] = row
         self._times.append(time.perf_counter() - begun)
@@ -74,7 +74,7 @@ class CopyInCallback:
 
 
 class LongRing(Worker):
-    """A thread that writes ahead of where the server is into a table that is read round and round."""
+    """A thread that writes ahead of the server into a table that pyo reads round and round."""
 
     def __init__(self, server: pyo.Server, bundle: Bundle) -> None:
         super().__init__(RENDERED / RATE / 4)
@@ -96,15 +96,14 @@ class LongRing(Worker):
             pass
 
     def _work(self) -> bool:
-        place = self._server.getCurrentTimeInSamples()  # moves on by a block at the end of a cycle
+        place = self._server.getCurrentTimeInSamples()  # grows by a block at the end of a cycle
         if self._written - place + RENDERED > AHEAD:
             return False
         late = max(0, place - self._written)
         self._late += late // BLOCK
         self._written += late
-        self._synth.skip(late)
         places = np.arange(self._written, self._written + RENDERED) % RING
-        for view, row in zip(self._views, self._synth.process(RENDERED), strict=True):
+        for view, row in zip(self._views, self._synth.render(RENDERED), strict=True):
             view[places] = row
         self._written += RENDERED
         return True
@@ -118,7 +117,7 @@ BRIDGES: dict[str, type[CopyInCallback] | type[LongRing]] = {"copy": CopyInCallb
 
 
 def play(kind: str, seconds: float) -> None:
-    """In a process of its own: play, print a line when all has settled, and what happened at the end."""
+    """Play, in a process of its own: print a line after settling, and what happened at the end."""
     bundle = Bundle.open()
     server = pyo.Server(sr=RATE, buffersize=BLOCK, duplex=0, audio="jack", jackname="ngs", verbosity=0).boot()
     bridge = BRIDGES[kind](server, bundle)
@@ -127,7 +126,7 @@ def play(kind: str, seconds: float) -> None:
     over = threading.Event()
 
     def compute() -> None:
-        """As a screen and a network do beside it."""
+        """Load the interpreter, as a screen and a network thread would."""
         while not over.wait(0.005):
             sum(range(5000))
 
@@ -165,7 +164,7 @@ def cell(value: Any) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--busy", type=int, default=2, help="processes that always compute")
+    parser.add_argument("--busy", type=int, default=2, help="processes that compute all the time")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--play", choices=list(BRIDGES), help=argparse.SUPPRESS)

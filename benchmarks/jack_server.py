@@ -1,4 +1,4 @@
-"""A JACK server of a benchmark's own with the dummy driver, its xruns, and processes that are busy beside it."""
+"""A JACK server with the dummy driver for one benchmark, its xruns, and busy processes beside it."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ BUSY = "import numpy as np\nx = np.random.rand(400, 400)\nwhile True: x @ x; sum
 
 
 class JackServer:
-    """A server that writes a log."""
+    """A server, known by its log."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
 
     def xruns(self) -> tuple[Counter[str], int]:
-        """So far: cycles that clients did not finish in time, by client, and those for which the driver came late."""
+        """Cycles so far that clients did not finish in time, by client, and that the driver started late."""
         text = self._log.read_text(errors="replace")
         return Counter(OWN_XRUN.findall(text)), len(DRIVER_XRUN.findall(text))
 
 
 @contextlib.contextmanager
 def jack_server(block: int = BLOCK, real_time: bool = True) -> Iterator[JackServer]:
-    """A server at 48 kHz, which clients of this process and of those that it starts find; SIGTERM ends it, as Ctrl-C.
+    """A server at 48 kHz that clients of this process and of its children find. SIGTERM ends it, like Ctrl-C.
 
-    Processes started meanwhile compute in one thread each.
+    Child processes compute in one thread each.
     """
     if not (program := shutil.which("jackd")):
         sys.exit("There is no jackd: scripts/test-packages installs it")
@@ -59,7 +59,7 @@ def jack_server(block: int = BLOCK, real_time: bool = True) -> Iterator[JackServ
 
 @contextlib.contextmanager
 def busy_processes(count: int) -> Iterator[None]:
-    """Processes that always compute."""
+    """Processes that compute all the time."""
     load = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(count)]
     try:
         yield
@@ -69,10 +69,10 @@ def busy_processes(count: int) -> Iterator[None]:
 
 
 def connected(name: str) -> jack.Client:
-    """A client of the server, which may still be starting."""
+    """A client of the server; waits while that is starting."""
     jack.set_error_function(lambda message: None)
     for _ in range(100):
         with contextlib.suppress(jack.JackOpenError):
             return jack.Client(name, no_start_server=True)
         time.sleep(0.1)
-    sys.exit("There is no JACK server that answers")
+    sys.exit("No JACK server answers")

@@ -1,13 +1,13 @@
-"""`ngs play` on a JACK server of its own with the dummy driver, driven by OSC: what it takes, and what goes wrong.
+"""Plays `ngs play` on a JACK server with the dummy driver, controlled by OSC: how fast is it, and what goes wrong?
 
 python benchmarks/live.py drum-machine --seconds 60
 python benchmarks/live.py drum-machine --seconds 600 --busy 2
 
-Steps (drum machine): where those of a solo track begin in what JACK hears, against the first one. Latency (drum
-machine): a hit is asked for by UDP while nothing else plays; from the moment before the message is sent to its first
-sample that is not zero in JACK's port, by JACK's own clock. Then `oscsend` turns controls until the time is over. busy:
-processes that always compute. xruns are those of the server's log, by client: "ngs" is ours, "ear" only copies what it
-hears. Linux.
+Latency (drum machine): from just before a UDP message asks for a hit, while nothing else plays, to the first sample of
+the hit that is not zero at JACK's port, by JACK's clock. Steps (drum machine): how far the steps of a solo track are
+off in what JACK hears, relative to the first. Then `oscsend` turns controls until the time is over. busy: processes
+that compute all the time. xruns come from the server's log, by client: "ngs" is ours, "ear" only copies what it hears.
+Linux only.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ TURNS["drum-and-bass"] = TURNS["drum-machine"][:-2]
 
 
 class Ear:
-    """A JACK client that hears ngs, and when."""
+    """A JACK client that records ngs, with the time."""
 
     def __init__(self, seconds: float) -> None:
         self.client = jack.Client("ear", no_start_server=True)
@@ -76,7 +76,7 @@ class Ear:
             self.client.connect(port, self._input)
 
     def onset(self, since: int, seconds: float) -> int | None:
-        """Frame of the first sample that is not zero after a frame."""
+        """Frame of the first sample that is not zero, from a frame on."""
         start = since - self.first
         loud = np.flatnonzero(self.heard[start : start + round(seconds * RATE)])
         return since + int(loud[0]) if len(loud) else None
@@ -90,11 +90,11 @@ def message(address: str, *values: float | str) -> bytes:
 
 
 def latencies(ear: Ear, send: Any) -> list[float]:
-    """Milliseconds from messages to their hits, while nothing else plays."""
+    """Milliseconds from each message to its hit, while nothing else plays."""
     send("/play", 0)
     send("/track/1/class", "Hat")
     send("/track/1/decay", 0.03)
-    time.sleep(4)  # everything rings out
+    time.sleep(4)  # until everything has rung out
     found = []
     rng = random.Random(0)
     for _ in range(HITS):
@@ -108,7 +108,7 @@ def latencies(ear: Ear, send: Any) -> list[float]:
 
 
 def step_errors(ear: Ear, send: Any) -> list[int]:
-    """Frames by which the steps of a solo track are off, against the first."""
+    """How many frames the steps of a solo track are off, relative to the first."""
     for address, value in (("/tempo", 120.0), ("/track/1/pattern", "x.x.x.x.x.x.x.x."), ("/track/1/solo", 1)):
         send(address, value)
     time.sleep(0.5)

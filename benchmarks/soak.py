@@ -1,11 +1,11 @@
-"""Plays a bundle to a JACK server for minutes as no musician would: what is late, what fails, what grows.
+"""Plays a bundle to a JACK server for minutes, harder than any musician would: what is late, fails or grows?
 
 python benchmarks/soak.py BUNDLE OTHER --minutes 10
 
-The host is examples/jack_host.py. Random notes keep all voices busy, all controls are turned at random, notes are let
-go, and every 20 seconds the bundles change. The server is one of its own with the dummy driver, or with --running the
-one that runs. A client that does nothing is counted before and after: what is late with it is the machine's doing. A
-line a minute, a summary at the end or at Ctrl-C; JSON with --json FILE. Linux.
+The host is examples/jack_host.py. Random notes keep all voices busy, all controls turn at random, notes are released,
+and the bundle changes every 20 seconds. The script starts a server with the dummy driver, or with --running uses the
+one that runs. Before and after, it counts the xruns of a client that does nothing: these are the machine's fault. It
+prints a line per minute and a summary at the end or after Ctrl-C, and writes JSON with --json FILE. Linux only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jack_server import JackServer, connected, jack_server
 
 from ngs.runtime import CONTROLS, Bundle, BundleError, Engine, EngineBusy, Note
 
-TICK_SECONDS, NOTE_TICKS, LOOK_TICKS = 0.02, 4, 10  # a control is turned every tick, a note comes every fourth
+TICK_SECONDS, NOTE_TICKS, LOOK_TICKS = 0.02, 4, 10  # a control turns every tick, a note comes every fourth
 REFERENCE_SECONDS = 10.0
 FADE_SECONDS = 0.5  # of a swap
 
@@ -45,8 +45,7 @@ def jack_host() -> Any:
 
 
 def xruns(server: JackServer | None, client: str) -> tuple[int, int] | None:
-    """So far: cycles that a client did not finish, and those for which the driver came late; unknown of a server that
-    was there before."""
+    """Cycles so far that a client did not finish, and that the driver started late. None if the server is not ours."""
     if server is None:
         return None
     of_clients, of_the_driver = server.xruns()
@@ -54,7 +53,7 @@ def xruns(server: JackServer | None, client: str) -> tuple[int, int] | None:
 
 
 class Waits:
-    """How long after the start of a cycle a callback gets to run: the server's, the system's and the GIL's doing."""
+    """How long after the start of a cycle a callback runs: delays of the server, the system and the GIL."""
 
     def __init__(self, client: Any, process: Callable[[int], None]) -> None:
         self._client, self._process, self._counts = client, process, np.zeros(10000, np.int64)
@@ -71,7 +70,7 @@ class Waits:
 
 
 def reference(server: JackServer | None) -> dict[str, Any]:
-    """Xruns a minute of a client that does nothing."""
+    """Xruns per minute of a client that does nothing."""
     client, count = connected("idle"), [0]
     waits = Waits(client, lambda frames: None)
 
@@ -97,7 +96,7 @@ def xruns_a_minute(
 
 
 class Player:
-    """Somebody who plays too much."""
+    """A musician who plays too much."""
 
     def __init__(self, engine: Engine, seed: int) -> None:
         self._engine, self._rng, self._numbers, self._ticks = engine, np.random.default_rng(seed), [0], 0
@@ -144,23 +143,23 @@ class Player:
         return float(self._rng.uniform(max(control.low, -most), most))
 
     def _at(self) -> int | None:
-        """A third at once, a third to the frame, a third too late."""
+        """One third at once, one third at an exact frame, one third too late."""
         kind = self._rng.integers(3)
         return None if kind == 0 else self._engine.time + (2 * self._engine.latency if kind == 1 else -100)
 
 
 class Swaps:
-    """Changes the bundle again and again in a thread."""
+    """Changes the bundle again and again, in a thread."""
 
     def __init__(self, engine: Engine, bundles: list[Path], every_seconds: float) -> None:
         self._engine, self._bundles, self._every = engine, bundles, every_seconds
         self._over, self._thread = threading.Event(), threading.Thread(target=self._run)
-        self.seconds: list[float] = []  # that each took
+        self.seconds: list[float] = []  # of each change
         self._until, self._asked = 0.0, time.monotonic()
         self._thread.start()
 
     def disturb(self) -> bool:
-        """Whether a bundle was made ready or two of them sounded since this was last asked."""
+        """Whether a change was going on at any time since the last call."""
         before, self._asked = self._asked, time.monotonic()
         return before < self._until
 
@@ -177,7 +176,7 @@ class Swaps:
 
 
 class Garbage:
-    """Times Python's searches for garbage, which hold the GIL."""
+    """Measures Python's garbage collections, which hold the GIL."""
 
     def __init__(self) -> None:
         self.worst_ms = self._start = 0.0
@@ -196,7 +195,7 @@ def rss_mib() -> float:
 
 
 class Tally:
-    """What is counted while it plays: a line a minute."""
+    """Counts while it plays, and prints a line per minute."""
 
     def __init__(self, host: Any, swaps: Swaps) -> None:
         self._host, self._swaps, self._start, self._cpu = host, swaps, time.monotonic(), time.process_time()
@@ -210,7 +209,7 @@ class Tally:
         return time.monotonic() - self._start
 
     def look(self) -> None:
-        """To be called several times a second."""
+        """Take counts. To be called several times a second."""
         swapping, now = self._swaps.disturb(), self._host.engine.statistics()
         self._late_around_swaps += swapping * (now.late - self._last.late)
         self._worst_ms = max(self._worst_ms, now.worst_ms)
@@ -290,7 +289,7 @@ def print_summary(result: dict[str, Any], idle: list[dict[str, Any]]) -> None:
     r = result
 
     def beside(name: str, form: str = ".0f") -> str:
-        """A value, and the same of the client that did nothing."""
+        """A value beside that of the client that does nothing."""
         values = ["unknown" if row[name] is None else format(row[name], form) for row in (result, *idle)]
         return f"{values[0]} (idle client: {' and '.join(values[1:])})"
 

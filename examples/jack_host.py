@@ -2,9 +2,9 @@
 
 python examples/jack_host.py [BUNDLE] [--demo SECONDS] [--ahead FRAMES] [--stats FILE.json] [--record FILE.wav]
 
-It reads commands, one a line: a class is a note ("Kick"), at a gain if you like ("Snare 0.5"); "swap OTHER.ngs" changes
-the bundle while it plays; "stats"; "quit"; "help". MIDI notes play as well: 36 is the first class. --demo plays at
-random. Needs a JACK server (PipeWire has one), and: pip install JACK-Client
+It reads commands, one per line. A class plays a note ("Kick"), with a gain if you like ("Snare 0.5"); "swap OTHER.ngs"
+changes the bundle while it plays; "stats", "quit" and "help" do what they say. MIDI notes play too: 36 is the first
+class. --demo plays random notes. It needs a JACK server (PipeWire has one), and: pip install JACK-Client
 """
 
 import argparse
@@ -24,22 +24,22 @@ try:
     import soundfile
 
     from ngs.runtime import CONTROLS, Bundle, Engine, EngineBusy, Note
-except KeyboardInterrupt:  # they take a moment
+except KeyboardInterrupt:  # the imports take a moment
     sys.exit(130)
 
-MOST_FRAMES = 8192  # that JACK asks for at once
+MOST_FRAMES = 8192  # the most that JACK asks for at once
 FIRST_KEY = 36  # the MIDI note of the first class
-NOTE_ON = 0x90  # on MIDI channel 1; the lower half of the byte is the channel
-REMEMBERED = 256  # notes, the last ones
+NOTE_ON = 0x90  # on channel 1: the lower half of the byte is the channel
+REMEMBERED = 256  # last notes kept
 COMMANDS = "CLASS [GAIN], swap PATH, stats, quit, help"
-NO_SERVER = "No JACK server is running: start one, jackd -d alsa, or jackd -d dummy where there is no sound card"
+NO_SERVER = "No JACK server is running: start one with jackd -d alsa, or jackd -d dummy if there is no sound card"
 
 
 class Host:
-    """An engine between commands, which come from any thread, and JACK's own thread, which calls `process`."""
+    """An engine between the commands, from any thread, and JACK's thread, which calls `process`."""
 
     def __init__(self, client: Any, bundle: Bundle, ahead: int = 0, tape_seconds: float = 0.0) -> None:
-        """`ahead`: frames that are rendered before they are heard. Fewer: quicker; more: bears a busier machine."""
+        """`ahead`: frames rendered before they are heard. Fewer mean less latency, more suit a busier machine."""
         self.rate, self.frames = client.samplerate, client.blocksize
         self.engine = Engine(bundle, self.rate, ahead=ahead or 2 * self.frames + 512)
         self.outputs = [client.outports.register(name) for name in ("left", "right")]
@@ -48,26 +48,26 @@ class Host:
         self.tape = np.full((2, round(tape_seconds * self.rate)), 0.0, np.float32)
         self.taped = self.played = self.xruns = self.errors = 0
         self.notes: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
-        self.commands: SimpleQueue[str | tuple[int, int, int]] = SimpleQueue()  # lines, and arguments of `press`
+        self.commands: SimpleQueue[str | tuple[int, int, int]] = SimpleQueue()  # lines, or arguments of `press`
         client.set_process_callback(self.process)
         client.set_xrun_callback(self.count_xrun)
         client.set_shutdown_callback(lambda status, reason: self.commands.put("gone"))
 
     def process(self, frames: int) -> None:
-        """JACK's thread: it copies and hands keys on, no more. An exception would end the sound for good."""
+        """Called by JACK's thread: it only copies, and passes keys on. An exception would end the sound for good."""
         try:
             block = self.block[:, :frames]
-            self.engine.read(block)
+            self.engine.process(block)
             for output, channel in zip(self.outputs, block, strict=True):
                 output.get_array()[:] = channel
             room = min(frames, self.tape.shape[1] - self.taped)
             self.tape[:, self.taped : self.taped + room] = block[:, :room]
             self.taped += room
-            due = self.engine.time + self.engine.latency  # each key is as late as any other
+            due = self.engine.time + self.engine.latency  # the same latency for every key
             for offset, event in self.midi.incoming_midi_events():
                 if len(event) == 3:
                     status, key, velocity = bytes(event)
-                    if status & 0xF0 == NOTE_ON and velocity:  # 0 ends a note
+                    if status & 0xF0 == NOTE_ON and velocity:  # velocity 0 ends a note
                         self.commands.put((due + offset, key, velocity))
         except Exception:
             self.errors += 1
@@ -77,7 +77,7 @@ class Host:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Of the bundle's first attribute."""
+        """The classes of the bundle's first attribute."""
         return self.engine.bundle.manifest.attributes[0].classes
 
     def help(self) -> str:
@@ -85,19 +85,19 @@ class Host:
         return f"{self.engine.bundle.path.name} plays {', '.join(self.classes)} ({keys}). Commands: {COMMANDS}"
 
     def do(self, command: str) -> None:
-        """What a line says. Raises ValueError, EngineBusy."""
+        """Carry a line out. Raises ValueError, EngineBusy."""
         word, _, rest = command.partition(" ")
         if command == "help":
             print(self.help(), flush=True)
         elif command == "stats":
             print(json.dumps(self.statistics()), flush=True)
-        elif word == "swap" and rest:  # a bundle takes a moment to be made ready: notes go on meanwhile
+        elif word == "swap" and rest:  # it takes a moment, and notes go on meanwhile
             threading.Thread(target=self.swap, args=(rest,), daemon=True).start()
         elif command:
             self.play(*self.understood(command))
 
     def understood(self, line: str) -> tuple[str, float]:
-        """The class and the gain of "Snare 0.5"; names of classes may have spaces. Raises ValueError."""
+        """The class and gain of a line such as "Snare 0.5". Names of classes may have spaces. Raises ValueError."""
         lower, names = line.lower() + " ", sorted(self.classes, key=len, reverse=True)
         chosen = next((name for name in names if lower.startswith(name.lower() + " ")), None)
         if chosen is None:
@@ -110,7 +110,7 @@ class Host:
             raise ValueError(f"gain is {gain!r}: choose {low:g} to {high:g}, as in '{chosen} 0.5'") from None
 
     def press(self, at: int, key: int, velocity: int) -> None:
-        """A key, at a frame; those beyond the classes are silent."""
+        """Play a key at a frame. Keys without a class are silent."""
         if 0 <= key - FIRST_KEY < len(classes := self.classes):
             self.play(classes[key - FIRST_KEY], velocity / 127, at)
 
@@ -127,7 +127,7 @@ class Host:
             print(error, file=sys.stderr)
 
     def demo(self, seconds: float, over: threading.Event) -> None:
-        """Sixteenths at 120 bpm. Each is sent half a second before it is due, so that it is met to the sample."""
+        """Play sixteenths at 120 bpm. Each is sent half a second early, so that it plays at its exact frame."""
         rng, lead = random.Random(0), self.engine.latency + self.rate // 2
         at = self.engine.time + lead
         end = at + seconds * self.rate
@@ -138,7 +138,7 @@ class Host:
         self.commands.put("end")
 
     def run(self) -> str:
-        """Carry commands out up to one that ends it, which is returned; "end" lets notes ring out."""
+        """Carry out commands until one that ends the host, which is returned. "end" lets notes ring out."""
         while (command := self.commands.get()) not in ("quit", "gone", "end"):
             try:
                 if isinstance(command, str):
@@ -160,19 +160,19 @@ class Host:
 
 
 def listen(commands: SimpleQueue[Any], last: str) -> None:
-    """Take commands from the keyboard, and `last` at the end of a file. This thread may never end: it holds no host."""
+    """Read commands from stdin, then add `last`. This thread may never end, so it has no reference to the host."""
     for line in sys.stdin:
         commands.put(line.strip())
     commands.put(last)
 
 
 def connect() -> Any:
-    """A client of the server that runs: the one named $JACK_DEFAULT_SERVER, or "default"."""
+    """A client of the running server, which is the one named by $JACK_DEFAULT_SERVER, or "default"."""
     try:
         import jack
     except (ImportError, OSError) as error:
         sys.exit(f"JACK for Python is missing ({error}): pip install JACK-Client, and the JACK library (jackd2)")
-    jack.set_error_function(lambda message: None)  # several lines that say less
+    jack.set_error_function(lambda message: None)  # its several lines say less than ours
     try:
         return jack.Client("ngs", no_start_server=True)
     except jack.JackOpenError:
@@ -181,16 +181,16 @@ def connect() -> Any:
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", nargs="?", help="by default the one that comes with ngs")
+    parser.add_argument("bundle", nargs="?", help="the one that comes with ngs, if none is given")
     parser.add_argument("--demo", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--ahead", type=int, default=0, metavar="FRAMES")
-    parser.add_argument("--stats", type=Path, metavar="FILE", help="JSON, written at the end")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="the demo as it was heard, or the first minute")
+    parser.add_argument("--stats", type=Path, metavar="FILE", help="write statistics as JSON at the end")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="record the demo, or the first minute, as WAV")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Raises KeyboardInterrupt where it was stopped by one, after all is written."""
+    """Raises KeyboardInterrupt if that ended it, after all files are written."""
     options = read_options()
     tape = (options.demo or 60) + 5 if options.record else 0
     try:

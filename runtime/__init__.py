@@ -1,9 +1,8 @@
 """Play bundles: numpy and onnxruntime, no torch.
 
 Offline: open a `Bundle`, then `sample`, `decode_embeddings`, `resynthesise` and the other functions of
-`ngs.runtime.offline.render`. In blocks: a `Synth` of `Note`s, a `GrainStream` of one, a `Resynthesiser` of a signal.
-Live: an `Engine`, whose `read` a host's callback calls, or a `ResynthesisEngine`, whose `process` it calls; `Pads`, a
-sampler of one-shots that are made anew.
+`ngs.runtime.offline.render`. In blocks: a `Synth` plays `Note`s, a `Resynthesiser` a signal. Live: an `Engine` or a
+`ResynthesisEngine`, whose `process` a host's callback calls, and `Pads`, a sampler that makes each hit anew.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ngs.runtime.bundle.manifest import BundleError as BundleError, Manifest as Manifest
     from ngs.runtime.bundle.seeds import sample_embeddings as sample_embeddings
     from ngs.runtime.dsp.paths import free_path as free_path
+    from ngs.runtime.live.schedule import EngineBusy as EngineBusy
     from ngs.runtime.offline.loop import render_loop as render_loop
     from ngs.runtime.offline.render import (
         decode as decode,
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
         RESYNTHESIS_CONTROLS as RESYNTHESIS_CONTROLS,
         Control as Control,
     )
-    from ngs.runtime.synth.engine import Engine as Engine, EngineBusy as EngineBusy, Statistics as Statistics
-    from ngs.runtime.synth.grain_stream import GrainStream as GrainStream
+    from ngs.runtime.synth.engine import Engine as Engine, Statistics as Statistics
     from ngs.runtime.synth.notes import Note as Note
     from ngs.runtime.synth.synth import Synth as Synth
 
@@ -49,14 +48,14 @@ _HOMES = {
     "ngs.runtime.bundle.manifest": "BundleError Manifest",
     "ngs.runtime.bundle.seeds": "sample_embeddings",
     "ngs.runtime.dsp.paths": "free_path",
+    "ngs.runtime.live.schedule": "EngineBusy",
     "ngs.runtime.offline.loop": "render_loop",
     "ngs.runtime.offline.render": "decode decode_embeddings embed encode interpolate play_path resynthesise sample",
     "ngs.runtime.pads.pads": "Pads PadStatistics",
     "ngs.runtime.resynthesis.resynthesis_engine": "ResynthesisEngine ResynthesisStatistics",
     "ngs.runtime.resynthesis.resynthesiser": "Resynthesiser",
     "ngs.runtime.synth.controls": "CONTROLS RESYNTHESIS_CONTROLS Control",
-    "ngs.runtime.synth.engine": "Engine EngineBusy Statistics",
-    "ngs.runtime.synth.grain_stream": "GrainStream",
+    "ngs.runtime.synth.engine": "Engine Statistics",
     "ngs.runtime.synth.notes": "Note",
     "ngs.runtime.synth.synth": "Synth",
 }

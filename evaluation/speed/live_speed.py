@@ -87,7 +87,7 @@ def synth_loads(bundle: Bundle, sample_rate: int, seconds: float) -> list[Load]:
 
         def play(block: int) -> None:
             for _ in range(0, frames[block], block):
-                synth.process(block, out)
+                synth.process(out[:, :block])
 
         play(hop)
         _check(synth, voices)
@@ -107,7 +107,7 @@ def note_ons(bundle: Bundle, sample_rate: int, seconds: float) -> list[NoteOn]:
         synth.warm_up()
         for index in range(others):
             synth.note_on(Note(seed=index, hold=True))
-            synth.process(int(rng.integers(1, hop)), out)  # no two of them are in step
+            synth.process(out[:, : int(rng.integers(1, hop))])  # no two of them are in step
         taken: list[tuple[float, float]] = []
         end = time.perf_counter() + seconds / len(OTHERS)
         for index in range(WARMING + MOST_NOTES):
@@ -117,7 +117,7 @@ def note_ons(bundle: Bundle, sample_rate: int, seconds: float) -> list[NoteOn]:
                 taken.append(one)
             _check(synth, others + 1)
             synth.note_off(others + 1 + index, release=0.0)
-            synth.process(int(rng.integers(hop // 2, 2 * hop)), out)
+            synth.process(out[:, : int(rng.integers(hop // 2, 2 * hop))])
             if taken and time.perf_counter() > end:
                 break
         results.append(NoteOn(sample_rate, FIRST_FRAMES, others, Times.of(taken)))
@@ -125,8 +125,8 @@ def note_ons(bundle: Bundle, sample_rate: int, seconds: float) -> list[NoteOn]:
 
 
 def _start(synth: Synth, note: Note, number: int, out: Array) -> None:
-    synth.admit(note, number)
-    synth.process(FIRST_FRAMES, out)
+    synth.begin(note, number)
+    synth.process(out[:, :FIRST_FRAMES])
 
 
 @contextmanager

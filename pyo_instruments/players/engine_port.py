@@ -59,7 +59,7 @@ class EnginePort(Port):
 
     def render(self, out: Array) -> None:
         self.follow()
-        self.engine.read(out)
+        self.engine.process(out)
 
     def give(self, name: str, value: Any) -> None:
         """Set a control to a number, a list, or a pyo object that it follows. Raises ValueError."""

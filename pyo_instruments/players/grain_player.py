@@ -104,7 +104,7 @@ class GrainPlayer(EnginePort):
         self.follow()
         while self._wanted:
             self._play(*self._wanted.popitem())
-        self.engine.read(out)
+        self.engine.process(out)
 
     def turn(self, output: int, **controls: float) -> None:
         self._turned[output] |= controls

@@ -12,7 +12,8 @@ from ngs.pyo_instruments.players.port import MOST_GAIN, Port, open_bundle
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.pads.pads import RANGES, Pads
+from ngs.runtime.pads.pads import Pads
+from ngs.runtime.pads.settings import RANGES
 from ngs.runtime.synth.controls import CONTROLS, Control
 
 SHORTEST_DECAY, LONGEST_DECAY = RANGES["decay"]

@@ -25,7 +25,7 @@ from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.timing.preparer import Preparer
 from ngs.pyo_instruments.timing.timed_queue import ALL, TimedQueue
 from ngs.runtime.arrays import Array
-from ngs.runtime.live.worker import Times
+from ngs.runtime.live.worker import WorkDurations
 
 T = TypeVar("T")
 Tap = Callable[[Array], None]
@@ -87,7 +87,7 @@ class Clock(ABC):
         self._ticker: int | None = None  # the thread that ticks, while it does
         self._late = self._unprepared = self._failures = 0
         self._last_failure = ""
-        self._times = Times()  # of the blocks
+        self._times = WorkDurations()  # of the blocks
         self._lead = math.ceil(LEAD_SECONDS * self.sample_rate / self.block)  # blocks
         server.setCallback(functools.partial(_call, weakref.WeakMethod(self._tick)))
         atexit.register(_call, weakref.WeakMethod(self.close))

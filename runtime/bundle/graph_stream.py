@@ -1,4 +1,4 @@
-"""A graph with state, run again and again for the first rows of a batch, or for any rows beside each other."""
+"""A graph with state, run again and again for any adjacent rows of a batch."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.manifest import BundleError
 
 
 class GraphStream:
-    """One of a bundle's graphs with its state: what goes in and comes out stays where it is, nothing is allocated.
+    """A graph of a bundle with its state. Its inputs and outputs stay in the same arrays, so nothing is allocated.
 
-    `inputs` and `outputs` are float32 [rows, ...] by name; states are among the inputs and are handed on by `step`.
-    On the CPU the graph reads and writes these arrays themselves. On CUDA all rows go to buffers of the device, whose
-    addresses and shapes never change, so that the calls are replayed as a CUDA graph where onnxruntime can.
+    `inputs` and `outputs` are float32 [rows, ...] by name. States are among the inputs; `step` carries them over.
+    On the CPU the graph reads and writes these arrays directly. On CUDA all rows go through buffers of the device. They
+    never move, so onnxruntime can replay the calls as a CUDA graph.
     """
 
-    def __init__(self, bundle: Bundle, graph: str, rows: int, device: str | None = None) -> None:
+    def __init__(self, bundle: Bundle, graph: str, rows: int) -> None:
         self._where, self._graph, self.rows = f"{bundle.path}: {graph}", graph, rows
         spec = bundle.manifest.graphs[graph]
         self.states = tuple(state.name for state in spec.states)
@@ -34,19 +35,22 @@ class GraphStream:
             name: array for name, array in everything.items() if name.removeprefix("next_") not in self.states
         }
         self._run: Callable[[int, int], None]
-        if device or bundle.provider == "cuda":
-            self._run = _OnDevice(bundle, graph, self.inputs, everything, device or "cuda")
+        if bundle.provider == "cuda":
+            self._run = OnDevice(bundle.captured_session(graph), self.inputs, everything, "cuda")
         else:
-            self._run = _InPlace(bundle.session(graph), self.inputs, everything)
+            self._run = InPlace(bundle.session(graph), self.inputs, everything)
 
     def step(self, start: int, stop: int) -> None:
-        """Run rows start .. stop - 1: outputs stay until the next call, states are moved on. Raises BundleError."""
+        """Run rows start .. stop - 1 and carry their states over. Raises BundleError.
+
+        The next call overwrites the outputs.
+        """
         self._try(start, stop)
         for state, following in self._next:
             state[start:stop] = following[start:stop]
 
     def move(self, source: int, target: int) -> None:
-        """Put a row in another's place, its state and all."""
+        """Copy a row to another's place, with its state."""
         for array in self.inputs.values():
             array[target] = array[source]
 
@@ -56,7 +60,7 @@ class GraphStream:
             self.inputs[name][row] = 0.0
 
     def warm_up(self) -> None:
-        """Run every number of rows once: what onnxruntime allocates, it allocates now. Raises BundleError."""
+        """Run every number of rows once, so that onnxruntime allocates its memory now. Raises BundleError."""
         kept = {name: array.copy() for name, array in self.inputs.items()}
         for row in range(self.rows):
             self._try(0, row + 1)
@@ -67,12 +71,12 @@ class GraphStream:
     def _try(self, start: int, stop: int) -> None:
         try:
             self._run(start, stop)
-        except Exception as error:  # onnxruntime's own exceptions share no base class
-            raise BundleError(f"{self._where} cannot be run ({str(error).splitlines()[0]})") from error
+        except Exception as error:  # the exceptions of onnxruntime have no base class in common
+            raise BundleError(f"{self._where} cannot be run ({reason(error)})") from error
 
 
-class _InPlace:
-    """Bindings of rows of numpy arrays, made when these rows are first run."""
+class InPlace:
+    """Runs rows of numpy arrays where they are. Bindings are made when these rows are first run."""
 
     def __init__(self, session: Any, inputs: dict[str, Array], outputs: dict[str, Array]) -> None:
         self._session, self._inputs, self._outputs = session, inputs, outputs
@@ -91,15 +95,13 @@ class _InPlace:
         self._session.run_with_iobinding(binding)
 
 
-class _OnDevice:
-    """All rows through buffers of a device; those that were not asked for are computed and left where they are."""
+class OnDevice:
+    """Runs all rows in buffers of a device, and copies back only the ones asked for."""
 
-    def __init__(
-        self, bundle: Bundle, graph: str, inputs: dict[str, Array], outputs: dict[str, Array], device: str
-    ) -> None:
+    def __init__(self, session: Any, inputs: dict[str, Array], outputs: dict[str, Array], device: str) -> None:
         import onnxruntime
 
-        self._session = bundle.captured_session(graph) if device == "cuda" else bundle.session(graph)
+        self._session = session
         self._inputs, self._outputs = inputs, outputs
         self._given = {
             name: onnxruntime.OrtValue.ortvalue_from_numpy(array.copy(), device, 0) for name, array in inputs.items()

@@ -1,4 +1,4 @@
-"""What a thread that makes audio asks of Python and of the system."""
+"""What a thread that makes audio asks of Python and of the operating system."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ import os
 import sys
 import threading
 
-PRIORITY = 5  # among real-time threads, below those of audio servers
-SWITCH_SECONDS = 0.0005  # after which a thread that computes hands the GIL on
+PRIORITY = 5  # among real-time threads: below those of audio servers
+SWITCH_SECONDS = 0.0005  # how long a busy thread may keep the GIL when another one wants it
 
 
 class Interpreter:
-    """How Python runs while engines play: threads hand the GIL on early, what is there already is no garbage."""
+    """Sets Python up while engines play: threads release the GIL early, and existing objects are not garbage-collected.
+
+    Engines may overlap: the first one changes the settings, the last one restores them.
+    """
 
     def __init__(self) -> None:
         self._lock, self._engines, self._interval = threading.Lock(), 0, 0.0
 
     def hurry(self) -> None:
+        """Count an engine that starts."""
         with self._lock:
             if not self._engines:
                 self._interval = sys.getswitchinterval()
                 sys.setswitchinterval(SWITCH_SECONDS)
-                gc.collect()  # it takes longer than a block: not while another engine plays
+                gc.collect()  # takes longer than a block, so never while another engine plays
             gc.freeze()
             self._engines += 1
 
     def rest(self) -> None:
+        """Count an engine that has stopped."""
         with self._lock:
             self._engines -= 1
             if not self._engines:
@@ -38,7 +43,7 @@ interpreter = Interpreter()
 
 
 def go_realtime() -> bool:
-    """Ask for real-time scheduling of this thread, as audio servers do for theirs: False where it is not granted."""
+    """Ask for real-time scheduling of the calling thread, as audio servers do. Returns whether it was granted."""
     if not hasattr(os, "sched_setscheduler"):
         return False
     try:

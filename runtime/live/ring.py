@@ -1,4 +1,4 @@
-"""A ring of audio between the thread that makes it and the callback that plays it: no locks, nothing allocated."""
+"""A ring buffer between the thread that makes audio and the callback that plays it: no locks, no allocation."""
 
 from __future__ import annotations
 
@@ -6,33 +6,36 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 
+FADE_SECONDS = 0.005  # how long engines fade before and after a gap
+
 
 class Ring:
-    """Frames of `channels`, one writer, one reader; time goes on for the reader whether there is audio or not.
+    """Frames of `channels` from one writer to one reader, whose time goes on whether there is audio or not.
 
-    `written` and `read` count frames since the start; each is changed by one side only, after the frames are there.
-    Where the writer is late the reader hears what it heard last, backwards and fading, then silence; then it fades in.
+    `written` and `read` count frames since the start. Each is changed by one side only, after the frames are in place.
+    If the writer is late, the reader gets an echo (what it heard last, backwards and fading), then silence; when there
+    is audio again it fades in.
     """
 
     def __init__(self, capacity: int, channels: int, fade: int) -> None:
-        """`capacity` in frames, a power of two; `fade` frames out and in around what was late."""
+        """`capacity`: frames, a power of two. `fade`: frames of the fades before and after a gap."""
         self._frames = np.zeros((channels, capacity), dtype=np.float32)
         self._mask = capacity - 1
         if capacity & self._mask or fade > capacity // 2:
-            raise ValueError("the capacity is a power of two, twice a fade at least")
+            raise ValueError(f"capacity is {capacity}: choose a power of two, at least twice the fade of {fade} frames")
         self._rise = np.linspace(0, 1, fade + 1, dtype=np.float32)[1:]
         self._past, self._echo = (np.zeros((channels, fade), dtype=np.float32) for _ in range(2))
-        self._echoed = self._risen = fade  # frames of the echo that were played, and of the way back from silence
+        self._echoed = self._risen = fade  # frames played of the echo, and of the fade in
         self._missing = False
         self.written = self.read = self.late = 0
 
     @property
     def filled(self) -> int:
-        """Frames that wait; below 0 the writer is late."""
+        """Frames ready to be read. Negative if the writer is late."""
         return self.written - self.read
 
     def write(self, block: Array) -> None:
-        """Append frames [channels, n]; the writer sees to it that they fit (`filled` and a fade leave room)."""
+        """Append frames [channels, n]. The writer must leave room for `filled` and a fade."""
         count = block.shape[1]
         start = self.written & self._mask
         first = min(count, self._mask + 1 - start)
@@ -41,17 +44,17 @@ class Ring:
         self.written += count
 
     def skip(self) -> int:
-        """Bring a late writer to where the reader is: the frames that were never played."""
+        """Move a late writer to the reader's place. Returns how many frames were lost."""
         late = max(0, self.read - self.written)
         self.written += late
         return late
 
     def jump(self) -> None:
-        """Bring a late reader to where the writer is: what it takes next fades in."""
+        """Move a late reader to the writer's place. What it takes next fades in."""
         self.read, self._risen = self.written, 0
 
     def take(self, out: Array) -> None:
-        """Fill `out` [channels, n] with the next frames; called by the reader alone."""
+        """Fill `out` [channels, n] with the next frames. Only the reader calls this."""
         count = out.shape[1]
         ready = min(max(self.written - self.read, 0), count)
         if ready:
@@ -80,10 +83,10 @@ class Ring:
             self._echoed += echo.shape[1]
 
     def _listen_back(self, end: int) -> None:
-        """Make an echo of what was heard up to `end`, on top of what is left of an earlier one."""
+        """Prepare the echo of what was heard up to `end`; what is left of an earlier echo is added."""
         unheard, left = len(self._rise) - self._risen, len(self._rise) - self._echoed
         self._copy(end - len(self._rise), self._past)
-        self._past[:, :unheard] = 0.0  # from before the way back: it was skipped
+        self._past[:, :unheard] = 0.0  # skipped before the fade in, so never heard
         if unheard:
             self._past[:, unheard:] *= self._rise[: self._risen]
         self._past *= self._rise

@@ -1,4 +1,4 @@
-"""A thread that makes audio: it does what there is to do, times it, counts what fails, and never ends by itself."""
+"""A thread that makes audio: it works, measures how long that takes, counts failures, and never ends by itself."""
 
 from __future__ import annotations
 
@@ -7,73 +7,81 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ngs.runtime.live.realtime import go_realtime, interpreter
 
-TIMED = 4096  # pieces of work whose times are looked back on
+REMEMBERED = 4096  # pieces of work whose durations are kept
 
 
 @dataclass(frozen=True)
 class WorkStatistics:
-    """What the work of a thread took."""
+    """How long a thread worked."""
 
     cpu: float  # share of one core, since the thread was started
-    median_ms: float  # of a piece of work, of the last TIMED
+    median_ms: float  # of a piece of work, over the last 4096
     p99_ms: float
     worst_ms: float
-    realtime: bool  # whether the system lets the thread go before others
+    realtime: bool  # whether the system grants the thread real-time scheduling
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-class Times:
-    """How long pieces of work took, of the last TIMED."""
+class WorkDurations:
+    """How long the last pieces of work took."""
 
     def __init__(self) -> None:
-        self._seconds = np.zeros(TIMED)
-        self.count = 0  # pieces so far
+        self._seconds = np.zeros(REMEMBERED)
+        self.count = 0  # of all pieces so far
 
     def add(self, seconds: float) -> None:
-        """Keep one; of one thread."""
-        self._seconds[self.count % TIMED] = seconds
+        """Record a piece of work. Only one thread may call this."""
+        self._seconds[self.count % REMEMBERED] = seconds
         self.count += 1
 
     def statistics(self) -> dict[str, float]:
-        """median_ms, p99_ms and worst_ms; from any thread."""
-        count = min(self.count, TIMED)
-        times = 1e3 * self._seconds[:count] if count else np.zeros(1)
+        """median_ms, p99_ms and worst_ms. Any thread may call this."""
+        count = min(self.count, REMEMBERED)
+        ms = 1e3 * self._seconds[:count] if count else np.zeros(1)
         return {
-            "median_ms": float(np.median(times)), "p99_ms": float(np.percentile(times, 99)),
-            "worst_ms": float(times.max()),
+            "median_ms": float(np.median(ms)), "p99_ms": float(np.percentile(ms, 99)), "worst_ms": float(ms.max()),
         }  # fmt: skip
 
 
 class Worker(ABC):
-    """Does `_work` again and again; where that says that there was nothing to do, it is done again after a pause."""
+    """Calls `_work` again and again in a thread, and rests when there was nothing to do."""
+
+    thread_name: ClassVar[str] = "ngs engine"
+    urgent: ClassVar[bool] = True  # whether the thread asks for real-time scheduling
 
     def __init__(self, pause_seconds: float) -> None:
+        """`pause_seconds`: how long to rest."""
         self._pause = pause_seconds
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._times = Times()
+        self._durations = WorkDurations()
         self._started = self._busy = 0.0
         self._failures, self._last_failure, self._realtime = 0, "", False
 
     @property
+    def running(self) -> bool:
+        """Whether there is a thread."""
+        return self._thread is not None
+
+    @property
     def _worked(self) -> int:
         """Pieces of work so far."""
-        return self._times.count
+        return self._durations.count
 
     @abstractmethod
     def start(self) -> None:
-        """Make ready, and go on in a thread where there is none yet."""
+        """Get ready and start the thread, unless it runs already."""
 
     def stop(self) -> None:
-        """End the thread after what it works on, where there is one."""
+        """End the thread, if there is one, after its current piece of work."""
         if self._thread:
             self._stopping = True
             self._thread.join()
@@ -89,35 +97,43 @@ class Worker(ABC):
 
     @abstractmethod
     def _work(self) -> bool:
-        """Do a piece of what there is to do: whether there was something."""
+        """Do a piece of work. Returns whether there was something to do."""
+
+    def _rest(self) -> None:
+        """Wait until there may be something to do."""
+        time.sleep(self._pause)
+
+    def _refuse_while_running(self, what: str) -> None:
+        if self.running:
+            raise RuntimeError(f"Stop the {type(self).__name__} before you {what} it: its thread is playing")
 
     def _start_thread(self, first: Callable[[], object] = lambda: None) -> None:
-        """Go on in a thread; `first` is done before that, here."""
+        """Start the thread; before that, call `first` here."""
         self._stopping = False
         interpreter.hurry()
         self._started, self._busy = time.perf_counter(), 0.0
         first()
-        self._thread = threading.Thread(target=self._run, name="ngs engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.thread_name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        self._realtime = go_realtime()
+        self._realtime = self.urgent and go_realtime()
         while not self._stopping:
             if self._step():
                 self._busy = time.thread_time()
             else:
-                time.sleep(self._pause)
+                self._rest()
 
     def _step(self) -> bool:
-        """`_work`, timed where there was something to do; what fails counts as nothing."""
+        """`_work`, timed if there was something to do. A failure counts as nothing to do."""
         start = time.perf_counter()
         worked = bool(self._guarded(self._work))
         if worked:
-            self._times.add(time.perf_counter() - start)
+            self._durations.add(time.perf_counter() - start)
         return worked
 
     def _guarded(self, act: Callable[..., Any], *arguments: Any) -> Any:
-        """What a call gives; what goes wrong is counted, and gives None."""
+        """The result of a call. An error is counted, and gives None."""
         try:
             return act(*arguments)
         except Exception as error:
@@ -129,4 +145,4 @@ class Worker(ABC):
         """The fields of `WorkStatistics`."""
         elapsed = time.perf_counter() - self._started if self._started else 0.0
         busy = self._busy / elapsed if elapsed else 0.0
-        return {"cpu": busy, **self._times.statistics(), "realtime": self._realtime}
+        return {"cpu": busy, **self._durations.statistics(), "realtime": self._realtime}

@@ -1,4 +1,4 @@
-"""One-shots: what decides how one sounds, and how it is made."""
+"""Hits: what decides how one sounds, and how it is made."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from ngs.runtime.dsp.paths import KINDS, free_path
 from ngs.runtime.offline.render import play_path, sample, trim_tail
 
 SOURCES = ("note", "path")
-SEMITONES = 12  # of an octave
+SEMITONES = 12  # in an octave
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides how a hit sounds, but for its number."""
+    """What decides how a hit sounds, besides its number."""
 
     bundle: Bundle
     condition: tuple[float, ...]  # [C]
-    source: str  # of SOURCES: a sound as `render.sample` draws it, or a free path between grains of the corpus
+    source: str  # "note": a sound as `render.sample` draws it; "path": a free path between grains of the corpus
     temperature: float  # of a note
     pitch: float  # semitones, by resampling
 
     def same_sound(self, other: Recipe) -> bool:
-        """Whether hits of both differ in pitch at most."""
+        """Whether hits of both recipes differ in pitch only, or not at all."""
         return replace(other, pitch=self.pitch) == self
 
 
 @dataclass(frozen=True, eq=False)
 class Hit:
-    """A one-shot, ready to be played."""
+    """A drum sound, ready to be played."""
 
     number: int
     recipe: Recipe
-    sound: Array  # float32, as decoded, at the bundle's rate
-    samples: Array  # float32 [n], read-only, at the rate and the pitch asked for
+    sound: Array  # float32 [m], as decoded, at the bundle's rate
+    samples: Array  # float32 [n], read-only, at the pads' rate and pitch
 
 
 def make_sound(recipe: Recipe, seed: int, index: int) -> Array:
-    """Sound number `index` of a seed, float32 [n] at the bundle's rate: a note is `render.sample`'s."""
+    """Sound number `index` of a seed, float32 [n] at the bundle's rate. A "note" equals that of `render.sample`."""
     condition = np.array(recipe.condition, dtype=np.float32)
     if recipe.source == "note":
         return sample(recipe.bundle, condition, recipe.temperature, seed, index)
@@ -51,7 +51,7 @@ def make_sound(recipe: Recipe, seed: int, index: int) -> Array:
 
 
 def _make_path(bundle: Bundle, condition: Array, seed: int, index: int) -> Array:
-    """A free path of half the length of a sound, of a kind that is drawn, between grains of the class where given."""
+    """A free path of a random kind, half as long as a sound, between grains of the class if one is given."""
     manifest = bundle.manifest
     classes = condition[: len(manifest.attributes[0].classes)]
     label = int(classes.argmax()) if classes.any() else None
@@ -63,12 +63,12 @@ def _make_path(bundle: Bundle, condition: Array, seed: int, index: int) -> Array
 
 
 def tune(sound: Array, from_hz: float, pitch: float, to_hz: float) -> Array:
-    """A sound [n], higher by `pitch` semitones and shorter, at another rate; a view of itself where nothing changes."""
+    """A sound [n] at another rate, `pitch` semitones higher and so shorter. A view of it if nothing changes."""
     return resample(sound, from_hz * 2 ** (pitch / SEMITONES), to_hz)
 
 
 def make_hit(recipe: Recipe, number: int, seed: int, index: int, sample_rate: int, earlier: Hit | None = None) -> Hit:
-    """Hit `number`, which is sound `index` of a seed; one `earlier` under that number is decoded already."""
+    """Hit `number`, sound `index` of a seed. If `earlier` is the same sound at another pitch, it is only resampled."""
     decoded = earlier is not None and earlier.number == number and earlier.recipe.same_sound(recipe)
     sound = earlier.sound if earlier and decoded else make_sound(recipe, seed, index)
     samples = tune(sound, recipe.bundle.manifest.sample_rate, recipe.pitch, sample_rate).view()

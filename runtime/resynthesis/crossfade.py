@@ -1,4 +1,4 @@
-"""Resynthesisers side by side, one a channel, that can all be faded to another bundle's."""
+"""Resynthesisers side by side, one per channel, and the crossfade from one bundle's to another's."""
 
 from __future__ import annotations
 
@@ -8,103 +8,129 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.files import reason
+from ngs.runtime.live.stream import Effect
 from ngs.runtime.resynthesis.resynthesiser import Resynthesiser
 
 Choices = Mapping[str, str] | str
 
 
-class Row:
-    """A bundle's resynthesisers, of seeds `seed`, `seed` + 1 and so on. What fails is a block of a channel: silence."""
+class ResynthesiserBank(Effect):
+    """A resynthesiser per channel, with seeds `seed`, `seed` + 1 and so on. A channel that fails is silent for a block.
+
+    `at_least`: samples of latency.
+    """
 
     def __init__(
         self, bundle: Bundle, choices: Choices, sample_rate: int, seed: int, channels: int, at_least: int = 0
     ) -> None:
-        """at_least: samples of latency."""
         self.streams = [
             Resynthesiser(bundle, choices, sample_rate, seed + channel, at_least) for channel in range(channels)
         ]
         self.latency = self.streams[0].latency
         self._failures, self._last_failure = 0, ""
 
-    def process(self, given: Array, made: Array) -> None:
-        """The next samples [channels, n] to as many."""
-        for stream, source, target in zip(self.streams, given, made, strict=True):
+    @property
+    def rows(self) -> int:
+        return len(self.streams)
+
+    def reset(self) -> None:
+        for stream in self.streams:
+            stream.reset()
+
+    def warm_up(self) -> None:
+        """Do what the first grains would have to wait for. Raises BundleError."""
+        for stream in self.streams:
+            stream.warm_up()
+
+    def process(self, given: Array, out: Array) -> None:
+        for channel, stream in enumerate(self.streams):
+            row = slice(channel, channel + 1)
             try:
-                target[:] = stream.process(source)
+                stream.process(given[row], out[row])
             except Exception as error:
-                self._failures, self._last_failure = self._failures + 1, str(error) or type(error).__name__
-                target[:] = 0.0
+                self._failures, self._last_failure = self._failures + 1, reason(error)
+                out[row] = 0.0
                 stream.reset()
 
     @property
     def failures(self) -> tuple[int, str]:
-        """What failed so far, and why the last time."""
+        """How many failures so far, and the reason of the last one."""
         reasons = [self._last_failure, *(stream.last_failure for stream in self.streams)]
         return self._failures + sum(stream.failures for stream in self.streams), next(filter(None, reasons), "")
 
 
-class ResynthesiserBank:
-    """A row that plays, and the change to another one. A change waits for the one before it, the last of several."""
+class Crossfade(Effect):
+    """A bank that plays, and the change to others, one after another. Of several changes that wait, the last counts."""
 
-    def __init__(self, row: Row, block: int) -> None:
-        """block: samples that are played at once, at most."""
-        self._now = row
-        self._coming: list[tuple[Row, int]] = []  # the next row and the one that waits, and the samples of their fades
-        self._heard = 0  # samples by the next row
-        self._other = np.zeros((len(row.streams), block), np.float32)
-        self._gone, self._last_failure = 0, ""  # failures of rows that are gone
-        self.retired: list[Row] = []  # to be freed by another thread than the one that plays
+    def __init__(self, bank: ResynthesiserBank, block: int) -> None:
+        """`block`: the most samples processed at once."""
+        self._now, self.latency = bank, bank.latency
+        self._coming: list[
+            tuple[ResynthesiserBank, int]
+        ] = []  # the next bank and one that waits, with fades in samples
+        self._heard = 0  # samples that the next bank has heard
+        self._other = np.zeros((bank.rows, block), np.float32)
+        self._gone, self._last_failure = 0, ""  # failures of banks that are gone
+        self.retired: list[ResynthesiserBank] = []  # to be freed by another thread than the one that plays
 
-    def process(self, given: Array, made: Array) -> None:
-        """The next samples [channels, n] to as many."""
-        self._now.process(given, made)
+    @property
+    def rows(self) -> int:
+        return self._now.rows
+
+    def process(self, given: Array, out: Array) -> None:
+        self._now.process(given, out)
         if not self._coming:
             return
-        row, fade = self._coming[0]
-        count = made.shape[1]
+        bank, fade = self._coming[0]
+        count = out.shape[1]
         other = self._other[:, :count]
-        row.process(given, other)
-        since = np.arange(self._heard + 1, self._heard + count + 1) - row.latency
+        bank.process(given, other)
+        since = np.arange(self._heard + 1, self._heard + count + 1) - bank.latency
         share = np.clip(since / fade, 0, 1).astype(np.float32)
-        made *= 1 - share
-        made += share * other
+        out *= 1 - share
+        out += share * other
         self._heard += count
-        if self._heard >= row.latency + fade:
+        if self._heard >= bank.latency + fade:
             self._follow()
 
-    def change(self, row: Row, fade: int) -> None:
-        """Go to another row in `fade` samples, from when it has listened for its latency; controls are handed on."""
-        for stream, old in zip(row.streams, self._now.streams, strict=True):
+    def change(self, bank: ResynthesiserBank, fade: int) -> None:
+        """Go to another bank in `fade` samples, as soon as it has heard its latency. It takes over the controls."""
+        for stream, old in zip(bank.streams, self._now.streams, strict=True):
             stream.set(**old.controls)
         if len(self._coming) > 1:
             self.retired.append(self._coming.pop()[0])
-        self._coming.append((row, fade))
+        self._coming.append((bank, fade))
 
     def reset(self) -> None:
-        """The next sample is the first of a sound; a change is over."""
+        """Start again, with the last bank."""
         while self._coming:
             self._follow()
-        for stream in self._now.streams:
-            stream.reset()
+        self._now.reset()
+
+    def warm_up(self) -> None:
+        """Do what the first grains would have to wait for. Raises BundleError."""
+        self._now.warm_up()
 
     def each(self, act: Callable[[Resynthesiser], None]) -> None:
-        """Do something to every resynthesiser, those that wait too."""
-        for row in self._rows:
-            for stream in row.streams:
+        """Do something to every resynthesiser, also to those that wait."""
+        for bank in self._banks:
+            for stream in bank.streams:
                 act(stream)
 
     @property
     def failures(self) -> tuple[int, str]:
-        """What failed so far, and why the last time."""
-        counts, reasons = zip(*(row.failures for row in self._rows), strict=True)
+        """How many failures so far, and the reason of the last one."""
+        counts, reasons = zip(*(bank.failures for bank in self._banks), strict=True)
         return self._gone + sum(counts), next(filter(None, reasons), self._last_failure)
 
     @property
-    def _rows(self) -> list[Row]:
-        return [self._now, *(row for row, _ in self._coming)]
+    def _banks(self) -> list[ResynthesiserBank]:
+        return [self._now, *(bank for bank, _ in self._coming)]
 
     def _follow(self) -> None:
-        count, reason = self._now.failures
-        self._gone, self._last_failure = self._gone + count, reason or self._last_failure
+        count, why = self._now.failures
+        self._gone, self._last_failure = self._gone + count, why or self._last_failure
         self.retired.append(self._now)
         self._now, self._heard = self._coming.pop(0)[0], 0
+        self.latency = self._now.latency

@@ -1,4 +1,4 @@
-"""What a synth plays: notes, and the controls that may change while they sound."""
+"""Notes: what a synth plays."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.synth.controls import check_controls, check_release
+from ngs.runtime.synth.controls import MOST_TEMPERATURE, check_controls, check_fade
 
 MODES = ("once", "loop", "back-and-forth")
 
 
 @dataclass(frozen=True, eq=False)
 class Note:
-    """A sound to be played.
+    """A sound to play.
 
-    What sounds is drawn by `seed` and `index` as `render.sample` draws it, or given by `embedding` [E] or by `path`
-    (at most one of the two): [T, Z], or a table [K, T, Z] of paths that `morph` goes through. `choices` are classes by
-    attribute, or one of the first attribute; open attributes are completed from the corpus.
+    `seed` and `index` draw it, as `render.sample` does. Or it is given: by an `embedding` [E], by a `path` of latents
+    [T, Z], or by a table [K, T, Z] of paths that `morph` moves through. `choices` are classes by attribute, or a class
+    of the first attribute; attributes left open are completed from the corpus.
     """
 
     choices: Mapping[str, str] | str = field(default_factory=dict)
     seed: int = 0
-    index: int = 0  # number of the sound among those of the seed
+    index: int = 0  # which of the sounds of the seed
     temperature: float = 0.7
     embedding: Array | None = None
     path: Array | None = None
-    onset: bool = True  # a path that starts in the middle of sounds has none: it is under way, and fades in in 10 ms
+    onset: bool = True  # False for a path that starts in the middle of sounds: it fades in within 10 ms
     mode: str = "once"  # at the end of the path
-    hold: bool = False  # goes on after the end of the path until it is released; an embedding's path is written on
-    seconds: float | None = None  # released after so long
-    release: float = 0.05  # seconds of its fade where `seconds` are over
+    hold: bool = False  # at the end of the path, go on until released; the path of an embedding is continued
+    seconds: float | None = None  # after these it is released
+    release: float = 0.05  # seconds to fade when `seconds` are over
     controls: Mapping[str, float] = field(default_factory=dict)
-    output: int = 0  # of the synth, to which it goes
+    output: int = 0  # of the synth: where the note goes
 
     def check(self, bundle: Bundle, outputs: int = 1) -> None:
-        """Raise ValueError where a bundle, or a synth of so many outputs, cannot play this."""
+        """Raise ValueError if the bundle, or a synth with this many outputs, cannot play the note."""
         bundle.condition(self.choices)
         check_controls(self.controls)
         if not all(isinstance(number, int | np.integer) and number >= 0 for number in (self.seed, self.index)):
             raise ValueError(f"seed and index are {self.seed!r} and {self.index!r}: choose whole numbers from 0")
         if self.mode not in MODES:
             raise ValueError(f"There is no mode {self.mode!r}; known: {', '.join(MODES)}")
-        if not 0 <= self.temperature <= 10:
-            raise ValueError(f"temperature is {self.temperature!r}: choose 0 to 10")
+        if not 0 <= self.temperature <= MOST_TEMPERATURE:
+            raise ValueError(f"temperature is {self.temperature!r}: choose 0 to {MOST_TEMPERATURE:g}")
         if self.seconds is not None and not 0 < self.seconds < 1e6:
             raise ValueError(f"seconds are {self.seconds!r}: choose above 0")
-        check_release(self.release)
+        check_fade("release", self.release)
         if not isinstance(self.output, int | np.integer) or not 0 <= self.output < outputs:
             raise ValueError(f"output is {self.output!r}: choose {f'0 to {outputs - 1}' if outputs > 1 else '0'}")
         if self.embedding is not None and self.path is not None:

@@ -1,4 +1,4 @@
-"""Gain and pan that follow what they are told without a click."""
+"""Gain and pan, without clicks."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ SHORTEST_SECONDS = 0.002  # of a fade
 
 
 class Pan:
-    """Gains of the two sides, which follow what they are told in straight lines: no zipper noise, no click."""
+    """The gains of both sides. They move in straight lines, without zipper noise or clicks."""
 
     def __init__(self, gain: float, pan: float, sample_rate: int, channels: int) -> None:
-        """`channels`: 2, or 1, which hears no pan."""
+        """`channels`: 2, or 1, where pan has no effect."""
         self._sample_rate, self._channels = sample_rate, channels
         self._end = self._start = self._sides(gain, pan)
-        self._length, self.remaining = 1, 0  # samples of the line, in all and still to come
+        self._length, self.remaining = 1, 0  # samples of the line: in all, and still to come
 
     def go(self, gain: float, pan: float, seconds: float = SMOOTH_SECONDS) -> None:
-        """Head for a gain and a pan, there in so many seconds (or 2 ms at least)."""
+        """Move to a gain and a pan within `seconds` (2 ms at least)."""
         self._start = self._now()
         self._end = self._sides(gain, pan)
         self._length = self.remaining = max(round(max(seconds, SHORTEST_SECONDS) * self._sample_rate), 1)
 
     def mix(self, samples: Array, out: Array) -> None:
-        """Add samples [n] to the channels of `out` [c, n]; n is at most `remaining` where that is above 0."""
+        """Add samples [n] to the channels of `out` [c, n]. While a line goes on, n is at most `remaining`."""
         if self.remaining:
             done = self._length - self.remaining
             share = np.arange(done + 1, done + len(samples) + 1, dtype=np.float32) / np.float32(self._length)

@@ -1,4 +1,4 @@
-"""Voices as the rows of one batch: decoded together, a hop a call."""
+"""Voices as the rows of one batch: one call of the decoder makes a hop of each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.graph_stream import GraphStream
 from ngs.runtime.bundle.manifest import BundleError
 from ngs.runtime.synth.notes import Note
@@ -14,7 +15,7 @@ from ngs.runtime.synth.voice import Voice
 
 
 class VoiceBank:
-    """At most `rows` voices of one bundle. What fails is a voice, never the bank: `failures` counts them."""
+    """At most `rows` voices of one bundle. A voice may fail, the bank goes on; `failures` counts them."""
 
     def __init__(self, bundle: Bundle, rows: int, sample_rate: int, channels: int, outputs: int = 1) -> None:
         self.bundle, self.rows, self.sample_rate = bundle, rows, sample_rate
@@ -27,9 +28,9 @@ class VoiceBank:
         self._writer = GraphStream(bundle, "embedding_step", rows)
 
     def start(self, note: Note) -> Voice | None:
-        """A new voice in the last row, of which there must be one free; None where that fails."""
+        """Add a voice, for which a row must be free. Returns None if that fails."""
         try:
-            note.check(self.bundle, self._outputs)  # it may have been meant for another bundle
+            note.check(self.bundle, self._outputs)  # the bundle may have changed since it was asked for
             voice = Voice(self.bundle, note, self.sample_rate, self._channels)
         except Exception as error:
             self.failed(error)
@@ -44,7 +45,7 @@ class VoiceBank:
         return voice
 
     def remove(self, row: int) -> None:
-        """Take a voice out; the last row moves into its place."""
+        """Take a voice out. The last row moves to its place."""
         last = len(self.voices) - 1
         if row < last:
             self._decoder.move(last, row)
@@ -59,20 +60,20 @@ class VoiceBank:
                 self.remove(row)
 
     def clear(self) -> None:
-        """Silence, at once."""
+        """Take out all voices, at once."""
         self.voices.clear()
 
     def fail_all(self, error: Exception) -> None:
-        """After an error that may be anyone's: end every voice without a click."""
+        """End every voice without a click, after an error that any of them may have caused."""
         self.failed(error)
         for voice in self.voices:
             voice.fail()
 
     def fill(self) -> None:
-        """Decode until every voice has samples waiting, or has ended and been taken out.
+        """Decode until every voice has samples available, and take out those that have ended.
 
-        A new voice is decoded on its own, at once. Where another one has run dry all that have less than a hop left are
-        decoded with it, so that voices whose hops are not aligned still share a call.
+        New voices are decoded by themselves, at once. When another voice has run dry, all with less than a hop left are
+        decoded with it: voices whose hops are not aligned still share a call.
         """
         while True:
             self.sweep()
@@ -90,7 +91,7 @@ class VoiceBank:
                 self._decode(start, stop)
 
     def warm_up(self) -> None:
-        """Run all there is to run once, before anything sounds. Raises BundleError where that fails."""
+        """Run everything once before anything sounds. Raises BundleError if that fails."""
         self._decoder.warm_up()
         self._writer.warm_up()
         self.start(Note(controls={"scatter": 1.0, "density": 0.5}))
@@ -101,7 +102,7 @@ class VoiceBank:
             raise BundleError(self.last_failure)
 
     def _decode(self, start: int, stop: int) -> None:
-        """The next hop of the voices of rows start .. stop - 1; those that fail are silenced and end."""
+        """Decode the next hop of the voices in rows start .. stop - 1. A voice that fails ends."""
         self._write_paths(start, stop)
         for row, voice in enumerate(self.voices[start:stop], start):
             try:
@@ -123,11 +124,12 @@ class VoiceBank:
         self.hops += 1
 
     def _write_paths(self, start: int, stop: int) -> None:
+        """Write on the paths of embeddings as far as the next hop needs them."""
         while True:
             short = [
                 row
                 for row, voice in enumerate(self.voices[start:stop], start)
-                if voice.embedding is not None and voice.written < voice.grains_needed and not voice.failed
+                if voice.embedding is not None and voice.path.written < voice.path.grains_needed and not voice.failed
             ]
             if not short:
                 return
@@ -135,10 +137,10 @@ class VoiceBank:
                 self._step(self._writer, first, last)
                 for row in range(first, last):
                     if not self.voices[row].failed:
-                        self.voices[row].write(self._writer.outputs["path"][row])
+                        self.voices[row].path.write(self._writer.outputs["path"][row])
 
     def _step(self, stream: GraphStream, start: int, stop: int) -> None:
-        """Run rows of a graph; where that fails, one by one, and what fails then is a voice."""
+        """Run rows of a graph. If that fails, run them one by one: the voices whose rows fail then end."""
         try:
             stream.step(start, stop)
         except BundleError as error:
@@ -152,11 +154,11 @@ class VoiceBank:
     def failed(self, error: Exception) -> None:
         """Count a failure."""
         self.failures += 1
-        self.last_failure = str(error) or type(error).__name__
+        self.last_failure = reason(error)
 
 
 def _runs(rows: list[int]) -> list[tuple[int, int]]:
-    """Rows in order as runs start .. stop - 1."""
+    """Sorted rows as runs start .. stop - 1."""
     runs: list[tuple[int, int]] = []
     for row in rows:
         if runs and runs[-1][1] == row:

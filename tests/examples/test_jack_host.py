@@ -68,7 +68,7 @@ def offline(bundle: Path, notes: list[dict[str, Any]], frames: int) -> Array:
         synth.note_on(
             Note({"class": note["class"]}, index=note["index"], controls={"gain": note["gain"]}), at=note["at"]
         )
-    return synth.process(frames)
+    return synth.render(frames)
 
 
 def largest_jump(sound: Array) -> float:
@@ -254,7 +254,7 @@ def test_a_server_that_goes_away_ends_it_in_one_line(
 @pytest.mark.parametrize(
     "what, line",
     [
-        ("no server", r"No JACK server is running: start one, jackd .*"),
+        ("no server", r"No JACK server is running: start one with jackd .*"),
         ("no bundle", r".*README\.md is not a bundle: .*"),
         ("no package", r"JACK for Python is missing \(.*\): pip install JACK-Client, .*"),
     ],

@@ -78,8 +78,8 @@ def _done(node: Any) -> bool:
     if pads is not None:
         return all(store.missing(pads.ready) is None for store in pads._stores)
     if isinstance(engine, ResynthesisEngine):
-        return not engine._commands and bool(engine._out.written == engine._in.written + engine.ahead)
-    return engine is None or bool(not engine._commands and engine._ring.filled + engine.block > engine.latency)
+        return not engine._schedule.sent and bool(engine._out.written == engine._in.written + engine.ahead)
+    return engine is None or bool(not engine._schedule.sent and engine._ring.filled + engine.block > engine.latency)
 
 
 @pytest.fixture

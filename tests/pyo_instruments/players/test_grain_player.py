@@ -32,7 +32,7 @@ def test_a_free_path_sounds_as_on_a_synth(room: Any, bundle: Bundle, master: np.
     heard = room.hear(60)
     synth = Synth(bundle, RATE, 2, channels=1)
     synth.note_on(free_note(bundle, kind, 5), grains.latency)
-    np.testing.assert_array_equal(heard[:, 0], synth.process(60 * BLOCK)[0] * master)
+    np.testing.assert_array_equal(heard[:, 0], synth.render(60 * BLOCK)[0] * master)
     assert heard[:, 0].std() > 0.01 and not heard[: grains.latency].any()
 
 
@@ -46,7 +46,7 @@ def test_each_stream_has_its_path_class_and_values(room: Any, bundle: Bundle, ma
         controls = {"pitch": pitch, "gain": 0.5}
         note = Note(name, seed=1 + stream, path=path, onset=False, mode="loop", output=stream, controls=controls)
         synth.note_on(note, grains.latency)
-    np.testing.assert_array_equal(heard, synth.process(60 * BLOCK).T * master)
+    np.testing.assert_array_equal(heard, synth.render(60 * BLOCK).T * master)
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -72,7 +72,7 @@ def test_an_object_is_followed_exactly(rooms: Any, bundle: Bundle, master: np.fl
         synth.note_on(free_note(bundle, "circle", 1, controls={"gain": turns.pop(0)}), grains.latency)
         for frame, gain in turns.items():
             synth.set(1, frame + grains.latency, gain=gain)
-        np.testing.assert_array_equal(heard[:, 0], synth.process(100 * BLOCK)[0] * master)
+        np.testing.assert_array_equal(heard[:, 0], synth.render(100 * BLOCK)[0] * master)
         assert len(shown) == 1 and heard[:, 0].std() > 0.01
 
 
@@ -88,7 +88,7 @@ def test_a_control_changes_at_its_frame_whenever_the_note_begins(
     first = {"gain": 0.25} if at < BLOCK else {}  # changed before the first block
     synth.note_on(free_note(bundle, "circle", 1, controls=first), grains.latency)
     synth.set(1, at + grains.latency, gain=0.25)
-    np.testing.assert_array_equal(heard, synth.process(100 * BLOCK)[0] * master)
+    np.testing.assert_array_equal(heard, synth.render(100 * BLOCK)[0] * master)
 
 
 def test_a_control_is_heard_after_the_latency_not_before(room: Any, bundle: Bundle) -> None:
@@ -112,7 +112,7 @@ def test_a_new_path_fades_in_while_the_old_one_fades_out(room: Any, bundle: Bund
     synth.note_on(free_note(bundle, "walk", 1), grains.latency)
     synth.note_off(1, FADE_SECONDS, at)
     synth.note_on(free_note(bundle, "circle", 2), at)
-    np.testing.assert_array_equal(heard, synth.process(250 * BLOCK)[0][10 * BLOCK :] * master)
+    np.testing.assert_array_equal(heard, synth.render(250 * BLOCK)[0][10 * BLOCK :] * master)
 
 
 def test_a_change_of_path_does_not_click(room: Any, drums: Bundle) -> None:

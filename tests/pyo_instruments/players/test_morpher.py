@@ -31,7 +31,7 @@ def sound(bundle: Bundle, embedding: Array, name: str, index: int, length: int, 
     path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
     synth = Synth(bundle, RATE, 2)
     synth.note_on(Note(name or {}, index=index, path=path, controls={"gain": gain}), at)
-    return synth.process(length).T
+    return synth.render(length).T
 
 
 @pytest.mark.parametrize(("morph", "number"), [(0, 11), (1, 12)])
@@ -100,7 +100,7 @@ def test_a_control_changes_at_its_frame(room: Any, bundle: Bundle) -> None:
     synth.note_on(Note("Kick", index=1, path=path), morpher.latency)
     synth.set(1, morpher.latency, pan=-1)
     synth.set(1, morpher.latency + 1001, gain=0.1)
-    np.testing.assert_allclose(heard, synth.process(60 * BLOCK).T, atol=2e-6)
+    np.testing.assert_allclose(heard, synth.render(60 * BLOCK).T, atol=2e-6)
     assert not heard[morpher.latency + 3000 :, 1].any() and heard[:, 0].std() > 0.01
 
 

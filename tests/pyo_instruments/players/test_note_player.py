@@ -30,7 +30,7 @@ def test_a_note_is_held_bent_and_released_as_on_a_synth(room: Any, bundle: Bundl
     synth.note_on(replace(HELD, seed=2, index=1, controls=controls), 1000 + delay)
     synth.set(1, 9001 + delay, pitch=3.5)
     synth.note_off(1, 0.3, 20007 + delay)
-    np.testing.assert_array_equal(heard, synth.process(len(heard)).T * master)
+    np.testing.assert_array_equal(heard, synth.render(len(heard)).T * master)
     assert heard[15000:20000].std() > 0.01 and not heard[20007 + delay + 14400 :].any()
 
 
@@ -73,7 +73,7 @@ def test_a_bend_applies_to_later_notes_and_stops_at_two_octaves(room: Any, bundl
     synth = Synth(bundle, RATE, 16)
     controls = {"scatter": 0.0, "density": 1.0, "pan": 0.0, "gain": 1.0, "pitch": 24.0}
     synth.note_on(replace(HELD, index=1, controls=controls), notes.latency)
-    np.testing.assert_array_equal(heard, synth.process(60 * BLOCK).T * master)
+    np.testing.assert_array_equal(heard, synth.render(60 * BLOCK).T * master)
     notes.bend(-24)
     room.hear(1)
     assert room.clock.statistics().failures == 0

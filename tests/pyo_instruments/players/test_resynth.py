@@ -51,7 +51,7 @@ def test_it_is_a_delayed_resynthesiser(rooms: Any, bundle: Bundle, master: np.fl
         np.testing.assert_array_equal(given[BLOCK:] * master, heard[:-BLOCK, 1])  # one block later
         alone = Resynthesiser(bundle, "Snare", RATE, 3)
         alone.set(**controls)
-        wanted = delayed(alone.process(given), resynth.latency - BLOCK - alone.latency)
+        wanted = delayed(alone.render(given[None])[0], resynth.latency - BLOCK - alone.latency)
         np.testing.assert_array_equal(heard[:, 0], wanted * master)
         assert resynth.statistics()["late"] == 0 and len(dry) == 1 and heard[:, 0].std() > 0.005
 
@@ -64,11 +64,11 @@ def test_controls_and_classes_change_at_their_frame(room: Any, bundle: Bundle, m
     heard = room.hear(150)
     given = np.concatenate(blocks, axis=1)[0]
     alone = Resynthesiser(bundle, "Snare", RATE, 3)
-    made = [alone.process(given[:7001])]
+    made = [alone.render(given[None, :7001])[0]]
     alone.set(gain=0.3)
-    made.append(alone.process(given[7001:9003]))
+    made.append(alone.render(given[None, 7001:9003])[0])
     alone.condition("Hat")
-    made.append(alone.process(given[9003:]))
+    made.append(alone.render(given[None, 9003:])[0])
     wanted = delayed(np.concatenate(made), resynth.latency - BLOCK - alone.latency)
     np.testing.assert_array_equal(heard[:, 0], wanted * master)
 
@@ -90,7 +90,7 @@ def test_each_stream_is_resynthesised_on_its_own(room: Any, bundle: Bundle, mast
     given = np.concatenate(blocks, axis=1)
     for stream in range(2):
         alone = Resynthesiser(bundle, "Hat", RATE, 5 + stream)
-        wanted = delayed(alone.process(given[stream]), resynth.latency - BLOCK - alone.latency)
+        wanted = delayed(alone.render(given[stream : stream + 1])[0], resynth.latency - BLOCK - alone.latency)
         np.testing.assert_allclose(heard[:, stream], wanted * master, atol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""The ring hides a late writer: no click, whatever is late, and time goes on."""
+"""The ring buffer hides a late writer: no clicks, and time goes on."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 
 from ngs.runtime.live.ring import Ring
 
-STEP = 2 * np.pi * 200 / 48000  # of a sine's phase, and its largest jump
+STEP = 2 * np.pi * 200 / 48000  # phase step of a sine, and so its largest jump
 
 
 @pytest.mark.parametrize("fade", [48, 240])
 @pytest.mark.parametrize("host", [64, 128, 300, 1024])
 @pytest.mark.parametrize("seed", range(3))
-def test_no_click_however_late_the_writer_is(host: int, fade: int, seed: int) -> None:
+def test_there_is_no_click_however_late_the_writer_is(host: int, fade: int, seed: int) -> None:
     rng, block, ahead = np.random.default_rng(seed), 128, max(512, 2 * host)
     ring, heard, rests = Ring(1 << (ahead + block + 2 * fade).bit_length(), 2, fade), [], 0
     for _ in range(600):
@@ -35,7 +35,7 @@ def test_no_click_however_late_the_writer_is(host: int, fade: int, seed: int) ->
     assert np.array_equal(sound[0], sound[1])
 
 
-def test_frames_are_met_again_after_the_writer_was_late() -> None:
+def test_frames_keep_their_times_after_the_writer_was_late() -> None:
     ring, out = Ring(1024, 1, 16), np.zeros((1, 100), np.float32)
     ring.write(np.full((1, 100), 1.0, np.float32))
     ring.take(out)

@@ -1,4 +1,4 @@
-"""What a worker's thread cannot do is counted, and it goes on."""
+"""A worker counts what fails, and its thread goes on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ngs.runtime.live.worker import Worker
 
 
 class Counter(Worker):
-    """Works ten times, and every third time fails."""
+    """Works ten times, and fails every third time."""
 
     def __init__(self) -> None:
         super().__init__(pause_seconds=0.0001)
@@ -27,7 +27,7 @@ class Counter(Worker):
         return True
 
 
-def test_what_fails_is_counted_and_the_thread_goes_on() -> None:
+def test_failures_are_counted_and_the_thread_goes_on() -> None:
     counter = Counter()
     assert not any(counter._work_statistics().values())
     with counter:
@@ -39,7 +39,7 @@ def test_what_fails_is_counted_and_the_thread_goes_on() -> None:
     assert 0 < told["median_ms"] <= told["p99_ms"] <= told["worst_ms"] and told["cpu"] > 0
 
 
-def test_one_that_fails_with_nothing_to_say_is_named() -> None:
+def test_an_error_without_text_is_named() -> None:
     counter = Counter()
     assert counter._guarded(min, 2, 1) == 1 and counter._guarded(exec, "raise KeyError") is None
     assert (counter._failures, counter._last_failure) == (1, "KeyError")

@@ -1,4 +1,4 @@
-"""Pads play hits that can be recalled, at exact samples; a thread that makes them changes no bit and delays nothing."""
+"""Pads play reproducible hits at exact samples. The thread that makes them changes no bit and delays nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.runtime.laws import (
+    BLOCKS,
+    a_sound_arrives_at_the_latency,
+    chunked_equals_whole_and_reset_equals_fresh,
+    silence_stays_silent,
+)
 from tests.tiny import write_tiny
 
 from ngs.runtime import Bundle, Pads
@@ -21,7 +27,7 @@ from ngs.runtime.offline.render import sample
 from ngs.runtime.pads import hits
 from ngs.runtime.pads.hits import Recipe, make_hit, make_sound, tune
 
-Act = Callable[[Pads, int], None]  # on pads, with how far ahead in the next block it is
+Act = Callable[[Pads, int], None]  # with the offset into the next block
 RATE, TOTAL = 11025, 9000
 
 
@@ -40,7 +46,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 def settle(pads: Pads) -> None:
     """Until every hit that should be ready is."""
-    if pads._thread:
+    if pads._maker._thread:
         wait_for(lambda: all(store.missing(pads.ready) is None for store in pads._stores))
 
 
@@ -51,7 +57,7 @@ def heard(pads: Pads, count: int) -> Array:
 
 
 def played(pads: Pads, score: list[tuple[int, Act]], total: int, block: int) -> Array:
-    """What sounds where each act comes at its sample, in blocks."""
+    """What pads play in blocks, when each act comes at its sample."""
     parts, at, waiting = [], 0, list(score)
     while at < total:
         count = min(block, total - at)
@@ -70,7 +76,7 @@ def tuned_sample(bundle: Bundle, choice: str, index: int, seed: int = 0, tempera
 
 
 def score() -> list[tuple[int, Act]]:
-    """Everything a sequencer does, and more hits than fit."""
+    """Everything that a sequencer does, and more hits than may sound at once."""
     acts: list[tuple[int, Act]] = []
     for step in range(20):
         acts.append((100 + 211 * step, lambda pads, offset, pad=step % 3: pads.trigger(pad, offset, 0.5 + pad)))
@@ -96,7 +102,7 @@ def whole(tiny: Bundle) -> Array:
 
 
 @pytest.mark.parametrize("threaded", [False, True])
-@pytest.mark.parametrize("block", [1, 17, 64, 509, 4096])
+@pytest.mark.parametrize("block", BLOCKS)
 def test_blocks_and_threads_change_no_bit(tiny: Bundle, whole: Array, block: int, threaded: bool) -> None:
     pads = Pads(tiny, RATE, 3, seed=5, overlap=2, threaded=threaded)
     with pads:
@@ -108,8 +114,35 @@ def test_blocks_and_threads_change_no_bit(tiny: Bundle, whole: Array, block: int
     assert (statistics.stale, statistics.dropped, statistics.failures, statistics.last_failure) == (0, 0, 0, "")
 
 
+def test_without_a_thread_they_obey_the_laws_of_streams(tiny: Bundle) -> None:
+    def make() -> Pads:
+        return Pads(tiny, RATE, 3, seed=5, overlap=2, threaded=False)
+
+    def ask(pads: Pads) -> None:
+        pads.set(1, choices="Hat", pitch=3)
+        for number in range(12):
+            pads.trigger(number % 3, 50 + 151 * number, decay=None if number % 2 else 0.1)
+        pads.choke(2, 0.01, 1200)
+
+    chunked_equals_whole_and_reset_equals_fresh(make, 5000, ask)
+    a_sound_arrives_at_the_latency(make, lambda pads: pads.trigger(1), 500, 2000)
+    silence_stays_silent(make, 1000)
+
+
+def test_reset_pads_begin_with_their_first_hits_again(tiny: Bundle) -> None:
+    with Pads(tiny, RATE, 2) as pads:
+        heard_before = [played(pads, [(0, lambda pads, offset: pads.trigger(1))], 1000, 100) for _ in range(2)]
+        pads.reset()
+        assert not heard(pads, 100).any()
+        settle(pads)
+        pads.reset()
+        heard_again = [played(pads, [(0, lambda pads, offset: pads.trigger(1))], 1000, 100) for _ in range(2)]
+    np.testing.assert_array_equal(heard_again, heard_before)
+    assert np.abs(heard_before).max() > 0.01
+
+
 @pytest.mark.parametrize("threaded", [False, True])
-def test_hits_are_those_of_render_at_their_samples(tiny: Bundle, threaded: bool) -> None:
+def test_hits_equal_rendered_sounds_at_their_samples(tiny: Bundle, threaded: bool) -> None:
     with Pads(tiny, RATE, 2, seed=9, overlap=64, threaded=threaded) as pads:
         assert pads.last(1) is None
         expected = np.zeros((2, 20000), np.float32)
@@ -149,7 +182,7 @@ def test_a_hit_is_kept_until_it_is_resampled(tiny: Bundle) -> None:
     np.testing.assert_array_equal(pads.last(0)[0], tuned_sample(tiny, "Hat", 4))  # type: ignore[index]
 
 
-def test_pitch_alone_decodes_nothing(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_of_pitch_decodes_nothing(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     with Pads(tiny, RATE, 1) as pads:
         settle(pads)
 
@@ -197,13 +230,13 @@ def test_one_hit_too_many_fades_the_oldest(tiny: Bundle) -> None:
     for number in range(3):
         hit = tuned_sample(tiny, "Kick", number)
         assert len(hit) > 500
-        if number == 0:  # the third takes its place
+        if number == 0:  # the third hit needs its place
             hit = hit[: 300 + steal].copy()
             hit[300:] *= (1 - np.arange(steal) / steal).astype(np.float32)
         expected[150 * number :][: len(hit)] += hit
     np.testing.assert_allclose(play(2, 3), expected, atol=1e-6)
     pads = Pads(tiny, RATE, 1, overlap=2, threaded=False)
-    for _ in range(5):  # at one sample: those that have no place are never heard
+    for _ in range(5):  # at the same sample: those without a place are never heard
         pads.trigger(0)
     alone = np.zeros(3000, np.float32)
     for number in (3, 4):
@@ -212,7 +245,7 @@ def test_one_hit_too_many_fades_the_oldest(tiny: Bundle) -> None:
     np.testing.assert_array_equal(heard(pads, 3000)[0], alone)
 
 
-def test_decay_chokes_and_silence(tiny: Bundle) -> None:
+def test_decays_chokes_and_silence(tiny: Bundle) -> None:
     pads = Pads(tiny, RATE, 2, threaded=False)
     assert not heard(pads, 300).any()
     pads.trigger(0, 10, decay=0.05)
@@ -240,7 +273,7 @@ def test_decay_chokes_and_silence(tiny: Bundle) -> None:
     assert not heard(pads, 500).any()
 
 
-def test_the_last_setting_counts_and_what_is_late_sounds_as_before(
+def test_the_last_setting_counts_and_a_late_hit_is_replaced_by_an_earlier_one(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pads = Pads(tiny, RATE, 1, ready=2)
@@ -248,7 +281,7 @@ def test_the_last_setting_counts_and_what_is_late_sounds_as_before(
 
     def slow(recipe: Recipe, seed: int, index: int) -> Array:
         calls.append(recipe.temperature)
-        if threading.current_thread() is pads._thread:
+        if threading.current_thread() is pads._maker._thread:
             assert go.wait(10)
         return make(recipe, seed, index)
 
@@ -320,21 +353,21 @@ def test_a_bundle_that_cannot_be_played_is_not_started(tiny: Bundle, monkeypatch
     assert sys.getswitchinterval() == interval
 
 
-def test_the_pads_with_fewest_hits_come_first_in_turn(tiny: Bundle) -> None:
+def test_pads_with_the_fewest_hits_are_served_first_and_in_turn(tiny: Bundle) -> None:
     pads = Pads(tiny, RATE, 3, ready=2)
     served = []
-    while job := pads._most_urgent():
+    while job := pads._maker.most_urgent():
         served.append(job)
-        pads._serve(*job)
+        pads._maker.serve(*job)
     assert served == [(pad, number) for number in range(2) for pad in range(3)]
     pads.trigger(1)
     pads.trigger(1)
     pads.trigger(2)
     pads.set(0, fresh=False, temperature=1.0)
     served.clear()
-    while job := pads._most_urgent():
+    while job := pads._maker.most_urgent():
         served.append(job)
-        pads._serve(*job)
+        pads._maker.serve(*job)
     assert served == [(0, 0), (1, 2), (2, 2), (1, 3)]
     assert [sorted(store.hits) for store in pads._stores] == [
         [0],
@@ -356,7 +389,7 @@ def test_memory_is_bounded(tiny: Bundle) -> None:
 
 
 @pytest.mark.parametrize("threaded", [False, True])
-def test_another_bundle_goes_on_with_the_numbers(tiny: Bundle, tmp_path: Path, threaded: bool) -> None:
+def test_another_bundle_continues_the_numbers(tiny: Bundle, tmp_path: Path, threaded: bool) -> None:
     other = Bundle.open(write_tiny(tmp_path / "other.ngs", excitation="noise", sample_rate=16000), "cpu")
     object.__setattr__(other.manifest.attributes[0], "classes", ("Cow", "Snare", "Bell"))
     with Pads(tiny, RATE, 3, threaded=threaded) as pads:
@@ -383,7 +416,7 @@ def test_another_bundle_goes_on_with_the_numbers(tiny: Bundle, tmp_path: Path, t
         assert pads.statistics().stale == 0 and pads.statistics().failures == 0
 
 
-def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bundle) -> None:
+def test_stopping_restores_the_interpreter_and_starting_again_goes_on(tiny: Bundle) -> None:
     interval = sys.getswitchinterval()
     pads = Pads(tiny, RATE, 1)
     pads.trigger(0)  # nothing is ready
@@ -400,7 +433,7 @@ def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bu
     pads.stop()
 
 
-def test_what_cannot_be_is_refused_in_a_line(tiny: Bundle) -> None:
+def test_bad_arguments_are_refused_in_one_line(tiny: Bundle) -> None:
     pads = Pads(tiny, RATE, 2, threaded=False)
     for what, message in (
         ({"choices": "Cow"}, "no class 'Cow'"),
@@ -419,7 +452,7 @@ def test_what_cannot_be_is_refused_in_a_line(tiny: Bundle) -> None:
         with pytest.raises(ValueError, match=message):
             pads.set(0, **{"temperature": 0.1, **what})
     pads.check(pad=1, choices="hat", source="path", temperature=0, pitch=-24, fresh=False, gain=0, decay=None)
-    assert pads._stores[0].wanted.recipe.temperature == 0.7  # nothing of what was refused
+    assert pads._stores[0].wanted.recipe.temperature == 0.7  # what was refused changed nothing
     for wrong, message in (
         (lambda: pads.set(2, pitch=1), "pad is 2: choose a whole number, 0 to 1"),
         (lambda: pads.set(0, gain=1), "no setting 'gain'"),

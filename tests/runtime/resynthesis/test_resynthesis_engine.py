@@ -1,4 +1,4 @@
-"""An engine gives what a resynthesiser gives, `ahead` later; being late is heard as a fade, and time goes on."""
+"""An engine plays what a resynthesiser plays, `ahead` later. A late thread is heard as a fade, and time goes on."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.runtime.laws import (
+    an_impulse_arrives_at_the_latency,
+    chunked_equals_whole_and_reset_equals_fresh,
+    silence_stays_silent,
+)
 from tests.tiny import HOP, LENGTH, write_tiny
 
 from ngs.runtime import Bundle, BundleError, EngineBusy, ResynthesisEngine, Resynthesiser
 from ngs.runtime.arrays import Array
+from ngs.runtime.live.schedule import COMMANDS
 from ngs.runtime.resynthesis.resynthesis_engine import BACKLOG_SECONDS
-from ngs.runtime.synth.engine import COMMANDS
 
 RATE, AHEAD = 11025, 300
 SIZES = (1, 7, 64, 100, 300)
@@ -44,7 +49,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 
 def play(engine: ResynthesisEngine, given: Array, size: int) -> Array:
-    """As a host does, but only where nothing is late: a busy machine must not make a test fail."""
+    """Play as a host does, but wait for what is late: a busy machine must not fail a test."""
     parts = []
     for at in range(0, given.shape[1], size):
         block = given[:, at : at + size]
@@ -61,7 +66,7 @@ def later(samples: Array, ahead: int) -> Array:
 
 
 def settled(engine: ResynthesisEngine) -> bool:
-    """All that came in was worked on."""
+    """Whether all input was worked off."""
     return not engine._in.filled and engine._out.filled == engine.ahead
 
 
@@ -76,16 +81,16 @@ def schedule(engine: ResynthesisEngine) -> None:
 
 @pytest.mark.parametrize("rate", [8000, RATE])
 @pytest.mark.parametrize("block", [7, 64, 300])
-def test_it_is_the_resynthesiser_later_whatever_the_blocks_are(tiny: Bundle, block: int, rate: int) -> None:
+def test_it_plays_what_the_resynthesiser_plays_for_any_blocks(tiny: Bundle, block: int, rate: int) -> None:
     given = signal(3000, channels=2)
     streams = [Resynthesiser(tiny, {"class": "Kick"}, rate, seed=5 + channel) for channel in range(2)]
     parts = []
     for stream, samples in zip(streams, given, strict=True):
-        parts.append([stream.process(samples[:1500])])
+        parts.append([stream.render(samples[None, :1500])])
         stream.set(gain=0.5, scatter=0.3)
         stream.condition("Hat")
-        parts[-1].append(stream.process(samples[1500:]))
-    expected = later(np.stack([np.concatenate(part) for part in parts]), AHEAD)
+        parts[-1].append(stream.render(samples[None, 1500:]))
+    expected = later(np.stack([np.concatenate(part, axis=1)[0] for part in parts]), AHEAD)
     assert np.abs(expected).max() > 0.05 and np.abs(expected[0] - expected[1]).max() > 0.01
     for threaded in (False, True):
         for size in SIZES[-3:] if threaded else (*SIZES, 3000):
@@ -101,7 +106,7 @@ def test_it_is_the_resynthesiser_later_whatever_the_blocks_are(tiny: Bundle, blo
             assert engine.time == 3000
 
 
-def test_changes_are_met_to_the_sample_whatever_the_blocks_are(tiny: Bundle) -> None:
+def test_changes_come_at_their_sample_for_any_blocks(tiny: Bundle) -> None:
     given, heard = signal(6000), []
     for threaded, block, size in (
         (False, 256, 6000),
@@ -116,12 +121,12 @@ def test_changes_are_met_to_the_sample_whatever_the_blocks_are(tiny: Bundle) -> 
             heard.append(play(engine, given, size))
     for other in heard[1:]:
         np.testing.assert_array_equal(other, heard[0])
-    plain = later(Resynthesiser(tiny, sample_rate=RATE).process(given[0])[None], AHEAD)
+    plain = later(Resynthesiser(tiny, sample_rate=RATE).render(given), AHEAD)
     differ = np.flatnonzero((heard[0] != plain)[0])
-    assert differ[0] == 1000 + AHEAD  # where its gain is the first to change
+    assert differ[0] == 1000 + AHEAD  # the gain is the first change
 
 
-def test_what_is_set_between_two_blocks_holds_from_the_second_on(tiny: Bundle) -> None:
+def test_a_change_between_two_blocks_counts_from_the_second_on(tiny: Bundle) -> None:
     given = signal(3000)
     engines = [ResynthesisEngine(tiny, block=64, ahead=AHEAD, threaded=threaded) for threaded in (False, False, True)]
     heard = []
@@ -135,19 +140,37 @@ def test_what_is_set_between_two_blocks_holds_from_the_second_on(tiny: Bundle) -
     np.testing.assert_array_equal(heard[2], heard[0])
 
 
-def test_the_dry_signal_arrives_at_the_latency_exactly(tiny: Bundle) -> None:
+def test_the_dry_signal_arrives_exactly_at_the_latency(tiny: Bundle) -> None:
     for rate in (8000, 44100):
         for ahead in (0, 300):
-            engine = ResynthesisEngine(tiny, sample_rate=rate, block=64, ahead=ahead, threaded=False)
-            engine.set(mix=0)
-            impulse = np.zeros((1, 6000), np.float32)
-            impulse[0, 1234] = 1.0
-            heard = play(engine, impulse, 96)
-            assert np.abs(heard).argmax() == 1234 + engine.latency
+            make = partial(ResynthesisEngine, tiny, sample_rate=rate, block=64, ahead=ahead, threaded=False)
+
+            def dry(make: Callable[[], ResynthesisEngine] = make) -> ResynthesisEngine:
+                engine = make()
+                engine.set(mix=0)
+                return engine
+
+            an_impulse_arrives_at_the_latency(dry, 1234, 6000, 96)
+
+
+def test_without_a_thread_chunked_equals_whole_and_reset_equals_fresh(tiny: Bundle) -> None:
+    def ask(engine: ResynthesisEngine) -> None:
+        engine.set(at=0, scatter=0.5, density=0.8)
+        engine.condition("Hat", at=0)
+
+    make = partial(ResynthesisEngine, tiny, None, RATE, 3, 2, 100, AHEAD, threaded=False)
+    chunked_equals_whole_and_reset_equals_fresh(make, signal(6000, channels=2), ask)
+
+
+def test_it_is_not_reset_while_its_thread_plays(tiny: Bundle) -> None:
+    with ResynthesisEngine(tiny) as engine:
+        with pytest.raises(RuntimeError, match="Stop the ResynthesisEngine before you reset it"):
+            engine.reset()
+    engine.reset()
 
 
 def test_a_click_arrives_at_the_latency() -> None:
-    """Resynthesised: noise in the shape of a click, which is as sharp as an eighth of a grain and its window."""
+    """The resynthesis of a click is a noise burst as short as the grain's window allows."""
     engine = ResynthesisEngine(Bundle.open(provider="cpu"), "Snare", threaded=False)
     click = np.zeros((1, 30000), np.float32)
     click[0, 10000:10200] = 0.5 * signal(200)[0]
@@ -156,8 +179,8 @@ def test_a_click_arrives_at_the_latency() -> None:
     assert abs(int(power.argmax()) - 10000 - engine.latency) < 1000 and np.abs(heard).max() > 0.01
 
 
-def test_who_is_late_is_heard_as_a_fade_and_time_is_right_afterwards(tiny: Bundle) -> None:
-    """What came in meanwhile is worked off: after the fade all is as it would have been."""
+def test_a_late_thread_is_heard_as_a_fade_and_time_is_right_afterwards(tiny: Bundle) -> None:
+    """The backlog is worked off: after the fade, the sound is as if nothing had been late."""
     given, stream = tone(9000), Resynthesiser(tiny, sample_rate=8000)
     stream.set(mix=0.5)
     engine = ResynthesisEngine(tiny, sample_rate=8000, block=64, ahead=AHEAD)
@@ -165,7 +188,7 @@ def test_who_is_late_is_heard_as_a_fade_and_time_is_right_afterwards(tiny: Bundl
     with engine:
         first = play(engine, given[:, :3000], 100)
         wait_for(lambda: settled(engine))
-    out = np.full((1, 1500), np.nan, np.float32)  # nobody works now
+    out = np.full((1, 1500), np.nan, np.float32)  # the thread does not run
     engine.process(given[:, 3000:4500], out)
     edge = 40  # samples: 5 ms
     assert np.abs(out[:, :AHEAD]).max() > 0.05 and not out[:, AHEAD + edge :].any()
@@ -175,7 +198,7 @@ def test_who_is_late_is_heard_as_a_fade_and_time_is_right_afterwards(tiny: Bundl
     with engine:
         rest = play(engine, given[:, 4500:], 100)
         statistics = engine.statistics()
-    whole = later(stream.process(given[0])[None], AHEAD)
+    whole = later(stream.render(given), AHEAD)
     heard = np.concatenate((stalled, rest), axis=1)
     np.testing.assert_array_equal(heard[:, : 3000 + AHEAD], whole[:, : 3000 + AHEAD])
     first_again = 4500 + int(np.flatnonzero(rest[0])[0])
@@ -184,7 +207,7 @@ def test_who_is_late_is_heard_as_a_fade_and_time_is_right_afterwards(tiny: Bundl
     assert 1500 - AHEAD <= statistics.skipped <= 1500 and statistics.failures == 0
 
 
-def test_who_is_late_by_more_than_is_kept_starts_anew_at_the_right_time(tiny: Bundle) -> None:
+def test_a_thread_that_is_too_late_starts_again_at_the_right_time(tiny: Bundle) -> None:
     engine = ResynthesisEngine(tiny, sample_rate=8000, block=64, ahead=AHEAD)
     engine.set(mix=0, at=0)
     given, long = tone(20000), 6000 + int(BACKLOG_SECONDS * 8000)
@@ -217,11 +240,11 @@ def test_bad_samples_are_silence(tiny: Bundle) -> None:
 def test_silence_stays_silent_and_the_shipped_bundle_is_heard() -> None:
     bundle = Bundle.open(provider="cpu")
     engine = ResynthesisEngine(bundle, {"class": "Snare"}, ahead=0, threaded=False)
-    assert not play(engine, np.zeros((1, 20000), np.float32), 512).any()
+    silence_stays_silent(lambda: engine, 20000)
     assert np.abs(play(engine, 0.1 * signal(20000), 512)).max() > 0.01
 
 
-def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bundle) -> None:
+def test_stopping_restores_the_interpreter_and_starting_again_goes_on(tiny: Bundle) -> None:
     given, interval = signal(4000), sys.getswitchinterval()
     engine = ResynthesisEngine(tiny, block=64, ahead=AHEAD)
     with engine:
@@ -235,14 +258,14 @@ def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bu
     with engine:
         rest = play(engine, given[:, 2000:], 100)
         statistics = engine.statistics()
-    expected = later(Resynthesiser(tiny, sample_rate=48000).process(given[0])[None], AHEAD)
+    expected = later(Resynthesiser(tiny, sample_rate=48000).render(given), AHEAD)
     np.testing.assert_array_equal(np.concatenate((first, rest), axis=1), expected)
     assert statistics.late == 0 and statistics.cpu > 0
     assert 0 < statistics.median_ms <= statistics.p99_ms <= statistics.worst_ms
     assert set(statistics.to_dict()) >= {"late", "cpu", "skipped", "realtime"}
 
 
-def test_a_block_may_be_replaced_in_its_place(tiny: Bundle) -> None:
+def test_a_block_may_be_processed_in_place(tiny: Bundle) -> None:
     given = signal(2000)
     expected = play(ResynthesisEngine(tiny, block=64, ahead=AHEAD, threaded=False), given, 2000)
     engine, both = ResynthesisEngine(tiny, block=64, ahead=AHEAD, threaded=False), given.copy()
@@ -277,11 +300,11 @@ def test_any_other_error_is_counted_and_time_stays_right(tiny: Bundle, monkeypat
     given, stream = signal(6000, channels=2), engine._bank._now.streams[0]
     process, times = stream.process, [3]
 
-    def failing(block: Array) -> Array:
+    def failing(given: Array, out: Array) -> None:
         if times[0]:
             times[0] -= 1
             raise MemoryError("no more of it")
-        return process(block)
+        process(given, out)
 
     with engine:
         play(engine, given[:, :2000], 100)
@@ -295,13 +318,14 @@ def test_any_other_error_is_counted_and_time_stays_right(tiny: Bundle, monkeypat
     np.testing.assert_array_equal(heard[:, 1500:], expected[:, 1500:])
 
 
-def test_another_bundle_is_faded_to_and_the_latency_stays(tiny: Bundle, tmp_path: Path) -> None:
+def test_the_sound_fades_to_another_bundle_and_the_latency_stays(tiny: Bundle, tmp_path: Path) -> None:
     given, fade = signal(8000), 800
     other = write_tiny(tmp_path / "other.ngs", sample_rate=16000)
     old, new = (Resynthesiser(bundle, sample_rate=16000, seed=1) for bundle in (tiny, Bundle.open(other, "cpu")))
     assert new.latency < old.latency
     new = Resynthesiser(new.bundle, "Hat", 16000, seed=1, at_least=old.latency)
-    expected = later(np.stack([old.process(given[0]), np.pad(new.process(given[0, 3000:]), (3000, 0))]), AHEAD)
+    from_new = np.pad(new.render(given[:, 3000:]), ((0, 0), (3000, 0)))
+    expected = later(np.concatenate((old.render(given), from_new)), AHEAD)
     for threaded, size in ((False, 100), (False, 250), (True, 100)):
         engine = ResynthesisEngine(tiny, None, 16000, 1, block=50, ahead=AHEAD, threaded=threaded)
         with engine:
@@ -309,7 +333,7 @@ def test_another_bundle_is_faded_to_and_the_latency_stays(tiny: Bundle, tmp_path
             if threaded:
                 wait_for(partial(settled, engine))
             engine.load(other, "Hat", fade=fade / 16000, provider="cpu")
-            engine.condition("Hat")  # the new bundle's
+            engine.condition("Hat")  # a class of the new bundle
             assert engine.bundle.path == other and engine.latency == latency
             heard = np.concatenate((before, play(engine, given[:, 3000:], size)), axis=1)
             assert engine.statistics().failures == 0 and not engine._bank._coming and engine._bank.retired
@@ -317,7 +341,7 @@ def test_another_bundle_is_faded_to_and_the_latency_stays(tiny: Bundle, tmp_path
         np.testing.assert_array_equal(heard, expected[:1] * (1 - share) + expected[1:] * share)
 
 
-def test_a_bundle_of_longer_grains_makes_the_latency_longer(tiny: Bundle, tmp_path: Path) -> None:
+def test_a_bundle_with_longer_grains_raises_the_latency(tiny: Bundle, tmp_path: Path) -> None:
     other = write_tiny(tmp_path / "other.ngs", sample_rate=4000)
     engine = ResynthesisEngine(tiny, sample_rate=8000, block=50, ahead=AHEAD, threaded=False)
     engine.set(mix=0)
@@ -335,7 +359,7 @@ def test_a_bundle_of_longer_grains_makes_the_latency_longer(tiny: Bundle, tmp_pa
     assert engine.latency == longer
 
 
-def test_of_bundles_that_wait_the_last_one_is_played(tiny: Bundle) -> None:
+def test_of_several_bundles_that_wait_the_last_one_plays(tiny: Bundle) -> None:
     engine = ResynthesisEngine(tiny, "Kick", 8000, block=50, ahead=0, threaded=False)
     play(engine, signal(1000), 100)
     for name in ("Snare", "Kick", "Hat"):
@@ -346,11 +370,11 @@ def test_of_bundles_that_wait_the_last_one_is_played(tiny: Bundle) -> None:
     plain = Resynthesiser(tiny, "Hat", 8000)
     plain.set(gain=0.5)
     started = engine.latency + 80  # of the one before it, and its fade
-    expected = plain.process(signal(6000)[0, -(-started // 50) * 50 :])
-    np.testing.assert_array_equal(heard[0, -1000:], expected[-1000:])
+    expected = plain.render(signal(6000)[:, -(-started // 50) * 50 :])
+    np.testing.assert_array_equal(heard[0, -1000:], expected[0, -1000:])
 
 
-def test_what_cannot_be_is_refused_where_it_is_asked_for(tiny: Bundle, tmp_path: Path) -> None:
+def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> None:
     engine = ResynthesisEngine(tiny, ahead=AHEAD, threaded=False)
     block = np.zeros((1, 10), np.float32)
     for wrong, message in (
@@ -361,7 +385,7 @@ def test_what_cannot_be_is_refused_where_it_is_asked_for(tiny: Bundle, tmp_path:
         (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
         (lambda: engine.load(tiny, "Cow"), "no class 'Cow'"),
         (lambda: engine.load(tiny, fade=-1), "fade is -1: choose 0 to 60"),
-        (lambda: engine.process(block[0], block[0]), r"blocks are \[1, n\] both"),
+        (lambda: engine.process(block[0], block[0]), r"a block is float32 \[1, n\], this one is float32 \(10,\)"),
         (lambda: engine.process(block, block[:, :5]), r"\(1, 10\) and \(1, 5\)"),
         (lambda: ResynthesisEngine(tiny, block=0), "block is 0"),
         (lambda: ResynthesisEngine(tiny, block=256, ahead=255), "ahead is 255: choose 256"),
@@ -370,7 +394,7 @@ def test_what_cannot_be_is_refused_where_it_is_asked_for(tiny: Bundle, tmp_path:
     ):
         with pytest.raises(ValueError, match=message):
             wrong()
-    assert not engine._commands
+    assert not engine._schedule.sent
 
 
 def test_more_commands_than_fit_are_refused(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +404,7 @@ def test_more_commands_than_fit_are_refused(tiny: Bundle, monkeypatch: pytest.Mo
     with pytest.raises(EngineBusy, match="commands wait already"):
         engine.set(gain=1)
     play(engine, signal(100), 100)
-    monkeypatch.setattr("ngs.runtime.resynthesis.resynthesis_engine.EVENTS", 10)
+    monkeypatch.setattr("ngs.runtime.live.schedule.EVENTS", 10)
     for _ in range(10):
         engine.set(gain=0.5, at=10**9)
     play(engine, signal(100), 100)

@@ -1,12 +1,20 @@
-"""Streaming resynthesis is the offline one, later by `latency`, whatever the blocks and the rates are."""
+"""Streaming resynthesis equals the offline one, `latency` later, for any blocks and rates."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soxr
+from tests.runtime.laws import (
+    BLOCKS,
+    an_impulse_arrives_at_the_latency,
+    chunked_equals_whole_and_reset_equals_fresh,
+    in_blocks,
+    silence_stays_silent,
+)
 from tests.tiny import HOP, LENGTH, write_tiny
 
 from ngs.runtime import Bundle, Resynthesiser
@@ -14,7 +22,6 @@ from ngs.runtime.arrays import Array
 from ngs.runtime.dsp.grains import hann, onset_window
 from ngs.runtime.offline.render import resynthesise
 
-BLOCKS = (1, 17, 64, 480, 512, 4096)
 RATES = (16000, 22050, 44100)
 HOST_RATES = (None, 8000, 44100, 48000)
 
@@ -33,35 +40,33 @@ def signal(samples: int) -> Array:
     return np.random.default_rng(0).uniform(-1, 1, samples).astype(np.float32)
 
 
-def in_blocks(stream: Resynthesiser, samples: Array, block: int) -> Array:
-    return np.concatenate([stream.process(samples[at : at + block]) for at in range(0, len(samples), block)])
+def played(stream: Resynthesiser, samples: Array, block: int = 1 << 20) -> Array:
+    """What a stream plays for samples [n], in blocks: [n]."""
+    return in_blocks(stream, samples[None], block)[0]
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_blocks_are_the_whole_signal_later(bundle: Bundle, block: int) -> None:
+def test_it_equals_the_offline_resynthesis_later(bundle: Bundle, block: int) -> None:
     given = signal(3000)
     offline = resynthesise(bundle, given, bundle.condition({"class": "Hat"}), seed=3)
     stream = Resynthesiser(bundle, {"class": "Hat"}, seed=3)
     assert stream.latency == LENGTH - 1
-    live = in_blocks(stream, np.concatenate((given, np.zeros(LENGTH, np.float32))), block)
+    live = played(stream, np.concatenate((given, np.zeros(LENGTH, np.float32))), block)
     assert not live[: stream.latency].any() and np.abs(live).max() > 0.05
     np.testing.assert_allclose(live[stream.latency : stream.latency + 3000], offline, atol=1e-5)
 
 
 @pytest.mark.parametrize("rate", HOST_RATES[1:])
 def test_at_another_rate_chunked_equals_whole_and_reset_equals_fresh(bundle: Bundle, rate: int) -> None:
-    given = signal(6000)
-    stream = Resynthesiser(bundle, sample_rate=rate, seed=3)
-    whole = stream.process(given)
+    def make() -> Resynthesiser:
+        return Resynthesiser(bundle, sample_rate=rate, seed=3)
+
+    whole = chunked_equals_whole_and_reset_equals_fresh(make, signal(6000)[None])
     assert np.abs(whole).max() > 0.05
-    for block in BLOCKS:
-        stream.reset()
-        np.testing.assert_array_equal(in_blocks(stream, given, block), whole)
-    np.testing.assert_array_equal(Resynthesiser(bundle, sample_rate=rate, seed=3).process(given), whole)
 
 
 class _Passing:
-    """In the place of both graphs: what the encoder hears is what the decoder plays."""
+    """Replaces both graphs: the decoder plays what the encoder hears."""
 
     def __init__(self, stream: Resynthesiser) -> None:
         self.inputs = {**stream._decoder.inputs, **stream._encoder.inputs}
@@ -86,21 +91,24 @@ def test_an_impulse_arrives_at_the_latency(bundle: Bundle, rate: int | None, at:
     stream._encoder = stream._decoder = _Passing(stream)  # type: ignore[assignment]
     given = np.zeros(8000, np.float32)
     given[at] = 1.0
-    heard = in_blocks(stream, given, 100)
+    heard = played(stream, given, 100)
     # the delays of two resamplers of variable rate, each below two samples of the lower rate
     slack = 0 if rate in (None, bundle.manifest.sample_rate) else 1 + 4 * max(1.0, stream.sample_rate / 16000)
     assert abs(int(np.abs(heard).argmax()) - at - stream.latency) <= slack
-    dry = Resynthesiser(bundle, sample_rate=rate)
-    dry.set(mix=0)
-    dry.reset()
-    assert int(np.abs(dry.process(given)).argmax()) == at + stream.latency
+
+    def dry() -> Resynthesiser:
+        made = Resynthesiser(bundle, sample_rate=rate)
+        made.set(mix=0)
+        made.reset()
+        return made
+
+    an_impulse_arrives_at_the_latency(dry, at, 8000)
 
 
 def test_silence_stays_silent_at_any_rate() -> None:
     bundle = Bundle.open(provider="cpu")
     for rate in (44100, 48000):
-        stream = Resynthesiser(bundle, sample_rate=rate)
-        assert not stream.process(np.zeros(20000, np.float32)).any()
+        silence_stays_silent(partial(Resynthesiser, bundle, sample_rate=rate), 20000)
 
 
 def test_dry_and_wet_change_smoothly(tiny: Bundle) -> None:
@@ -108,11 +116,11 @@ def test_dry_and_wet_change_smoothly(tiny: Bundle) -> None:
     stream = Resynthesiser(tiny)
     stream.set(mix=0)
     stream.reset()
-    before = stream.process(tone[:3000])
+    before = played(stream, tone[:3000])
     np.testing.assert_allclose(before[stream.latency :], tone[: 3000 - stream.latency], atol=1e-6)
-    wet = Resynthesiser(tiny).process(tone)
+    wet = played(Resynthesiser(tiny), tone)
     stream.set(mix=0.5)
-    after = stream.process(tone[3000:])
+    after = played(stream, tone[3000:])
     dry = tone[3000 - stream.latency : 6000 - stream.latency]
     np.testing.assert_allclose(after[80:], 0.5 * (dry + wet[3000:])[80:], atol=1e-5)
     levels = (after - dry)[:80] / (wet[3000:] - dry)[:80]
@@ -120,40 +128,40 @@ def test_dry_and_wet_change_smoothly(tiny: Bundle) -> None:
 
 
 @pytest.mark.parametrize("block", [1, 7, 30])
-def test_a_control_turned_before_it_is_there_turns_without_a_jump(tiny: Bundle, block: int) -> None:
+def test_a_control_turned_again_on_its_way_does_not_jump(tiny: Bundle, block: int) -> None:
     ones, heard = np.ones(1200, np.float32), []
     for size in (block, 600):
         stream = Resynthesiser(tiny)
         stream.set(mix=0)
         stream.reset()
-        stream.process(ones[:1000])
+        played(stream, ones[:1000])
         stream.set(gain=0.3)
-        part = in_blocks(stream, ones[:30], size)
+        part = played(stream, ones[:30], size)
         stream.set(gain=0.9)
-        heard.append(np.concatenate((part, in_blocks(stream, ones, size))))
+        heard.append(np.concatenate((part, played(stream, ones, size))))
     np.testing.assert_array_equal(*heard)
     there = 1 - 30 / 80
     np.testing.assert_allclose(heard[0][:30], 1 - np.arange(1, 31) / 80, atol=1e-6)
     np.testing.assert_allclose(heard[0][30:], np.minimum(there + np.arange(1, 1201) / 80, 0.9), atol=1e-6)
 
 
-def test_asked_for_more_latency_it_is_later_by_as_much(tiny: Bundle) -> None:
+def test_more_latency_can_be_asked_for(tiny: Bundle) -> None:
     given, plain = signal(3000), Resynthesiser(tiny)
     later = Resynthesiser(tiny, at_least=plain.latency + 100)
     assert later.latency == plain.latency + 100 and Resynthesiser(tiny, at_least=10).latency == plain.latency
-    np.testing.assert_array_equal(later.process(given)[100:], plain.process(given)[:-100])
+    np.testing.assert_array_equal(played(later, given)[100:], played(plain, given)[:-100])
 
 
-def test_frozen_the_last_grain_goes_on(tiny: Bundle) -> None:
+def test_when_frozen_the_last_grain_goes_on(tiny: Bundle) -> None:
     stream = Resynthesiser(tiny)
     given = signal(4000)
-    stream.process(given[:2000])
+    played(stream, given[:2000])
     stream.set(freeze=1)
-    stream.process(given[2000:2600])
-    one, other = (stream.process(given[:HOP] * factor) for factor in (1.0, 0.0))
+    played(stream, given[2000:2600])
+    one, other = (played(stream, given[:HOP] * factor) for factor in (1.0, 0.0))
     assert np.abs(one).max() > 1e-3 and np.abs(other).max() > 1e-3
     stream.set(freeze=0)
-    assert np.abs(stream.process(np.zeros(4000, np.float32))[-HOP:] - other).max() > 1e-3
+    assert np.abs(played(stream, np.zeros(4000, np.float32))[-HOP:] - other).max() > 1e-3
 
 
 def test_bad_samples_are_silence_and_the_stream_goes_on(tiny: Bundle) -> None:
@@ -162,68 +170,68 @@ def test_bad_samples_are_silence_and_the_stream_goes_on(tiny: Bundle) -> None:
     broken[1000:1010] = (np.nan, np.inf, -np.inf) * 3 + (np.nan,)
     cleaned = broken.copy()
     cleaned[1000:1010] = 0.0
-    np.testing.assert_array_equal(Resynthesiser(tiny).process(broken), Resynthesiser(tiny).process(cleaned))
+    np.testing.assert_array_equal(played(Resynthesiser(tiny), broken), played(Resynthesiser(tiny), cleaned))
 
 
 @pytest.mark.parametrize("loud", [1e19, 1e30, 3e38])
-def test_a_sample_that_is_no_sound_is_survived(tiny: Bundle, loud: float) -> None:
+def test_it_survives_an_absurdly_loud_sample(tiny: Bundle, loud: float) -> None:
     given = signal(6000)
     given[1000] = loud
-    heard = Resynthesiser(tiny).process(given)
+    heard = played(Resynthesiser(tiny), given)
     assert np.isfinite(heard).all() and np.abs(heard[-1000:]).max() > 0.01
 
 
-def test_a_hop_that_fails_is_an_echo_that_fades_and_a_new_sound_follows(tiny: Bundle) -> None:
+def test_a_hop_that_fails_is_an_echo_and_a_new_sound_follows(tiny: Bundle) -> None:
     stream, given = Resynthesiser(tiny), signal(6000)
-    before = stream.process(given[:2000])
+    before = played(stream, given[:2000])
     stream._decoder.inputs["sum"][:] = np.nan
-    heard = stream.process(given[2000:])
+    heard = played(stream, given[2000:])
     whole = np.concatenate((before, heard))[stream.latency :]
-    failed = (2000 - LENGTH) // HOP * HOP + HOP  # from here on there was a hop that is none
+    failed = (2000 - LENGTH) // HOP * HOP + HOP  # the first sample of the hop that fails
     echo = whole[failed - HOP : failed][::-1] * np.linspace(1, 0, HOP, dtype=np.float32)
     np.testing.assert_array_equal(whole[failed : failed + HOP], echo)
     assert np.isfinite(heard).all() and np.abs(heard[-1000:]).max() > 0.01
     assert stream.failures == 1 and "NaN" in stream.last_failure
 
 
-def test_gain_and_density_are_heard(tiny: Bundle) -> None:
-    given, plain = signal(4000), Resynthesiser(tiny).process(signal(4000))
+def test_gain_and_density_work(tiny: Bundle) -> None:
+    given, plain = signal(4000), played(Resynthesiser(tiny), signal(4000))
     louder, sparse = Resynthesiser(tiny), Resynthesiser(tiny)
     louder.set(gain=2)
     louder.reset()
-    np.testing.assert_allclose(louder.process(given), 2 * plain, atol=1e-6)
+    np.testing.assert_allclose(played(louder, given), 2 * plain, atol=1e-6)
     sparse.set(density=0)
-    assert not sparse.process(given).any()
+    assert not played(sparse, given).any()
 
 
-def test_scatter_strays_and_can_be_recalled(tiny: Bundle) -> None:
+def test_scatter_changes_the_sound_reproducibly(tiny: Bundle) -> None:
     given = signal(3000)
-    stream, plain = Resynthesiser(tiny, seed=1), Resynthesiser(tiny, seed=1).process(given)
+    stream, plain = Resynthesiser(tiny, seed=1), played(Resynthesiser(tiny, seed=1), given)
     stream.set(scatter=1)
-    strayed = stream.process(given)
+    strayed = played(stream, given)
     assert np.abs(strayed - plain).max() > 0.01
     stream.reset()
-    np.testing.assert_array_equal(stream.process(given), strayed)
+    np.testing.assert_array_equal(played(stream, given), strayed)
 
 
-def test_what_cannot_be_set_is_refused(tiny: Bundle) -> None:
+def test_bad_arguments_are_refused(tiny: Bundle) -> None:
     stream = Resynthesiser(tiny)
     for wrong, message in (
         (lambda: stream.set(scatter=-1), "scatter is -1: choose 0 to 4"),
         (lambda: stream.set(mix=float("nan")), "mix is nan: choose 0 to 1"),
         (lambda: stream.set(pan=0), "no control 'pan'; known: mix, gain"),
         (lambda: stream.condition({"class": "Cow"}), "no class 'Cow'"),
-        (lambda: stream.process(np.zeros((2, 10), np.float32)), "one channel"),
+        (lambda: stream.render(np.zeros((2, 10), np.float32)), r"float32 \[1, n\], this one is float32 \(2, 10\)"),
         (lambda: Resynthesiser(tiny, sample_rate=10), "sample_rate is 10 Hz"),
     ):
         with pytest.raises(ValueError, match=message):
             wrong()
 
 
-def test_at_another_rate_it_sounds_as_it_does_at_its_own(tiny: Bundle) -> None:
+def test_it_is_as_loud_at_another_rate_as_at_its_own(tiny: Bundle) -> None:
     given = signal(4000)
-    own = Resynthesiser(tiny).process(given)[LENGTH - 1 :]
+    own = played(Resynthesiser(tiny), given)[LENGTH - 1 :]
     stream = Resynthesiser(tiny, sample_rate=16000)
-    heard = stream.process(soxr.resample(given, 8000, 16000))[stream.latency :]
+    heard = played(stream, soxr.resample(given, 8000, 16000))[stream.latency :]
     levels = [float(np.sqrt(np.mean(part**2))) for part in (own[500:3000], heard[1000:6000])]
     assert levels[1] == pytest.approx(levels[0], rel=0.1)

@@ -1,4 +1,4 @@
-"""An engine plays what its synth would, ahead of who reads; being late is heard as a fade; nothing stops its thread."""
+"""An engine plays what its synth would, ahead of the host. A late thread is heard as a fade; nothing stops it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.runtime.laws import (
+    a_sound_arrives_at_the_latency,
+    chunked_equals_whole_and_reset_equals_fresh,
+    silence_stays_silent,
+)
 from tests.tiny import LATENT, write_tiny
 
 from ngs.runtime import Bundle, Engine, EngineBusy, Note, Synth
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.manifest import BundleError
 from ngs.runtime.live.ring import Ring
-from ngs.runtime.synth.engine import COMMANDS
+from ngs.runtime.live.schedule import COMMANDS
 
 TONE = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.float32), 400, axis=0)
 
@@ -37,12 +42,12 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 
 def read(engine: Engine, frames: int, block: int = 50) -> Array:
-    """Read as a host does, but only what is there: a busy machine must not make a test fail."""
+    """Read as a host does, but only what is ready: a busy machine must not fail a test."""
     parts = []
     for _ in range(frames // block):
         wait_for(lambda: engine._ring.filled >= block)
         out = np.full((engine.outputs * engine.channels, block), np.nan, np.float32)
-        engine.read(out)
+        engine.process(out)
         parts.append(out)
     return np.concatenate(parts, axis=1)
 
@@ -63,7 +68,7 @@ def test_it_plays_what_the_synth_renders(tiny: Bundle, block: int, reads: int) -
     with engine:
         heard = read(engine, 5000 // reads * reads, reads)
         statistics = engine.statistics()
-    np.testing.assert_array_equal(heard, synth.process(heard.shape[1]))
+    np.testing.assert_array_equal(heard, synth.render(heard.shape[1]))
     assert np.abs(heard).max() > 0.05
     assert (statistics.late, statistics.late_events, statistics.skipped, statistics.failures) == (0, 0, 0, 0)
     assert statistics.frames == heard.shape[1] and statistics.hops > 0 and statistics.blocks >= 5000 // block
@@ -72,7 +77,7 @@ def test_it_plays_what_the_synth_renders(tiny: Bundle, block: int, reads: int) -
 
 
 def turned_notes(player: Synth | Engine) -> None:
-    """Voices of other lengths of hop at the host's rate, controls turned at odd frames, some for all that sound."""
+    """Notes of all kinds, with controls turned at odd frames, some for all notes."""
     table, rng = np.random.default_rng(5).normal(size=(3, 40, LATENT)).astype(np.float32), np.random.default_rng(6)
     for index in range(24):
         at = 700 + 173 * index
@@ -88,8 +93,8 @@ def turned_notes(player: Synth | Engine) -> None:
 
 
 @pytest.mark.parametrize("rate", [8000, 11025])
-def test_with_and_without_a_thread_it_is_the_same(tiny: Bundle, rate: int) -> None:
-    """Whatever is rendered and read at a time: a control is met at its frame, not at that of a block."""
+def test_it_plays_the_same_with_and_without_a_thread(tiny: Bundle, rate: int) -> None:
+    """For any size of blocks and reads: controls turn at their frame, not at the start of a block."""
 
     def engine(block: int, ahead: int, threaded: bool) -> Engine:
         made = Engine(tiny, rate, 5, block, ahead, outputs=2, threaded=threaded)
@@ -98,7 +103,7 @@ def test_with_and_without_a_thread_it_is_the_same(tiny: Bundle, rate: int) -> No
 
     synth = Synth(tiny, rate, 5, outputs=2)
     turned_notes(synth)
-    expected = synth.process(6000)
+    expected = synth.render(6000)
     for block, ahead, reads in ((128, 512, 50), (100, 300, 250), (7, 64, 30)):
         with engine(block, ahead, threaded=True) as live:
             heard = read(live, 6000, reads)
@@ -109,24 +114,43 @@ def test_with_and_without_a_thread_it_is_the_same(tiny: Bundle, rate: int) -> No
             offline = engine(block, ahead, threaded=False)
             out = np.full((4, 6000), np.nan, np.float32)
             for start in range(0, 6000, size):
-                offline.read(out[:, start : start + size])
+                offline.process(out[:, start : start + size])
             np.testing.assert_array_equal(out, expected)
             assert offline.time == 6000 and offline.statistics().late == 0
     assert np.abs(expected).max() > 0.05 and synth.failures == (0, "")
+
+
+def test_without_a_thread_it_obeys_the_laws_of_streams(tiny: Bundle) -> None:
+    def make() -> Engine:
+        return Engine(tiny, 8000, 5, block=100, ahead=300, outputs=2, threaded=False)
+
+    def strike(engine: Engine) -> None:
+        engine.note_on(Note(path=TONE), at=engine.time + engine.latency)
+
+    chunked_equals_whole_and_reset_equals_fresh(make, 6000, turned_notes)
+    a_sound_arrives_at_the_latency(make, strike, 1001, 2000)
+    silence_stays_silent(make, 2000)
+
+
+def test_it_is_not_reset_while_its_thread_plays(tiny: Bundle) -> None:
+    with Engine(tiny, 8000) as engine:
+        with pytest.raises(RuntimeError, match="Stop the Engine before you reset it"):
+            engine.reset()
+    engine.reset()
 
 
 def test_without_a_thread_nothing_is_late_and_the_latency_is_the_same(tiny: Bundle) -> None:
     with Engine(tiny, 8000, block=64, ahead=256, threaded=False) as engine:
         assert not [thread for thread in threading.enumerate() if thread.name == "ngs engine"]
         silence, out = np.zeros((2, 1000), np.float32), np.zeros((2, 2000), np.float32)
-        engine.read(silence)
+        engine.process(silence)
         for index in range(300):  # more than a thread takes in at once
             engine.note_on(Note(path=TONE, seed=index, controls={"gain": 0.1}), at=engine.time + 256)
-        engine.read(out[:, :900])
+        engine.process(out[:, :900])
         engine.note_on(Note(path=TONE))
-        engine.all_off(0.002, at=engine.time)  # late: it comes as soon as can be
+        engine.all_off(0.002, at=engine.time)  # late: as soon as possible
         engine.note_on(Note(path=TONE, controls={"pan": -1}))
-        engine.read(out[:, 900:])
+        engine.process(out[:, 900:])
         statistics = engine.statistics()
     assert not silence.any() and not out[:, :256].any() and out[:, 256:260].any()
     ended = int(np.flatnonzero(out[1])[-1])
@@ -140,9 +164,9 @@ def test_another_bundle_without_a_thread(tiny: Bundle, tmp_path: Path) -> None:
     engine, out = Engine(tiny, 8000, threaded=False, channels=1), np.zeros((1, 8000), np.float32)
     engine.note_on(Note(path=TONE, mode="loop"), at=0)
     engine.note_on(Note("Hat"), at=6000)
-    engine.read(out[:, :2000])
+    engine.process(out[:, :2000])
     engine.load(other, fade=0.1, provider="cpu")
-    engine.read(out[:, 2000:])
+    engine.process(out[:, 2000:])
     assert np.abs(out[0, 1900:2000]).max() > 0.01 and not out[0, 4000:6000].any()
     assert np.abs(out[0, 6000:]).max() > 0.01 and engine.statistics().failures == 0 and engine.bundle.path == other
 
@@ -169,14 +193,14 @@ def test_another_bundle_fades_in_without_a_break(tiny: Bundle, tmp_path: Path) -
     other = write_tiny(tmp_path / "other.ngs", zipped=True, sample_rate=11025)
     plain = Synth(tiny)
     plain.note_on(Note(path=TONE, mode="loop"), at=0)
-    expected = plain.process(20000)
+    expected = plain.render(20000)
     engine = Engine(tiny, 8000, voices=4)
     engine.note_on(Note(path=TONE, mode="loop"), at=0)
-    engine.note_on(Note({"class": "Hat"}, hold=True), at=14000)  # it will be the new bundle's
+    engine.note_on(Note({"class": "Hat"}, hold=True), at=14000)  # the new bundle plays it
     with engine:
         before = read(engine, 4000)
         engine.load(other, fade=0.2, provider="cpu")
-        assert engine.bundle.path == other  # its notes may be asked for now
+        assert engine.bundle.path == other  # from now on, its notes are valid
         engine.note_on(Note({"class": "Kick"}), at=14500)
         after = read(engine, 9000)
         wait_for(lambda: engine.bundle.path == other and not engine._leaving)
@@ -192,7 +216,7 @@ def test_another_bundle_fades_in_without_a_break(tiny: Bundle, tmp_path: Path) -
     assert np.abs(later).max() > 0.01 and statistics.late == 0 and statistics.failures == 0
 
 
-def test_notes_and_bundles_that_cannot_be_are_refused_where_they_are_asked_for(tiny: Bundle, tmp_path: Path) -> None:
+def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> None:
     with Engine(tiny, 8000) as engine:
         for wrong, message in (
             (lambda: engine.note_on(Note({"class": "Cow"})), "no class 'Cow'"),
@@ -202,7 +226,10 @@ def test_notes_and_bundles_that_cannot_be_are_refused_where_they_are_asked_for(t
             (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
             (lambda: engine.load(tiny, fade=-1), "fade is -1"),
             (lambda: engine.note_on(Note(output=1)), "output is 1: choose 0"),
-            (lambda: engine.read(np.zeros((1, 64), np.float32)), r"a block is \[2, n\], this one is \(1, 64\)"),
+            (
+                lambda: engine.process(np.zeros((1, 64), np.float32)),
+                r"float32 \[2, n\], this one is float32 \(1, 64\)",
+            ),
             (lambda: engine.note_on(Note(), at=float("nan")), "at is nan: a time in frames"),
             (lambda: engine.set(1, at="soon", gain=1.0), "at is 'soon'"),  # type: ignore[arg-type]
         ):
@@ -228,28 +255,28 @@ def test_more_commands_than_fit_are_refused(tiny: Bundle) -> None:
     with pytest.raises(EngineBusy, match="commands wait already"):
         engine.note_on(Note())
     with engine:
-        wait_for(lambda: not engine._commands)
+        wait_for(lambda: not engine._schedule.sent)
         engine.note_on(Note(path=TONE))
         assert np.abs(read(engine, 3000)).max() > 0.01
 
 
 def test_more_events_than_can_wait_are_refused(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ngs.runtime.synth.engine.EVENTS", 100)
+    monkeypatch.setattr("ngs.runtime.live.schedule.EVENTS", 100)
     with Engine(tiny, 8000) as engine:
         for _ in range(100):
             engine.set(1, at=10**9, gain=1.0)
-        wait_for(lambda: not engine._commands)
+        wait_for(lambda: not engine._schedule.sent)
         with pytest.raises(EngineBusy, match="100 events wait for their time"):
             engine.note_on(Note())
 
 
-def test_a_bundle_that_cannot_be_played_is_not_changed_to(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_that_cannot_be_played_is_not_loaded(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     with Engine(tiny, 8000) as engine:
 
         def refused(*arguments: object) -> None:
             raise RuntimeError("no kernel")
 
-        monkeypatch.setattr("ngs.runtime.bundle.graph_stream._InPlace.__call__", refused)
+        monkeypatch.setattr("ngs.runtime.bundle.graph_stream.InPlace.__call__", refused)
         with pytest.raises(BundleError, match="cannot be run .no kernel"):
             engine.load(Bundle.open(tiny.path, "cpu"))
         monkeypatch.undo()
@@ -282,7 +309,7 @@ def test_an_error_ends_voices_without_a_click_and_the_thread_goes_on(
     assert np.abs(np.diff(whole)).max() < 1.5 * np.abs(np.diff(before)).max()
 
 
-def test_who_is_late_is_late_for_what_was_asked(tiny: Bundle) -> None:
+def test_a_late_engine_keeps_the_times_of_notes(tiny: Bundle) -> None:
     engine = Engine(tiny, 8000, block=64, ahead=256)
     engine.note_on(Note(path=TONE, mode="loop"), at=0)
     engine.note_on(Note(path=TONE, seed=5), at=4000)
@@ -291,7 +318,7 @@ def test_who_is_late_is_late_for_what_was_asked(tiny: Bundle) -> None:
     engine.start()
     engine.stop()  # nobody renders now
     out = np.zeros((2, 1000), np.float32)
-    engine.read(out)
+    engine.process(out)
     heard = np.abs(out[0])
     assert heard[:256].max() > 0.01 and not out[:, 256 + 80 :].any()  # 40 frames fade
     assert np.abs(np.diff(out)).max() < 2 * np.abs(np.diff(out[:, :256])).max()
@@ -300,12 +327,12 @@ def test_who_is_late_is_late_for_what_was_asked(tiny: Bundle) -> None:
         rest = read(engine, 6000)
         statistics = engine.statistics()
     assert statistics.skipped > 0 and statistics.late == 1
-    # its time is kept: the second note is where it was asked for, beside what goes on of the first
+    # the second note is at its time, beside the rest of the first
     loud = [float(np.abs(rest[:, 3000 - 1000 + shift : 3400 - 1000 + shift]).max()) for shift in (0, 1000)]
     assert loud[1] > 0.01
 
 
-def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bundle) -> None:
+def test_stopping_restores_the_interpreter_and_starting_again_goes_on(tiny: Bundle) -> None:
     interval, frozen = sys.getswitchinterval(), gc.get_freeze_count()
     engine, second = Engine(tiny, 8000), Engine(tiny, 8000)
     engine.note_on(Note(path=TONE, mode="loop"), at=0)
@@ -321,7 +348,7 @@ def test_stopping_gives_the_interpreter_back_and_starting_again_goes_on(tiny: Bu
         more = read(engine, 1000)
     expected = Synth(tiny)
     expected.note_on(Note(path=TONE, mode="loop"), at=0)
-    np.testing.assert_array_equal(np.concatenate((first, more), axis=1), expected.process(2000))
+    np.testing.assert_array_equal(np.concatenate((first, more), axis=1), expected.render(2000))
 
 
 def test_a_failing_bundle_fails_its_notes_only(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,7 +368,7 @@ def test_a_failing_bundle_fails_its_notes_only(tiny: Bundle, monkeypatch: pytest
         assert np.abs(read(engine, 2000)).max() > 0.01
 
 
-def test_a_ring_keeps_order_over_its_end() -> None:
+def test_a_ring_keeps_the_order_across_its_end() -> None:
     ring, rng = Ring(64, 2, 8), np.random.default_rng(0)
     given = rng.normal(size=(2, 3000)).astype(np.float32)
     heard = []
@@ -359,7 +386,7 @@ def test_a_ring_keeps_order_over_its_end() -> None:
 
 @pytest.mark.parametrize("ready", [0, 5, 64])
 def test_a_late_ring_fades_and_comes_back(ready: int) -> None:
-    """A tone in: no step of what is heard is much larger than the tone's own."""
+    """No step is much larger than those of the tone."""
     tone = np.sin(np.arange(600) * 0.2).astype(np.float32)[None]
     ring, parts = Ring(512, 1, 64), []
 
@@ -385,7 +412,7 @@ def test_a_late_ring_fades_and_comes_back(ready: int) -> None:
     assert ring.late == 2
 
 
-def test_a_ring_that_cannot_be_is_refused() -> None:
+def test_a_ring_of_a_wrong_size_is_refused() -> None:
     for capacity, fade in ((100, 8), (64, 64)):
         with pytest.raises(ValueError, match="power of two"):
             Ring(capacity, 2, fade)

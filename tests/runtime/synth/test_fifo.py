@@ -1,4 +1,4 @@
-"""What a fifo promises it gives, and how it is taken changes nothing."""
+"""A fifo gives what it promises, and the same samples however they are taken."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from ngs.runtime.synth.fifo import PIECE, Fifo
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_what_is_assured_is_there_and_is_the_same_piece_by_piece(seed: int) -> None:
-    """Any rates, rates that change often, seldom or never."""
+def test_assured_samples_are_there_and_the_same_piece_by_piece(seed: int) -> None:
+    """At any rates, which change often, seldom or never."""
     rng = np.random.default_rng(seed)
     rate, host = int(rng.choice([8000, 16000, 44100, 48000])), int(rng.choice([8000, 11025, 44100, 48000, 96000]))
     hop, turned = int(rng.choice([64, 512, 1024, 2048])), (0.3, 0.01, 0)[seed % 3]
@@ -32,7 +32,7 @@ def test_what_is_assured_is_there_and_is_the_same_piece_by_piece(seed: int) -> N
         pieces: list[np.ndarray] = []
         while (left := count - sum(map(len, pieces))) > 0:
             reference.fetch(last=False)
-            assert reference.available, "more was assured than came"
+            assert reference.available, "fewer samples came than were assured"
             pieces.append(reference.take(min(left, reference.available)))
         np.testing.assert_array_equal(fifo.take(count), np.concatenate(pieces))
         assert (fifo.pending, fifo.available) == (reference.pending, reference.available)

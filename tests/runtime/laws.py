@@ -1,0 +1,74 @@
+"""The laws of the streaming contract (`ngs.runtime.live.stream`), for the tests of every stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ngs.runtime.arrays import Array
+from ngs.runtime.live.stream import Effect, Source
+
+S = TypeVar("S", bound=Source | Effect)
+Player = TypeVar("Player", bound=Source)
+
+BLOCKS = (1, 17, 64, 509, 4096)
+
+
+def in_blocks(stream: Source | Effect, given: int | Array, block: int) -> Array:
+    """What a stream plays in blocks. `given`: samples of a source, or the input [rows, n] of an effect."""
+    total = given if isinstance(given, int) else given.shape[1]
+    out = np.full((stream.rows, total), np.nan, np.float32)
+    for start in range(0, total, block):
+        part = slice(start, start + block)
+        if isinstance(stream, Source):
+            stream.process(out[:, part])
+        else:
+            assert not isinstance(given, int)
+            stream.process(given[:, part], out[:, part])
+    return out
+
+
+def chunked_equals_whole_and_reset_equals_fresh(
+    make: Callable[[], S], given: int | Array, ask: Callable[[S], Any] = lambda stream: None,
+    blocks: Sequence[int] = BLOCKS,
+) -> Array:  # fmt: skip
+    """`ask` sends a new stream its commands. Returns the whole, which is not silent."""
+    total = given if isinstance(given, int) else given.shape[1]
+    stream = make()
+    ask(stream)
+    whole = in_blocks(stream, given, total)
+    assert np.abs(whole).max() > 0.01
+    for block in blocks:
+        stream.reset()
+        ask(stream)
+        np.testing.assert_array_equal(in_blocks(stream, given, block), whole)
+    return whole
+
+
+def an_impulse_arrives_at_the_latency(make: Callable[[], Effect], at: int, total: int, block: int = 100) -> None:
+    """The dry signal of an effect, to the sample."""
+    given = np.zeros((make().rows, total), np.float32)
+    given[:, at] = 1.0
+    stream = make()
+    heard = np.abs(in_blocks(stream, given, block))
+    assert (heard.argmax(axis=1) == at + stream.latency).all()
+
+
+def a_sound_arrives_at_the_latency(
+    make: Callable[[], Player], strike: Callable[[Player], Any], at: int, total: int, block: int = 100
+) -> None:
+    """`strike` asks for a sound that is loud at once, after `at` samples."""
+    stream = make()
+    before = in_blocks(stream, at, block)
+    strike(stream)
+    heard = in_blocks(stream, total, block)
+    assert not before.any() and np.flatnonzero(heard.any(axis=0))[0] == stream.latency
+
+
+def silence_stays_silent(make: Callable[[], Source | Effect], total: int, block: int = 512) -> None:
+    """Of a source that was asked for nothing, and of an effect that hears nothing."""
+    stream = make()
+    given: int | Array = total if isinstance(stream, Source) else np.zeros((stream.rows, total), np.float32)
+    assert not in_blocks(stream, given, block).any()
