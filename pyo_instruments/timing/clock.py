@@ -97,7 +97,7 @@ class Clock:
         self._ticker: int | None = None  # the thread that ticks, while it does
         self._late = self._unprepared = self._failures = 0
         self._last_failure = ""
-        self._durations = WorkDurations()  # of the blocks
+        self._times = WorkDurations()  # of the blocks
         self._begun = self._met = 0.0
         self._lead = math.ceil(LEAD_SECONDS * self.sample_rate / self.block)  # blocks
         self._preparer = _Preparer()
@@ -190,13 +190,13 @@ class Clock:
         What comes is carried out as late as a block takes, always: not at the beginning of the next. None, as soon as
         it can be, where nothing is live.
         """
-        return round(seconds * self.sample_rate + self._met) if self.live and self._durations.count else None
+        return round(seconds * self.sample_rate + self._met) if self.live and self._times.count else None
 
     def statistics(self) -> ClockStatistics:
         """What happened so far; from any thread."""
         return ClockStatistics(
-            frames=self.frame, blocks=self._durations.count, late_blocks=self._late, unprepared=self._unprepared,
-            failures=self._failures, last_failure=self._last_failure, **self._durations.statistics(),
+            frames=self.frame, blocks=self._times.count, late_blocks=self._late, unprepared=self._unprepared,
+            failures=self._failures, last_failure=self._last_failure, **self._times.statistics(),
             budget_ms=1e3 * self.block / self.sample_rate,
         )  # fmt: skip
 
@@ -205,14 +205,12 @@ class Clock:
             self._lead -= 1
             return
         begun = time.perf_counter()
-        self._late += (
-            self.live and self._durations.count > 0 and begun - self._begun > 2 * self.block / self.sample_rate
-        )
+        self._late += self.live and self._times.count > 0 and begun - self._begun > 2 * self.block / self.sample_rate
         self._begun = begun
         met = self.frame + self.block - begun * self.sample_rate  # least where the block is late, so that most is true
-        self._met = max(met, self._met + (met - self._met) / MET_BLOCKS) if self._durations.count else met
+        self._met = max(met, self._met + (met - self._met) / MET_BLOCKS) if self._times.count else met
         self._ticker = threading.get_ident()
-        if self._durations.count:
+        if self._times.count:
             self.hear()
         self._take_in()
         self._carry_out()
@@ -223,7 +221,7 @@ class Clock:
                 self._guarded(node.process)
         self.frame += self.block
         self._ticker = None
-        self._durations.add(time.perf_counter() - begun)
+        self._times.add(time.perf_counter() - begun)
 
     def _take_in(self) -> None:
         """Messages that wait; of a flood, the first."""

@@ -9,11 +9,11 @@ import numpy as np
 
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.pads.hits import SOURCES
-from ngs.runtime.synth.controls import CONTROLS
+from ngs.runtime.synth.controls import CONTROLS, LONGEST_FADE_SECONDS, MOST_TEMPERATURE
 
 SETTINGS = ("choices", "source", "temperature", "pitch", "fresh")
 RANGES = {
-    "temperature": (0.0, 10.0), "decay": (0.001, 60.0), "seconds": (0.0, 60.0),
+    "temperature": (0.0, MOST_TEMPERATURE), "decay": (0.001, 60.0), "seconds": (0.0, LONGEST_FADE_SECONDS),
     **{name: (float(CONTROLS[name].low), float(CONTROLS[name].high)) for name in ("pitch", "gain")},
 }  # fmt: skip
 MOST_AHEAD = 1 << 31  # samples

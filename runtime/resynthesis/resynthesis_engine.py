@@ -18,7 +18,7 @@ from ngs.runtime.live.stream import Effect
 from ngs.runtime.live.worker import Worker, WorkStatistics
 from ngs.runtime.resynthesis.crossfade import Choices, Crossfade, ResynthesiserBank
 from ngs.runtime.resynthesis.resynthesiser import Resynthesiser
-from ngs.runtime.synth.controls import RESYNTHESIS_CONTROLS, check_controls, check_sample_rate
+from ngs.runtime.synth.controls import RESYNTHESIS_CONTROLS, check_controls, check_fade, check_sample_rate
 
 AHEAD_SECONDS = 0.016  # besides a block
 BACKLOG_SECONDS = 0.25  # of input that a late thread works off; if there is more, it is skipped
@@ -154,8 +154,7 @@ class ResynthesisEngine(Effect, Worker):
         stay. `latency` stays too, unless the new bundle needs more: then it grows for good, from the fade on.
         Raises BundleError, ValueError, EngineBusy.
         """
-        if not 0 <= fade <= 60:
-            raise ValueError(f"fade is {fade!r}: choose 0 to 60 seconds")
+        check_fade("fade", fade)
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
         least, samples = self.latency - self.ahead, round(max(fade, FADE_SECONDS) * self.sample_rate)
         bank = ResynthesiserBank(opened, choices or {}, self.sample_rate, self._seed, self.channels, least)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 MOST_OUTPUTS = 256
+MOST_TEMPERATURE = 10.0
+LONGEST_FADE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,7 @@ def check_outputs(outputs: int, channels: int) -> None:
         raise ValueError(f"channels is {channels!r}: choose 1 or 2")
 
 
-def check_release(seconds: float) -> float:
-    """The seconds of a release. Raises ValueError if they are not 0 to 60."""
-    if not 0 <= seconds <= 60:
-        raise ValueError(f"release is {seconds!r}: choose 0 to 60 seconds")
-    return seconds
+def check_fade(name: str, seconds: float) -> None:
+    """Raise ValueError if a fade or a release cannot take this long."""
+    if not 0 <= seconds <= LONGEST_FADE_SECONDS:
+        raise ValueError(f"{name} is {seconds!r}: choose 0 to {LONGEST_FADE_SECONDS:g} seconds")

@@ -18,6 +18,7 @@ from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Act, EngineBusy as EngineBusy, Schedule
 from ngs.runtime.live.worker import Worker, WorkStatistics
+from ngs.runtime.synth.controls import check_fade
 from ngs.runtime.synth.note_stream import NoteStream
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.synth import Synth
@@ -124,8 +125,7 @@ class Engine(NoteStream, Worker):
         Notes that sound fade out in `fade` seconds. The new bundle plays all others, those that wait included.
         Raises BundleError, ValueError.
         """
-        if not 0 <= fade <= 60:
-            raise ValueError(f"fade is {fade!r}: choose 0 to 60 seconds")
+        check_fade("fade", fade)
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
         synth = self._new_synth(opened)
         synth.warm_up()

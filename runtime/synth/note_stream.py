@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.live.schedule import Act
 from ngs.runtime.live.stream import Source
-from ngs.runtime.synth.controls import check_controls, check_outputs, check_release, check_sample_rate
+from ngs.runtime.synth.controls import check_controls, check_fade, check_outputs, check_sample_rate
 from ngs.runtime.synth.notes import Note
 
 
@@ -46,12 +46,12 @@ class NoteStream(Source):
 
     def note_off(self, number: int, release: float = 0.05, at: float | None = None) -> None:
         """Fade a note out in `release` seconds, or cancel it if it has not begun. It may have ended already."""
-        check_release(release)
+        check_fade("release", release)
         self._ask(at, lambda: self.end(number, release))
 
     def all_off(self, release: float = 0.05, at: float | None = None) -> None:
         """Fade every note out, and cancel those that were asked for and have not begun."""
-        check_release(release)
+        check_fade("release", release)
         self._ask(at, lambda: self.end(None, release))
 
     def set(self, number: int | None, at: float | None = None, **controls: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.synth.controls import check_controls, check_release
+from ngs.runtime.synth.controls import MOST_TEMPERATURE, check_controls, check_fade
 
 MODES = ("once", "loop", "back-and-forth")
 
@@ -45,11 +45,11 @@ class Note:
             raise ValueError(f"seed and index are {self.seed!r} and {self.index!r}: choose whole numbers from 0")
         if self.mode not in MODES:
             raise ValueError(f"There is no mode {self.mode!r}; known: {', '.join(MODES)}")
-        if not 0 <= self.temperature <= 10:
-            raise ValueError(f"temperature is {self.temperature!r}: choose 0 to 10")
+        if not 0 <= self.temperature <= MOST_TEMPERATURE:
+            raise ValueError(f"temperature is {self.temperature!r}: choose 0 to {MOST_TEMPERATURE:g}")
         if self.seconds is not None and not 0 < self.seconds < 1e6:
             raise ValueError(f"seconds are {self.seconds!r}: choose above 0")
-        check_release(self.release)
+        check_fade("release", self.release)
         if not isinstance(self.output, int | np.integer) or not 0 <= self.output < outputs:
             raise ValueError(f"output is {self.output!r}: choose {f'0 to {outputs - 1}' if outputs > 1 else '0'}")
         if self.embedding is not None and self.path is not None:
