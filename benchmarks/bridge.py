@@ -26,13 +26,10 @@ from typing import Any
 import numpy as np
 from jack_server import BLOCK, RATE, busy_processes, jack_server
 
-import ngs.pyo_instruments  # noqa: F401  (imports pyo quietly)
+from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime import Bundle, Engine, Note, Synth
 from ngs.runtime.dsp.paths import free_path
 from ngs.runtime.live.worker import Worker
-
-# isort: split
-import pyo
 
 VOICES = 8
 RENDERED, AHEAD = 256, 1024  # frames rendered at a time, and before they are read

@@ -1,31 +1,31 @@
-"""Offline decoding of 1 s and 10 s: the bundle's runtime against torch, and what one hop of live playing costs.
+"""How fast sound is decoded offline (1 s and 10 s), beside torch, and what one hop costs when played live.
 
-Three decoders in torch's eager mode, all grains of a sound at once: the one published with the paper
-(ngs.training.published_decoder), the same with its filters convolved linearly and not in a circle, and the module
-that was trained, `NeuralGranularModel.decode`, phases hop by hop. The floor is what the arithmetic alone takes: the
-decoder's linear layers as bare products of matrices in onnxruntime and two FFTs a grain in numpy. A hop is one call
-of the decoder's and one of the synthesis graph, for 1, 8 or 16 voices at once: the locked excitation beside the
-paper's noise. One thread each (with OMP_NUM_THREADS=1 numpy's products too), all in this process, in turns, medians;
-noise is drawn by all that decode. Prints tables, in brackets times relative to ngs; writes JSON with --json FILE.
+Three decoders run in torch, eagerly, with all grains of a sound at once: the one published with the paper
+(ngs.training.published_decoder), the same with linear instead of circular convolution, and the model that was trained,
+`NeuralGranularModel.decode`, which follows phases hop by hop. The floor is what the arithmetic takes alone: the
+decoder's linear layers as matrix products in onnxruntime, and two FFTs for each grain in numpy. A hop is a call of the
+decoder and one of the synthesis graph, for 1, 8 or 16 voices at once, with the locked excitation and with the paper's
+noise.
+
+Everything runs in this process with one thread (set OMP_NUM_THREADS=1 for numpy), in turns; the results are medians.
+Prints tables, with times relative to ngs in brackets; --json FILE writes all results.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 
-from ngs.evaluation.speed.products import plain_session
+from ngs.evaluation.speed.products import Product, alone
+from ngs.evaluation.speed.timing import in_turns
 from ngs.export.graphs import bundle_graphs
 from ngs.export.onnx_export import export_graph
 from ngs.export.run_to_bundle import export_run
@@ -39,12 +39,12 @@ from ngs.training.published_decoder import ReferenceDecoder
 from ngs.training.run_folder import RunInfo
 
 SECONDS = 10.0
-FLOOR_GRAINS = 48  # a call
+FLOOR_GRAINS = 48  # in one call
 VOICES = (1, 8, 16)
 
 
 def untrained_run(folder: Path, preset: str) -> NeuralGranularModel:
-    """A run folder with random weights: speed does not depend on what they are."""
+    """A run folder with random weights, on which speed does not depend."""
     config = load_preset(preset)
     info = RunInfo(config, (Attribute("class", tuple(f"class {index}" for index in range(8))),), "none", None, 16, ())
     torch.manual_seed(0)
@@ -63,7 +63,7 @@ def untrained_run(folder: Path, preset: str) -> NeuralGranularModel:
 
 
 def one_hop(model: NeuralGranularModel, rows: int) -> Callable[[], object]:
-    """A call that plays the next hop of so many voices with the exported graphs, the phases handed on."""
+    """A function that plays the next hop of `rows` voices with the exported graphs, and carries their phases on."""
     graphs = {name: bundle_graphs(model)[name] for name in ("decoder", "synthesis")}
     sessions = {name: make_session(export_graph(graph), "cpu", 1, name) for name, graph in graphs.items()}
     rng = np.random.default_rng(2)
@@ -85,52 +85,32 @@ def one_hop(model: NeuralGranularModel, rows: int) -> Callable[[], object]:
 
 
 def measure(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, taken in turns so that a busy machine slows all alike."""
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(rounds + 2):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            if turn >= 2:
-                times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def product(grains: int, inputs: int, outputs: int) -> Callable[[], object]:
-    """A call that multiplies grains [grains, inputs] by a constant [inputs, outputs] in onnxruntime."""
-    rng = np.random.default_rng(3)
-    left, weight = (rng.normal(0, 1, shape).astype(np.float32) for shape in ((grains, inputs), (inputs, outputs)))
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["left", "weight"], ["result"])],
-        "product",
-        [helper.make_tensor_value_info("left", TensorProto.FLOAT, left.shape)],
-        [helper.make_tensor_value_info("result", TensorProto.FLOAT, (grains, outputs))],
-        [numpy_helper.from_array(weight, "weight")],
-    )
-    content: onnx.ModelProto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    session = plain_session(content.SerializeToString())
-    return lambda: session.run(None, {"left": left})
+    """Median seconds of each function, all called in turns."""
+    return {name: 1e-3 * calls.p50_ms for name, calls in in_turns(functions, math.inf, rounds).items()}
 
 
 def floor(model: NeuralGranularModel, grains: int) -> Callable[[], object]:
-    """A call that does no more than the arithmetic of so many grains: linear layers and transforms."""
+    """A function that does only the arithmetic of `grains` grains: linear layers and transforms."""
     module = bundle_graphs(model)["decoder"].module
     layers = [layer for layer in model.decoder.network.modules() if isinstance(layer, torch.nn.Linear)]
     sizes = [(layer.in_features, layer.out_features) for layer in (*layers, module.output)]
     counts = [min(FLOOR_GRAINS, grains - at) for at in range(0, grains, FLOOR_GRAINS)]
-    products = {count: [product(count, *size) for size in sizes] for count in set(counts)}
+    products = {
+        count: alone([Product((count, inputs), (inputs, outputs), "right") for inputs, outputs in sizes])
+        for count in set(counts)
+    }
     noise = np.random.default_rng(4).uniform(-1, 1, (FLOOR_GRAINS, model.config.audio.grain_length)).astype(np.float32)
 
     def run() -> None:
         for count in counts:
-            for call in products[count]:
-                call()
+            products[count]()
             np.fft.irfft(np.fft.rfft(noise[:count], norm="forward"))
 
     return run
 
 
 def decoding(model: NeuralGranularModel, bundle: Bundle, rounds: int) -> dict[str, dict[str, float]]:
+    """Seconds for decoding 1 s and 10 s of sound, by decoder."""
     audio, grain = model.config.audio, model.config.grain
     sizes = {"latent_size": grain.latent_size, "hidden_size": grain.hidden_size, "blocks": grain.blocks}
     linear, circular = (
@@ -162,7 +142,7 @@ def eager(model: NeuralGranularModel, path: torch.Tensor, condition: torch.Tenso
 
 
 def hops(model: NeuralGranularModel, rounds: int) -> dict[str, dict[str, float]]:
-    """Seconds of a hop by the number of voices, of a locked model and of the same one with noise alone."""
+    """Seconds for a hop by the number of voices, for a model with the locked excitation and the same with noise."""
     torch.manual_seed(0)
     noise = NeuralGranularModel(override(model.config, ["grain.excitation=noise"]), model.sizes).eval()
     results = {}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from ngs.evaluation.quality.distances import Figures, distances, fitted
+from ngs.evaluation.quality.distances import Measures, distances, fitted
 from ngs.evaluation.quality.spectra import Spectra
 from ngs.runtime.dsp.audio_files import read_audio
 from ngs.training.learning.checkpoints import load_model
@@ -28,7 +28,7 @@ BUDGETS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0)  # minutes
 SHOWN = ("lsd_1024", "lsd_2048", "multi_scale", "log_mel")
 
 
-def reconstruct(run: Path, source: Path, target: Spectra) -> Figures:
+def reconstruct(run: Path, source: Path, target: Spectra) -> Measures:
     """The distances of a sound that the model of a run reconstructs, without any attribute chosen."""
     model, info, _ = load_model(run)
     signal = torch.from_numpy(read_audio(source, info.config.audio.sample_rate))
@@ -74,7 +74,7 @@ def main() -> None:
         draw(options.picture, rows, other)
 
 
-def draw(path: Path, rows: list[tuple[float, float, Figures]], other: Figures) -> None:
+def draw(path: Path, rows: list[tuple[float, float, Measures]], other: Measures) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.5), layout="constrained")

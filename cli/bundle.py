@@ -1,4 +1,4 @@
-"""`ngs info` and `ngs validate`: what a bundle holds, and whether this machine plays it as it was exported."""
+"""`ngs info` and `ngs validate`: what is in a bundle, and whether it computes here what it did when it was exported."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from pathlib import Path
 
 import click
 
+from ngs.cli import options
 from ngs.runtime.console import BUNDLE
 
 
-@click.command(short_help="Say what a bundle holds.")
+@click.command()
 @click.argument("bundle", required=False, type=BUNDLE)
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the bundle's manifest as JSON.")
 def info(bundle: Path | None, as_json: bool) -> None:
-    """Say what BUNDLE, a .ngs folder or file, holds: rate, sizes, classes, model card.
+    """Show what is in BUNDLE: sample rate, sizes, classes, and the model card.
 
-    Without BUNDLE: the drums that come with ngs.
+    BUNDLE is a .ngs folder or file. Leave it out to see the drums that come with ngs.
 
     \b
     Example:
@@ -44,14 +45,18 @@ def info(bundle: Path | None, as_json: bool) -> None:
         click.echo(f"{name:<{width}}" + text.replace("\n", "\n" + " " * width))
 
 
-@click.command(short_help="Check a bundle: hashes, signatures, golden vectors.")
+@click.command()
 @click.argument("bundle", required=False, type=BUNDLE)
-@click.option("--provider", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@options.provider
+@options.as_json
 def validate(bundle: Path | None, provider: str, as_json: bool) -> None:
-    """Check the hashes and signatures of BUNDLE and run every graph against what torch computed at export.
+    """Check that BUNDLE is intact and that this machine computes with it what torch did when it was exported.
 
-    Exit status 1 where something is wrong. Without BUNDLE: the drums that come with ngs.
+    Checks the hash and the signature of every graph, and runs each on the golden vectors, the inputs and outputs that
+    the bundle carries. Also says how grains are filled when sound is decoded offline: with numpy, which is faster, or
+    by the synthesis graph, and why. The exit status is 1 if anything is wrong.
+
+    BUNDLE is a .ngs folder or file. Leave it out to check the drums that come with ngs.
 
     \b
     Example:
@@ -59,11 +64,12 @@ def validate(bundle: Path | None, provider: str, as_json: bool) -> None:
     """
     import onnxruntime
 
-    from ngs.runtime.bundle.bundle import TOLERANCE, Bundle
+    from ngs.runtime.bundle.bundle import Bundle
+    from ngs.runtime.bundle.golden import TOLERANCE, largest_errors
 
     opened = Bundle.open(bundle, provider)
-    errors = opened.largest_errors()
-    _ = opened.latent_map  # checked when it is read
+    errors = largest_errors(opened)
+    _ = opened.latent_map  # reading it checks it
     providers = {name: opened.session(name).get_providers() for name in errors}
     used = list(dict.fromkeys(provider for names in providers.values() for provider in names))
     failed = [name for name, error in errors.items() if not error <= TOLERANCE]
@@ -72,12 +78,14 @@ def validate(bundle: Path | None, provider: str, as_json: bool) -> None:
         numbers = {name: error if math.isfinite(error) else None for name, error in errors.items()}  # JSON has no NaN
         click.echo(json.dumps({
             "valid": not failed, "tolerance": TOLERANCE, "largest_errors": numbers, "providers": providers,
-            "onnxruntime": onnxruntime.__version__, "python": platform.python_version(), "machine": machine,
+            "offline_decoding": opened.offline_decoding, "onnxruntime": onnxruntime.__version__,
+            "python": platform.python_version(), "machine": machine,
         }))  # fmt: skip
     else:
         width = max(map(len, errors)) + 2
         for name, error in errors.items():
             click.echo(f"{name:<{width}}largest error {error:.1e}  {'FAILED' if name in failed else 'ok'}")
+        click.echo(f"Offline decoding fills grains with {opened.offline_decoding}.")
         click.echo(f"onnxruntime {onnxruntime.__version__} ({', '.join(used)}), {machine}")
         if not failed:
             click.echo(f"{opened.path} is valid: hashes, signatures, golden vectors within {TOLERANCE:.0e}.")

@@ -12,16 +12,18 @@ from dataclasses import asdict
 
 import click
 
-from ngs.cli.probes import BROKEN, PROBES, STATUSES, Finding, failed
+from ngs.cli.probes.finding import BROKEN, STATUSES, Finding
+from ngs.cli.probes.probes import PROBES, failed
 
 
-@click.command(short_help="Say what of this machine works, and what to do about the rest.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def doctor(as_json: bool) -> None:
-    """Say what of this machine works for ngs, and what to do about the rest.
+    """Check what works on this machine, and say what to do about the rest.
 
-    Libraries, CUDA, audio and MIDI devices, JACK. A line is ok, note (good to know), missing (something optional) or
-    broken. Exit status 1 where something is broken: only then ngs cannot render.
+    Looks at the libraries that ngs uses, CUDA, audio and MIDI devices, JACK and real-time limits. Each is ok, note
+    (good to know), missing (it is optional) or broken. Only what is broken keeps ngs from rendering; then the exit
+    status is 1.
 
     \b
     Example:
@@ -47,7 +49,7 @@ def doctor(as_json: bool) -> None:
 
 
 def _examine() -> dict[str, Finding]:
-    """All probes at once. Nothing that a library prints, no crash and no hang of one reaches another."""
+    """Run all probes at once, each in a process: none suffers from what another prints, or when it crashes or hangs."""
     start = time.monotonic()
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
@@ -59,14 +61,14 @@ def _examine() -> dict[str, Finding]:
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
                 )
             except OSError as error:
-                findings[name] = failed(name, f"cannot be looked at: {sys.executable}: {error.strerror}")
+                findings[name] = failed(name, f"cannot be examined: {sys.executable}: {error.strerror}")
         for name, process in processes.items():
             findings[name] = _finding(name, process, start + PROBES[name].limit_seconds)
         return {name: findings[name] for name in PROBES}
     finally:
         for process in processes.values():
             process.kill()
-            with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver cannot be killed
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a process that hangs in a driver cannot be killed
                 process.communicate(timeout=1)
 
 

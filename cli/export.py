@@ -7,17 +7,22 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Turn a trained run into an ONNX bundle.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Bundle to write.  [default: RUN's name + .ngs]")
-@click.option("--zip", "zipped", is_flag=True, help="One file instead of a folder.")
-@click.option("--name", help="Name of the model in the bundle.  [default: the output's name]")
-@click.option("--card", "entries", multiple=True, metavar="KEY=TEXT", help="Entry of the model card. Repeatable.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="The bundle to write.  [default: the name of RUN, with .ngs]",
+)
+@click.option("--zip", "zipped", is_flag=True, help="Write one file instead of a folder.")
+@click.option("--name", help="What the bundle calls itself.  [default: the name of the output]")
+@click.option("--card", "entries", multiple=True, metavar="KEY=TEXT", help="An entry of the model card. Repeatable.")
 def export(run: Path, output: Path | None, zipped: bool, name: str | None, entries: tuple[str, ...]) -> None:
-    """Write RUN's model as a bundle that plays without torch.
+    """Turn RUN, the folder of a training run, into a bundle that plays without torch.
 
-    Every graph is run in onnxruntime and compared with torch before the bundle appears under its name. `ngs info`
-    shows the model card; an entry that --card gives replaces the run's own of that name.
+    Every graph is run in onnxruntime and compared with torch before the bundle appears under its name. `ngs info` shows
+    the model card; an entry given with --card replaces the run's own entry of that name.
 
     \b
     Example:
@@ -41,7 +46,7 @@ def _card(entries: tuple[str, ...]) -> dict[str, str]:
     for entry in entries:
         key, equals, text = entry.partition("=")
         if not (equals and key.isascii() and key.isidentifier() and text):
-            raise click.UsageError(f"--card {entry!r}: write KEY=TEXT, KEY of letters, digits and _")
+            raise click.UsageError(f"--card {entry!r}: write KEY=TEXT, with only letters, digits and _ in KEY")
         if key in card:
             raise click.UsageError(f"--card {key} is given twice")
         card[key] = text

@@ -1,4 +1,4 @@
-"""Entry point: finds the command asked for without importing any other, and turns every error into one line."""
+"""Entry point of `ngs`. Imports only the command that is called, and shows every error as one line."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from ngs.runtime.console import guarded
 
 # command -> (module, function, one-line help shown by `ngs --help`)
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "hits": ("ngs.cli.hits", "hits", "Make a folder of procedural drum hits to train on."),
+    "hits": ("ngs.cli.hits", "hits", "Make a folder of synthesised drum hits to train on."),
     "train": ("ngs.cli.train", "train", "Train a model on a folder of sounds."),
     "export": ("ngs.cli.export", "export", "Turn a trained run into an ONNX bundle."),
-    "render": ("ngs.cli.render", "render", "Render sound from a bundle to a WAV or FLAC file."),
+    "render": ("ngs.cli.render.forms", "render", "Render sound from a bundle to WAV or FLAC files."),
     "play": ("ngs.cli.play", "play", "Play an instrument live."),
-    "info": ("ngs.cli.bundle", "info", "Say what a bundle holds."),
-    "validate": ("ngs.cli.bundle", "validate", "Check a bundle: hashes, signatures, golden vectors."),
-    "evaluate": ("ngs.cli.evaluate", "evaluate", "Measure a bundle: reconstructions, samples, baselines."),
-    "map": ("ngs.cli.map", "latent_map", "Draw the latent space of a bundle."),
-    "report": ("ngs.cli.report", "report", "Write a page of sound examples of a bundle."),
-    "doctor": ("ngs.cli.doctor", "doctor", "Say what of this machine works, and what to do about the rest."),
+    "info": ("ngs.cli.bundle", "info", "Show what is in a bundle."),
+    "validate": ("ngs.cli.bundle", "validate", "Check that a bundle is intact and computes what it should."),
+    "evaluate": ("ngs.cli.evaluate", "evaluate", "Measure how good a bundle sounds, beside baselines."),
+    "map": ("ngs.cli.map", "latent_map", "Draw a map of the grains of a bundle."),
+    "report": ("ngs.cli.report", "report", "Write a web page of sounds and pictures of a bundle."),
+    "doctor": ("ngs.cli.doctor", "doctor", "Check this machine: libraries, CUDA, audio, MIDI, JACK."),
     "bench": ("ngs.cli.bench", "bench", "Measure how fast a bundle plays on this machine."),
-    "spectrogram": ("ngs.cli.spectrogram", "spectrogram", "Draw spectrograms of sounds side by side."),
+    "spectrogram": ("ngs.cli.spectrogram", "spectrogram", "Draw the spectrograms of sounds side by side."),
 }
 
 
 class LazyGroup(click.Group):
+    """The commands in COMMANDS, each imported when it is called or asked for help."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -47,7 +49,10 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="ngs")
 def cli() -> None:
-    """Neural granular sound synthesis: sounds in, an instrument out.
+    """Neural granular synthesis: sounds in, an instrument out.
+
+    Play the drums that come with ngs at once, or train on a folder of sounds of your own and export a bundle to play.
+    `ngs COMMAND --help` explains a command.
 
     \b
     Example:

@@ -4,38 +4,51 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ngs.cli.evaluate import FOLDER, SOUND, show_progress
+from ngs.cli import options
+from ngs.cli.options import FILE, FOLDER, show_progress
 from ngs.runtime.console import BUNDLE
 
-MOST_SOUNDS = 1000  # that are read
+if TYPE_CHECKING:
+    from ngs.report.map_grains import Grains
+    from ngs.runtime.bundle.bundle import Bundle
+
+MOST_SOUNDS = 1000  # of DATA
 
 
-@click.command(name="map", short_help="Draw the latent space of a bundle.")
+@click.command(name="map")
 @click.argument("bundle", type=BUNDLE)
 @click.argument("data", required=False, type=FOLDER)
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="The picture: .png, .svg or .pdf."
 )
-@click.option("--labels", type=SOUND, help="CSV with the classes of DATA.  [default: DATA/labels.csv]")
-@click.option("--limit", type=click.IntRange(1), help="Files a class, for large libraries.")
-@click.option("--points", default=2000, show_default=True, type=click.IntRange(10, 20000), help="Grains, at most.")
+@click.option("--labels", type=FILE, help="CSV file with the classes of DATA.  [default: DATA/labels.csv]")
+@options.limit
+@click.option(
+    "--points",
+    default=2000,
+    show_default=True,
+    type=click.IntRange(10, 20000),
+    help="How many grains to draw, at most.",
+)
 @click.option("--projection", default="timbre", show_default=True, type=click.Choice(["timbre", "umap"]),
-              help="Axes of timbre, or UMAP (needs: pip install 'ngs[umap]').")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides paths, choice, UMAP.")
-@click.option("--title", help="A line above all.  [default: the bundle's name]")
-@click.option("--json", "as_json", is_flag=True, help="Print points, paths and what is explained as JSON.")
+              help="Axes along which timbre changes, or UMAP (needs: pip install 'ngs[umap]').")  # fmt: skip
+@options.seed
+@click.option("--title", help="A line above the picture.  [default: the bundle's name]")
+@click.option("--json", "as_json", is_flag=True, help="Print the points, the paths and the explained variance as JSON.")
 def latent_map(
     bundle: Path, data: Path | None, output: Path | None, labels: Path | None, limit: int | None, points: int,
     projection: str, seed: int, title: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw the grains of BUNDLE in two dimensions, coloured by class, with densities and a free path of every kind.
+    """Draw the grains of BUNDLE as a map: a point for each, coloured by class, with a free path of every kind.
 
-    The grains are those of the sounds in DATA, a folder with a folder for each class; without it those of its own
-    sounds that the bundle holds. The axes are the two directions in which timbre changes most; a place is that
-    of `ngs play path-player`. The word drums as BUNDLE is the one that comes with ngs.
+    The grains are those of the sounds in DATA, a folder with a folder for each class. Without DATA they are the sample
+    of its corpus that the bundle carries. The axes are the two directions in which timbre changes most; a place on the
+    map is one that `ngs play path-player` can play. BUNDLE is a .ngs folder or file; the word drums is the bundle that
+    comes with ngs.
 
     \b
     Example:
@@ -44,14 +57,13 @@ def latent_map(
       ngs map drums sounds -o sounds.png
     """
     if output is None and not as_json:
-        raise click.UsageError("Name a picture with -o map.png, or ask for --json")
+        raise click.UsageError("Name a picture with -o map.png, or add --json")
     if data is None and (labels or limit):
         raise click.UsageError("--labels and --limit go with DATA")
-    from ngs.evaluation.quality.selection import read, select
     from ngs.report import latent_map as maps
     from ngs.report.figure_files import check_format, save_figure
     from ngs.report.map_figure import draw_map
-    from ngs.report.map_grains import chosen, corpus_grains, sound_grains
+    from ngs.report.map_grains import corpus_grains
     from ngs.runtime.bundle.bundle import Bundle
 
     if output is not None:
@@ -59,14 +71,7 @@ def latent_map(
     opened = Bundle.open(bundle)
     grains, remarks = corpus_grains(opened), list[str]()
     if data is not None:
-        selection = select(opened, data, None, None, labels, limit, seed)
-        remarks += selection.remarks
-        rate = opened.manifest.sample_rate
-        entries = chosen(selection.test, MOST_SOUNDS, seed)
-        sounds = read(entries, rate, "Reading sounds", remarks, show_progress)
-        if len(entries) < len(selection.test):
-            remarks.append(f"{len(entries)} of {len(selection.test)} sounds are drawn, as many of each class")
-        grains = sound_grains(opened, ((entry, signal) for _, entry, signal in sounds))
+        grains, remarks = _sounds_in(opened, data, labels, limit, seed)
     drawn = maps.latent_map(opened, grains.drawn(points, seed), projection, seed)
     for remark in remarks:
         click.echo(f"Note: {remark}.", err=True)
@@ -79,3 +84,19 @@ def latent_map(
         return
     share = f"; two axes explain {drawn.explained[2]:.0%} of the variance of timbre" if drawn.explained else ""
     click.echo(f"Drew {output}: {len(drawn.places)} grains{share}.")
+
+
+def _sounds_in(
+    bundle: Bundle, data: Path, labels: Path | None, limit: int | None, seed: int
+) -> tuple[Grains, list[str]]:  # fmt: skip
+    """The grains of the sounds in a folder, and remarks about what is left out."""
+    from ngs.evaluation.quality.selection import read, select
+    from ngs.report.map_grains import chosen, sound_grains
+
+    selection = select(bundle, data, None, None, labels, limit, seed)
+    remarks = list(selection.remarks)
+    entries = chosen(selection.test, MOST_SOUNDS, seed)
+    sounds = read(entries, bundle.manifest.sample_rate, "Reading sounds", remarks, show_progress)
+    if len(entries) < len(selection.test):
+        remarks.append(f"{len(entries)} of {len(selection.test)} sounds are on the map, equally many of each class")
+    return sound_grains(bundle, ((entry, signal) for _, entry, signal in sounds)), remarks

@@ -7,30 +7,33 @@ from pathlib import Path
 
 import click
 
-from ngs.cli.evaluate import FOLDER, SOUND, show_progress
+from ngs.cli import options
+from ngs.cli.options import FILE, FOLDER, show_progress
 from ngs.runtime.console import BUNDLE
 
 
-@click.command(short_help="Write a page of sound examples of a bundle.")
+@click.command()
 @click.argument("bundle", type=BUNDLE)
 @click.argument("data", type=FOLDER)
-@click.option("--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder.")
-@click.option("--run", type=FOLDER, help="Run of `ngs train` on DATA: shows what it set apart, and its curves.")
-@click.option("--labels", type=SOUND, help="CSV with more conditions.  [default: DATA/labels.csv, the run's]")
-@click.option("--sound", "sounds", multiple=True, type=SOUND, help="A sound to resynthesise. Repeatable.")
-@click.option("--limit", type=click.IntRange(1), help="Files a class, for large libraries.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides everything random.")
-@click.option("--json", "as_json", is_flag=True, help="Print where the page is, its sounds and size as JSON.")
+@click.option(
+    "--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to write."
+)
+@click.option("--run", type=FOLDER, help="The run of `ngs train` on DATA: adds its curves, shows sounds it set apart.")
+@click.option("--labels", type=FILE, help="CSV file with more attributes.  [default: the run's, or DATA/labels.csv]")
+@click.option("--sound", "sounds", multiple=True, type=FILE, help="A sound file to resynthesise. Repeatable.")
+@options.limit
+@options.seed
+@click.option("--json", "as_json", is_flag=True, help="Print where the page is, how many sounds and bytes as JSON.")
 def report(
     bundle: Path, data: Path, output: Path, run: Path | None, labels: Path | None, sounds: tuple[Path, ...],
     limit: int | None, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Write a page to look at and listen to: what BUNDLE makes of the sounds in DATA, a folder with one for each class.
+    """Write a web page that shows and plays what BUNDLE makes of DATA, a folder of sounds with a folder for each class.
 
-    Model card, training curves (with --run), the tables of `ngs evaluate`, the latent map whose grains sound,
-    reconstructions, samples of every class, free paths, resynthesis, morphs, loops. The page opens in a browser from
-    the disk and can be put on any web server as it is; a report that is in the folder already is replaced. The word
-    drums as BUNDLE is the one that comes with ngs.
+    On the page: the model card, the training curves (with --run), the tables of `ngs evaluate`, a map of grains that
+    you can play, reconstructions, samples of every class, free paths, resynthesis, morphs and loops. It opens in a
+    browser from the disk, and works on any web server. A report that is already in the folder is replaced. BUNDLE is a
+    .ngs folder or file; the word drums is the bundle that comes with ngs.
 
     \b
     Example:

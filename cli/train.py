@@ -9,41 +9,58 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Train a model on a folder of sounds.")
+@click.command()
 @click.argument("data", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", "-o", required=True, type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the run, to write or resume.",
+)
 @click.option("--preset", help="fast (the default), fast-44k, paper-16k or paper-22k.")
 @click.option(
-    "--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one value of the preset."
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Change one value of the preset. Repeatable.",
 )
-@click.option("--minutes", metavar="M", help="Minutes a stage: 5, or grain=5,embedding=3,joint=1.")
-@click.option("--steps", metavar="N", help="Steps a stage instead of minutes: 2000, or grain=2000,joint=100.")
+@click.option("--minutes", metavar="M", help="Minutes for each stage: 5, or grain=5,embedding=3,joint=1.")
+@click.option("--steps", metavar="N", help="Steps instead of minutes: 2000, or grain=2000,joint=100.")
 @click.option(
     "--labels",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CSV with more conditions (default: DATA/labels.csv where there is one).",
+    help="CSV file with more attributes.  [default: DATA/labels.csv]",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --out where it was stopped.")
-@click.option("--seed", type=int, help="Seed of everything random.  [default: the preset's, 0]")
-@click.option("--devices", default="auto", show_default=True, help="How many devices, or which: as Lightning takes it.")
+@click.option("--resume", is_flag=True, help="Continue the run in --out where it stopped.")
+@click.option("--seed", type=int, help="Decides everything that is random.  [default: the preset's, 0]")
+@click.option(
+    "--devices", default="auto", show_default=True, help="How many devices, or which ones, in Lightning's notation."
+)
 @click.option("--nodes", default=1, show_default=True, type=click.IntRange(1), help="How many machines.")
 @click.option("--accelerator", default="auto", show_default=True, help="cpu, gpu or auto.")
-@click.option("--precision", default="32-true", show_default=True, help="As Lightning takes it: 32-true, bf16-mixed.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes that prepare batches.")
+@click.option(
+    "--precision", default="32-true", show_default=True, help="In Lightning's notation, such as 32-true or bf16-mixed."
+)
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(0), help="How many processes prepare batches."
+)
 @click.option(
     "--cache",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where decoded sounds are kept.  [default: ~/.cache/ngs]",
+    help="Folder that keeps decoded sounds.  [default: ~/.cache/ngs]",
 )
 def train(
     data: Path | None, out: Path, preset: str | None, assignments: tuple[str, ...], minutes: str | None,
     steps: str | None, labels: Path | None, resume: bool, seed: int | None, devices: str, nodes: int,
     accelerator: str, precision: str, workers: int, cache: Path | None,
 ) -> None:  # fmt: skip
-    """Train a model on DATA: a folder of sounds, or one with a folder for each class.
+    """Train a model on DATA, a folder of sounds, or a folder with a folder of sounds for each class.
 
-    All stages run in turn: grains, the embedding of their paths, both together. Stop with Ctrl-C and go on later
-    with --resume; nothing is lost. `tensorboard --logdir RUN/logs` shows curves, spectrograms and sound.
+    Training has stages: first the grains, then the embedding of their paths, then, where the preset asks for it, both
+    together. Stop with Ctrl-C at any time and continue later with --resume; nothing is lost.
+    `tensorboard --logdir OUT/logs` shows curves, spectrograms and sounds.
 
     \b
     Example:
@@ -51,14 +68,16 @@ def train(
       ngs train sounds --out runs/mine --minutes 1
       ngs train --out runs/mine --resume
     """
-    # beside other programs, threads that go on spinning while they wait for each other take each others' cores
+    # threads that spin while they wait for one another take cores from other programs
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     from ngs.training.config import ConfigError, load_preset, override
     from ngs.training.learning.session import budget, train as run_training
     from ngs.training.learning.trainer import Machine
 
     if resume and (preset or minutes or steps or assignments or seed is not None):
-        raise ConfigError("--resume goes on as the run began: leave out --preset, --minutes, --steps, --set and --seed")
+        raise ConfigError(
+            "--resume continues the run with its own settings: leave out --preset, --minutes, --steps, --set and --seed"
+        )
     config = load_preset(preset or "fast")
     if minutes:
         config = budget(config, "minutes", minutes)
@@ -66,7 +85,7 @@ def train(
         config = budget(config, "steps", steps)
     config = override(config, [*assignments, *([f"seed={seed}"] if seed is not None else [])])
 
-    first = os.environ.get("LOCAL_RANK", "0") == "0"  # Lightning runs this command again for every other device
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # Lightning runs this command once more for each other device
 
     def say(line: str) -> None:
         if first:
@@ -80,7 +99,7 @@ def train(
     machine = Machine(accelerator, devices, nodes, precision, workers)
     finished = run_training(data, labels, out, config, resume, machine, cache, say, decoding)
     if not finished:
-        say(f"Stopped; everything is kept. Go on with: ngs train --out {out} --resume")
+        say(f"Stopped; nothing is lost. Continue with: ngs train --out {out} --resume")
         sys.exit(130)
     if first:
         click.echo(f"Trained: {out}. Next: ngs export {out} -o {out.name}.ngs")

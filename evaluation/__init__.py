@@ -1,1 +1,1 @@
-"""How good a bundle is, in figures: reconstruction, latents, samples, baselines. numpy and onnxruntime, no torch."""
+"""Measures bundles: how good they sound (quality) and how fast they play (speed). Needs no torch."""

@@ -1,4 +1,9 @@
-"""Live instruments: pyo objects that play bundles, and instruments made of them that OSC and MIDI control."""
+"""Live instruments: pyo objects that play bundles, and instruments built from them.
+
+`commands` declares what an instrument can be asked to do, `surfaces` asks it (OSC, MIDI, keys, screen), `timing` keeps
+time, `players` are the pyo objects, `stage` is where an instrument plays. The scripts beside them are the instruments.
+Importing this package imports nothing else: each name below loads its module on first use.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from typing import TYPE_CHECKING
 from ngs.runtime.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from ngs.pyo_instruments.commands.command import (
+    from ngs.pyo_instruments.commands.arguments import (
         Choice as Choice,
         ClassName as ClassName,
         CommandError as CommandError,
@@ -15,10 +20,8 @@ if TYPE_CHECKING:
         Switch as Switch,
         Text as Text,
         Whole as Whole,
-        action as action,
-        control as control,
-        request as request,
     )
+    from ngs.pyo_instruments.commands.command import action as action, control as control, request as request
     from ngs.pyo_instruments.instrument import Instrument as Instrument
     from ngs.pyo_instruments.players.grain_player import GrainPlayer as GrainPlayer
     from ngs.pyo_instruments.players.hit_player import HitPlayer as HitPlayer
@@ -30,9 +33,8 @@ if TYPE_CHECKING:
     from ngs.pyo_instruments.timing.clock import Clock as Clock
 
 _HOMES = {
-    "ngs.pyo_instruments.commands.command": (
-        "Choice ClassName CommandError Number Switch Text Whole action control request"
-    ),
+    "ngs.pyo_instruments.commands.arguments": "Choice ClassName CommandError Number Switch Text Whole",
+    "ngs.pyo_instruments.commands.command": "action control request",
     "ngs.pyo_instruments.instrument": "Instrument",
     "ngs.pyo_instruments.players.grain_player": "GrainPlayer",
     "ngs.pyo_instruments.players.hit_player": "HitPlayer",

@@ -1,29 +1,26 @@
 """Morph: the sounds between two sounds, on a slider.
 
 Play it with `ngs play morph`, `ngs play morph --file a.wav --file b.wav` or `python -m ngs.pyo_instruments.morph`; copy
-it and change it to taste.
+it and make it your own.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ngs.pyo_instruments.commands.command import ClassName, Number, Whole, action, control
+from ngs.pyo_instruments import ClassName, Instrument, Morpher, Number, Whole, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press
-from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.players.morpher import Morpher
 from ngs.pyo_instruments.quiet_pyo import pyo
 
 
 class Morph(Instrument):
-    """Two sounds, drawn or from files, and what lies between them, again and again or when it is asked for."""
-
-    most_files = 2
+    """Two sounds, drawn or from files, and everything in between: played again and again, or when you hit it."""
 
     KEYS = {
-        " ": Press("/hit", (1.0,)), "+": Nudge("/morph", 0.05), "-": Nudge("/morph", -0.05),
-        "a": Nudge("/start", 1), "b": Nudge("/end", 1),
+        " ": Press("/hit", (1.0,), "play a sound"), "+": Nudge("/morph", 0.05), "-": Nudge("/morph", -0.05),
+        "a": Nudge("/start", 1, "next first sound"), "b": Nudge("/end", 1, "next second sound"),
     }  # fmt: skip
+    most_files = 2
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
@@ -33,62 +30,61 @@ class Morph(Instrument):
         ends = [0 if number <= len(files) else 2 * seed + number for number in (1, 2)]
         self.sounds(self._morpher, {"/start": ends[0], "/end": ends[1], "/class": self.classes[-1]})
 
-    @control("/morph", Number("morph", 0, 1, 0.5))
+    @control("/morph", Morpher.number("morph", start=0.5))
     def setMorph(self, morph: float) -> None:
-        """From the first sound (0) to the second (1), while they sound."""
+        """From the first sound (0) to the second (1), also while they sound."""
         self._morpher.setMorph(morph)
 
     @control("/start", Whole("number", 0, 1 << 30))
     def setStart(self, number: int) -> None:
-        """The first sound: each number draws another one; 0 is the file, where one was given."""
+        """First sound: each number draws another one; 0 is the first file, if there is one."""
         self._morpher.setStart(self._files[0] if number == 0 and self._files[0] else number)
 
     @control("/end", Whole("number", 0, 1 << 30))
     def setEnd(self, number: int) -> None:
-        """The second sound, likewise."""
+        """Second sound: each number draws another one; 0 is the second file, if there is one."""
         self._morpher.setEnd(self._files[1] if number == 0 and self._files[1] else number)
 
     @control("/class", ClassName(open=True))
     def setClass(self, name: str) -> None:
-        """Class of both, "" for any."""
+        """Class of both sounds, "" for any."""
         self._morpher.setChoices(name)
 
     @control("/period", Number("period", 0, 10, 0.5, "seconds"))
     def setPeriod(self, period: float) -> None:
-        """From one sound to the next; 0 waits for `/hit`."""
+        """Time from one sound to the next; 0 waits for /hit."""
         self._morpher.setPeriod(period)
 
     @action("/hit", Number("gain", 0, 2))
     def hit(self, gain: float) -> None:
-        """Play it."""
+        """Play a sound now."""
         self._morpher.play_note(gain)
 
-    @control("/speed", Number("speed", 0.05, 8, 1))
+    @control("/speed", Morpher.number("speed", low=0.05))
     def setSpeed(self, speed: float) -> None:
-        """How fast the sound goes by; its pitch stays."""
+        """Speed of the sound; its pitch stays."""
         self._morpher.setSpeed(speed)
 
-    @control("/scatter", Number("scatter", 0, 4))
+    @control("/scatter", Morpher.number("scatter"))
     def setScatter(self, scatter: float) -> None:
-        """How far grains stray."""
+        """How far grains stray from the sound."""
         self._morpher.setScatter(scatter)
 
-    @control("/pitch", Number("pitch", -24, 24, 0, "semitones"))
+    @control("/pitch", Morpher.number("pitch"))
     def setPitch(self, pitch: float) -> None:
         """Pitch, by resampling."""
         self._morpher.setPitch(pitch)
 
     @control("/level", Number("level", 0, 2, 1))
     def setLevel(self, level: float) -> None:
-        """Factor of the amplitude."""
+        """Level of the sound."""
         self._level.value = level
 
     def meters(self) -> list[float]:
-        """Peaks of left and right."""
         return self._morpher.peaks()
 
 
 if __name__ == "__main__":
-    from ngs.pyo_instruments.stage.perform import run
+    from ngs.pyo_instruments import run
 
     run(Morph)

@@ -1,27 +1,26 @@
-"""Path player: grains along a path through the latent space, without end, or at a place of its map.
+"""Path player: an endless stream of grains along a path through the latent space, or at a place on its map.
 
-Play it with `ngs play path-player` or `python -m ngs.pyo_instruments.path_player`; copy it and change it to taste.
+Play it with `ngs play path-player` or `python -m ngs.pyo_instruments.path_player`; copy it and make it your own.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ngs.pyo_instruments.commands.command import Choice, ClassName, Number, Switch, action, control
+from ngs.pyo_instruments import Choice, ClassName, GrainPlayer, Instrument, Number, Switch, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
-from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.players.grain_player import GrainPlayer
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.dsp.paths import KINDS, map_grid
 
 
 class PathPlayer(Instrument):
-    """Two paths of a kind, left and right, whose grains go on and on; or a place on the map that is moved by hand."""
+    """Two endless paths of a kind, one left and one right; or a place on the latent map that you move by hand."""
 
     KEYS = {
-        **{str(number): Press("/kind", (kind,)) for number, kind in enumerate(KINDS, 1)},
-        " ": Toggle("/freeze"), "n": Press("/new"), "m": Toggle("/map"), "+": Nudge("/speed", 0.25),
-        "-": Nudge("/speed", -0.25), "s": Nudge("/scatter", 0.1), "a": Nudge("/scatter", -0.1),
+        **{str(number): Press("/kind", (kind,), f"{kind} path") for number, kind in enumerate(KINDS, 1)},
+        " ": Toggle("/freeze"), "n": Press("/new", label="new path"), "m": Toggle("/map", "path or map"),
+        "+": Nudge("/speed", 0.25), "-": Nudge("/speed", -0.25),
+        "s": Nudge("/scatter", 0.1), "a": Nudge("/scatter", -0.1),
     }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
@@ -34,13 +33,13 @@ class PathPlayer(Instrument):
 
     @control("/kind", Choice("kind", KINDS, "circle"))
     def setKind(self, kind: str) -> None:
-        """Kind of the path: each time another one."""
+        """Follow a new path of this kind."""
         self._kind = kind
         self._go()
 
     @action("/new")
     def new(self) -> None:
-        """Another path of the kind."""
+        """Follow another path of the same kind."""
         self._go()
 
     @control("/class", ClassName(open=True))
@@ -50,55 +49,54 @@ class PathPlayer(Instrument):
 
     @control("/map", Switch("on"))
     def setMap(self, on: int) -> None:
-        """Stay at a place of the latent map (1), or follow the path (0)."""
+        """Stay at a place on the latent map (1), or follow the path (0)."""
         self._on_map = on
         self._grains.setFreeze(max(on, self._frozen))
         self._go()
 
     @control("/xy", Number("x", 0, 1, 0.5), Number("y", 0, 1, 0.5))
     def setXy(self, x: float, y: float) -> None:
-        """Place on the latent map, where it is on: from left to right, from bottom to top."""
+        """Place on the latent map: x from left to right, y from bottom to top."""
         self._grains.setPosition(x)
         self._grains.setMorph(y)
 
-    @control("/speed", Number("speed", -8, 8, 1))
+    @control("/speed", GrainPlayer.number("speed"))
     def setSpeed(self, speed: float) -> None:
-        """Grains of the path to a grain that is played; below 0 backwards."""
+        """Speed along the path; 1 is the original speed, below 0 runs backwards."""
         self._grains.setSpeed(speed)
 
     @control("/freeze", Switch("on"))
     def setFreeze(self, on: int) -> None:
-        """Stand still."""
+        """Stand still on the path."""
         self._frozen = on
         self._grains.setFreeze(max(on, self._on_map))
 
-    @control("/scatter", Number("scatter", 0, 4, 0.1))
+    @control("/scatter", GrainPlayer.number("scatter", start=0.1))
     def setScatter(self, scatter: float) -> None:
         """How far grains stray from the path."""
         self._grains.setScatter(scatter)
 
-    @control("/density", Number("density", 0, 1, 1))
+    @control("/density", GrainPlayer.number("density"))
     def setDensity(self, density: float) -> None:
         """Share of the grains that sound."""
         self._grains.setDensity(density)
 
-    @control("/pitch", Number("pitch", -24, 24, 0, "semitones"))
+    @control("/pitch", GrainPlayer.number("pitch"))
     def setPitch(self, pitch: float) -> None:
         """Pitch, by resampling."""
         self._grains.setPitch(pitch)
 
     @control("/level", Number("level", 0, 2, 0.5))
     def setLevel(self, level: float) -> None:
-        """Factor of the amplitude."""
+        """Level of the sound."""
         self._level.value = level
 
     @control("/reverb", Number("reverb", 0, 1, 0.15))
     def setReverb(self, reverb: float) -> None:
-        """Share of the reverberation."""
+        """Share of the reverb."""
         self._reverb.value = reverb
 
     def meters(self) -> list[float]:
-        """Peaks of left and right."""
         return self._grains.peaks()
 
     def _go(self) -> None:
@@ -106,6 +104,6 @@ class PathPlayer(Instrument):
 
 
 if __name__ == "__main__":
-    from ngs.pyo_instruments.stage.perform import run
+    from ngs.pyo_instruments import run
 
     run(PathPlayer)

@@ -1,4 +1,4 @@
-"""pyo, imported without its banner about WxPython."""
+"""pyo, imported without its banner about WxPython. All of ngs imports pyo from here."""
 
 from __future__ import annotations
 

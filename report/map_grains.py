@@ -87,8 +87,8 @@ def sound_grains(bundle: Bundle, sounds: Iterable[tuple[Entry, Array]]) -> Grain
 
 def class_of(bundle: Bundle, condition: Array) -> int:
     """The class of the first attribute that a condition [C] has; -1 for none."""
-    first = condition[: len(bundle.manifest.attributes[0].classes)]
-    return int(first.argmax()) if first.any() else -1
+    label = bundle.first_class(condition)
+    return -1 if label is None else label
 
 
 def conditions_of(bundle: Bundle, labels: NDArray[np.int64]) -> Array:

@@ -1,8 +1,9 @@
-"""Play bundles: numpy and onnxruntime, no torch.
+"""Plays bundles with numpy and onnxruntime, without torch.
 
-Offline: open a `Bundle`, then `sample`, `decode_embeddings`, `resynthesise` and the other functions of
-`ngs.runtime.offline.render`. In blocks: a `Synth` plays `Note`s, a `Resynthesiser` a signal. Live: an `Engine` or a
-`ResynthesisEngine`, whose `process` a host's callback calls, and `Pads`, a sampler that makes each hit anew.
+Offline: open a `Bundle`, then call `sample`, `resynthesise` and the other functions of `ngs.runtime.offline.render`.
+In blocks: a `Synth` plays `Note`s, and a `Resynthesiser` plays a signal with the bundle's grains. Live, an
+audio host's callback calls `process` of an `Engine` (a synth on a thread of its own), of a `ResynthesisEngine` or of
+`Pads` (a sampler that renders a fresh one-shot for every hit). Names are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -61,5 +62,5 @@ _HOMES = {
 }
 __all__ = [name for names in _HOMES.values() for name in names.split()]
 
-if not TYPE_CHECKING:  # else every attribute would pass for one that exists
+if not TYPE_CHECKING:  # so that type checkers still report unknown names
     __getattr__, __dir__ = lazy_face(__name__, _HOMES)

@@ -1,4 +1,4 @@
-"""The array that audio and everything the graphs take and give is made of."""
+"""The array type of signals, and of everything that goes into a graph or comes out."""
 
 from __future__ import annotations
 

@@ -1,26 +1,64 @@
-"""TODO."""
+"""Write first, rename last: no reader ever finds half a file, and a failed write leaves what was there before."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Replace a file as a whole: write to the path that this yields, a new name in the same folder.
+
+    When the block ends, the file written there takes the name `path`. When the block raises, `path` stays as it was and
+    the new file is removed. Missing parent folders are made. Raises OSError, which names `path`.
+    """
+    beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield beside
+        os.replace(beside, path)
+    except OSError as error:
+        if error.filename != str(beside):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def close_replaced(stack: contextlib.ExitStack, keep: bool) -> None:
+    """Close a stack that holds a `replaced` file: the file takes its name, or is removed where `keep` is false."""
+    if keep:
+        stack.close()
+    else:
+        stack.__exit__(_Discarded, _Discarded(), None)
+
+
+class _Discarded(Exception):
+    """Raised inside `replaced` to discard its file."""
+
+
 def replace_path(made: Path, path: Path, old: Path) -> None:
-    """Rename over what is there; a folder has to be moved to `old` first and is put back when that fails."""
+    """Rename the file or folder `made` to `path`; what was there moves to `old`, and back should the renaming fail.
+
+    Two steps, because a folder that is not empty cannot be renamed over. All three are on one file system, `old` does
+    not exist yet, and the caller removes it.
+    """
     try:
         if path.exists():
             os.rename(path, old)
         os.rename(made, path)
-    except BaseException:  # Ctrl-C, too
+    except BaseException:  # Ctrl-C as well
         if old.exists() and not path.exists():
             os.rename(old, path)
         raise
 
 
 def writable(folder: Path) -> Path:
+    """The folder, made where it is missing. Raises OSError where it cannot be made or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -28,24 +66,3 @@ def writable(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise OSError(f"{folder} cannot be written to")
     return folder
-
-
-@contextlib.contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes its name at the end, and goes where something fails."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def left(stack: contextlib.ExitStack, keep: bool) -> None:
-    """Leave the contexts of a `replaced` file: it takes its name, or goes."""
-    stack.__exit__(*((None, None, None) if keep else (_Unwanted, _Unwanted(), None)))
-
-
-class _Unwanted(Exception):
-    """A file that is not kept."""

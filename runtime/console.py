@@ -1,4 +1,4 @@
-"""TODO."""
+"""What every command line of ngs shares: errors as one line, and the types of bundles and numbers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-# modules of extras other than `train`: what they are for
-EXTRAS = {
+# top-level modules of every extra but `train`: what needs them, and the extra
+EXTRAS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("pyo", "pythonosc", "mido", "rtmidi"), ("Playing live needs", "live")),
     **dict.fromkeys(("jinja2", "matplotlib", "PIL", "contourpy"), ("Pictures and reports need", "report")),
     "umap": ("UMAP needs", "umap"),
@@ -19,7 +19,10 @@ EXTRAS = {
 
 
 def guarded(command: click.Command) -> None:
-    """Run a command: a known error is one line on stderr and exit status 1, Ctrl-C is 130."""
+    """Run a command. An error that is expected is one line on stderr and exit status 1; Ctrl-C is exit status 130.
+
+    With NGS_DEBUG=1 in the environment the error is raised, for its traceback.
+    """
     try:
         command.main(standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -51,9 +54,9 @@ SHIPPED = "drums"
 
 
 class BundlePath(click.Path):
-    """Path of a bundle. One of that name comes first; else the word "drums" is the bundle that ngs ships.
+    """The path of a bundle; the word "drums" is the bundle that comes with ngs, unless there is one of that name.
 
-    A folder of sounds called drums, as the README makes one, is no bundle.
+    A folder called drums that holds sounds, as the README makes one, is not a bundle.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
@@ -69,7 +72,7 @@ BUNDLE = BundlePath()
 
 
 class Number(click.FloatRange):
-    """A number of a range; "nan" is none."""
+    """A number within a range; unlike click's own type, it refuses NaN."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)

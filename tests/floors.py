@@ -35,22 +35,37 @@ def packages(floors: Floors) -> list[str]:
     return list(dict.fromkeys(room.partition(".")[0] for room in floors))
 
 
+def modules(floors: Floors, root: Path = ROOT) -> dict[str, Path]:
+    """The modules of all packages, without "ngs.", and their files below the root."""
+    files = [file.relative_to(root) for package in packages(floors) for file in sorted((root / package).rglob("*.py"))]
+    return {".".join(file.with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+
+
 def room_of(module: str, floors: Floors) -> str:
-    """The longest entry of the table that a module is in."""
-    while module not in floors:
-        module = module.rpartition(".")[0]
-    return module
+    """The longest entry of the table that a module is in, or else the module itself: a room on no floor."""
+    parts = module.split(".")
+    entries = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((entry for entry in entries if entry in floors), module)
 
 
 def read_imports(floors: Floors, root: Path = ROOT) -> list[Import]:
-    """Every import of one module of ngs by another, those inside functions too."""
-    files = [file.relative_to(root) for package in packages(floors) for file in sorted((root / package).rglob("*.py"))]
-    modules = {".".join(file.with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+    """Every import of one module of ngs by another, those inside functions too.
+
+    A name that is imported from the face of a package counts as an import of the module that has it.
+    """
+    files = modules(floors, root)
+    names = {module: list(_imported_names(ast.parse((root / file).read_text()))) for module, file in files.items()}
+    homes = {
+        f"{package}.{name.rpartition('.')[2]}": name.rpartition(".")[0]
+        for package in packages(floors)
+        for _, name, for_types in names.get(package, ())
+        if for_types
+    }
     found = []
-    for module, file in modules.items():
-        for line, name, for_types in _imported_names(ast.parse((root / file).read_text())):
-            imported = name if name in modules else name.rpartition(".")[0]
-            if imported in modules and imported != module:
+    for module, file in files.items():
+        for line, name, for_types in names[module]:
+            imported = name if name in files else homes.get(name, name.rpartition(".")[0])
+            if imported in files and imported != module:
                 found.append(Import(file.as_posix(), line, module, imported, for_types))
     return found
 
@@ -76,8 +91,11 @@ def room_imports(floors: Floors, imports: list[Import]) -> dict[str, list[str]]:
 
 def violations(floors: Floors, root: Path = ROOT) -> list[str]:
     """A line for each thing that is wrong with the table, or else with the imports."""
+    wrong = _table_errors(floors, root)
+    if wrong:
+        return wrong
     imports = read_imports(floors, root)
-    return _table_errors(floors, root) or _import_errors(floors, imports) + _unused(floors, imports) + _circle(imports)
+    return _import_errors(floors, imports) + _unused(floors, imports) + _circle(imports)
 
 
 def _table_errors(floors: Floors, root: Path) -> list[str]:
@@ -92,10 +110,12 @@ def _table_errors(floors: Floors, root: Path) -> list[str]:
             if other not in rooms[:number]
         ]
     split = {room.partition(".")[0] for room in rooms if "." in room}
-    folders = [f"{package}.{init.parent.name}" for package in split for init in (root / package).glob("*/__init__.py")]
-    return found + [
-        f"pyproject.toml: {folder} is not on a floor: add it" for folder in sorted(folders) if folder not in rooms
-    ]
+    needed = set()
+    for module, file in modules(floors, root).items():
+        below = file.parts[0] in split and len(file.parts) > 2  # in a sub-folder of a package that has rooms
+        needed.add(".".join(file.parts[:2]) if below else room_of(module, floors))
+    needed -= {*rooms, *split}  # a package's face needs no floor
+    return found + [f"pyproject.toml: {room} is not on a floor: add it" for room in sorted(needed)]
 
 
 def _import_errors(floors: Floors, imports: list[Import]) -> list[str]:
@@ -104,11 +124,9 @@ def _import_errors(floors: Floors, imports: list[Import]) -> list[str]:
         room, other = room_of(each.importer, floors), room_of(each.imported, floors)
         start = f"{each.file}:{each.line}: {room} imports ngs.{each.imported}"
         same_package = each.importer.split(".")[0] == each.imported.split(".")[0]
-        if each.imported in packages(floors):
-            found.append(f"{start}, a face that hides the floor: import the module that has the name")
-        elif room != other and other not in floors[room] and not (each.for_types and same_package):
+        if room != other and other not in floors[room] and not (each.for_types and same_package):
             found.append(f"{start}; it may import {', '.join(floors[room]) or 'no other room'}")
-    return found
+    return list(dict.fromkeys(found))  # one line where one import has several names
 
 
 def _unused(floors: Floors, imports: list[Import]) -> list[str]:

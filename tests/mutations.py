@@ -1,4 +1,4 @@
-"""Bundles that went wrong, by accident or on purpose: random changes of bytes and of what they say.
+"""Bundles with random changes, as accidents or attackers make them: of bytes, and of what the bytes say.
 
 All take a `random.Random`, which decides everything, and contents of a bundle by name of the file.
 """
@@ -21,6 +21,7 @@ from onnx import TensorProto, helper
 from tests.tiny import make_graph, tiny_arrays, tiny_graphs, tiny_manifest
 
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.golden import largest_errors
 from ngs.runtime.bundle.graph_check import ATTRIBUTES, OPERATORS
 from ngs.runtime.bundle.writer import write_bundle
 
@@ -35,7 +36,7 @@ VALUES = (
 
 
 def every_operator() -> bytes:
-    """A graph with a node of each operator that may be in a bundle: [batch, 4] -> [batch, 4]."""
+    """A graph with a node of every operator that a bundle may hold: [batch, 4] -> [batch, 4]."""
     node = helper.make_node
     constants: dict[str, Any] = {
         "zero": np.array(0, np.float32), "one": np.array(1, np.float32), "eye": np.eye(4, dtype=np.float32),
@@ -94,7 +95,7 @@ def every_operator() -> bytes:
 
 
 def sound_bundle(folder: Path) -> Contents:
-    """The tests' tiny bundle, with a graph of every operator beside the others."""
+    """The files of the tests' tiny bundle, with a graph of every operator added."""
     graphs = {**tiny_graphs(), "operators": every_operator()}
     write_bundle(folder / "a.ngs", tiny_manifest(), graphs, tiny_arrays(graphs))
     files = {file.name: file.read_bytes() for file in sorted((folder / "a.ngs").iterdir())}
@@ -102,18 +103,18 @@ def sound_bundle(folder: Path) -> Contents:
 
 
 def load(path: Path) -> None:
-    """All that may be done with a bundle that somebody sent: raises BundleError or works."""
+    """Do everything that can be done with a bundle that somebody sent: works, or raises BundleError."""
     bundle = Bundle.open(path, "cpu")
     json.dumps(bundle.manifest.to_dict())
     _ = bundle.latent_map
     bundle.golden()
     for graph in bundle.manifest.graphs:
         bundle.session(graph)
-    bundle.largest_errors()
+    largest_errors(bundle)
 
 
 def sealed(files: Contents) -> Contents:
-    """With the hashes that the files have now, so that changes reach those who read them."""
+    """The files with their hashes brought up to date, so that changes get past the first check."""
     document = json.loads(files["manifest.json"])
     for group in ("graphs", "files"):
         for spec in document[group].values():
@@ -165,7 +166,7 @@ def mutated(files: Contents, random: Random, kinds: Sequence[str] = (*KINDS, "gr
 
 
 def noise(content: bytes, random: Random) -> bytes:
-    """Flipped bits, a truncation, a piece spliced in or out, or two blocks that change places."""
+    """Flip bits, truncate, splice a piece in or out, or swap two blocks."""
     data = bytearray(content)
     a, b = sorted(random.randrange(len(data) + 1) for _ in range(2))
     kind = random.randrange(5)
@@ -185,7 +186,7 @@ def noise(content: bytes, random: Random) -> bytes:
 
 
 def directory(archive: bytes, random: Random) -> bytes:
-    """Fields of a zip archive's headers set to numbers at the edges."""
+    """Set fields of a zip archive's headers to extreme numbers."""
     if random.randrange(8) == 0:
         return beyond(archive, random.choice(NUMBERS))
     data = bytearray(archive)
@@ -199,7 +200,7 @@ def directory(archive: bytes, random: Random) -> bytes:
 
 
 def beyond(archive: bytes, place: int) -> bytes:
-    """The last entry of a zip archive said to be at a place for which 32 bits do not suffice."""
+    """Move the last entry of a zip archive, by its own account, to where 32 bits do not reach."""
     data, table = bytearray(archive), archive.rindex(b"PK\1\2")
     far = struct.pack("<HHQ", 1, 8, place)
     name = table + 46 + int.from_bytes(data[table + 28 : table + 30], "little")
@@ -211,7 +212,7 @@ def beyond(archive: bytes, place: int) -> bytes:
 
 
 def manifest(content: bytes, random: Random) -> bytes:
-    """Values replaced by unlikely ones, taken away, or named anew."""
+    """Replace values by unlikely ones, remove them, or rename them."""
     document = json.loads(content)
     for _ in range(random.choice((1, 1, 2))):
         parents = [document]
@@ -245,7 +246,7 @@ Message = list[list[Any]]  # [number, wire type, kind, value]
 
 
 def protobuf(model: bytes, random: Random) -> bytes:
-    """A field of an ONNX file replaced, doubled, taken away or moved; lengths around it are right."""
+    """Replace, double, remove or move a field of an ONNX file, with the lengths around it corrected."""
     try:
         message = _parsed(model, "model")
     except (IndexError, ValueError):  # of a file that was broken before
@@ -341,7 +342,7 @@ def _varint(value: int) -> bytes:
 
 
 def headers(archive: bytes, random: Random) -> bytes:
-    """An array of an archive under another header, name or number of bytes."""
+    """Give an array of an archive another header, name or number of bytes."""
     arrays = unzipped(archive)
     name = random.choice(list(arrays))
     array = arrays[name]

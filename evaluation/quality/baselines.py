@@ -1,11 +1,11 @@
-"""What no network reaches as well: the nearest grains of other sounds, and the mean sound of the class."""
+"""Baselines that need no network: the nearest grains of other sounds, and the mean sound of the class."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.evaluation.quality.distances import SCALES, Figures, spectral_distances
+from ngs.evaluation.quality.distances import SCALES, Measures, spectral_distances
 from ngs.evaluation.quality.latents import AUDIBLE
 from ngs.evaluation.quality.spectra import FLOOR, Spectra
 from ngs.runtime.arrays import Array
@@ -14,16 +14,16 @@ from ngs.runtime.dsp.grains import OVERLAP, analysis_grains, overlap_add, slice_
 from ngs.runtime.dsp.timbre import MELS, mel_filters
 
 MOST_GRAINS = 20000
-BLOCK = 256  # grains searched for at a time
-MEL_SHARE_FLOOR = 1e-5  # of a grain's power: what a band holds less of is alike
-MEAN_SECONDS = 10.0  # of the mean sound; what comes later is not compared with it
+BLOCK = 256  # grains that are looked up at a time
+MEL_SHARE_FLOOR = 1e-5  # of a grain's power: bands that hold less count as equal
+MEAN_SECONDS = 10.0  # how long a mean sound is; nothing later is compared with it
 
 
 class GrainLibrary:
-    """Concatenative synthesis: every grain of a sound replaced by the most alike grain of others, at its level.
+    """Concatenative synthesis: replaces every grain of a sound by the nearest grain of other sounds, at its level.
 
-    Alike is Euclidean distance of the logarithms of the shares of 64 mel bands in a grain's power. Audible grains only;
-    of more than `most` a seeded choice, which does not depend on their order within a sound.
+    The distance is Euclidean, between the logarithms of the shares that 64 mel bands have in a grain's power. The
+    library holds audible grains only, and of more than `most` a choice drawn by the seed.
     """
 
     def __init__(self, grain_length: int, sample_rate: int, seed: int, most: int = MOST_GRAINS) -> None:
@@ -33,7 +33,7 @@ class GrainLibrary:
         self._held = 0
 
     def add(self, signal: Array, owner: int) -> None:
-        """Add the grains of a sound [n]; `owner` tells them apart from those of other sounds."""
+        """Add the grains of a sound [n]. `owner` is a number for the sound."""
         descriptors, levels, audible = self._describe(signal)
         grains = slice_grains(signal, self.grain_length)[audible]
         count = len(grains)
@@ -44,7 +44,7 @@ class GrainLibrary:
             self._merge()
 
     def rebuild(self, signal: Array, owner: int = -1) -> Array | None:
-        """The sound [n] made of others' grains: float32 [n]; grains of `owner` are not used, None where no other is."""
+        """Rebuild a sound [n] from grains of others than `owner`: float32 [n], or None where there are none."""
         self._merge()
         grains, descriptors, levels, owners, _ = self._parts[0]
         allowed = np.flatnonzero(owners != owner)
@@ -60,7 +60,7 @@ class GrainLibrary:
         return overlap_add(made.astype(np.float32))[: len(signal)]
 
     def _describe(self, signal: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """Descriptors [G, 64], RMS levels [G], and which grains are audible, [G]."""
+        """Descriptors [G, 64] and RMS levels [G] of all grains, and which of them are audible, [G]."""
         grains = analysis_grains(signal, self.grain_length)
         power = np.abs(np.fft.rfft(grains)) ** 2
         mels = power @ mel_filters(self.grain_length, self.sample_rate).T
@@ -71,7 +71,7 @@ class GrainLibrary:
         return descriptors, levels, audible
 
     def _merge(self) -> None:
-        """One part of at most `most` grains: those of the lowest random numbers, so that each had the same chance."""
+        """Merge all parts into one of at most `most` grains, those of the lowest random numbers."""
         if not self._parts:
             self._parts = [(
                 np.zeros((0, self.grain_length), np.float32), np.zeros((0, MELS), np.float32),
@@ -89,7 +89,7 @@ class GrainLibrary:
 
 
 class MeanSounds:
-    """For each class the mean of the log spectrograms of its sounds, all aligned at their start, silence after."""
+    """The mean log spectrogram of the sounds of each class, aligned at their start and followed by silence."""
 
     def __init__(self) -> None:
         self._sums: dict[tuple[str, int], NDArray[np.float64]] = {}
@@ -106,10 +106,10 @@ class MeanSounds:
             total[: len(above)] += above
             self._sums[name, window] = total
 
-    def distances(self, name: str, sound: Spectra, own: bool) -> Figures | None:
-        """lsd_1024, lsd_2048 and multi_scale of a sound to the mean of its class: of its other sounds where `own`.
+    def distances(self, name: str, sound: Spectra, own: bool) -> Measures | None:
+        """lsd_1024, lsd_2048 and multi_scale between a sound and the mean sound of its class.
 
-        None where the class has no (other) sound.
+        `own`: the sound was added, and is taken out of the mean. None where the class has no (other) sound.
         """
         count = self._counts.get(name, 0) - own
         if count < 1:
@@ -125,7 +125,7 @@ class MeanSounds:
 
     @staticmethod
     def _above_floor(sound: Spectra, window: int) -> Array:
-        """Log spectrogram of the first seconds, 0 where there is silence."""
+        """Log spectrogram of the first seconds above that of silence."""
         frames = int(MEAN_SECONDS * sound.sample_rate * OVERLAP / window)
         above: Array = sound.log_power(window)[:frames] - np.float32(np.log(FLOOR))
         return above

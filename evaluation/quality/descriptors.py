@@ -1,4 +1,4 @@
-"""A hit as a row of numbers: what the classifier and the Frechet distance see of it."""
+"""A sound as a row of numbers, which the classifier and the Frechet distance work on."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ngs.runtime.dsp.timbre import mel_filters
 SECONDS = 1.5
 SEGMENTS_SECONDS = (0.0, 0.03, 0.1, 0.3, 0.7, SECONDS)
 BANDS = 32
-PEAK = 0.9  # of every sound before it is measured, as training brings it to
+PEAK = 0.9  # every sound is brought to it before it is measured, as in training
 
 
 def normalised(signal: Array) -> Array:
-    """A signal [n] brought to a peak of 0.9; silence stays silence."""
+    """A signal [n] scaled to a peak of 0.9; silence stays silence."""
     peak = float(np.abs(signal).max(initial=0.0))
     return signal * np.float32(PEAK / peak) if peak > 0 else signal
 
 
 def describe(signal: Array, sample_rate: int) -> Array:
-    """Describe the first 1.5 s of a sound [n] at `sample_rate` Hz, silence after its end: float32 [228].
+    """Describe the first 1.5 s of a sound [n] at `sample_rate` Hz, padded with silence: float32 [228].
 
-    Of log(5e-3 + power) in 32 mel bands, STFT of 1024 samples: mean and standard deviation over time, and the means of
-    five segments, shorter at the start; then the logarithms of attack, decay, length, and the crest.
+    From log(5e-3 + power) in 32 mel bands (STFT of 1024 samples): the mean and the standard deviation over time, and
+    the means of five segments, shorter at the start. Then the logarithms of attack, decay and length, and the crest.
     """
     length = round(SECONDS * sample_rate)
     signal = normalised(signal[:length])

@@ -1,4 +1,4 @@
-"""Level over time, and how crisp a sound is: attack, decay, peak above its mean level."""
+"""The level of a sound over time, and how crisp it is: attack, decay, and crest."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from ngs.runtime.arrays import Array
 
 STEP_SECONDS = 0.0005
 ATTACK_WINDOW_SECONDS, LEVEL_WINDOW_SECONDS = 0.005, 0.020
-SOUNDING = 10 ** (-40 / 20)  # of the envelope's peak: what is softer counts neither for the mean level nor the length
+SOUNDING = 10 ** (-40 / 20)  # of the envelope's peak; softer parts count neither for the mean level nor for the length
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """RMS levels, float64 [k] >= 0, the first one half a window before the signal starts."""
+    """RMS levels, float64 [k] >= 0. The first is half a window before the signal starts."""
 
     levels: NDArray[np.float64]
     step_seconds: float
 
 
 def envelopes(signal: Array, sample_rate: int, *windows_seconds: float) -> list[Envelope]:
-    """RMS level of a signal [n] under Hann windows of each of these lengths, a value every half millisecond.
+    """RMS level of a signal [n] every half millisecond, once with Hann windows of each of these lengths.
 
-    The power is that of the analytic signal: a low tone has a steady level and no ripple of twice its frequency.
+    The power is that of the analytic signal, so that a low tone has a steady level, without a ripple at twice its
+    frequency.
     """
     length = 1 << (len(signal) + sample_rate // 20).bit_length()
     spectrum = np.fft.fft(signal, length)
@@ -46,14 +47,16 @@ def envelopes(signal: Array, sample_rate: int, *windows_seconds: float) -> list[
 
 @dataclass(frozen=True)
 class Crispness:
+    """Attack, decay, crest and length of one sound; zeros for silence."""
+
     attack_ms: float  # from 10 % to 90 % of the peak of the 5 ms envelope; 2.5 ms for a click
     decay_ms: float  # from 90 % of the peak of the 20 ms envelope to 20 dB below the peak, or to the sound's end
-    crest_db: float  # peak over the RMS of what is louder than -40 dB below the envelope's peak
-    sounding_ms: float  # from the first to the last sample that loud
+    crest_db: float  # peak over RMS, of what is less than 40 dB below the envelope's peak
+    sounding_ms: float  # from the first to the last sample as loud as that
 
 
 def crispness(signal: Array, sample_rate: int) -> Crispness:
-    """Attack, decay and crest of one hit, float32 [n] at `sample_rate` Hz; zeros for silence."""
+    """Measure the crispness of one sound, float32 [n] at `sample_rate` Hz."""
     fast, slow = envelopes(signal, sample_rate, ATTACK_WINDOW_SECONDS, LEVEL_WINDOW_SECONDS)
     peak = float(np.abs(signal).max(initial=0.0))
     if peak == 0.0:
@@ -68,7 +71,7 @@ def crispness(signal: Array, sample_rate: int) -> Crispness:
     under = np.flatnonzero(level[top:] < 0.1)
     end = _crossing(level, top + int(under[0]) - 1, 0.1) if len(under) else float(len(level) - 1)
     sounding = np.flatnonzero(level >= SOUNDING)
-    ahead = LEVEL_WINDOW_SECONDS / 2  # of the envelope's first value before the signal's
+    ahead = LEVEL_WINDOW_SECONDS / 2  # by which the envelope begins before the signal
     first, last = (
         round((place * slow.step_seconds - ahead) * sample_rate) for place in (sounding[0], sounding[-1] + 1)
     )
@@ -79,6 +82,6 @@ def crispness(signal: Array, sample_rate: int) -> Crispness:
 
 
 def _crossing(levels: NDArray[np.float64], index: int, threshold: float) -> float:
-    """Where between `index` and `index` + 1 the threshold is crossed, in steps; before the first value there is 0."""
+    """Where the threshold is crossed between `index` and `index` + 1, in steps; index -1 has the level 0."""
     start, end = (float(levels[place]) if place >= 0 else 0.0 for place in (index, index + 1))
     return index + (threshold - start) / (end - start) if end != start else float(index)

@@ -1,4 +1,4 @@
-"""`ngs evaluate`: everything measured of a bundle on a folder of sounds."""
+"""Measures a bundle on a folder of sounds: `ngs evaluate`."""
 
 from __future__ import annotations
 
@@ -10,49 +10,47 @@ import numpy as np
 
 from ngs.corpus.words import listing
 from ngs.evaluation.quality.baselines import GrainLibrary, MeanSounds
+from ngs.evaluation.quality.class_agreement import Agreement, agreement, classifier_available
 from ngs.evaluation.quality.descriptors import describe, normalised
-from ngs.evaluation.quality.distances import Figures, distances, fitted, mean_figures
+from ngs.evaluation.quality.distances import Measures, distances, fitted, mean_measures
 from ngs.evaluation.quality.envelope import crispness
+from ngs.evaluation.quality.frechet import Frechet, frechet_by_class
 from ngs.evaluation.quality.latents import LatentStatistics, LatentUse, embedding_posterior, grain_posterior
-from ngs.evaluation.quality.sampling import (
-    Agreement,
-    Frechet,
-    agreement,
-    classifier_available,
-    frechet_by_class,
-    sample_class,
-)
 from ngs.evaluation.quality.selection import Entry, Progress, bundle_classes, read, select
 from ngs.evaluation.quality.spectra import Spectra
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.offline.render import decode_embeddings, resynthesise
+from ngs.runtime.offline.render import decode_embeddings, resynthesise, sample
 
 
 @dataclass(frozen=True)
 class Options:
+    """What `ngs evaluate` may be told."""
+
     run: Path | None = None
     training: Path | None = None
     labels: Path | None = None
-    samples: int = 32  # a class
+    samples: int = 32  # of each class
     temperature: float = 0.7
     seed: int = 0
-    limit: int | None = None  # files a class
+    limit: int | None = None  # files of each class, at most
 
 
 @dataclass(frozen=True)
 class Table:
-    """Distances by class, and their means over classes and over files; empty where there is nothing to compare."""
+    """Distances by class, and their means over classes and over files. Empty where there was nothing to compare."""
 
     files: dict[str, int]
-    by_class: dict[str, Figures]
-    mean_of_classes: Figures
-    mean_of_files: Figures
+    by_class: dict[str, Measures]
+    mean_of_classes: Measures
+    mean_of_files: Measures
 
 
 @dataclass(frozen=True)
 class Sampling:
-    samples: int  # a class
+    """How sampled sounds compare with real ones."""
+
+    samples: int  # of each class
     temperature: float
     agreement: Agreement | None
     frechet: dict[str, Frechet]
@@ -60,44 +58,46 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Evaluation:
+    """Everything that `ngs evaluate` measures."""
+
     bundle: str
     data: str
     sample_rate: int
     sounds: int
-    reference: int | None  # sounds that served as reference; None where each sound had all others
+    reference: int | None  # how many sounds; None where each sound was compared with all others
     reconstruction: Table
-    through_embedding: Table  # the first `path_length` grains of each sound, through both levels
+    through_embedding: Table  # the first `path_length` grains of each sound, through both VAEs
     nearest_grain: Table  # baseline: concatenative synthesis
     mean_sound: Table  # baseline: the class's mean log spectrogram
     grain_latents: LatentUse
     embedding_latents: LatentUse
     sampling: Sampling
-    crispness: dict[str, dict[str, Figures]]  # class -> real, reconstructed, sampled -> medians
+    crispness: dict[str, dict[str, Measures]]  # medians by class, of "real", "reconstructed" and "sampled" sounds
     remarks: list[str]
 
 
 class _Rows:
-    """Figures of single sounds, gathered by class."""
+    """Measures of single sounds, gathered by class."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, list[Figures]] = {}
+        self.rows: dict[str, list[Measures]] = {}
 
-    def add(self, name: str, figures: Figures) -> None:
-        self.rows.setdefault(name, []).append(figures)
+    def add(self, name: str, measures: Measures) -> None:
+        self.rows.setdefault(name, []).append(measures)
 
     def table(self) -> Table:
-        by_class = {name: mean_figures(rows) for name, rows in sorted(self.rows.items())}
+        by_class = {name: mean_measures(rows) for name, rows in sorted(self.rows.items())}
         everything = [row for rows in self.rows.values() for row in rows]
         counts = {name: len(self.rows[name]) for name in by_class}
-        return Table(counts, by_class, mean_figures(list(by_class.values())), mean_figures(everything))
+        return Table(counts, by_class, mean_measures(list(by_class.values())), mean_measures(everything))
 
-    def medians(self, name: str) -> Figures:
+    def medians(self, name: str) -> Measures:
         rows = self.rows.get(name, [])
-        return {figure: float(np.median([row[figure] for row in rows])) for figure in rows[0]} if rows else {}
+        return {measure: float(np.median([row[measure] for row in rows])) for measure in rows[0]} if rows else {}
 
 
 class _Reference:
-    """What the sounds of reference leave behind: grains, mean sounds, descriptions by class."""
+    """What reconstructions and samples are compared with: grains, mean sounds, and descriptions by class."""
 
     def __init__(self, bundle: Bundle, seed: int) -> None:
         self.rate = bundle.manifest.sample_rate
@@ -114,7 +114,7 @@ class _Reference:
 
 
 def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = lambda *_: None) -> Evaluation:
-    """Measure `bundle` on the sounds in `data`; `ngs evaluate --help` says what. Raises ValueError, OSError."""
+    """Measure `bundle` on the sounds in `data`, as `ngs evaluate --help` describes. Raises ValueError, OSError."""
     rate, remarks = bundle.manifest.sample_rate, list[str]()
     selection = select(bundle, data, options.run, options.training, options.labels, options.limit, options.seed)
     remarks += selection.remarks
@@ -145,30 +145,19 @@ def measure(
     progress("Reconstructing", len(test), len(test))
     if not measured.nearest_grain.rows:
         remarks.append("There is one sound only: nothing to compare its reconstruction with")
-
-    samples = _sample(bundle, options, progress)
-    for name, drawn in samples.items():
-        for sound in drawn:
-            measured.crispness["sampled"].add(name, vars(crispness(sound, rate)))
-    described = {name: np.stack([describe(sound, rate) for sound in drawn]) for name, drawn in samples.items()}
-    held_back = None if own else measured.descriptions
+    sampling = _sampling(bundle, measured, options, remarks, progress)
     return Evaluation(
         bundle=str(bundle.path), data=str(data), sample_rate=rate, sounds=len(test),
         reference=None if own else reference.count,
         reconstruction=measured.reconstruction.table(), through_embedding=measured.through_embedding.table(),
         nearest_grain=measured.nearest_grain.table(), mean_sound=measured.mean_sound.table(),
         grain_latents=measured.grains.result(), embedding_latents=measured.embeddings.result(),
-        sampling=_compare(reference.descriptions, held_back, described, options, remarks),
-        crispness={
-            name: {kind: rows.medians(name) for kind, rows in measured.crispness.items() if name in rows.rows}
-            for name in sorted({name for rows in measured.crispness.values() for name in rows.rows})
-        },
-        remarks=remarks,
+        sampling=sampling, crispness=measured.crispness_medians(), remarks=remarks,
     )  # fmt: skip
 
 
 class _Measured:
-    """Runs sounds through the bundle and the baselines, and gathers the figures."""
+    """Runs sounds through the bundle and the baselines, and gathers what it measures."""
 
     def __init__(self, bundle: Bundle, reference: _Reference, own: bool, seed: int) -> None:
         self.bundle, self.reference, self.own, self.seed = bundle, reference, own, seed
@@ -202,30 +191,51 @@ class _Measured:
             self.mean_sound.add(name, mean)
         self.descriptions.setdefault(name, []).append(describe(signal, rate))
 
+    def crispness_medians(self) -> dict[str, dict[str, Measures]]:
+        names = sorted({name for rows in self.crispness.values() for name in rows.rows})
+        return {
+            name: {kind: rows.medians(name) for kind, rows in self.crispness.items() if name in rows.rows}
+            for name in names
+        }
 
-def _sample(bundle: Bundle, options: Options, progress: Progress) -> dict[str, list[Array]]:
-    """Samples of every class of the bundle; of none where none are asked for or it has no classes."""
+
+def _sampling(
+    bundle: Bundle, measured: _Measured, options: Options, remarks: list[str], progress: Progress
+) -> Sampling:  # fmt: skip
+    """Sample sounds of every class of the bundle, measure how crisp they are, and compare them with real ones."""
+    rate = bundle.manifest.sample_rate
+    described = {}
     names = list(bundle_classes(bundle.manifest).values()) if options.samples else []
-    drawn = {}
     for done, name in enumerate(names):
         progress("Sampling", done, len(names))
-        condition = bundle.condition({bundle.manifest.attributes[0].name: name})
-        sounds = sample_class(bundle, condition, options.samples, options.temperature, options.seed)
-        drawn[name] = [normalised(sound) for sound in sounds]
+        sounds = [normalised(sound) for sound in sample_class(bundle, name, options)]
+        described[name] = np.stack([describe(sound, rate) for sound in sounds])
+        for sound in sounds:
+            measured.crispness["sampled"].add(name, vars(crispness(sound, rate)))
     if names:
         progress("Sampling", len(names), len(names))
-    return drawn
+    held_back = None if measured.own else measured.descriptions
+    return _compare(measured.reference.descriptions, held_back, described, options, remarks)
+
+
+def sample_class(bundle: Bundle, name: str, options: Options) -> list[Array]:
+    """The sounds that `ngs render BUNDLE sample --class NAME --count SAMPLES` draws, float32 [n] each."""
+    condition = bundle.condition(name)
+    return [sample(bundle, condition, options.temperature, options.seed, index) for index in range(options.samples)]
 
 
 def _compare(
     reference: dict[str, list[Array]], held_back: dict[str, list[Array]] | None, sampled: dict[str, Array],
     options: Options, remarks: list[str],
 ) -> Sampling:  # fmt: skip
-    """Class agreement and Frechet distances of the classes that both have; remarks say what is missing."""
+    """Class agreement and Frechet distances, over the classes with both real and sampled sounds.
+
+    Adds a remark for each class, and each comparison, that is left out.
+    """
     shared = {name: np.stack(rows) for name, rows in sorted(reference.items()) if name in sampled}
     missing = sorted(sampled.keys() - shared.keys())
     if missing and shared:
-        remarks.append(f"No real sounds of {listing(missing)}: left out of the comparison with samples")
+        remarks.append(f"No real sounds of {listing(missing)}: its samples are compared with nothing")
     agreed = None
     if len(shared) > 1 and classifier_available():
         apart = None if held_back is None else {name: np.stack(rows) for name, rows in held_back.items()}
@@ -233,7 +243,7 @@ def _compare(
     elif len(shared) > 1:
         remarks.append("Class agreement left out: it needs scikit-learn (pip install scikit-learn)")
     elif sampled:
-        remarks.append("Class agreement left out: it needs real sounds of two classes of the bundle or more")
+        remarks.append("Class agreement left out: it needs real sounds of two classes of the bundle, or more")
     return Sampling(
         options.samples, options.temperature, agreed, frechet_by_class(shared, sampled, options.seed) if shared else {}
     )

@@ -1,4 +1,4 @@
-"""How much the latents of both levels hold: nats, and dimensions in use."""
+"""How much information the latents of both levels hold: nats, and dimensions in use."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.grains import analysis_grains
 from ngs.runtime.offline.render import batches, encode
 
-AUDIBLE = 10 ** (-60 / 20)  # peak of a windowed grain over that of its sound
-ACTIVE_VARIANCE = 0.01  # of a dimension's mean over grains or sounds; more, and it says something of the sound
+AUDIBLE = 10 ** (-60 / 20)  # peak of a windowed grain relative to that of its sound
+ACTIVE_VARIANCE = 0.01  # of a dimension's mean; a dimension that varies more is in use
 
 
 @dataclass(frozen=True)
 class LatentUse:
-    kl_nats: float  # KL(q || N(0, 1)) summed over dimensions, mean over grains or sounds
+    kl_nats: float  # KL(q || N(0, 1)), summed over dimensions, mean over grains or sounds
     active: int  # dimensions whose mean varies by more than ACTIVE_VARIANCE
-    size: int
-    count: int  # grains or sounds it was measured on
+    size: int  # dimensions
+    count: int  # grains or sounds that were measured
 
 
 class LatentStatistics:
-    """Running figures of Gaussians N(mean, exp(log_variance)), so that no latents are held.
+    """Running statistics of Gaussians N(mean, exp(log_variance)), which hold no latents.
 
-    A bundle's embedding comes after the map that fits the prior to each class. The map scales what sounds of a class
-    have in common up to variance 1 and mixes dimensions, so all count as active, and the KL of an embedding compares
-    bundles of the same sounds; it is not the rate of the VAE that was trained.
+    A bundle's embedding lies behind the map that fits the prior to each class. That map mixes dimensions and scales
+    them to variance 1, so all of them count as active. The KL of an embedding is therefore not the rate of the VAE
+    that was trained: use it to compare bundles on the same sounds.
     """
 
     def __init__(self, size: int) -> None:
@@ -45,6 +45,7 @@ class LatentStatistics:
         self.count += len(mean)
 
     def result(self) -> LatentUse:
+        """The statistics of everything that was added."""
         count = max(self.count, 1)
         variances = np.maximum(self.squares / count - (self.sums / count) ** 2, 0)
         active = int((variances > ACTIVE_VARIANCE).sum())
@@ -64,7 +65,7 @@ def grain_posterior(bundle: Bundle, signal: Array) -> tuple[Array, Array]:
 
 
 def embedding_posterior(bundle: Bundle, signal: Array, condition: Array) -> tuple[Array, Array]:
-    """Mean and log variance [1, E] of a signal [n] cut or padded to the path length, under a condition [C]."""
+    """Mean and log variance [1, E] of a signal [n] under a condition [C], cut or padded to the path length."""
     path = encode(bundle, fitted(signal, bundle.manifest.path_length * bundle.manifest.hop_length))
     mean, log_variance = bundle.run("embedding_encoder", path=path[None], condition=condition[None])
     return mean, log_variance

@@ -1,4 +1,4 @@
-"""`ngs evaluate --pair`: the bundle's reconstruction of a sound beside that of another system."""
+"""Compares the bundle's reconstruction of a sound with that of another system: `ngs evaluate --pair`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ngs.evaluation.quality.distances import Figures, distances, fitted
+from ngs.evaluation.quality.distances import Measures, distances, fitted
 from ngs.evaluation.quality.spectra import Spectra
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.audio_files import read_audio, resample
@@ -15,19 +15,19 @@ from ngs.runtime.offline.render import resynthesise
 
 @dataclass(frozen=True)
 class Pair:
-    """Distances of the bundle's reconstruction and of another system's from the same input."""
+    """Distances from one input, of the bundle's reconstruction and of another system's."""
 
     input: str
     output: str
-    seconds: float  # compared: the shorter of both
-    ours: Figures
-    other: Figures
+    seconds: float  # that were compared: as long as the shorter of the two files
+    ours: Measures
+    other: Measures
 
 
 def compare_pairs(bundle: Bundle, pairs: Sequence[tuple[Path, Path]], sample_rate: int | None, seed: int) -> list[Pair]:
-    """Compare at `sample_rate` Hz (default: the bundle's), at the files' own levels, without condition.
+    """Compare pairs of (input, output of another system) at `sample_rate` Hz, by default the bundle's.
 
-    Raises AudioError.
+    Levels are those of the files, and the bundle reconstructs without a condition. Raises AudioError.
     """
     ours_hz = bundle.manifest.sample_rate
     rate = sample_rate or ours_hz

@@ -1,13 +1,14 @@
-"""An evaluation as tables, and as lines of plain text."""
+"""What was measured, as tables and as lines of plain text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from ngs.evaluation.quality.distances import Figures
+from ngs.evaluation.quality.distances import Measures
 from ngs.evaluation.quality.evaluate import Evaluation, Table
 from ngs.evaluation.quality.pairs import Pair
+from ngs.evaluation.text_table import aligned
 
 COLUMNS = {
     "lsd_1024": "LSD 1024", "lsd_2048": "LSD 2048", "multi_scale": "multi-scale", "log_mel": "log-mel",
@@ -19,8 +20,8 @@ ALL = "mean of classes"
 Rows = list[list[str]]
 
 
-def report(evaluation: Evaluation) -> list[str]:
-    """Tables of everything measured, the remarks last."""
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """Every table as lines of text, and the remarks."""
     reference = (
         "each compared with all others"
         if evaluation.reference is None
@@ -29,31 +30,31 @@ def report(evaluation: Evaluation) -> list[str]:
     head = f"{evaluation.bundle} on {evaluation.sounds} sounds of {evaluation.data}, {evaluation.sample_rate} Hz"
     lines = [f"{head}; {reference}"]
     for rows in tables(evaluation):
-        lines += ["", *_aligned(rows)]
+        lines += ["", *aligned(rows)]
     if evaluation.remarks:
         lines += ["", *(f"Note: {remark}." for remark in evaluation.remarks)]
     return lines
 
 
 def tables(evaluation: Evaluation) -> list[Rows]:
-    """Every table that has something to say, the titles of its columns in its first row."""
+    """Every table that is not empty; its first row holds the titles of the columns."""
     sections = (_distances, _means, _latents, _sampling, _crispness)
     return [rows for section in sections if (rows := section(evaluation))]
 
 
-def report_pairs(pairs: Sequence[Pair]) -> list[str]:
-    """A line for ours and one for the other system, for each pair."""
+def pair_lines(pairs: Sequence[Pair]) -> list[str]:
+    """A line for the bundle and one for the other system, for each pair."""
     rows = [["", *COLUMNS.values()]]
     for pair in pairs:
         rows.append([f"{Path(pair.input).name}: ours", *_numbers(pair.ours)])
         rows.append([f"{Path(pair.output).name}: the other", *_numbers(pair.other)])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _distances(evaluation: Evaluation) -> Rows:
     table = evaluation.reconstruction
     rows = [["Reconstruction", "files", *COLUMNS.values()]]
-    rows += [[name, str(table.files[name]), *_numbers(figures)] for name, figures in table.by_class.items()]
+    rows += [[name, str(table.files[name]), *_numbers(measures)] for name, measures in table.by_class.items()]
     return [*rows, [ALL, str(evaluation.sounds), *_numbers(table.mean_of_classes)]]
 
 
@@ -115,30 +116,18 @@ def _crispness(evaluation: Evaluation) -> Rows:
         rows.append([
             name,
             *(
-                f"{kinds[kind][figure]:.1f}" if kind in kinds else "-"
-                for figure in CRISPNESS
+                f"{kinds[kind][measure]:.1f}" if kind in kinds else "-"
+                for measure in CRISPNESS
                 for kind in KINDS
             ),
         ])  # fmt: skip
     return rows
 
 
-def _numbers(figures: Figures) -> list[str]:
+def _numbers(measures: Measures) -> list[str]:
     signed = {"level_db"}
-    return [f"{figures[name]:{'+' if name in signed else ''}.3f}" if name in figures else "-" for name in COLUMNS]
+    return [f"{measures[name]:{'+' if name in signed else ''}.3f}" if name in measures else "-" for name in COLUMNS]
 
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
-
-
-def _aligned(rows: Rows) -> list[str]:
-    """The first column to the left, the others to the right, two spaces between."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -1,8 +1,7 @@
-"""Which sounds are measured and which serve as reference, read as training reads them."""
+"""Which sounds are measured, and which they are compared with; all are read as training reads them."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,23 +17,26 @@ from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Manifest
 from ngs.runtime.bundle.seeds import Stream, seeded
+from ngs.training.run_folder import RunInfo
 
-Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many
+Progress = Callable[[str, int, int], None]  # what is being done, how many are done, out of how many
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file and what it is labelled."""
+    """A sound file and its labels."""
 
     file: SoundFile
-    name: str  # of its class; where the bundle has it, as the bundle writes it
-    condition: Array  # [C], zeros for what is unknown to the bundle
+    name: str  # its class, as the bundle writes it where the bundle has it
+    condition: Array  # [C], zeros where the bundle does not know the class
 
 
 @dataclass(frozen=True)
 class Selection:
+    """What is measured, and what it is compared with."""
+
     test: list[Entry]
-    training: list[Entry] | None  # None: the test sounds are their own reference, each without itself
+    training: list[Entry] | None  # None: each test sound is compared with all the others
     remarks: list[str]
 
 
@@ -42,13 +44,17 @@ def select(
     bundle: Bundle, data: Path, run: Path | None, training: Path | None, labels: Path | None, limit: int | None,
     seed: int,
 ) -> Selection:  # fmt: skip
-    """Decide what is measured: of a run's data the sounds it set apart, else all of `data`.
+    """Decide what is measured: the sounds in `data` that a run set apart, or all of them without a run.
 
-    `training` is another folder of reference sounds; `limit` keeps that many sounds a class of each side, drawn by the
-    seed. Raises ValueError where that leaves no sound, or the run does not belong to `data`.
+    They are compared with the run's other sounds, or with those in the folder `training`. `limit` keeps at most that
+    many sounds of each class on both sides, drawn by the seed. Raises ValueError where no sound is left, or where the
+    run is not one of `data`.
     """
-    apart, run_labels = _read_run(run) if run else ([], None)
-    found = find_sounds(data, labels or run_labels)
+    info = RunInfo.read(run) if run else None
+    apart = info.validation if info else ()
+    if labels is None and info and info.labels and Path(info.labels).is_file():
+        labels = Path(info.labels)
+    found = find_sounds(data, labels)
     remarks = list(found.remarks)
     entries = _entries(bundle, found, remarks)
     test, reference = entries, None
@@ -60,9 +66,9 @@ def select(
             raise ValueError(f"None of the {counted(len(apart), 'sound')} that {run} set apart is in {data}")
         missing = sorted(wanted - {entry.file.name for entry in test})
         if missing:
-            remarks.append(f"{counted(len(missing), 'sound')} that the run set apart are not there: {listing(missing)}")
+            remarks.append(f"{counted(len(missing), 'sound')} that the run set apart are missing: {listing(missing)}")
         if not reference:
-            remarks.append("The run was validated on the sounds it was trained on: they are their own reference")
+            remarks.append("The run was validated on its training sounds: each is compared with all the others")
             reference = None
     elif training:
         other = find_sounds(training)
@@ -77,9 +83,10 @@ def select(
 def read(
     entries: Sequence[Entry], sample_rate: int, title: str, remarks: list[str], progress: Progress
 ) -> Iterator[tuple[int, Entry, Array]]:
-    """Index, entry and signal of each, float32 [n]: mono, freed of offset and silence around it, at a peak of 0.9.
+    """Read sounds one by one: index, entry and signal, float32 [n].
 
-    What cannot be used is left out, and `remarks` gets a line that names it. Raises ValueError when nothing is left.
+    Signals are mono, without offset and without silence around them, and have a peak of 0.9. Files that cannot be used
+    are left out, and `remarks` gets a line that names them. Raises ValueError where no sound is left.
     """
     left_out: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory(prefix="ngs-") as scratch:
@@ -106,7 +113,7 @@ def _entries(bundle: Bundle, sounds: Sounds, remarks: list[str]) -> list[Entry]:
     if strange == ["all"]:
         remarks.append(f"The sounds have no {first.name}: measured without")
     elif strange:
-        remarks.append(f"The bundle has no {first.name} {listing(strange)}: measured without that condition")
+        remarks.append(f"The bundle has no {first.name} {listing(strange)}: measured without it")
     entries = []
     for file in sounds.files:
         choices = {
@@ -125,7 +132,7 @@ def bundle_classes(manifest: Manifest) -> dict[str, str]:
 
 
 def _condition(bundle: Bundle, choices: dict[str, str]) -> Array:
-    """Condition [C] of those choices that the bundle has."""
+    """The condition [C] of those choices that the bundle knows."""
     condition = np.zeros(bundle.manifest.condition_size, np.float32)
     for name, chosen in choices.items():
         try:
@@ -136,22 +143,9 @@ def _condition(bundle: Bundle, choices: dict[str, str]) -> Array:
 
 
 def limited(entries: Sequence[Entry], limit: int, seed: int) -> list[Entry]:
-    """At most `limit` sounds of each class, drawn by the seed, in their order."""
+    """At most `limit` sounds of each class, drawn by the seed, in the order they had."""
     kept, random = list[int](), seeded(seed, Stream.SELECTION)
     for name in sorted({entry.name for entry in entries}):
         members = [index for index, entry in enumerate(entries) if entry.name == name]
         kept += [members[place] for place in random.permutation(len(members))[:limit].tolist()]
     return [entries[index] for index in sorted(kept)]
-
-
-def _read_run(run: Path) -> tuple[list[str], Path | None]:
-    """Names of the sounds that a run set apart, and its file of labels where that is still there."""
-    path = run / "run.json"
-    if not path.is_file():
-        raise ValueError(f"{run} is not a run folder: it has no run.json")
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        names, labels = [str(name) for name in document["validation"]], document["labels"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error})") from error
-    return names, Path(labels) if labels and Path(labels).is_file() else None

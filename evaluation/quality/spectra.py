@@ -1,4 +1,4 @@
-"""Power spectrograms and mel bands: every figure of this package starts from these."""
+"""Power spectrograms and mel bands, which distances, baselines and descriptors start from."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MEL_FLOOR, MEL_WINDOW = 1e-5, 1024
 def power_stft(signal: Array, window_length: int) -> Array:
     """|STFT|^2 of a signal [n]: float32 [1 + 4n // window_length, window_length / 2 + 1].
 
-    Periodic Hann windows, not normalised, 75 % overlap, frames centred on the samples 0, hop, 2 hop, ... of the signal
-    with silence around it: torch.stft(..., pad_mode="constant") as the losses of training have it, frames first.
+    Periodic Hann windows, not normalised, with 75 % overlap; frames are centred on the samples 0, hop, 2 hop, ... and
+    there is silence around the signal. The losses of training use the same, as torch.stft(..., pad_mode="constant").
     """
     padded = np.pad(signal, window_length // 2)
     frames = sliding_window_view(padded, window_length)[:: window_length // OVERLAP]
@@ -29,7 +29,7 @@ def power_stft(signal: Array, window_length: int) -> Array:
 
 
 class Spectra:
-    """A signal, float32 [n] at `sample_rate` Hz, and its log spectrograms, each computed once."""
+    """A signal, float32 [n] at `sample_rate` Hz, and its log spectrograms, each computed when it is first asked for."""
 
     def __init__(self, signal: Array, sample_rate: int) -> None:
         self.signal, self.sample_rate = signal, sample_rate

@@ -1,4 +1,4 @@
-"""How long a hop takes that is played live, and how soon a note is there: everything on one thread."""
+"""How long a hop takes when played live, and how soon a note sounds. Everything runs on one thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ngs.evaluation.speed.timing import WARMING, Times, in_turns, timed
+from ngs.evaluation.speed.timing import WARMING, Durations, in_turns, timed
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.graph_stream import GraphStream
@@ -22,44 +22,48 @@ from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.synth import Synth
 
 VOICES = (1, 8, 16, 32)
-MOST_VOICES = 1024  # that are looked at where fewer fit in real time
+MOST_VOICES = 1024  # the most that are tried, while more still fit in real time
 HOST_RATE = 48000  # Hz
-BLOCK = 128  # frames, as an engine renders
-FIRST_FRAMES = 64  # of a note
-OTHERS = (0, 7)  # voices that sound when a note starts
+BLOCK = 128  # frames that an engine renders at a time
+FIRST_FRAMES = 64  # a note has begun when they are rendered
+OTHERS = (0, 7)  # voices that already sound when a note starts
 MOST_HOPS, MOST_NOTES = 1000, 600
-MORE = 0.1  # of the seconds, for each larger number of voices
+MORE = 0.1  # share of the seconds, for each number of voices beyond VOICES
 
 
 @dataclass(frozen=True)
 class Row:
+    """A number of voices that sound at once."""
+
     voices: int
-    times: Times
-    share: float  # of the time that is played: on the CPU what it takes of a core, on a GPU the median
+    times: Durations
+    share: float  # CPU time (on a GPU the median duration) per second of sound
 
 
 @dataclass(frozen=True)
 class Load:
-    """One way to play hops, by the number of voices that sound."""
+    """What it costs to play one hop, by the number of voices."""
 
     sample_rate: int
-    block: int  # frames that are asked for at a time
-    frames: int  # that are timed: a hop, or the blocks in which it begins
-    rows: list[Row]  # of VOICES
-    in_real_time: float  # voices whose share is 1, between the two numbers measured around it
-    extrapolated: bool  # even MOST_VOICES left time
+    block: int  # frames that are rendered at a time
+    frames: int  # frames that one measurement renders: a hop, rounded up to blocks
+    rows: list[Row]  # for each of VOICES
+    in_real_time: float  # voices whose share is 1, interpolated
+    extrapolated: bool  # even MOST_VOICES voices took less than real time
 
 
 @dataclass(frozen=True)
 class NoteOn:
+    """How soon a note sounds."""
+
     sample_rate: int
     frames: int
-    others: int  # voices that sound already
-    times: Times
+    others: int  # voices that already sound
+    times: Durations
 
 
 def hop_load(bundle: Bundle, seconds: float) -> Load:
-    """One hop of `decoder_stream` with its state, for many voices at once; the seconds are those of VOICES."""
+    """One hop of `decoder_stream` with its state, for many voices at once. `seconds` is how long to measure VOICES."""
     manifest, hop = bundle.manifest, bundle.manifest.hop_length
 
     def playing(voices: int) -> Mapping[int, Callable[[], object]]:
@@ -76,7 +80,7 @@ def hop_load(bundle: Bundle, seconds: float) -> Load:
 
 
 def synth_loads(bundle: Bundle, sample_rate: int, seconds: float) -> list[Load]:
-    """`Synth.process` with voices that all sound: a hop in one block, and the same in blocks of BLOCK frames."""
+    """`Synth.process` with all voices sounding: a hop in one block, and the same in blocks of BLOCK frames."""
     hop = _hop(bundle, sample_rate)
     frames = {block: math.ceil(hop / block) * block for block in (hop, BLOCK)}
 
@@ -97,7 +101,7 @@ def synth_loads(bundle: Bundle, sample_rate: int, seconds: float) -> list[Load]:
 
 
 def note_ons(bundle: Bundle, sample_rate: int, seconds: float) -> list[NoteOn]:
-    """From `Synth.note_on` to the first frames of the note, whatever the other voices are in the middle of."""
+    """From `Synth.note_on` to the first frames of the note, while other voices are somewhere in their hops."""
     hop = _hop(bundle, sample_rate)
     attribute, rng = bundle.manifest.attributes[0], np.random.default_rng(0)
     out = np.zeros((2, 2 * hop + FIRST_FRAMES), dtype=np.float32)
@@ -107,7 +111,7 @@ def note_ons(bundle: Bundle, sample_rate: int, seconds: float) -> list[NoteOn]:
         synth.warm_up()
         for index in range(others):
             synth.note_on(Note(seed=index, hold=True))
-            synth.process(out[:, : int(rng.integers(1, hop))])  # no two of them are in step
+            synth.process(out[:, : int(rng.integers(1, hop))])  # out of step with one another
         taken: list[tuple[float, float]] = []
         end = time.perf_counter() + seconds / len(OTHERS)
         for index in range(WARMING + MOST_NOTES):
@@ -120,7 +124,7 @@ def note_ons(bundle: Bundle, sample_rate: int, seconds: float) -> list[NoteOn]:
             synth.process(out[:, : int(rng.integers(hop // 2, 2 * hop))])
             if taken and time.perf_counter() > end:
                 break
-        results.append(NoteOn(sample_rate, FIRST_FRAMES, others, Times.of(taken)))
+        results.append(NoteOn(sample_rate, FIRST_FRAMES, others, Durations.of(taken)))
     return results
 
 
@@ -131,7 +135,7 @@ def _start(synth: Synth, note: Note, number: int, out: Array) -> None:
 
 @contextmanager
 def as_it_plays() -> Iterator[None]:
-    """What is there by now is no longer looked through for garbage, as while an engine runs."""
+    """Keep the garbage collector from searching what exists by now, as an engine does while it runs."""
     gc.collect()
     gc.freeze()
     try:
@@ -147,9 +151,13 @@ def _loads(
     frames: Mapping[int, int],
     seconds: float,
 ) -> list[Load]:
-    """`playing` gives the calls that play so many voices, by their block; `frames` says how much each of them plays."""
+    """Measure VOICES and, while they fit in real time, more.
 
-    def row(block: int, voices: int, times: Times) -> Row:
+    `playing(voices)` gives a function that plays that many voices, for each block size; `frames` says how many frames
+    each plays.
+    """
+
+    def row(block: int, voices: int, times: Durations) -> Row:
         taken_ms = times.cpu_ms if bundle.provider == "cpu" else times.p50_ms
         return Row(voices, times, 1e-3 * taken_ms * sample_rate / frames[block])
 
@@ -171,7 +179,7 @@ def _loads(
 
 
 def in_real_time(shares: Mapping[int, float]) -> tuple[float, bool]:
-    """Voices whose share is 1, by the shares of some numbers of voices, and whether that lies past the last of them."""
+    """How many voices have a share of 1, given the shares of some numbers of voices; whether it is beyond them."""
     points = [(0, 0.0), *shares.items()]
     for (low, share), (high, larger) in pairwise(points):
         if larger >= 1:
@@ -180,7 +188,7 @@ def in_real_time(shares: Mapping[int, float]) -> tuple[float, bool]:
 
 
 def _hop(bundle: Bundle, sample_rate: int) -> int:
-    """Frames that a host plays for a hop, rounded."""
+    """Frames of a hop at the host's sample rate, rounded."""
     return max(1, round(bundle.manifest.hop_length * sample_rate / bundle.manifest.sample_rate))
 
 

@@ -1,7 +1,7 @@
-"""The matrix products of a bundle's graphs: which onnxruntime runs, and how long they alone take on one CPU thread.
+"""The matrix products in a bundle's graphs, and how long they take alone on one CPU thread.
 
-Which they are is read from onnxruntime's profile of the graph as it was optimised; then a graph of the same products
-and nothing else is timed. That is the floor of the graph: what is left above it is all that is not a product.
+onnxruntime's profile says which products an optimised graph runs. A graph of the same products and nothing else is then
+timed: no implementation of the graph can be faster, and whatever it takes beyond that is not matrix products.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Product:
-    """left [..., M, K] times right [..., K, N]; a side that is a weight is known to onnxruntime beforehand."""
+    """left [..., M, K] times right [..., K, N]. onnxruntime knows a weight beforehand and may prepare it."""
 
     left: Shape
     right: Shape
@@ -34,42 +34,29 @@ class Product:
 
     @property
     def result(self) -> Shape:
+        """Shape of the product, [..., M, N]."""
         return (*np.broadcast_shapes(self.left[:-2], self.right[:-2]), self.left[-2], self.right[-1])
 
     @property
     def operations(self) -> int:
-        """Multiplications and additions."""
+        """How many multiplications and additions."""
         return 2 * math.prod(self.result) * self.left[-1]
 
 
 def products(bundle: Bundle, graph: str, rows: int) -> list[Product]:
-    """Those of a graph, in the order they are run in, for so many rows. Additions of a bias are not among them."""
-    import onnxruntime
-
+    """The products that a graph runs for a batch of `rows`, in order, without biases. Raises BundleError."""
     spec = bundle.manifest.graphs[graph]
-    bundle.session(graph)  # checks its hash
-    if bundle.path.is_dir():
-        model = (bundle.path / spec.file).read_bytes()
-    else:
-        with zipfile.ZipFile(bundle.path) as archive:
-            model = archive.read(spec.file)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    options.enable_profiling = True
+    inputs = {tensor.name: np.zeros((rows, *map(int, tensor.shape[1:])), np.float32) for tensor in spec.inputs}
     with tempfile.TemporaryDirectory() as folder:
-        options.profile_file_prefix = f"{folder}/profile"
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        shapes = {tensor.name: (rows, *map(int, tensor.shape[1:])) for tensor in spec.inputs}
-        session.run(None, {name: np.zeros(shape, dtype=np.float32) for name, shape in shapes.items()})
-        with open(session.end_profiling(), encoding="utf-8") as file:
-            events = json.load(file)
+        session = bundle.profiled_session(graph, f"{folder}/profile")
+        session.run(None, inputs)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     kernels = [event["args"] for event in events if event["name"].endswith("_kernel_time")]
     return [_product(kernel) for kernel in kernels if kernel["op_name"] in OPERATORS]
 
 
 def _product(kernel: dict[str, Any]) -> Product:
-    """From the shapes of a kernel; weights that onnxruntime packed beforehand are not among them."""
+    """A product from the profile of its kernel, which does not list weights that onnxruntime packed beforehand."""
     left, *others = (_shape(tensor) for tensor in kernel["input_type_shape"])
     result = _shape(kernel["output_type_shape"][0])
     inner, columns = left[-1], result[-1]
@@ -89,7 +76,7 @@ def _shape(tensor: dict[str, list[int]]) -> Shape:
 
 
 def plain_session(model: bytes) -> Any:
-    """An onnxruntime session of a graph of our own, which is none of a bundle: one thread of the CPU, no spinning."""
+    """A session for a graph of our own making, which needs no guards: one CPU thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -98,11 +85,11 @@ def plain_session(model: bytes) -> Any:
 
 
 def alone(wanted: Sequence[Product]) -> Callable[[], object]:
-    """A call that computes these products of random matrices, and nothing else."""
+    """A function that computes these products, with random matrices, and nothing else."""
     rng = np.random.default_rng(0)
     session = plain_session(_model(wanted, rng))
     binding = session.io_binding()
-    arrays = []  # which the binding does not keep
+    arrays = []  # the binding does not keep them alive
     for tensor in session.get_inputs():
         arrays.append(rng.standard_normal(tensor.shape, dtype=np.float32))
         binding.bind_cpu_input(tensor.name, arrays[-1])
@@ -118,7 +105,7 @@ def alone(wanted: Sequence[Product]) -> Callable[[], object]:
 
 
 def _model(wanted: Sequence[Product], rng: np.random.Generator) -> bytes:
-    """An ONNX model of them, written field by field as onnx.proto numbers them: the onnx package is not needed."""
+    """An ONNX model of products, written field by field with the numbers of onnx.proto, without the onnx package."""
     graph, operator = _field(2, "products"), _field(4, "MatMul")
     for index, product in enumerate(wanted):
         names, result = {"left": f"left{index}", "right": f"right{index}"}, f"result{index}"
@@ -140,7 +127,7 @@ def _value(name: str, shape: Shape) -> bytes:
 
 
 def _field(number: int, value: int | str | bytes) -> bytes:
-    """A field of a protocol buffer: a number, or text or bytes with their length before them."""
+    """A protobuf field: a number, or text or bytes preceded by their length."""
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value)
     content = value.encode() if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""`ngs bench`: how fast a bundle plays on this machine. One thread; torch, where it is there, is the yardstick."""
+"""Measures how fast a bundle plays on this machine, with one thread, and torch beside it: `ngs bench`."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from ngs.evaluation.speed.live_speed import (
     synth_loads,
 )
 from ngs.evaluation.speed.products import alone, products
-from ngs.evaluation.speed.timing import Machine, Times, in_turns, machine, resident_mib
+from ngs.evaluation.speed.timing import Durations, Machine, in_turns, machine, resident_mib
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.graph_stream import GraphStream
 from ngs.runtime.bundle.seeds import drawn_embedding
 from ngs.runtime.offline.render import decode
 from ngs.runtime.synth.engine import Engine
 
-LENGTHS = (1.0, 10.0)  # seconds of sound that are decoded at once
+LENGTHS = (1.0, 10.0)  # seconds of sound that are decoded in one call
 MOST_ROUNDS = 100
 ENGINE_VOICES = 16
-LIVE_GRAPHS = ("decoder_stream", "embedding_step")  # that live playing needs
+LIVE_GRAPHS = ("decoder_stream", "embedding_step")  # what playing live needs
 
 
 @dataclass(frozen=True)
 class StartUp:
-    """Measured once. Memory: what of the process is in RAM after each; None where the system does not say."""
+    """How long each step takes, once, and how much RAM the process has after it; None where the system does not say."""
 
     import_ms: float  # onnxruntime
     open_ms: float  # the bundle
@@ -52,7 +53,7 @@ class StartUp:
 
 @dataclass(frozen=True)
 class Reference:
-    """Sizes of the decoder in torch, those of the bundle's."""
+    """Sizes of the published decoder that runs in torch: those of the bundle's own."""
 
     torch: str
     grain_length: int
@@ -65,28 +66,32 @@ class Reference:
 
 @dataclass(frozen=True)
 class Offline:
+    """Decoding a sound of some length in one call."""
+
     seconds: float
     grains: int
-    times: Times
+    times: Durations
     real_time_factor: float  # of the median
-    reference: Times | None
-    ratio: float | None  # of the reference's median to ours
+    reference: Durations | None
+    ratio: float | None  # the reference's median over ours
 
 
 @dataclass(frozen=True)
 class Floor:
-    """What is decoded, beside the matrix products of the graphs that run for it."""
+    """The matrix products that decoding needs, timed alone, beside decoding itself."""
 
     voices: int
-    seconds: float | None  # of sound, offline; None for a hop as it is played live
+    seconds: float | None  # of sound, decoded offline; None for a hop played live
     graphs: dict[str, int]  # rows that went through each graph
     operations: int  # multiplications and additions of the products
-    products: Times  # the products alone, in a graph of their own
-    decoder: Times  # in turns with them
+    products: Durations  # the products alone, in a graph of their own
+    decoder: Durations  # in turns with them
 
 
 @dataclass(frozen=True)
 class Speed:
+    """Everything that `ngs bench` measures."""
+
     bundle: str
     sample_rate: int
     grain_length: int
@@ -97,17 +102,17 @@ class Speed:
     start_up: StartUp
     offline: list[Offline]
     reference: Reference | None
-    no_reference: str  # why not
-    floor: list[Floor]  # none but on the CPU
+    no_reference: str  # why there is none
+    floor: list[Floor]  # on the CPU only
     hop: Load
-    synth: list[Load]  # at each rate, and in each size of blocks
+    synth: list[Load]  # at each sample rate, with each block size
     note_on: list[NoteOn]
 
 
 def measure(path: Path | None, provider: str, quick: bool, progress: Callable[[str], None] = lambda _: None) -> Speed:
-    """Everything in turn. Raises BundleError, ValueError."""
+    """Measure everything in turn. Raises BundleError, ValueError."""
     seconds = 0.3 if quick else 3.0  # for most sections
-    bundle, start_up = _start_up(path, provider)  # half a second, and what is wrong with a bundle
+    bundle, start_up = _start_up(path, provider)  # first: it finds what is wrong with a bundle within half a second
     manifest = bundle.manifest
     with as_it_plays():
         progress("A hop")
@@ -155,7 +160,7 @@ def _start_up(path: Path | None, provider: str) -> tuple[Bundle, StartUp]:
 
 
 def _sound(bundle: Bundle, seconds: float) -> tuple[Array, Array]:
-    """A latent path [G, Z] of so many seconds, a drawn sound again and again, and its condition [C]."""
+    """A latent path [G, Z] that lasts `seconds`, a sampled sound repeated, and its condition [C]."""
     manifest = bundle.manifest
     condition = bundle.condition({manifest.attributes[0].name: manifest.attributes[0].classes[0]})
     embedding = drawn_embedding(bundle, 0.7, 0)
@@ -168,17 +173,17 @@ def _grains(bundle: Bundle, seconds: float) -> int:
 
 
 def _reference(bundle: Bundle) -> tuple[Reference | None, str]:
-    """The widths are read from the products of the bundle's decoder."""
+    """The sizes of the bundle's decoder, read from its matrix products, or why there is nothing to compare with."""
     try:
         from ngs.training import published_decoder as reference
     except (ImportError, OSError) as error:
-        return None, f"torch cannot be imported ({str(error).splitlines()[0]})"
+        return None, f"torch cannot be imported ({reason(error)})"
     manifest = bundle.manifest
     shapes = [product.right[-2:] for product in products(bundle, "decoder", 1)]
     inputs = manifest.latent_size + manifest.condition_size
     hidden = next((columns for rows, columns in shapes if rows == inputs), None)
     if hidden is None:
-        return None, f"the bundle's decoder has no layer of {inputs} inputs: its sizes are not known"
+        return None, f"the bundle's decoder has no layer with {inputs} inputs, so its sizes are unknown"
     return Reference(
         reference.VERSION, manifest.grain_length, manifest.latent_size, manifest.condition_size, hidden,
         blocks=shapes.count((hidden, hidden)), linear=any(rows == hidden + manifest.latent_size for rows, _ in shapes),
@@ -217,8 +222,7 @@ def _hop_floor(bundle: Bundle, voices: int, seconds: float) -> Floor:
 def _offline_floor(bundle: Bundle, length: float, seconds: float) -> Floor:
     path, condition = _sound(bundle, length)
     recorder = _Recorder.open(bundle.path, bundle.provider)
-    assert isinstance(recorder, _Recorder)
-    for _ in range(2):  # what is prepared once is not of interest
+    for _ in range(2):  # the first call also prepares things, once
         recorder.calls.clear()
         decode(recorder, path, condition, seed=0)
     return _floor(bundle, 1, length, recorder.calls, lambda: decode(bundle, path, condition, seed=0), seconds)
@@ -239,7 +243,7 @@ def _floor(
 
 
 class _Recorder(Bundle):
-    """Counts which graphs are run, on how many rows."""
+    """A bundle that counts which graphs are run, on how many rows."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -1,4 +1,4 @@
-"""The figures of `ngs bench` as lines of plain text."""
+"""What `ngs bench` measured, as lines of plain text."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Callable
 from ngs import __version__
 from ngs.evaluation.speed.live_speed import MOST_VOICES, Load
 from ngs.evaluation.speed.speed import Speed
-from ngs.evaluation.speed.timing import Times
+from ngs.evaluation.speed.timing import Durations
+from ngs.evaluation.text_table import aligned
 
 TIMES = ("p50 ms", "p99 ms", "worst ms")
 
 
-def report(speed: Speed) -> list[str]:
-    """A table for each section, under what it was measured on."""
+def speed_lines(speed: Speed) -> list[str]:
+    """A line about the bundle, two about the machine, and a table for each section."""
     sections: tuple[Callable[[Speed], list[list[str]]], ...] = (_offline, _floor, _live, _note_on, _start_up)
     tables = [section(speed) for section in sections]
     first = max(len(row[0]) for table in tables for row in table if len(row) > 1)
     lines = _machine(speed)
     for table in tables:
-        lines += ["", *_aligned(table, first)] if table else []
+        lines += ["", *aligned(table, first)] if table else []
     return lines
 
 
@@ -45,15 +46,15 @@ def _offline(speed: Speed) -> list[list[str]]:
             f"{one.reference.p50_ms:.2f}" if one.reference else "n/a", f"{one.ratio:.2f}" if one.ratio else "n/a",
             str(one.times.count),
         ])  # fmt: skip
-    rows.append(["Medians, one voice, taken in turns."])
+    rows.append(["Medians of one voice, measured in turns."])
     sizes = speed.reference
     if sizes is None:
         return [*rows, [f"No torch beside it: {speed.no_reference}."]]
     layers = f"{sizes.latent_size} + {sizes.condition_size} inputs, {sizes.hidden_size} wide, {sizes.blocks} blocks"
     return [
         *rows,
-        [f"torch {sizes.torch}: eager, one CPU thread, layers as the bundle's ({layers}),"],
-        ["  filters by irfft, noise through them by rfft, irfft, fold, a FIR of 5 x 65 taps, softsign: as published."],
+        [f"torch {sizes.torch}: eager, one CPU thread, layers as in the bundle ({layers});"],
+        ["  noise filtered by irfft, rfft, irfft and fold, then a FIR of 5 x 65 taps and softsign, as published."],
     ]
 
 
@@ -71,9 +72,10 @@ def _floor(speed: Speed) -> list[list[str]]:
     counted = ", ".join(f"{graph} {count}" for graph, count in speed.floor[-1].graphs.items())
     return [
         *rows,
-        ["Counted: MatMul and Gemm as onnxruntime runs them, 2 operations a multiplication. Alone: the same products"],
-        ["  in a graph of their own, one CPU thread, medians, in turns with the decoder. Not counted: biases, copies,"],
-        [f"  what goes element by element, noise, Python. Rows of the last line: {counted}."],
+        ["Counted: MatMul and Gemm as onnxruntime runs them, 2 operations for each multiplication. Alone: the same"],
+        ["  products in a graph of their own, on one CPU thread; medians, in turns with the decoder. Not counted:"],
+        ["  biases, copies, elementwise operations, noise, Python."],
+        [f"Rows that go through each graph for the last line: {counted}."],
     ]
 
 
@@ -82,11 +84,11 @@ def _live(speed: Speed) -> list[list[str]]:
     rows = [["A hop of the decoder alone", *head], *_load(speed.hop)]
     for load in speed.synth:
         rows += [[], [f"A synth, {load.sample_rate} Hz, blocks of {load.block}", *head], *_load(load)]
-    share = "its thread's CPU time, the mean" if speed.provider == "cpu" else "the median"
+    share = "mean CPU time of the thread" if speed.provider == "cpu" else "median duration"
     return [
         *rows,
-        ["All voices sound and are decoded in one call; a synth with all its Python, a hop or more of frames a call."],
-        [f"Share: {share}, in the time that is played. In real time: where it is 1, interpolated."],
+        ["All voices sound and are decoded in one call. A synth is measured whole, Python included."],
+        [f"Last columns: {share}, per second of sound. In real time: where that is 1, interpolated."],
     ]
 
 
@@ -94,7 +96,7 @@ def _load(load: Load) -> list[list[str]]:
     rows = [
         [f"  voices: {row.voices}", *_times(row.times), f"{row.share:.1%}", str(row.times.count)] for row in load.rows
     ]
-    about = f"more than {MOST_VOICES}, at a guess" if load.extrapolated else "about"
+    about = f"more than {MOST_VOICES}, extrapolated to" if load.extrapolated else "about"
     return [*rows, [f"  in real time: {about} {load.in_real_time:.0f} voices"]]
 
 
@@ -105,7 +107,7 @@ def _note_on(speed: Speed) -> list[list[str]]:
     frames = speed.note_on[0].frames
     return [
         *rows,
-        [f"Synth.note_on to the end of Synth.process of {frames} frames, warmed up. A live engine adds its latency."],
+        [f"From Synth.note_on to the first {frames} frames of Synth.process, warmed up. A live engine adds latency."],
     ]
 
 
@@ -119,22 +121,12 @@ def _start_up(speed: Speed) -> list[list[str]]:
         (f"Engine.start, voices: {one.voices}", one.warm_up_ms, _mib(one.memory_ready_mib)),
     ):
         rows.append([f"  {name}", f"{taken:.1f}", memory])
-    return [*rows, ["Memory: of the whole process in RAM, after the step."]]
+    return [*rows, ["Memory: RAM of the whole process after the step."]]
 
 
-def _times(times: Times) -> list[str]:
+def _times(times: Durations) -> list[str]:
     return [f"{value:.3f}" for value in (times.p50_ms, times.p99_ms, times.worst_ms)]
 
 
 def _mib(memory: float | None) -> str:
     return "n/a" if memory is None else f"{memory:.0f}"
-
-
-def _aligned(rows: list[list[str]], first: int) -> list[str]:
-    """The first column to the left, so wide, the others to the right; a row of one cell is text."""
-    widths = [max(len(row[column]) for row in rows if len(row) > column) for column in range(1, max(map(len, rows)))]
-    lines = []
-    for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths, strict=False)]
-        lines.append("  ".join([row[0].ljust(first), *cells]).rstrip() if row else "")
-    return lines

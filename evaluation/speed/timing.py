@@ -1,4 +1,4 @@
-"""Times of things that are done again and again, and what the machine they are taken on is."""
+"""How long repeated calls take, and on what machine."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import TypeVar
 import numpy as np
 
 Key = TypeVar("Key", bound=Hashable)
-FEWEST = 5  # rounds, however long they take
-WARMING = 2  # rounds that are not counted
+FEWEST = 5  # rounds that are counted, however long they take
+WARMING = 2  # rounds before them that are not
 
 
 @dataclass(frozen=True)
-class Times:
-    """Of one thing: by the clock on the wall, and the mean of what its thread took of a core."""
+class Durations:
+    """How long the calls of one function took: wall-clock percentiles, and the mean CPU time of their thread."""
 
     count: int
     p50_ms: float
@@ -28,24 +28,24 @@ class Times:
     cpu_ms: float
 
     @classmethod
-    def of(cls, taken: list[tuple[float, float]]) -> Times:
-        """Of what `timed` gave."""
+    def of(cls, taken: list[tuple[float, float]]) -> Durations:
+        """Durations of calls that `timed` took."""
         wall, cpu = 1e3 * np.array(taken).T
         p50, p99, worst = np.percentile(wall, (50, 99, 100)).tolist()
         return cls(len(taken), p50, p99, worst, float(cpu.mean()))
 
 
 def timed(function: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that a call takes, and seconds of this thread on a core."""
+    """Call a function: the seconds that it took, and the CPU seconds of this thread."""
     cpu, start = time.thread_time(), time.perf_counter()
     function()
     return time.perf_counter() - start, time.thread_time() - cpu
 
 
-def in_turns(functions: Mapping[Key, Callable[[], object]], seconds: float, most: int) -> dict[Key, Times]:
-    """Times of functions that are called in turns, so that a busy machine slows all alike.
+def in_turns(functions: Mapping[Key, Callable[[], object]], seconds: float, most: int) -> dict[Key, Durations]:
+    """Call functions in turns, so that a busy machine slows all of them alike, and measure each.
 
-    At most so many rounds, and no more once the seconds are over.
+    Ends after `most` rounds, or when the seconds are over.
     """
     taken: dict[Key, list[tuple[float, float]]] = {key: [] for key in functions}
     end = time.perf_counter() + seconds
@@ -56,23 +56,25 @@ def in_turns(functions: Mapping[Key, Callable[[], object]], seconds: float, most
                 taken[key].append(one)
         if turn + 1 >= WARMING + FEWEST and time.perf_counter() > end:
             break
-    return {key: Times.of(times) for key, times in taken.items()}
+    return {key: Durations.of(calls) for key, calls in taken.items()}
 
 
 @dataclass(frozen=True)
 class Machine:
+    """What was measured on."""
+
     processor: str
     cores: int
-    usable_cores: int  # by this process
+    usable_cores: int  # that this process may use
     system: str
     python: str
     numpy: str
     onnxruntime: str
-    load: tuple[float, ...] | None  # average of 1, 5 and 15 minutes; None where the system does not say
+    load: tuple[float, ...] | None  # averages over 1, 5 and 15 minutes; None where the system does not say
 
 
 def machine() -> Machine:
-    """This one, now."""
+    """Describe this machine."""
     import onnxruntime
 
     cores = os.cpu_count() or 1
@@ -86,7 +88,7 @@ def machine() -> Machine:
 
 
 def resident_mib() -> float | None:
-    """Memory of this process that is in RAM; None where the system has no /proc."""
+    """Memory of this process in RAM, in MiB; None where the system has no /proc."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))

@@ -1,4 +1,8 @@
-"""What keys of the computer do: a table of each instrument, and a cursor over what its addresses count."""
+"""Actions of computer keys, which an instrument lists in its `KEYS`.
+
+"{track}" in an address stands for the track under the cursor. Each action has a label for the list of keys; by default
+it is the address read backwards: "/track/{track}/mute" is "mute track".
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ngs.pyo_instruments.commands.command import Number, Value, Whole
+from ngs.pyo_instruments.commands.arguments import Number, Value, Whole
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
@@ -14,39 +18,48 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Press:
-    """Carry a command out; "{track}" in its address is the cursor's, as everywhere here.
-
-    A value that begins with "/" is an address: what is kept there is given.
-    """
+    """Carry out a command. A value that begins with "/" is an address: the value kept there is used."""
 
     address: str
     values: tuple[Value, ...] = ()
+    label: str = ""
 
     def read(self, instrument: Instrument, address: str, cursor: Mapping[str, int]) -> tuple[Value, ...]:
         """The arguments of the command."""
         return tuple(
-            instrument.values[_at(value, cursor)][0] if isinstance(value, str) and value.startswith("/") else value
+            instrument.values[at(value, cursor)][0] if isinstance(value, str) and value.startswith("/") else value
             for value in self.values
         )
+
+    def describe(self) -> str:
+        """What the key does, in a few words."""
+        options = [value for value in self.values if isinstance(value, str) and not value.startswith("/")]
+        return self.label or " ".join([_spoken(self.address), *options])
 
 
 @dataclass(frozen=True)
 class Toggle:
-    """Switch on what is off, and off what is on."""
+    """Switch a control on if it is off, and off if it is on."""
 
     address: str
+    label: str = ""
 
     def read(self, instrument: Instrument, address: str, cursor: Mapping[str, int]) -> tuple[Value, ...]:
         """The arguments of the command."""
         return (0 if instrument.values[address][0] else 1,)
 
+    def describe(self) -> str:
+        """What the key does, in a few words."""
+        return self.label or _spoken(self.address)
+
 
 @dataclass(frozen=True)
 class Nudge:
-    """Add to a number, within its range."""
+    """Move a number up or down, within its range."""
 
     address: str
     by: float
+    label: str = ""
 
     def read(self, instrument: Instrument, address: str, cursor: Mapping[str, int]) -> tuple[Value, ...]:
         """The arguments of the command."""
@@ -54,9 +67,19 @@ class Nudge:
         assert isinstance(argument, Number | Whole) and not isinstance(value, str)
         return (min(max(value + self.by, argument.low), argument.high),)
 
+    def describe(self) -> str:
+        """What the key does, in a few words."""
+        return self.label or f"{_spoken(self.address)} {'up' if self.by > 0 else 'down'}"
+
 
 Key = Press | Toggle | Nudge
 
 
-def _at(address: str, cursor: Mapping[str, int]) -> str:
+def at(address: str, cursor: Mapping[str, int]) -> str:
+    """An address at the cursor, whose places count from 0."""
     return address.format(**{name: place + 1 for name, place in cursor.items()})
+
+
+def _spoken(address: str) -> str:
+    parts = address.strip("/").replace("_", " ").split("/")
+    return " ".join(part for part in reversed(parts) if not part.startswith("{") and not part.isdecimal())

@@ -1,1 +1,6 @@
-"""TODO."""
+"""Pyo objects that play bundles: from Python, in a pyo script, or as the sound of an instrument.
+
+Players: `hit_player` (one hit per trigger), `grain_player` (grains along paths), `morpher` (between two sounds),
+`note_player` (held notes), `resynth` (an input played with a bundle's grains). Underneath: `port` and `engine_port`
+hand samples from numpy to pyo, `inlet` hands them from pyo to numpy.
+"""

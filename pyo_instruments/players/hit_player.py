@@ -1,29 +1,29 @@
-"""A fresh hit a trigger."""
+"""One hit per trigger."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ngs.pyo_instruments.players.inlet import Inlet
-from ngs.pyo_instruments.players.port import Port
+from ngs.pyo_instruments.players.port import MOST_GAIN, Port, open_bundle
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.pads.pads import Pads
 from ngs.runtime.pads.settings import RANGES
+from ngs.runtime.synth.controls import CONTROLS, Control
+
+SHORTEST_DECAY, LONGEST_DECAY = RANGES["decay"]
 
 
 class HitPlayer(Port):
-    """Plays hits of a bundle's classes that were never heard before, a stream a class.
+    """Plays hits of a bundle's classes, one stream per class, each hit new.
 
-    A hit is made before it is asked for, so that it sounds at the very sample of its trigger, a block later than the
-    trigger is made; `hit` plays one from Python.
+    A hit is made before its trigger comes, so it sounds at the very sample of the trigger, one block later. `hit` plays
+    one from Python.
 
     :Parent: :py:class:`PyoObject`
 
@@ -32,19 +32,21 @@ class HitPlayer(Port):
         bundle: Bundle, path or None
             None is the bundle that comes with ngs.
         classes: string or list of strings
-            Class of the bundle's first attribute, a stream each.
+            Class of each stream, of the bundle's first attribute.
         trig: PyoObject or list of PyoObjects, optional
-            Streams of triggers; the value of a trigger is the gain of its hit.
+            Triggers; the value of a trigger is the gain of its hit.
         temperature: float or list of floats, optional
-            How far sounds stray from the usual, 0 to 2.
+            How far sounds stray from the typical, 0 to 2.
         pitch: float or list of floats, optional
             Semitones, -24 to 24.
         decay: float or list of floats, optional
-            Seconds to -60 dB, 0 for as it is.
+            Seconds to -60 dB; 0 lets hits ring.
         fresh: int or list of ints, optional
-            1: a new hit for each trigger; 0: the same until `resample`.
+            1: a new hit for each trigger; 0: the same one until `resample`.
         seed: int, optional
-            Decides every sound.
+            The same seed gives the same hits.
+        overlap: int, optional
+            Hits of one stream that may sound at once.
 
     >>> s = Server().boot()
     >>> s.start()
@@ -52,23 +54,28 @@ class HitPlayer(Port):
     >>> drums = HitPlayer(classes=["Kick", "Hat"], trig=beat).out()
     """
 
+    controls = {
+        "temperature": Control(0, 2, 0.7, "How far sounds stray from the typical."),
+        "pitch": replace(CONTROLS["pitch"], help="Semitones; hits that sound keep their pitch."),
+        "decay": Control(0, 10, 0, "Seconds to -60 dB, 0 to let hits ring; hits that sound keep their decay."),
+    }
+
     def __init__(
         self, bundle: Bundle | str | Path | None = None, classes: str | Sequence[str] = "Kick", trig: Any = None,
         temperature: Any = 0.7, pitch: Any = 0.0, decay: Any = 0.0, fresh: Any = 1, seed: int = 0, overlap: int = 4,
         mul: Any = 1, add: Any = 0,
     ) -> None:  # fmt: skip
-        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        self.bundle = open_bundle(bundle)
         names = [classes] if isinstance(classes, str) else list(classes)
         count = max(len(names), len(trig) if trig is not None else 1)
         self._trig, self._inlet = trig, None if trig is None else Inlet(trig)
         super().__init__(count, mul, add)
         self.pads = Pads(self.bundle, self.clock.sample_rate, count, seed, overlap=overlap, threaded=self.clock.live)
         self._decays = [0.0] * count
-        for set_up, value in (
-            (self.setClasses, names), (self.setTemperature, temperature), (self.setPitch, pitch),
-            (self.setDecay, decay), (self.setFresh, fresh),
-        ):  # fmt: skip
-            set_up(value)
+        self.setClasses(names)
+        self.setFresh(fresh)
+        for name, value in (("temperature", temperature), ("pitch", pitch), ("decay", decay)):
+            self.give(name, value)
         self.pads.start()
 
     def hit(self, stream: int = 0, gain: float = 1.0, offset: int = 0) -> None:
@@ -77,7 +84,7 @@ class HitPlayer(Port):
         self.clock.send(lambda: self._hit(stream, gain, self.clock.offset + offset))
 
     def resample(self, stream: int = 0) -> None:
-        """Let the next trigger of a stream play a new hit, whether it is fresh or not. Raises ValueError."""
+        """Play a new hit at the next trigger of a stream, fresh or not. Raises ValueError."""
         self.pads.check(pad=stream)
         self.clock.send(lambda: self.pads.resample(stream))
 
@@ -90,9 +97,7 @@ class HitPlayer(Port):
 
     def set(self, stream: int, decay: float | None = None, **what: Any) -> None:
         """Set what one stream plays: `decay`, or what `Pads.set` takes. Raises ValueError."""
-        self.pads.check(pad=stream, **what)
-        if decay is not None:
-            _check_decay(decay)
+        self._check(stream, decay, **what)
 
         def change() -> None:
             if decay is not None:
@@ -101,89 +106,60 @@ class HitPlayer(Port):
 
         self.clock.send(change)
 
+    def give(self, name: str, value: Any) -> None:
+        """Set a control to a number, or to a list with a number per stream. Raises ValueError."""
+        self._set_all(name, [float(each) for each in pyo.convertArgsToLists(value)[0]])
+        self._given[name] = value
+
     def setClasses(self, x: str | Sequence[str]) -> None:
-        """Replace the `classes`."""
-        self._each(x, lambda value: {"choices": value})
+        """Replace the `classes`. Raises ValueError."""
+        self._set_all("choices", [x] if isinstance(x, str) else list(x))
         self._classes = x
-
-    def setTemperature(self, x: Any) -> None:
-        """Replace the `temperature`."""
-        self._each(x, lambda value: {"temperature": float(value)})
-        self._temperature = x
-
-    def setPitch(self, x: Any) -> None:
-        """Replace the `pitch`; hits that sound keep theirs."""
-        self._each(x, lambda value: {"pitch": float(value)})
-        self._pitch = x
 
     def setFresh(self, x: Any) -> None:
         """Replace `fresh`."""
-        self._each(x, lambda value: {"fresh": bool(value)})
+        self._set_all("fresh", [bool(each) for each in pyo.convertArgsToLists(x)[0]])
         self._fresh = x
 
-    def setDecay(self, x: Any) -> None:
-        """Replace the `decay`; hits that sound keep theirs."""
-        values = [float(each) for each in pyo.convertArgsToLists(x)[0]]
-        for each in values:
-            _check_decay(each)
-        for stream in range(len(self._decays)):
-            self.set(stream, decay=pyo.wrap(values, stream))
-        self._decay = x
-
     def setTrig(self, x: Any) -> None:
-        """Replace the `trig`: as many streams as there were."""
+        """Replace the `trig`, by as many streams as there were."""
         self._trig = x
         if self._inlet is None:
             self._inlet = Inlet(x)
         else:
             self._inlet.change(x)
 
-    classes = property(lambda self: self._classes, setClasses, doc="Class of the bundle, a stream each.")
-    temperature = property(lambda self: self._temperature, setTemperature, doc="How far sounds stray from the usual.")
-    pitch = property(lambda self: self._pitch, setPitch, doc="Semitones.")
+    classes = property(lambda self: self._classes, setClasses, doc="The class of each stream.")
     fresh = property(lambda self: self._fresh, setFresh, doc="Whether each trigger plays a new hit.")
-    decay = property(lambda self: self._decay, setDecay, doc="Seconds to -60 dB.")
-    trig = property(lambda self: self._trig, setTrig, doc="Streams of triggers.")
+    trig = property(lambda self: self._trig, setTrig, doc="The triggers.")
 
     def render(self, out: Array) -> None:
         if self._inlet is not None:
             for stream in range(len(out)):
-                trigger = self._inlet.views[stream % len(self._inlet)]
-                if trigger.any():
-                    for offset in np.flatnonzero(trigger):
-                        self._hit(stream, float(trigger[offset]), int(offset))
+                for offset, gain in self._inlet.triggers(stream):
+                    self._hit(stream, gain, offset)
         self.pads.process(out)
 
-    def ctrl(self, map_list: Any = None, title: str | None = None, wxnoserver: bool = False) -> None:
-        """Open a window of sliders."""
-        sliders = {"temperature": (0, 2), "pitch": (-24, 24), "decay": (0, 10)}
-        self._map_list = [
-            pyo.SLMap(*ends, "lin", name, getattr(self, name), dataOnly=True) for name, ends in sliders.items()
-        ]
-        super().ctrl(map_list, title, wxnoserver)
-
     def statistics(self) -> dict[str, Any]:
-        return asdict(self.pads.statistics())
+        return self.pads.statistics().to_dict()
 
     def close(self) -> None:
         if hasattr(self, "pads"):
             self.pads.stop()
 
     def _hit(self, stream: int, gain: float, offset: int) -> None:
-        if gain > 0:  # NaN is none
+        if gain > 0:  # not NaN
             decay = self._decays[stream]
-            self.pads.trigger(stream, offset, min(gain, 4.0), max(decay, RANGES["decay"][0]) if decay else None)
+            self.pads.trigger(stream, offset, min(gain, MOST_GAIN), max(decay, SHORTEST_DECAY) if decay else None)
 
-    def _each(self, x: Any, what: Any) -> None:
-        values = pyo.convertArgsToLists(x)[0]
-        wanted = [what(pyo.wrap(values, stream)) for stream in range(len(self))]
-        for each in wanted:
-            self.pads.check(**each)
-        for stream, each in enumerate(wanted):
-            self.clock.send(functools.partial(self.pads.set, stream, **each))
+    def _set_all(self, name: str, values: list[Any]) -> None:
+        """Set something for all streams, or for none if a value is wrong."""
+        for each in values:
+            self._check(0, **{name: each})
+        for stream in range(self.pads.count):
+            self.set(stream, **{name: values[stream % len(values)]})
 
-
-def _check_decay(seconds: float) -> None:
-    longest = RANGES["decay"][1]
-    if not 0 <= seconds <= longest:
-        raise ValueError(f"decay is {seconds!r}: choose 0 to {longest:g} seconds")
+    def _check(self, stream: int, decay: float | None = None, **what: Any) -> None:
+        self.pads.check(pad=stream, **what)
+        if decay is not None and not 0 <= decay <= LONGEST_DECAY:
+            raise ValueError(f"decay is {decay!r}: choose 0 to {LONGEST_DECAY:g} seconds")

@@ -1,4 +1,4 @@
-"""Sounds between two sounds."""
+"""The sounds between two sounds."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from ngs.pyo_instruments.players.engine_port import EnginePort, engine_for, select
 from ngs.pyo_instruments.players.inlet import Inlet
-from ngs.pyo_instruments.players.port import EnginePort, ahead, turned
-from ngs.pyo_instruments.timing.clock import Clock
+from ngs.pyo_instruments.players.port import MOST_GAIN, open_bundle
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.seeds import drawn_embedding
 from ngs.runtime.dsp.audio_files import read_audio
 from ngs.runtime.offline.render import embed, interpolate
-from ngs.runtime.synth.controls import CONTROLS
-from ngs.runtime.synth.engine import Engine
 from ngs.runtime.synth.notes import Note
 
-STAGES = 9  # sounds that are decoded from one end to the other; between them grains are mixed
+STAGES = 9  # sounds that are decoded between the ends, both included; in between, grains are mixed
 SHORTEST_SECONDS = 0.02  # of a period
-VOICES = 6  # that may ring at once
-PLAYED = ("morph", "speed", "scatter", "density", "pitch", "pan", "gain")
+VOICES = 6  # sounds that may ring at once
 
 
-@turned(**{name: CONTROLS[name].help for name in PLAYED})
 class Morpher(EnginePort):
-    """Plays sounds between two, in stereo: at each trigger, or again and again; `morph` is heard while they sound.
+    """Plays sounds between two sounds, in stereo, at each trigger or periodically; `morph` moves while they sound.
 
     :Parent: :py:class:`PyoObject`
 
@@ -37,13 +33,15 @@ class Morpher(EnginePort):
         bundle: Bundle, path or None
             None is the bundle that comes with ngs.
         start, end: int, string or array, optional
-            What to morph from and to: a number draws a sound, a string is a sound file, an array an embedding [E].
+            The two sounds: a number draws one, a string names a sound file, an array is an embedding [E].
         choices: string or dict, optional
-            Class of both.
+            Class of both sounds.
         trig: PyoObject, optional
-            A trigger plays a sound; its value is the gain.
+            Each trigger plays a sound; its value is the gain.
         period: float, optional
-            Seconds from one sound to the next, 0.02 at least; 0 for triggers only.
+            Seconds from one sound to the next, at least 0.02; 0 waits for triggers.
+        temperature: float, optional
+            How far drawn sounds stray from the typical.
         morph, speed, scatter, density, pitch, pan, gain: float or PyoObject, optional
             See `ngs.runtime.CONTROLS`.
 
@@ -53,23 +51,21 @@ class Morpher(EnginePort):
     >>> m = Morpher(start=1, end=2, choices="Tom", period=.5, morph=slide).out()
     """
 
+    controls = select("morph", "speed", "scatter", "density", "pitch", "pan", "gain")
+
     def __init__(
         self, bundle: Bundle | str | Path | None = None, start: Any = 1, end: Any = 2, choices: Any = "",
         trig: Any = None, period: float = 0.0, temperature: float = 0.7, mul: Any = 1, add: Any = 0, **controls: Any,
     ) -> None:  # fmt: skip
-        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        self.bundle = open_bundle(bundle)
         self._temperature, self._period = temperature, float(period)
-        self._sounds: dict[str, Array] = {}  # of files, at the bundle's rate
+        self._sounds: dict[str, Array] = {}  # of files, at the bundle's sample rate
         self._inlet = None if trig is None else Inlet(trig)
-        self._played: Note | None = None  # in each of its sounds
+        self._played: Note | None = None  # with the paths between the ends
         self._turned: dict[str, float] = {}
-        self._count = self._newest = 0
-        self._last: int | None = None  # frame at which the last sound of a period began
-        clock = Clock.current()
-        engine = Engine(self.bundle, clock.sample_rate, voices=VOICES, ahead=ahead(clock), threaded=clock.live)
-        super().__init__(engine, mul, add)
-        for name, value in ({name: CONTROLS[name].start for name in PLAYED} | controls).items():
-            self.give(name, value)
+        self._count = 0
+        self._last: int | None = None  # frame at which the period last played a sound
+        super().__init__(engine_for(self.bundle, VOICES), mul, add, **controls)
         self._prepare(start, end, choices)
 
     def play_note(self, gain: float = 1.0) -> None:
@@ -92,35 +88,37 @@ class Morpher(EnginePort):
         """Replace the `period`."""
         self._period = float(x)
 
-    start = property(lambda self: self._ends[0], setStart, doc="What to morph from.")
-    end = property(lambda self: self._ends[1], setEnd, doc="What to morph to.")
-    choices = property(lambda self: self._choices, setChoices, doc="Class of both.")
+    start = property(lambda self: self._ends[0], setStart, doc="The first sound.")
+    end = property(lambda self: self._ends[1], setEnd, doc="The second sound.")
+    choices = property(lambda self: self._choices, setChoices, doc="Class of both sounds.")
     period = property(lambda self: self._period, setPeriod, doc="Seconds between sounds.")
 
-    def turn(self, stream: int, **controls: float) -> None:
+    def turn(self, output: int, **controls: float) -> None:
         self._turned |= controls
-        if stream == 0:
-            self.engine.set(None, self.due, **controls)
+        self.engine.set(None, self.due, **controls)
 
     def render(self, out: Array) -> None:
         if self._inlet is not None:
-            trigger = self._inlet.views[0]
-            for offset in np.flatnonzero(trigger):
-                self._play(float(trigger[offset]), int(offset))
+            for offset, gain in self._inlet.triggers(0):
+                self._play(gain, offset)
+        self._play_periods()
+        super().render(out)
+
+    def _play_periods(self) -> None:
+        """Play the sounds that begin in this block, if there is a period."""
         frame, block = self.clock.frame, self.clock.block
         while self._period > 0:
             period = max(round(max(self._period, SHORTEST_SECONDS) * self.clock.sample_rate), 1)
-            due = frame if self._last is None else max(self._last + period, frame)
-            if due >= frame + block:
+            begin = frame if self._last is None else max(self._last + period, frame)
+            if begin >= frame + block:
                 break
-            self._play(1.0, due - frame)
-            self._last = due
-        super().render(out)
+            self._play(1.0, begin - frame)
+            self._last = begin
 
     def _play(self, gain: float, offset: int) -> None:
-        if self._played is None or not gain > 0:  # NaN is none
+        if self._played is None or not gain > 0:  # nor NaN
             return
-        controls = self._turned | {"gain": min(gain, 4.0) * self._turned["gain"]}
+        controls = self._turned | {"gain": min(gain, MOST_GAIN) * self._turned["gain"]}
         self._count += 1
         self.engine.note_on(replace(self._played, index=self._count, controls=controls), self.due + offset)
 
@@ -129,20 +127,10 @@ class Morpher(EnginePort):
         for each in (start, end):
             self._check(each)
         self._ends, self._choices = (start, end), choices
-        self._newest += 1
-        serial = self._newest
-
-        def make() -> Note | None:
-            return self._made(start, end, choices) if self._newest == serial else None
-
-        def use(note: Note | None) -> None:
-            if note is not None and self._newest == serial:  # of a flood, the last
-                self._played = note
-
-        self.clock.prepare(make, use)
+        self.prepare(0, lambda _: self._made(start, end, choices), lambda note: setattr(self, "_played", note))
 
     def _check(self, end: Any) -> None:
-        """Read a file, once; raise ValueError for what is no end."""
+        """Read a file, if it was not read yet. Raises AudioError, or ValueError for a start or end that cannot be."""
         if isinstance(end, str | Path):
             if str(end) not in self._sounds:
                 self._sounds[str(end)] = read_audio(Path(end), self.bundle.manifest.sample_rate)
@@ -152,18 +140,17 @@ class Morpher(EnginePort):
         elif np.shape(end) != (self.bundle.manifest.embedding_size,) or not np.isfinite(end).all():
             raise ValueError(f"an embedding is {self.bundle.manifest.embedding_size} numbers, not {np.shape(end)}")
 
+    def _made(self, start: Any, end: Any, choices: Any) -> Note:
+        """A note with the paths [STAGES, T, Z] between two sounds."""
+        condition = self.bundle.condition(choices or {})
+        embeddings = interpolate(self._embedding(start, condition), self._embedding(end, condition), STAGES)
+        conditions = np.repeat(condition[None], STAGES, axis=0)
+        paths = self.bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
+        return Note(choices or {}, path=paths)
+
     def _embedding(self, end: Any, condition: Array) -> Array:
         if isinstance(end, int):
             return drawn_embedding(self.bundle, self._temperature, end, 0)
         if isinstance(end, str | Path):
             return embed(self.bundle, self._sounds[str(end)], condition)
         return np.asarray(end, dtype=np.float32)
-
-    def _made(self, start: Any, end: Any, choices: Any) -> Note:
-        """A note of the paths [STAGES, T, Z] between two embeddings."""
-        condition = self.bundle.condition(choices or {})
-        embeddings = interpolate(self._embedding(start, condition), self._embedding(end, condition), STAGES)
-        conditions = np.repeat(condition[None], STAGES, axis=0)
-        return Note(
-            choices or {}, path=self.bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
-        )

@@ -1,24 +1,19 @@
-"""Notes that are held, polyphonic."""
+"""Held notes, polyphonic."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from ngs.pyo_instruments.players.port import EnginePort, ahead, turned
-from ngs.pyo_instruments.timing.clock import Clock
+from ngs.pyo_instruments.players.engine_port import EnginePort, engine_for, select, within
+from ngs.pyo_instruments.players.port import open_bundle
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.synth.controls import CONTROLS
-from ngs.runtime.synth.engine import Engine
 from ngs.runtime.synth.notes import Note
 
-MOST_GAIN = CONTROLS["gain"].high
-PLAYED = ("scatter", "density", "pan", "gain")
 
-
-@turned(**{name: CONTROLS[name].help for name in PLAYED})
 class NotePlayer(EnginePort):
-    """Plays drawn sounds as long as they are held, in stereo.
+    """Plays drawn sounds for as long as they are held, in stereo.
 
     :Parent: :py:class:`PyoObject`
 
@@ -27,11 +22,13 @@ class NotePlayer(EnginePort):
         bundle: Bundle, path or None
             None is the bundle that comes with ngs.
         voices: int, optional
-            Notes at once; one more takes the oldest's place.
+            Notes at once; one more takes the place of the oldest.
         temperature: float, optional
-            How far sounds stray from the usual.
+            How far sounds stray from the typical.
         release: float, optional
-            Seconds in which a note fades once it is let go.
+            Seconds in which a released note fades.
+        seed: int, optional
+            The same seed gives the same sounds.
         scatter, density, pan, gain: float or PyoObject, optional
             See `ngs.runtime.CONTROLS`.
 
@@ -42,58 +39,49 @@ class NotePlayer(EnginePort):
     >>> notes.note_off(60)
     """
 
+    controls = select("scatter", "density", "pan", "gain")
+
     def __init__(
         self, bundle: Bundle | str | Path | None = None, voices: int = 16, temperature: float = 0.7,
         release: float = 0.2, seed: int = 0, mul: Any = 1, add: Any = 0, **controls: Any,
     ) -> None:  # fmt: skip
-        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        self.bundle = open_bundle(bundle)
         self.temperature, self.release, self.seed = temperature, release, seed
-        self._held: dict[int, tuple[int, float, float]] = {}  # key -> number, velocity, pitch
+        self._held: dict[int, tuple[int, float, float]] = {}  # key -> number of the note, gain, pitch
         self._turned: dict[str, float] = {}
         self._count, self._bend = 0, 0.0
-        clock = Clock.current()
-        super().__init__(
-            Engine(
-                self.bundle, clock.sample_rate, voices, ahead=ahead(clock, 0.008 + 0.0005 * voices), threaded=clock.live
-            ),
-            mul,
-            add,
-        )
-        for name, value in ({name: CONTROLS[name].start for name in PLAYED} | controls).items():
-            self.give(name, value)
+        super().__init__(engine_for(self.bundle, voices, 0.008 + 0.0005 * voices), mul, add, **controls)
 
     def note_on(self, key: int, choices: Any = "", gain: float = 1.0, pitch: float = 0.0) -> None:
-        """Hold a note under a key of your choice; `pitch` in semitones."""
+        """Play a note and hold it under `key`, any number you like; `pitch` in semitones. Raises ValueError."""
         self.bundle.condition(choices or {})
         self.clock.send(lambda: self._on(key, choices or {}, gain, pitch))
 
     def note_off(self, key: int) -> None:
-        """Let a note go."""
+        """Release a note."""
         self.clock.send(lambda: self._off(key))
 
     def bend(self, semitones: float) -> None:
-        """Bend what is held, and what comes."""
+        """Bend the notes that are held, and those to come."""
         self.clock.send(lambda: self._bend_all(semitones))
 
-    def turn(self, stream: int, **controls: float) -> None:
-        if stream:
-            return
+    def turn(self, output: int, **controls: float) -> None:
         self._turned |= controls
         gain = controls.pop("gain", None)
         if controls:
             self.engine.set(None, self.due, **controls)
         if gain is not None:
-            for number, velocity, _ in self._held.values():
-                self.engine.set(number, self.due, gain=min(gain * velocity, MOST_GAIN))
+            for number, own_gain, _ in self._held.values():
+                self.engine.set(number, self.due, gain=within(CONTROLS["gain"], gain * own_gain))
 
     def _on(self, key: int, choices: Any, gain: float, pitch: float) -> None:
         self._off(key)
         self._count += 1
-        bent = min(max(pitch + self._bend, -24.0), 24.0)
-        note = Note(
-            choices, self.seed, self._count, self.temperature, hold=True,
-            controls=self._turned | {"gain": min(gain * self._turned["gain"], MOST_GAIN), "pitch": bent},
-        )  # fmt: skip
+        own = {
+            "gain": within(CONTROLS["gain"], gain * self._turned["gain"]),
+            "pitch": within(CONTROLS["pitch"], pitch + self._bend),
+        }
+        note = Note(choices, self.seed, self._count, self.temperature, hold=True, controls=self._turned | own)
         self._held[key] = self.engine.note_on(note, self.due), gain, pitch
 
     def _off(self, key: int) -> None:
@@ -103,4 +91,4 @@ class NotePlayer(EnginePort):
     def _bend_all(self, semitones: float) -> None:
         self._bend = semitones
         for number, _, pitch in self._held.values():
-            self.engine.set(number, self.due, pitch=min(max(pitch + semitones, -24.0), 24.0))
+            self.engine.set(number, self.due, pitch=within(CONTROLS["pitch"], pitch + semitones))

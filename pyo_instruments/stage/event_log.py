@@ -1,4 +1,4 @@
-"""Files of commands: a head, then all that came from outside, with its frame, a line each; written and read again."""
+"""Event logs: JSON Lines with a head, then every command from outside with its frame. They can be replayed."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ngs.pyo_instruments.commands.command import CommandError, Value
-from ngs.pyo_instruments.instrument import Instrument
-from ngs.runtime.atomic import left, replaced
+from ngs.pyo_instruments.commands.arguments import CommandError, Value
+from ngs.runtime.atomic import close_replaced, replaced
+
+if TYPE_CHECKING:
+    from ngs.pyo_instruments.instrument import Instrument
 
 
 class Event(NamedTuple):
-    """A command of a file."""
+    """A command in a log."""
 
     frame: int
     address: str
     values: list[Value]
-    line: int = 1  # of the file
+    line: int = 1  # in the file
 
 
 class EventLog:
-    """Writes commands to a file while it plays: `take` is for the clock, the rest for another thread.
+    """Writes commands to a file. The clock calls `take`, another thread everything else.
 
-    A full disk ends the file after its last whole line, and nothing else.
+    If the disk is full, the file ends after its last complete line, and playing goes on.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +41,7 @@ class EventLog:
         self._full = False
 
     def open(self) -> None:
-        """Raises OSError where no file can be made."""
+        """Raises OSError if the file cannot be made."""
         with contextlib.ExitStack() as stack:
             beside = stack.enter_context(replaced(self.path))
             try:
@@ -49,16 +51,16 @@ class EventLog:
             self._stack = stack.pop_all()
 
     def begin(self, head: Mapping[str, Any], start: Sequence[tuple[str, Sequence[Value]]]) -> None:
-        """Write the head, which tells what decides the sound: of that, the commands before the first frame."""
+        """Write the first line: `head`, and the commands before the first frame."""
         told = [{"address": address, "values": list(values)} for address, values in start]
         self._line({**head, "start": told})
 
     def take(self, frame: int, address: str, values: tuple[Value, ...]) -> None:
-        """A listener of an instrument."""
+        """Note a command; a listener of the instrument."""
         self._waiting.append((frame, address, values))
 
     def write(self) -> None:
-        """Write what waits. Raises nothing."""
+        """Write the commands noted so far; raises nothing."""
         while self._waiting:
             frame, address, values = self._waiting.popleft()
             if self._line({"frame": frame, "address": address, "values": list(values)}):
@@ -67,9 +69,9 @@ class EventLog:
                 self.lost += 1
 
     def close(self, keep: bool = True) -> None:
-        """Finish the file, or leave none. Raises OSError where some of it is lost."""
+        """Finish the file, or drop it. Raises OSError if some commands are lost."""
         self.write()
-        left(self._stack, keep)
+        close_replaced(self._stack, keep)
         if keep and self._full:
             raise OSError(
                 f"{self.path} holds the first {self._written} commands only, and lacks {self.lost}: "
@@ -77,8 +79,8 @@ class EventLog:
             )
 
     def _line(self, told: Mapping[str, Any]) -> bool:
-        """Whether it could be written."""
-        if self._full:  # no gaps
+        """Write a line; whether that was possible."""
+        if self._full:  # a log must not have gaps
             return False
         text = json.dumps(told).encode() + b"\n"
         try:
@@ -94,9 +96,9 @@ class EventLog:
 
 
 def read_events(path: Path) -> tuple[dict[str, Any], list[Event], list[Event]]:
-    """Head, commands before the first frame, and events by their frames, of a file of `EventLog`.
+    """The head of a log, its commands before the first frame, and its events in the order of their frames.
 
-    Raises CommandError with the line's number, OSError.
+    Raises OSError, and CommandError with the number of the line that is wrong.
     """
     events: list[Event] = []
     start: list[Event] = []
@@ -117,12 +119,12 @@ def read_events(path: Path) -> tuple[dict[str, Any], list[Event], list[Event]]:
 
 
 def check(path: Path, events: Sequence[Event], instrument: Instrument) -> None:
-    """Raise CommandError, with the line's number, for what an instrument does not take."""
+    """Raise CommandError, with the number of the line, for an event that an instrument does not accept."""
     for event in events:
         try:
             for command in instrument.find(event.address):
                 command.read(event.values)
                 if command.at_once:
-                    raise CommandError(f"{command.address} reads or writes a file: it has no frame")
+                    raise CommandError(f"{command.address} reads or writes a file: it cannot be replayed")
         except CommandError as error:
             raise CommandError(f"{path}, line {event.line}: {error}") from error

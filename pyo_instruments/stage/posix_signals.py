@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, and SIGHUP, as a terminal sends it that is closed, end what plays where it can be ended."""
+"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end a performance at a safe point."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 
 class Signals:
-    """Notes the first signal, for `check`: an exception would be lost in a callback of pyo, or break off what ends.
+    """Notes the first signal for `check`. An exception from the handler could be lost in a pyo callback, or cut off
+    what is being closed.
 
-    In another thread than the main one, nothing.
+    Outside the main thread it does nothing.
     """
 
     def __init__(self) -> None:
@@ -22,7 +23,7 @@ class Signals:
     def __enter__(self) -> Signals:
         self._before = {number: signal.getsignal(number) for number in ENDINGS if self._main}
         for number, handler in self._before.items():
-            if handler is not signal.SIG_IGN:  # nohup has it so
+            if handler is not signal.SIG_IGN:  # as nohup sets it
                 signal.signal(number, self._note)
         return self
 

@@ -1,4 +1,4 @@
-"""Records what a server plays, or writes a file at all: beside its place, renamed when it is whole."""
+"""Recorders write what a server plays to a sound file, which gets its name once it is complete."""
 
 from __future__ import annotations
 
@@ -8,43 +8,44 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 
-from ngs.pyo_instruments.timing.clock import Clock
 from ngs.runtime.arrays import Array
-from ngs.runtime.atomic import left, replaced
+from ngs.runtime.atomic import close_replaced, replaced
 from ngs.runtime.dsp.audio_files import audio_format
 
-SECONDS = 8  # that may wait to be written
-PAUSE_SECONDS = 0.1
-FLAC_FRAMES = 4096  # of a block of libsndfile's
-HEADER_BYTES = 128  # of a WAV of libsndfile's, in which its sound has begun
-SIZES = (1 << 32) - 1  # that a WAV can tell
+if TYPE_CHECKING:
+    from ngs.pyo_instruments.timing.clock import Clock
+
+RING_SECONDS = 8  # of sound that may wait to be written
+PAUSE_SECONDS = 0.1  # between two looks of a thread at the ring
+FLAC_FRAMES = 4096  # in a block of libsndfile's
+HEADER_BYTES = 128  # by which the sound of a WAV by libsndfile has begun
+LARGEST_WAV = (1 << 32) - 1  # bytes that a plain WAV can declare
 
 
 class Recorder:
-    """Takes every block of a clock into a ring; a thread of its own writes them to a file.
+    """Takes every block of a clock into a ring; `drain` writes the ring to a file and must be called now and then.
 
-    With a clock that is not live `drain` writes, from time to time, and no thread is needed. What finds no room in the
-    ring, where a disk hesitates, is silent in the file.
+    What finds no room in the ring is counted and silent in the file.
     """
 
     def __init__(self, clock: Clock, path: Path, frames: int | None = None) -> None:
-        """`frames` to record at most. Raises AudioError for a file type that cannot be written."""
-        self.path, self._clock, self._most, self._live = path, clock, frames, clock.live
+        """Record `frames` at most. Raises AudioError for a file type that cannot be written."""
+        self.path, self._clock, self._most = path, clock, frames
         self._format = audio_format(path)
-        self._ring = np.zeros((SECONDS * clock.sample_rate // clock.block * clock.block, clock.channels), np.float32)
+        ring_blocks = RING_SECONDS * clock.sample_rate // clock.block
+        self._ring = np.zeros((ring_blocks * clock.block, clock.channels), np.float32)
         self._rate = clock.sample_rate
         self.taken = self._written = 0  # frames that went into the ring, and out of it
-        self._played = 0  # frames of the file
+        self._played = 0  # frames in the file
         self.lost = 0  # frames that found no room
         self._missing = 0  # of them, since the last one that did
-        self._gaps: deque[tuple[int, int]] = deque()  # frames that are missing where so many had been taken
+        self._gaps: deque[tuple[int, int]] = deque()  # after how many taken frames, and how many are missing
         self.error: Exception | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ngs recorder", daemon=True)
 
     def __enter__(self) -> Recorder:
         self.open()
@@ -54,7 +55,7 @@ class Recorder:
         self.close()
 
     def open(self) -> None:
-        """Take what is heard from now on. Raises OSError where no file can be made."""
+        """Record from now on. Raises OSError if the file cannot be made."""
         subtype, channels = "PCM_24" if self._format == "FLAC" else "FLOAT", self._ring.shape[1]
         kind = "RF64" if self._format == "WAV" else self._format  # a WAV holds 4 GiB, three hours
         with contextlib.ExitStack() as stack:
@@ -65,35 +66,27 @@ class Recorder:
                 raise OSError(f"{self.path} cannot be written: {error.error_string}") from error
             self._stack = stack.pop_all()
         self._clock.taps.append(self._take)
-        if self._live:
-            self._thread.start()
 
     def close(self, keep: bool = True) -> None:
-        """Finish the file, or leave none: what was played is kept, whatever ended it.
-
-        Raises OSError where some of it is lost.
-        """
+        """Finish the file, or drop it. Raises OSError if part of the sound is lost; the rest is kept."""
         self._clock.taps.remove(self._take)
-        self._stopping.set()
-        if self._live:
-            self._thread.join()
         if self._missing:
             self._gaps.append((self.taken, self._missing))
         if self.error is None:
-            self._try(self._drain)
+            self._try(self._write_ring)
         self._try(self._file.close)
         if self._format == "WAV":
             self._try(lambda: _finish_wav(self._beside))
         elif self.error:
             self._played = _finish_flac(self._beside)
-        left(self._stack, keep)
+        close_replaced(self._stack, keep)
         if keep and (self.error or self.lost):
             raise self._loss()
 
     def drain(self) -> None:
-        """Write what waits. Raises OSError where that cannot be."""
+        """Write what is in the ring. Raises OSError if it cannot be written."""
         if self.error is None:
-            self._try(self._drain)
+            self._try(self._write_ring)
         if self.error:
             raise self._loss()
 
@@ -107,9 +100,9 @@ class Recorder:
             "the disk is full, or cannot be written"
         )
 
-    def _drain(self) -> None:
+    def _write_ring(self) -> None:
         while True:
-            taken = self.taken  # before the gaps: those up to there are told by now
+            taken = self.taken  # before the gaps: all gaps up to here are known
             gap = self._gaps[0] if self._gaps else None
             end = taken if gap is None else min(gap[0], taken)
             while self._written < end:
@@ -136,13 +129,9 @@ class Recorder:
         if self._missing:
             self._gaps.append((self.taken, self._missing))
             self._missing = 0
-        start = self.taken % len(self._ring)  # blocks divide the ring
+        start = self.taken % len(self._ring)  # the ring holds whole blocks
         self._ring[start : start + count] = block[:count]
         self.taken += count
-
-    def _run(self) -> None:
-        while self.error is None and not self._stopping.wait(PAUSE_SECONDS):
-            self._try(self._drain)
 
     def _try(self, act: Callable[[], None]) -> None:
         try:
@@ -151,15 +140,40 @@ class Recorder:
             self.error = self.error or error
 
 
+class BackgroundRecorder(Recorder):
+    """A recorder whose thread writes the ring, so that a slow disk holds up nothing else."""
+
+    def __init__(self, clock: Clock, path: Path, frames: int | None = None) -> None:
+        super().__init__(clock, path, frames)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ngs recorder", daemon=True)
+
+    def open(self) -> None:
+        super().open()
+        self._thread.start()
+
+    def close(self, keep: bool = True) -> None:
+        self._stopping.set()
+        self._thread.join()
+        super().close(keep)
+
+    def drain(self) -> None:
+        """Nothing: the thread writes."""
+
+    def _run(self) -> None:
+        while self.error is None and not self._stopping.wait(PAUSE_SECONDS):
+            self._try(self._write_ring)
+
+
 def _finish_wav(path: Path) -> None:
-    """Make a plain WAV of RF64 (EBU Tech 3306) where its sizes fit into 32 bits: every program reads it."""
+    """Turn an RF64 file (EBU Tech 3306) into a plain WAV, which every program reads, if its sizes fit into 32 bits."""
     with path.open("r+b") as file:
         header = bytearray(file.read(HEADER_BYTES))
-        place = header.find(b"data", 48)  # behind the sizes of 64 bits
-        if place < 0:  # the disk was full before it began
+        place = header.find(b"data", 48)  # after the 64-bit sizes
+        if place < 0:  # the disk was full before the sound began
             return
         size, data = struct.unpack_from("<QQ", header, 20)
-        if size < SIZES:
+        if size < LARGEST_WAV:
             header[:8], header[12:16] = b"RIFF" + struct.pack("<I", size), b"JUNK"
             header[place + 4 : place + 8] = struct.pack("<I", data)
             file.seek(0)
@@ -167,12 +181,15 @@ def _finish_wav(path: Path) -> None:
 
 
 def _finish_flac(path: Path) -> int:
-    """Note in a FLAC file that was broken off how many frames it has: programs take it for endless otherwise."""
+    """Write the number of frames into the header of a FLAC file that was cut off, and return it.
+
+    Without it, programs take the file for endless.
+    """
     frames = 0
     with contextlib.suppress(soundfile.LibsndfileError), soundfile.SoundFile(path) as file:
         while count := len(file.read(FLAC_FRAMES)):
             frames += count
-    with path.open("r+b") as header:  # RFC 9639, section 8.2: the last 36 of 64 bits
+    with path.open("r+b") as header:  # RFC 9639, section 8.2: the last 36 bits of 64
         header.seek(18)
         numbers = int.from_bytes(header.read(8), "big")
         header.seek(18)

@@ -1,43 +1,43 @@
-"""TODO."""
+"""The computer's keys as a control surface: an instrument's key actions, and a cursor over its tracks and steps."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ngs.pyo_instruments.commands.command import CommandError
-from ngs.pyo_instruments.commands.key_actions import Press, _at
-from ngs.pyo_instruments.timing.clock import ClockBusy
+from ngs.pyo_instruments.commands.arguments import CommandError
+from ngs.pyo_instruments.commands.command import declarations
+from ngs.pyo_instruments.commands.key_actions import Press, at
+from ngs.pyo_instruments.timing.timed_queue import ClockBusy
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
 
-
-NAMES = {" ": "space", "\n": "enter", "\t": "tab"}
-
+SHOWN_AS = {" ": "space", "\n": "enter", "\t": "tab"}
 FILES = {"w": Press("/save", ("values",)), "l": Press("/load", ("values",))}  # of every instrument
+SCREEN = [("?", "show or hide this list"), ("q", "quit")]  # keys of the screen itself
 
 
 class Keys:
-    """The keys of an instrument: those of its table, and arrows that move the cursor.
+    """The keys of an instrument, and the arrows that move a cursor.
 
-    cursor: a place in each of the instrument's `counts`, from 0; up and down move in the first, left and right in the
-    second. What is done at a place of the second goes on to the next one, so that steps are typed as they are written.
+    cursor: a place in each of the instrument's `counts`, from 0. Up and down move in the first, left and right in the
+    second. A key that acts on one place of the second moves the cursor to the next: steps are typed like a text.
     """
 
     def __init__(self, instrument: Instrument) -> None:
         self._instrument = instrument
         self.cursor = dict.fromkeys(instrument.counts, 0)
         self._down, self._along = [*instrument.counts, "", ""][:2]
-        self._table = {**instrument.KEYS, **FILES}
+        self._actions = {**instrument.KEYS, **FILES}
 
     def press(self, name: str) -> str:
-        """Do what a key says: a character, or an arrow's name. Where that is refused, a line that says why; else ""."""
-        if name not in self._table:
+        """Carry out a key: a character, or an arrow's name. Returns "", or a line that says why it was refused."""
+        if name not in self._actions:
             self._move(self._down, (name == "down") - (name == "up"))
             self._move(self._along, (name == "right") - (name == "left"))
             return ""
-        key = self._table[name]
-        address = _at(key.address, self.cursor)
+        key = self._actions[name]
+        address = at(key.address, self.cursor)
         try:
             self._instrument.do(address, *key.read(self._instrument, address, self.cursor))
         except (CommandError, ClockBusy, OSError) as error:
@@ -47,17 +47,23 @@ class Keys:
         return ""
 
     def help(self) -> list[str]:
-        """What there is: a line for keys that do the same."""
-        does: dict[str, list[str]] = {}
-        if self.cursor:
-            does[f"Move to another {' or '.join(self.cursor)}."] = ["arrows"]
-        for name, key in self._table.items():
-            command = self._instrument.commands.get(_at(key.address, self.cursor))
-            if command is None:  # a machine of four tracks has no fifth
-                continue
-            does.setdefault(command.help, []).append(NAMES.get(name, name))
-        return [f"{' '.join(names):<16} {text}" for text, names in does.items()]
+        """The keys and what they do, a line each, in two columns."""
+        rows = key_table(type(self._instrument))
+        width = max(len(names) for names, _ in rows)
+        return [f"{names:<{width}}  {label}" for names, label in rows]
 
     def _move(self, name: str, by: int) -> None:
         if name and by:
             self.cursor[name] = (self.cursor[name] + by) % self._instrument.counts[name]
+
+
+def key_table(kind: type[Instrument]) -> list[tuple[str, str]]:
+    """The keys of an instrument and what they do; keys that do the same share a row: ("1 2 3", "hit track")."""
+    known = {each.at(*numbers) for each in declarations(kind) for numbers in each.numbers(kind.counts)}
+    first = dict.fromkeys(kind.counts, 0)
+    keys: dict[str, list[str]] = {}
+    for name, key in {**kind.KEYS, **FILES}.items():
+        if at(key.address, first) in known:  # a subclass with four tracks has no fifth
+            keys.setdefault(key.describe(), []).append(SHOWN_AS.get(name, name))
+    moves = [("arrows", f"move to another {' or '.join(kind.counts)}")] if kind.counts else []
+    return [*moves, *((" ".join(names), label) for label, names in keys.items()), *SCREEN]

@@ -1,11 +1,11 @@
-"""MIDI in: keys, pedals, controllers and clock play an instrument, whatever thread they come in.
+"""MIDI input: keys, pedals, controllers and clock play an instrument.
 
     with MidiIn(instrument, "Launchpad", MidiMap.of(instrument)):
         ...
 
-What a map says of a controller or a pad is done. Other keys are "/note KEY VELOCITY", 0 to let go, the pedal is
-"/sustain", the wheel "/bend" and the clock "/clock/tick", "/clock/start", "/clock/continue", "/clock/stop" and
-"/clock/position", of the instruments that have such commands.
+Controllers and pads do what a map says. Everything else goes to fixed addresses, if the instrument has them: keys to
+"/note KEY VELOCITY" (velocity 0 on release), the sustain pedal to "/sustain", the pitch wheel to "/bend", the clock to
+"/clock/tick", "/clock/start", "/clock/continue", "/clock/stop" and "/clock/position".
 """
 
 from __future__ import annotations
@@ -13,26 +13,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mido
 
-from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.surfaces.midi_map import MIDDLE, MidiMap, target
 from ngs.pyo_instruments.surfaces.quiet import quiet
 
-JACK, VIRTUAL = "jack", "virtual"  # ports that are opened for others to connect to
-CLIENT = "ngs-midi"  # beside pyo, which is the client "ngs"
-LOOP = "Midi Through"  # a port of ALSA, the first, that plays nothing by itself
+if TYPE_CHECKING:
+    from ngs.pyo_instruments.instrument import Instrument
+
+JACK, VIRTUAL = "jack", "virtual"  # ports that we open for other programs to connect to
+CLIENT = "ngs-midi"  # of JACK; pyo is the client "ngs"
+LOOP = "Midi Through"  # ALSA's first port, which sends nothing by itself: the last choice
 BACKEND = "mido.backends.rtmidi"
-SUSTAIN, ALL_SOUND_OFF, ALL_NOTES_OFF = 64, 120, 123  # controllers
-BEND_SEMITONES = 2.0  # of the wheel, to either side
-LOWEST_BEND = 8192
+SUSTAIN, ALL_SOUND_OFF, ALL_NOTES_OFF = 64, 120, 123  # controller numbers
+BEND_SEMITONES = 2.0  # range of the pitch wheel, up and down
+LOWEST_BEND = 8192  # steps of the wheel, down
 CLOCK = {"clock": "/clock/tick", "start": "/clock/start", "continue": "/clock/continue", "stop": "/clock/stop"}
 
 
 class MidiError(OSError):
-    """A port that cannot be opened: one line that lists those there are."""
+    """A port that cannot be opened; the line lists the ports there are."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class MidiStatistics:
     """What came in so far."""
 
     messages: int
-    ignored: int  # that the instrument has no command for
-    failures: int  # that it refused
+    ignored: int  # the instrument has no command for them
+    failures: int  # the instrument refused them
     last_failure: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,7 +51,7 @@ class MidiStatistics:
 
 
 def input_ports() -> list[str]:
-    """Names of what can be listened to."""
+    """The names of the MIDI inputs."""
     with quiet():
         try:
             return list(mido.Backend(BACKEND).get_input_names())
@@ -58,19 +60,20 @@ def input_ports() -> list[str]:
 
 
 class MidiIn:
-    """A port of MIDI that plays an instrument between `start` and `stop`.
+    """A MIDI port that plays an instrument between `start` and `stop`.
 
-    port: a part of the name of one there is, None for the first; "jack" opens one on a JACK server, "virtual" one of
-    the system's, for other programs to connect to. Commands are carried out at the frame of their arrival, a block
-    later, and logged: what is played can be played again.
+    port: part of the name of an input, None for the first; "jack" opens a port on the JACK server, "virtual" one of the
+    system's, for other programs to connect to. Commands are carried out exactly one block after they arrive.
+    muted: while it is True, messages are dropped and not counted.
     """
 
     def __init__(self, instrument: Instrument, port: str | None, mapping: MidiMap) -> None:
         self._instrument, self._wanted, self._map = instrument, port, mapping
-        self.name = ""  # of the port that is open
+        self.muted = False
+        self.name = ""  # of the open port
         self._port: Any = None
         self._held: set[int] = set()  # keys
-        self._last: int | None = None  # frame
+        self._last: int | None = None  # frame of the last message
         self._messages = self._ignored = self._failures = 0
         self._last_failure = ""
         self._take: dict[str, Callable[[Any, int | None], None]] = {
@@ -79,13 +82,13 @@ class MidiIn:
         }  # fmt: skip
 
     def start(self) -> None:
-        """Listen. Raises MidiError."""
+        """Open the port and listen. Raises MidiError."""
         with quiet():
             self._port = self._open()
         self.name = f"{CLIENT}:{self._port.name}" if self._wanted in (JACK, VIRTUAL) else self._port.name
 
     def stop(self) -> None:
-        """Listen no more, and let go of keys that are held."""
+        """Close the port, and release the keys that are held."""
         if self._port:
             self._port.close()
             self._port = None
@@ -99,11 +102,13 @@ class MidiIn:
         self.stop()
 
     def statistics(self) -> MidiStatistics:
-        """What happened so far; from any thread."""
+        """What happened so far; any thread may call it."""
         return MidiStatistics(self._messages, self._ignored, self._failures, self._last_failure)
 
     def take(self, message: Any) -> None:
-        """Do what a message of mido says, as soon as it has come. Raises nothing."""
+        """Carry out a mido message that has just arrived; raises nothing."""
+        if self.muted:
+            return
         try:
             at = self._now()
             self._messages += 1
@@ -113,7 +118,7 @@ class MidiIn:
                 self._take[message.type](message, at)
             else:
                 self._ignored += 1
-        except Exception as error:  # it would be lost in the thread of the library
+        except Exception as error:  # in the library's thread it would be lost
             self._failures += 1
             self._last_failure = str(error) or type(error).__name__
 
@@ -159,7 +164,7 @@ class MidiIn:
             self._ignored += 1
 
     def _now(self) -> int | None:
-        """The frame of what comes now, never before that of what came last."""
+        """The frame for a message that arrives now, never before that of the message before."""
         at = self._instrument.clock.frame_at(time.perf_counter())
         if at is not None and self._last is not None:
             at = max(at, self._last)
@@ -172,13 +177,13 @@ class MidiIn:
                 jack = mido.Backend(f"{BACKEND}/UNIX_JACK")
                 return jack.open_input("in", client_name=CLIENT, callback=self.take)
             except (OSError, ValueError) as error:  # no server, or a system without JACK
-                raise MidiError("No JACK server runs that could open a port of MIDI: start one (jackd)") from error
+                raise MidiError("No JACK server runs that could open a MIDI port: start one (jackd)") from error
         backend = mido.Backend(BACKEND)
         if self._wanted == VIRTUAL:
             try:
                 return backend.open_input("in", client_name=CLIENT, callback=self.take)
             except (OSError, RuntimeError, NotImplementedError) as error:
-                raise MidiError("This system has no virtual ports of MIDI: choose one of a device") from error
+                raise MidiError("This system has no virtual MIDI ports: choose the port of a device") from error
         names = input_ports()
         matching = [name for name in names if self._wanted is None or self._wanted.lower() in name.lower()]
         matching.sort(key=lambda name: (name != self._wanted, LOOP in name))

@@ -1,7 +1,7 @@
-"""Packets of OSC 1.0, read strictly: a datagram comes from anybody.
+"""Packets of OSC 1.0, read strictly: anybody can send a datagram.
 
-python-osc reads the messages. It does not read the bundles, where a size below zero keeps it for ever, nor the types
-that instruments do not take: it leaves those out and writes to the log.
+Messages are read by python-osc, bundles are not: a negative size would keep it busy for ever. Argument types that it
+leaves out, with a line in the log, are errors here.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pythonosc.osc_message import OscMessage, ParseError
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 Value = float | int | str
-Message = tuple[float, str, list[Value]]  # seconds since 1970 at which it is due, 0 at once; address, arguments
+Message = tuple[float, str, list[Value]]  # due time in seconds since 1970 (0: at once), address, arguments
 BUNDLE = b"#bundle\0"
-AT_ONCE = 1  # as a time tag
-EPOCH = 2208988800  # seconds from 1900, where time tags begin, to 1970
+AT_ONCE = 1  # the time tag of what is due at once
+EPOCH = 2208988800  # seconds from 1900, where time tags count from, to 1970
 TYPES = frozenset(b"ifhdsTF")
 
 
 class PacketError(ValueError):
-    """A packet that cannot be read, in one line; with the address of the message where that is known."""
+    """A packet that cannot be read; `address` is that of the message, if known."""
 
     def __init__(self, text: str, address: str = "") -> None:
         super().__init__(text)
@@ -30,7 +30,7 @@ class PacketError(ValueError):
 
 
 def read(datagram: bytes) -> list[Message]:
-    """The messages of a packet, those of bundles in their order. Raises PacketError if any of them cannot be read."""
+    """The messages of a packet, in order; bundles are unpacked. Raises PacketError if any message cannot be read."""
     found: list[Message] = []
     waiting = [(datagram, 0.0)]
     while waiting:
@@ -43,7 +43,7 @@ def read(datagram: bytes) -> list[Message]:
 
 
 def write(address: str, values: Iterable[Value]) -> bytes:
-    """A packet of one message."""
+    """A packet with one message."""
     builder = OscMessageBuilder(address)
     for value in values:
         builder.add_arg(value)
@@ -51,7 +51,7 @@ def write(address: str, values: Iterable[Value]) -> bytes:
 
 
 def _elements(bundle: bytes) -> list[tuple[bytes, float]]:
-    """What a bundle is made of, each with the time of the bundle."""
+    """The packets inside a bundle, each with the due time of the bundle."""
     if len(bundle) < 16:
         raise PacketError("a bundle ends within its time tag")
     tag, at = struct.unpack_from(">Q", bundle, 8)[0], 16
@@ -68,22 +68,20 @@ def _elements(bundle: bytes) -> list[tuple[bytes, float]]:
 
 def _message(packet: bytes) -> tuple[str, list[Value]]:
     if not packet.startswith(b"/"):
-        raise PacketError("a message of OSC begins with / and a bundle with #bundle")
+        raise PacketError("an OSC message begins with / and a bundle with #bundle")
     start = (packet.find(b"\0") // 4 + 1) * 4
     types = packet[start + 1 : packet.find(b"\0", start)]
     unknown = sorted(set(types) - TYPES) if packet[start:].startswith(b",") else []
     try:
         message = OscMessage(packet[:start] if unknown else packet)
-    except (ParseError, ValueError) as error:  # or text that is no UTF-8
-        raise PacketError("a message ends before its arguments do, or has text that is no UTF-8") from error
+    except (ParseError, ValueError) as error:  # ValueError: text that is not UTF-8
+        raise PacketError("a message ends before its arguments do, or has text that is not UTF-8") from error
     if unknown:
-        raise PacketError(
-            f"arguments of the type {chr(unknown[0])!r} are not taken: send i f s T or F", message.address
-        )
+        raise PacketError(f"arguments of type {chr(unknown[0])!r} are not accepted: send i f s T or F", message.address)
     pairs = zip(types.decode(), message.params, strict=True)
     return message.address, [_shortest(value) if kind == "f" else value for kind, value in pairs]
 
 
 def _shortest(value: float) -> float:
-    """0.1 of what 32 bits make of it, 0.10000000149: it may be the end of a range."""
+    """The shortest number with the same 32 bits: 0.1, not 0.10000000149, which could lie outside a range."""
     return float(str(np.float32(value)))

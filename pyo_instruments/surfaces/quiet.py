@@ -1,4 +1,4 @@
-"""Silence of libraries in C that print."""
+"""Silence for C libraries that print."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """What libraries print goes nowhere: a hundred lines about devices that do not exist."""
+    """Discard everything written to stdout and stderr: audio libraries print pages about devices that do not exist."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = [os.dup(number) for number in (1, 2)]

@@ -1,4 +1,4 @@
-"""A terminal as a page that is drawn over and over, and keys as they are pressed."""
+"""A terminal as a page that is redrawn in place, and its keys as they are pressed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-BEGIN = "\x1b[?1049h\x1b[?25l\x1b[2J"  # another page, without a cursor
+BEGIN = "\x1b[?1049h\x1b[?25l\x1b[2J"  # the alternate page, without a cursor
 END = "\x1b[?25h\x1b[?1049l"
-SIZE = (80, 24)  # where a terminal does not know its own
+SIZE = (80, 24)  # of a terminal that does not know its own
 ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
 KEY = re.compile(r"\x1b(?:\[[0-9;?]*[@-~]|O[A-Z])|[\s\S]")
 UNFINISHED = re.compile(r"\x1b(?:\[[0-9;?]*|O)?\Z")
@@ -19,14 +19,14 @@ POLL_SECONDS = 0.01  # on Windows
 
 
 def is_terminal() -> bool:
-    """Whether stdout is a terminal that this program may draw on."""
+    """Whether stdout is a terminal, and this program is in its foreground."""
     return sys.stdout.isatty() and _foreground(sys.stdout.fileno())
 
 
 class Terminal:
-    """The terminal of stdout, which is as it was when the context is left, whatever happened.
+    """The terminal of stdout; when the context is left, it is as it was before.
 
-    press is called with each key, in a thread: a character, or "up", "down", "left", "right".
+    press: called in a thread with each key: a character, or "up", "down", "left", "right".
     """
 
     def __init__(self, press: Callable[[str], None]) -> None:
@@ -51,12 +51,12 @@ class Terminal:
         """Columns and lines."""
         try:
             columns, lines = os.get_terminal_size(sys.stdout.fileno())
-        except OSError:  # its window is closed
+        except OSError:  # the window is closed
             return SIZE
         return (columns, lines) if columns and lines else SIZE
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show lines, as far as there is room: only those that have changed are written."""
+        """Show as many lines as fit; only those that have changed are written."""
         columns, rows = size = self.size()
         fresh = [(line if line.isprintable() else _printable(line))[:columns] for line in lines[:rows]]
         if size != self._size:
@@ -73,13 +73,13 @@ class Terminal:
             self._write("".join(changed))
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # its window is closed
+        with contextlib.suppress(OSError):  # the window is closed
             sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "replace"))
             sys.stdout.buffer.flush()
 
 
 def names(text: str) -> tuple[list[str], str]:
-    """The keys that a terminal's text says, and its end where that is the beginning of one."""
+    """The keys in what a terminal sends, and the rest of the text if a key is still incomplete."""
     rest = UNFINISHED.search(text)
     whole = text[: rest.start()] if rest else text
     found = [ARROWS.get(each[-1], "") if each[0] == "\x1b" else each for each in KEY.findall(whole)]
@@ -87,7 +87,7 @@ def names(text: str) -> tuple[list[str], str]:
 
 
 def _printable(line: str) -> str:
-    """Names of a bundle may hold anything."""
+    """A line without control characters: the names in a bundle may hold any."""
     return "".join(each if each.isprintable() else "?" for each in line)
 
 
@@ -98,14 +98,14 @@ if sys.platform == "win32":
     CODES = {"H": "up", "P": "down", "M": "right", "K": "left"}
 
     def _foreground(number: int) -> bool:
-        """Also lets the console understand what is written."""
+        """Also turns on the console's escape sequences."""
         kernel, mode = ctypes.windll.kernel32, ctypes.c_ulong()
         handle = msvcrt.get_osfhandle(number)
         return bool(kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4))
 
     @contextlib.contextmanager
     def _keys(press: Callable[[str], None]) -> Iterator[None]:
-        """Hand on keys as they are pressed."""
+        """Report keys as they are pressed."""
         over = threading.Event()
 
         def read() -> None:
@@ -131,13 +131,13 @@ else:
 
     def _foreground(number: int) -> bool:
         try:
-            return os.tcgetpgrp(number) == os.getpgrp()  # what runs behind another program would be stopped
-        except OSError:  # no terminal of this program's
+            return os.tcgetpgrp(number) == os.getpgrp()  # drawing from the background would stop the program
+        except OSError:  # not this program's terminal
             return False
 
     @contextlib.contextmanager
     def _keys(press: Callable[[str], None]) -> Iterator[None]:
-        """Hand on keys as they are pressed; Ctrl-C is one no more than before, Ctrl-Z does nothing."""
+        """Report keys as they are pressed. Ctrl-C interrupts as usual, Ctrl-Z does nothing."""
         number = sys.stdin.fileno()
         before = termios.tcgetattr(number)
         woken, wake = os.pipe()
@@ -149,7 +149,7 @@ else:
                 if woken in ready:
                     return
                 text = ""
-                with contextlib.suppress(OSError):  # its window is closed
+                with contextlib.suppress(OSError):  # the window is closed
                     text = os.read(number, 1024).decode(errors="ignore")
                 if not text:
                     return
@@ -169,7 +169,7 @@ else:
             os.write(wake, b".")
             if thread.ident:
                 thread.join()
-            with contextlib.suppress(termios.error):  # its window is closed
+            with contextlib.suppress(termios.error):  # the window is closed
                 termios.tcsetattr(number, termios.TCSAFLUSH, before)
             os.close(woken)
             os.close(wake)

@@ -1,6 +1,6 @@
-"""What the keys of MIDI play of a bundle: drums by the map of General MIDI, pitches by their names.
+"""Which class of a bundle a MIDI key plays: drums by the General MIDI map, pitches by their names.
 
-General MIDI 1, "Percussion Key Map"; key 60 is C4, the middle C, and A4 is 69.
+General MIDI 1, "Percussion Key Map". Key 60 is C4, middle C; A4 is 69.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from ngs.runtime.bundle.manifest import Attribute
 
-FIRST_KEY = 36  # of the classes in turn
+FIRST_KEY = 36  # of the first class, if no name fits
 KICK = ("kick", "bass drum", "bassdrum", "bd")
 SNARE = ("snare", "sd")
 CLOSED_HAT = ("closed hat", "closed hihat", "hat closed", "ch", "hat", "hihat", "hh", "cymbal")
@@ -21,7 +21,7 @@ HIGH_TOM = ("high tom", "hi tom", "tom", "perc", "percussion")
 CRASH = ("crash", "cymbal", "ride")
 RIDE = ("ride", "cymbal", "crash")
 PERCUSSION = ("perc", "percussion")
-# key -> names that a class may have for it, the closest first
+# key -> names that its class may have, the best first
 DRUMS: dict[int, tuple[str, ...]] = {
     35: KICK, 36: KICK,
     37: ("rim", "rimshot", "side stick", "sidestick", "stick", *PERCUSSION), 38: SNARE,
@@ -42,11 +42,11 @@ WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 PITCH = re.compile(r"([A-G])([#bs♯♭]?)(-?\d)", re.IGNORECASE)
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "s": 1, "b": -1, "♭": -1}
-NUMBERED = ("pitch", "note", "key", "midi")  # attributes whose classes may be numbers of keys
+NUMBERED = ("pitch", "note", "key", "midi")  # attributes whose classes may be key numbers
 
 
 def drum_class(key: int, classes: Sequence[str]) -> str | None:
-    """The class of a drum's key: the one named like it, else, from key 36 on, the classes in turn; None beyond."""
+    """The class that a drum key plays: one named like the drum, else the classes in turn from key 36 on, else None."""
     for name in DRUMS.get(key, ()):
         wanted = set(name.split())
         for each in classes:
@@ -56,7 +56,7 @@ def drum_class(key: int, classes: Sequence[str]) -> str | None:
 
 
 def in_order(classes: Sequence[str]) -> list[str]:
-    """Classes in the order of the drum map, kick and snare first; those that it does not know stay behind."""
+    """Classes in the order of the drum map, kick and snare first; unknown names come last."""
     own = [(key, {*names} - {*PERCUSSION}) for key, names in DRUMS.items()]
 
     def place(name: str) -> int:
@@ -66,7 +66,7 @@ def in_order(classes: Sequence[str]) -> list[str]:
 
 
 def pitch(name: str) -> int | None:
-    """The key of a pitch: "A4", "C#3", "Cs3" (as file names have it), "Bb2", or its number; None for other names."""
+    """The key of a pitch name, "A4", "C#3", "Cs3" (as in file names) or "Bb2", or of a key number; else None."""
     if name.isdecimal() and int(name) <= 127:
         return int(name)
     found = PITCH.fullmatch(name)
@@ -77,17 +77,20 @@ def pitch(name: str) -> int | None:
 
 
 def pitch_class(key: int, classes: Sequence[str]) -> tuple[str, float]:
-    """The class whose pitch is nearest to a key, and the semitones from it to the key. Raises ValueError."""
+    """The class whose pitch is nearest to a key, and the semitones from there to the key.
+
+    Raises ValueError if no class is a pitch.
+    """
     found = [(abs(key - at), at, name) for name in classes if (at := pitch(name)) is not None]
     if not found:
-        raise ValueError(f"none of the classes is a pitch, as A4 or C#3: {', '.join(classes)}")
+        raise ValueError(f"no class is a pitch such as A4 or C#3: {', '.join(classes)}")
     _, nearest, name = min(found)
     return name, float(key - nearest)
 
 
-def pitch_attribute(conditions: Iterable[Attribute]) -> Attribute | None:
-    """The first attribute of a bundle whose classes are pitches."""
-    for each in conditions:
+def pitch_attribute(attributes: Iterable[Attribute]) -> Attribute | None:
+    """The first attribute whose classes are pitches."""
+    for each in attributes:
         numbered = any(name.isdecimal() for name in each.classes)
         named = any(word in each.name.lower() for word in NUMBERED)
         if all(pitch(name) is not None for name in each.classes) and (named or not numbered):
@@ -96,7 +99,7 @@ def pitch_attribute(conditions: Iterable[Attribute]) -> Attribute | None:
 
 
 def _words(name: str) -> set[str]:
-    """Words of a class's name, in small letters and the singular: HiHat, hi-hat and Hihats are one."""
+    """The words of a class name, lower-case and singular, so that HiHat, hi-hat and Hihats are the same."""
     words = [word.lower() for word in WORD.findall(name)]
     words = [word[:-1] if word.endswith("s") and len(word) > 3 and not word.endswith("ss") else word for word in words]
     pairs = [first + second for first, second in zip(words, words[1:], strict=False)]

@@ -1,32 +1,25 @@
-"""Steps in time: when each one begins, to the frame, while tempo and swing change, alone or after an outside clock."""
+"""Steps in time: the frame at which each step begins, while tempo and swing change or a MIDI clock leads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ngs.pyo_instruments.timing.midi_clock import MidiClock
+
 STEPS_A_BEAT = 4
 CLOCKS_A_BEAT = 24  # of MIDI
 CLOCKS_A_STEP = CLOCKS_A_BEAT // STEPS_A_BEAT
 TEMPOS = (20.0, 400.0)  # bpm
-MEMORY = 96  # clocks of which one counts: four beats
-LEAST_MEMORY = 6  # where the tempo changes
-DRIFT_CLOCKS = 8  # whose lateness together tells a change of tempo from jitter
-DRIFT_SECONDS = 0.0015  # of their mean
-GAP_SECONDS = 0.5  # without a clock, after which nothing is known
-SURE = 12  # ticks known, after which one may tell that others were lost
-LOST_PERIODS = 1.7  # after which it tells so, where the one before was not late
-LATE_PERIODS = 0.3  # that jitter does not make
-SLOW_PERIODS = 1.4  # after which the next one tells that none was lost: the tempo has fallen
 
 
 class Transport:
-    """Counts steps of a sixteenth from where it was started, without drift.
+    """Counts sixteenth steps from its start, without drift.
 
-    tempo in bpm; swing in [0, 0.5]: by what share of a step every second one comes late, a third of it for triplets. A
-    new tempo goes on from the place between two steps that was reached.
+    tempo: in bpm; a new one continues from the place between two steps that was reached. swing: how late every second
+    step comes, as a share of a step in [0, 0.5]; 1/3 makes triplets.
 
-    An outside clock of 24 ticks a beat decides the tempo as long as it ticks, and the place: begun `at_clock`, step 0
-    is at the first tick; otherwise, and where it comes back after a gap, steps are moved to the ticks that are nearest.
+    While a MIDI clock ticks, 24 times a beat, it decides tempo and place. Started `at_clock`, step 0 is at the next
+    tick; otherwise, and after a gap in the clock, steps move to the nearest ticks.
     """
 
     def __init__(self, sample_rate: int, tempo: float = 120.0) -> None:
@@ -34,29 +27,29 @@ class Transport:
         self._tempo = tempo
         self.swing = 0.0
         self.running = False
-        self._frame, self._place = 0.0, 0.0  # of which all others are counted
-        self._next = 0  # step
-        self._outside = Ticks(sample_rate)
-        self._clocks: int | None = None  # since step 0; None before there is an outside clock
-        self._waiting = False  # for a clock
+        self._frame, self._place = 0.0, 0.0  # a frame and its place in steps: the others are counted from there
+        self._next = 0  # the next step
+        self._midi_clock = MidiClock(sample_rate)
+        self._clocks: int | None = None  # ticks since step 0; None without a MIDI clock
+        self._waiting = False  # for a tick to start at
 
     @property
     def tempo(self) -> float:
-        """Beats a minute."""
+        """Beats per minute."""
         return self._tempo
 
     def set_tempo(self, tempo: float, frame: int) -> None:
-        """Another tempo, from a frame on."""
+        """Change the tempo from a frame on."""
         self._go_on_from(frame, self.place(frame), tempo)
 
     def start(self, frame: int, at_clock: bool = False) -> None:
-        """Begin with step 0 at a frame, or at the tick of an outside clock that comes next."""
+        """Start with step 0 at a frame, or at the next tick of a MIDI clock."""
         self.stop()
         self.go_to(0, frame)
         self.go_on(frame, at_clock)
 
     def go_on(self, frame: int, at_clock: bool = False) -> None:
-        """Begin with the step that comes next."""
+        """Continue with the next step."""
         self.running, self._waiting = not at_clock, at_clock
         if not at_clock:
             self._clocks = None
@@ -65,16 +58,16 @@ class Transport:
         self._go_on_from(frame, float(self._next), self._tempo)
 
     def stop(self) -> None:
-        """No more steps."""
+        """Stop."""
         self.running = self._waiting = False
 
     def go_to(self, step: int, frame: int) -> None:
-        """Let a step be the next: at once while it runs, or at the next tick; else when it starts or goes on."""
-        clocks = step * CLOCKS_A_STEP - 1  # of the tick before it
+        """Make a step the next: at once if running, at the next tick with a MIDI clock, else when it is started."""
+        clocks = step * CLOCKS_A_STEP - 1  # the tick before it
         if self.running:
             place = float(step)
             if self._clocks is not None:
-                since = self.place(frame) * CLOCKS_A_STEP - self._clocks  # above 1 where no ticks come any more
+                since = self.place(frame) * CLOCKS_A_STEP - self._clocks  # above 1 if the ticks have ended
                 place = (clocks + min(max(since, 0.0), 1.0)) / CLOCKS_A_STEP
                 self._clocks = clocks
             self._go_on_from(frame, place, self._tempo)
@@ -83,13 +76,13 @@ class Transport:
         self._next = step
 
     def place(self, frame: float) -> float:
-        """Steps since the start, at a frame."""
+        """Steps since the start, with a fraction, at a frame."""
         return self._place + (frame - self._frame) / self._step_frames
 
     def steps(self, frame: int, count: int) -> Iterator[tuple[int, int]]:
-        """The steps that begin in `count` frames from `frame` on: number since the start, frame within the block.
+        """The steps that begin in `count` frames from `frame` on: number since the start, and frame within the block.
 
-        One whose time has passed, since tempo or place changed, begins at once; of several, only the last.
+        If the times of steps have passed, because tempo or place changed, only the last of them begins, at once.
         """
         while self.running and self._time(self._next + 1) <= frame:
             self._next += 1
@@ -101,8 +94,8 @@ class Transport:
             yield self._next - 1, max(due, 0)
 
     def clock(self, frame: int) -> None:
-        """A tick of an outside clock, 24 a beat: follow its tempo and its place."""
-        due, period, passed = self._outside.tick(frame)
+        """Follow a tick of a MIDI clock, in tempo and place."""
+        due, period, passed = self._midi_clock.tick(frame)
         if period:
             tempo = 60 * self._sample_rate / (period * CLOCKS_A_BEAT)
             self.set_tempo(min(max(tempo, TEMPOS[0]), TEMPOS[1]), frame)
@@ -126,64 +119,3 @@ class Transport:
 
     def _go_on_from(self, frame: float, place: float, tempo: float) -> None:
         self._frame, self._place, self._tempo = frame, place, tempo
-
-
-class Ticks:
-    """Where ticks would be that were exact: their time and period, of ticks that come early and late.
-
-    An alpha-beta filter with the gains of least squares over the ticks so far, MEMORY of them at most: it knows the
-    period after two ticks and averages more and more of them. Where several in turn are off to the same side the tempo
-    has changed, and it forgets half of what it knew.
-
-    One that comes late by whole periods stands for those before it, which were lost: should they come after all they
-    are not counted again, and should the next one be as late, the tempo has changed and none was lost.
-    """
-
-    def __init__(self, sample_rate: int) -> None:
-        self._sample_rate = sample_rate
-        self._known = 0  # ticks, of which what is known is the mean
-        self._due = self._period = self._drift = 0.0  # frames
-        self._frame = 0  # of the last tick as it came
-        self._late = 0.0  # periods, of the last tick
-        self._lost = 0  # ticks just before the last
-
-    def tick(self, frame: int) -> tuple[float, float, int | None]:
-        """One that came at a frame: when it was due, frames from one to the next, and ticks since the one before.
-
-        The period is 0 and the ticks since are None where it is the first, or the first after a gap.
-        """
-        interval, self._frame = frame - self._frame, frame
-        if interval > GAP_SECONDS * self._sample_rate:
-            self._known = 0
-        if self._known == 0:
-            self._known, self._due, self._late, self._lost = 1, float(frame), 0.0, 0
-            return self._due, 0.0, None
-        passed, lost, self._lost = 1, self._lost, 0
-        if self._known >= SURE and self._period > 0:
-            periods = (frame - self._due) / self._period
-            if lost and periods < 0.5:
-                self._lost = lost - 1
-                return self._due, self._period, 0
-            since = interval / self._period
-            if lost and since > SLOW_PERIODS:
-                self._known, passed = 1, 1 - lost
-            elif min(periods, since) > LOST_PERIODS and abs(self._late) < LATE_PERIODS:
-                passed = round(periods)
-                self._lost = passed - 1
-            self._late = periods - passed
-        if self._known == 1:
-            self._due, self._period, self._drift = float(frame), float(interval), 0.0
-        else:
-            self._follow(frame, passed)
-        self._known = min(self._known + 1, MEMORY)
-        return self._due, max(self._period, 0.0), passed
-
-    def _follow(self, frame: int, passed: int) -> None:
-        due = self._due + passed * self._period
-        late, known = frame - due, self._known
-        self._drift += (late - self._drift) / DRIFT_CLOCKS
-        if abs(self._drift) > DRIFT_SECONDS * self._sample_rate:
-            known = min(known, max(known // 2, LEAST_MEMORY))
-        self._due = due + late * 2 * (2 * known + 1) / ((known + 1) * (known + 2))
-        self._period += late * 6 / ((known + 1) * (known + 2))
-        self._known = known

@@ -1,4 +1,4 @@
-"""Bundles: a folder NAME.ngs/, or the same files zipped. Opened, checked, and run through onnxruntime."""
+"""A bundle: a folder NAME.ngs/, or the same files zipped. Opens it, checks it, and runs its graphs in onnxruntime."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +16,20 @@ from numpy.typing import NDArray
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.files import MAX_ARRAYS_BYTES, Files, read_arrays, reason
 from ngs.runtime.bundle.graph_check import MAX_GRAPH_BYTES
+from ngs.runtime.bundle.latent_map import check_latent_map
 from ngs.runtime.bundle.manifest import MAX_MANIFEST_BYTES, BundleError, Manifest, read_manifest
-from ngs.runtime.bundle.session import PROVIDERS, _check_signature, _choose_provider, make_session
+from ngs.runtime.bundle.session import PROVIDERS, check_signature, choose_provider, make_session
 from ngs.runtime.dsp.excitation import HAS_FFT32, Filling
 
 if TYPE_CHECKING:
     import onnxruntime
 
-MAX_GOLDEN_ROWS = 16
-TOLERANCE = 1e-4  # largest error of a graph against its golden vectors
-# along directions that hardly a sound takes the prior's inverse magnifies rounding errors ten times and more
-MAGNIFICATION = {"embedding_encoder": 10.0}
-
 
 class Bundle:
-    """An opened bundle. Sessions are made when a graph is first run, after its hash and signature were checked.
+    """An opened bundle. A graph's hash and signature are checked, and its session made, when it is first run.
 
-    Nothing in a bundle is trusted: names stay inside it, sizes are capped, archives hold no pickles, graphs do no more
-    than those that `ngs export` writes.
+    Nothing in a bundle is trusted: files are read from inside it only, sizes are capped, archives hold no pickles, and
+    a graph that does more than those of `ngs export` is refused.
     """
 
     def __init__(self, path: Path, manifest: Manifest, files: Files, provider: str, threads: int) -> None:
@@ -42,18 +38,18 @@ class Bundle:
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     @classmethod
-    def open(cls, path: str | Path | None = None, provider: str = "auto", threads: int = 1) -> Bundle:
-        """Open a folder or a zipped bundle; without a path the one that comes with ngs.
+    def open(cls, path: str | Path | None = None, provider: str = "auto", threads: int = 1) -> Self:
+        """Open a folder or a zipped bundle; without a path, the drums that come with ngs.
 
-        provider: "cpu", "cuda", or "auto" (CUDA where onnxruntime finds a device and its libraries, else the CPU).
-        threads: of one session; 1 is the steadiest beside live audio. Raises BundleError, ValueError.
+        provider: "cpu", "cuda", or "auto" (CUDA where it works, else the CPU). threads: how many a session computes
+        with; 1 is the steadiest beside live audio. Raises BundleError, ValueError.
         """
         if provider not in ("auto", *PROVIDERS):
             raise ValueError(f"There is no provider {provider!r}; known: auto, cpu, cuda")
         path = shipped() if path is None else Path(path)
         files = Files(path)
         if path.is_dir() and "manifest.json" not in files.names():
-            raise BundleError(f"{path} is no bundle: it has no manifest.json. Is it a folder of sounds, or a run?")
+            raise BundleError(f"{path} is not a bundle: it has no manifest.json. Is it a folder of sounds, or a run?")
         content = files.read("manifest.json", MAX_MANIFEST_BYTES)
         try:
             manifest = read_manifest(content)
@@ -62,15 +58,15 @@ class Bundle:
         for group in (manifest.graphs, manifest.files):
             for spec in group.values():
                 files.check(spec.file)
-        return cls(path, manifest, files, _choose_provider(provider), threads)
+        return cls(path, manifest, files, choose_provider(provider), threads)
 
     def run(self, graph: str, **inputs: Array) -> tuple[Array, ...]:
-        """Run a graph on float32 inputs by name; returns its outputs in the order of the manifest.
+        """Run a graph on float32 inputs by name, and return its outputs in the manifest's order.
 
-        Raises BundleError where the graph fails or its outputs are not numbers of the shapes it promised.
+        Raises BundleError where the graph fails, or where an output has the wrong shape or is not finite.
         """
         session = self.session(graph)
-        if not all(value.size for value in inputs.values()):  # onnxruntime's GRU would end the process
+        if not all(value.size for value in inputs.values()):  # onnxruntime's GRU would crash the process
             raise BundleError(f"{self.path}: {graph} cannot be run (an input is empty)")
         try:
             values: Any = session.run(None, inputs)
@@ -96,131 +92,103 @@ class Bundle:
         return self._sessions[graph]
 
     def captured_session(self, graph: str) -> onnxruntime.InferenceSession:
-        """A new CUDA session that replays its calls as a CUDA graph, or, where onnxruntime cannot, one like `session`.
+        """A new CUDA session that replays its calls as a CUDA graph; `session` where onnxruntime cannot do that.
 
-        Its inputs and outputs must be bound once, to buffers of the device.
+        Its inputs and outputs must be bound once, to buffers on the device.
         """
         try:
             return self._made(graph, captured=True)
         except BundleError:
             return self.session(graph)
 
-    def _made(self, graph: str, captured: bool = False) -> onnxruntime.InferenceSession:
+    def profiled_session(self, graph: str, prefix: str) -> onnxruntime.InferenceSession:
+        """A new session, checked as `session` is, that writes onnxruntime's profile to a file PREFIX_*.json."""
+        return self._made(graph, profile=prefix)
+
+    def _made(self, graph: str, captured: bool = False, profile: str = "") -> onnxruntime.InferenceSession:
         spec = self.manifest.graphs[graph]
         content = self._verified(spec.file, spec.sha256, MAX_GRAPH_BYTES)
         try:
-            session = make_session(content, self.provider, self.threads, spec.file, captured)
-            _check_signature(session, spec)
+            session = make_session(content, self.provider, self.threads, spec.file, captured, profile)
+            check_signature(session, spec)
         except BundleError as error:
             raise BundleError(f"{self.path}: {error}") from error
         return session
 
     def condition(self, choices: Mapping[str, str] | str) -> Array:
-        """One-hot condition, float32 [C], zeros for attributes that are not chosen; a word is a class of the first one.
+        """The condition for classes by attribute, float32 [C]: one-hot in each attribute, zeros in those left open.
 
-        Upper and lower case are alike. Raises ValueError for an attribute or class that the bundle does not have.
+        A single word is a class of the first attribute. Case does not matter. Raises ValueError for an attribute or a
+        class that the bundle does not have.
         """
         if isinstance(choices, str):
             choices = {self.manifest.attributes[0].name: choices}
         vector = np.zeros(self.manifest.condition_size, dtype=np.float32)
         attributes = {attribute.name: attribute for attribute in self.manifest.attributes}
-        offsets, total = {}, 0
-        for attribute in self.manifest.attributes:
-            offsets[attribute.name] = total
-            total += len(attribute.classes)
         for name, chosen in choices.items():
-            named = _look_up(name, attributes, "attribute")
-            classes, offset = attributes[named].classes, offsets[named]
-            chosen_class = _look_up(chosen, classes, named)
-            vector[offset : offset + len(classes)] = 0.0  # "class" and "Class" are one attribute: the last one counts
-            vector[offset + classes.index(chosen_class)] = 1.0
+            attribute = attributes[_look_up(name, attributes, "attribute")]
+            place = self.manifest.places[attribute.name]
+            vector[place] = 0.0  # "class" and "Class" are one attribute: the last one counts
+            vector[place.start + attribute.classes.index(_look_up(chosen, attribute.classes, attribute.name))] = 1.0
         return vector
+
+    def first_class(self, condition: Array) -> int | None:
+        """Number of the class of the first attribute that a condition [C] has; None where it is left open."""
+        classes = condition[self.manifest.places[self.manifest.attributes[0].name]]
+        return int(classes.argmax()) if classes.any() else None
 
     @cached_property
     def latent_map(self) -> dict[str, NDArray[Any]]:
-        """Axes of the grain latents and a sample of the corpus: mean [Z], components [K, Z] (the directions along which
-        timbre changes most, of unit length), explained_variance [K] (of the latents along each), low and high [K]
-        (2nd and 98th percentiles), points [N, Z], labels [N, A], embeddings [M, E], embedding_labels [M, A]."""
+        """Axes of the grain latents and a sample of the corpus, as `ngs.runtime.bundle.latent_map` describes them."""
         arrays = self._archive("latent_map")
-        z, e = self.manifest.latent_size, self.manifest.embedding_size
-        columns = len(self.manifest.attributes)
-        k, n, m = (
-            arrays[name].shape[0] if name in arrays and arrays[name].ndim else -1
-            for name in ("components", "points", "embeddings")
-        )
-        expected = {
-            "mean": (z,), "components": (k, z), "explained_variance": (k,), "low": (k,), "high": (k,),
-            "points": (n, z), "labels": (n, columns), "embeddings": (m, e), "embedding_labels": (m, columns),
-        }  # fmt: skip
-        for name, shape in expected.items():
-            if name not in arrays or arrays[name].shape != shape or min(k, n, m) < 1:
-                found = arrays[name].shape if name in arrays else "missing"
-                raise BundleError(f"{self.path}: latent_map {name} is {found}, expected {shape}")
-            if arrays[name].dtype.kind != ("i" if "labels" in name else "f"):
-                raise BundleError(f"{self.path}: latent_map {name} holds {arrays[name].dtype}, expected other numbers")
-            if not np.isfinite(arrays[name]).all():
-                raise BundleError(f"{self.path}: latent_map {name} holds NaN or infinite values")
-        classes = [len(attribute.classes) for attribute in self.manifest.attributes]
-        for name in ("labels", "embedding_labels"):
-            labels = arrays[name]
-            if labels.min() < -1 or (labels.max(axis=0) >= classes).any():
-                raise BundleError(f"{self.path}: latent_map {name} holds others than the classes of the manifest")
-        return {name: arrays[name] if "labels" in name else arrays[name].astype(np.float32) for name in expected}
+        try:
+            return check_latent_map(arrays, self.manifest)
+        except BundleError as error:
+            raise BundleError(f"{self.path}: {error}") from error
 
     @cached_property
     def latent_spread(self) -> Array:
-        """The axes of the latent map, each as long as the corpus's standard deviation along it: [K, Z]."""
+        """The axes of the latent map, each as long as the standard deviation of the corpus along it: [K, Z]."""
         spread: Array = np.sqrt(self.latent_map["explained_variance"])[:, None] * self.latent_map["components"]
         return spread
 
     def golden(self) -> dict[str, NDArray[Any]]:
-        """Inputs and outputs of every graph as torch computed them, by "graph/tensor"."""
+        """Inputs of every graph, and the outputs torch computed for them at export, by "graph/tensor"."""
         return self._archive("golden")
 
     @cached_property
     def filling(self) -> Filling | None:
-        """What fills many grains at once as the synthesis graph does, and faster; None where the graph has to.
+        """Does with numpy, for many grains at once and faster, what the synthesis graph does; None where it cannot."""
+        found = self._filling_or_reason
+        return None if isinstance(found, str) else found
 
-        That is on a GPU, without a state (noise alone), with numpy 1, and where the graph follows another law.
-        """
-        spec = self.manifest.graphs["synthesis"]
-        if self.provider != "cpu" or not spec.states or not HAS_FFT32:
-            return None
+    @property
+    def offline_decoding(self) -> str:
+        """What fills grains when this machine decodes offline, and why, as a line to show."""
+        found = self._filling_or_reason
+        return (
+            f"the synthesis graph: {found}"
+            if isinstance(found, str)
+            else "numpy, which agrees with the synthesis graph"
+        )
+
+    @cached_property
+    def _filling_or_reason(self) -> Filling | str:
+        """What fills grains with numpy, or why the graph has to."""
+        spec, grain_length = self.manifest.graphs["synthesis"], self.manifest.grain_length
+        if self.provider != "cpu":
+            return "it runs on a GPU"
+        if not spec.states:
+            return "this bundle's grains are noise alone"
+        if not HAS_FFT32:
+            return f"numpy {np.__version__} has no FFT of 32-bit floats (numpy 2 has one, and is faster)"
         points = int({tensor.name: tensor.shape[1] for tensor in spec.inputs}["profile"])
-        if self.manifest.grain_length % points:
-            return None
-        filling = Filling(self.manifest.grain_length, points)
-        return filling if filling.agrees(lambda **inputs: self.run("synthesis", **inputs)) else None
-
-    def largest_errors(self) -> dict[str, float]:
-        """Run every graph on its golden inputs: the largest difference to the golden outputs, by graph.
-
-        Relative to the largest value of an output where that is above 1, and to what the graph magnifies rounding by.
-        """
-        golden = self.golden()
-        errors = {}
-        for name, graph in self.manifest.graphs.items():
-            try:
-                inputs = {spec.name: golden[f"{name}/{spec.name}"] for spec in graph.inputs}
-                expected = [golden[f"{name}/{spec.name}"] for spec in graph.outputs]
-            except KeyError as error:
-                raise BundleError(f"{self.path}: the golden vectors lack {error}") from error
-            if not all(array.size for array in (*inputs.values(), *expected)):
-                raise BundleError(f"{self.path}: the golden vectors of {name} are empty")
-            rows = len(expected[0]) if expected[0].ndim else 0
-            for spec, array in zip((*graph.inputs, *graph.outputs), (*inputs.values(), *expected), strict=True):
-                if array.dtype != spec.dtype or array.shape != (rows, *spec.shape[1:]) or rows > MAX_GOLDEN_ROWS:
-                    raise BundleError(
-                        f"{self.path}: the golden vectors of {name}: expected {spec.name} of up to {MAX_GOLDEN_ROWS} "
-                        f"rows of {spec.shape[1:]}, {spec.dtype}, found {array.shape}, {array.dtype}"
-                    )
-            outputs = self.run(name, **inputs)
-            with np.errstate(all="ignore"):  # vectors that are not finite give NaN
-                errors[name] = max(
-                    float(np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max()) / MAGNIFICATION.get(name, 1.0))
-                    for ours, theirs in zip(outputs, expected, strict=True)
-                )
-        return errors
+        if grain_length % points:
+            return f"grains of {grain_length} samples do not divide into {points} parts"
+        filling = Filling(grain_length, points)
+        if not filling.agrees(lambda **inputs: self.run("synthesis", **inputs)):
+            return "numpy computes other grains than this graph"
+        return filling
 
     def _verified(self, file: str, sha256: str, most: int) -> bytes:
         content = self._files.read(file, most)
@@ -239,7 +207,7 @@ class Bundle:
 
 
 def shipped() -> Path:
-    """The zipped bundle that comes with ngs: drums of eight classes. Raises BundleError where it was left out."""
+    """Path of the bundle that comes with ngs, drums of eight classes. Raises BundleError where it is not installed."""
     path = Path(str(resources.files("ngs.runtime") / "drums.ngs"))
     if not path.is_file():
         raise BundleError(f"The bundle that comes with ngs is missing ({path}): install ngs again, or name a bundle")

@@ -1,4 +1,4 @@
-"""Files of a bundle, a folder or a zip archive, and archives of arrays: names and sizes are checked before contents."""
+"""Reads the files of a bundle, folder or zip archive, and archives of arrays. Names and sizes are checked first."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.fields import BundleError
 
-MAX_BUNDLE_BYTES = 1 << 30  # of all files, unpacked
-MAX_ARRAYS_BYTES = 256 << 20  # of an archive of arrays, unpacked
+MAX_BUNDLE_BYTES = 1 << 30  # all files together, unpacked
+MAX_ARRAYS_BYTES = 256 << 20  # an archive of arrays, unpacked
 MAX_ENTRIES = 256
-MAX_DIRECTORY_BYTES = 128 << 10  # of an archive's table of contents
-MAX_RATIO, SMALL_BYTES = 200, 16 << 20  # zeros pack a thousandfold: entries that are small unpacked may
+MAX_DIRECTORY_BYTES = 128 << 10  # an archive's table of contents
+MAX_RATIO, SMALL_BYTES = 200, 16 << 20  # zeros pack a thousandfold, so only larger entries must keep to the ratio
 MAX_DIMENSIONS = 8
-FLAGS = 0x80E  # of zip entries: deflate's levels, sizes after the data, names in UTF-8
-UNREADABLE = (  # what zipfile raises for an archive that is damaged
+FLAGS = 0x80E  # that zip entries may have: deflate's levels, sizes after the data, names in UTF-8
+UNREADABLE = (  # what zipfile raises for a damaged archive
     OSError, zipfile.BadZipFile, zlib.error, struct.error, ArithmeticError, EOFError, LookupError, MemoryError,
     RuntimeError, ValueError,
 )  # fmt: skip
-# as numpy.save writes it, which needs no parser of Python: little-endian plain numbers only
+# as numpy.save writes it, for little-endian plain numbers; no Python literal has to be parsed
 HEADER = re.compile(
     rb"\{'descr': '(<f2|<f4|<i4|<i8)', 'fortran_order': (True|False), 'shape': \(((?:\d{1,10}, ?)*\d{0,10})\), \} *\n"
 )
 
 
 class Files:
-    """Reads files by name out of a folder or an archive, never outside and never more than a cap."""
+    """Reads files by name from a folder or an archive: never from outside it, and never more than a limit."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,17 +59,18 @@ class Files:
             ) from error
 
     def names(self) -> list[str]:
-        """Of everything in the folder or archive."""
+        """The names of everything in the folder or archive."""
         return self.archive.namelist() if self.archive else [entry.name for entry in self.path.iterdir()]
 
     def check(self, name: str) -> None:
-        """Raise BundleError when there is no such plain file."""
+        """Raise BundleError where there is no such plain file."""
         self._size(name)
 
     def read(self, name: str, most: int) -> bytes:
+        """The content of a file of at most `most` bytes. Raises BundleError."""
         size = self._size(name)
         if size > most:
-            raise BundleError(f"{self.path}: {name} has {size} bytes, more than the {most} that are allowed")
+            raise BundleError(f"{self.path}: {name} has {size} bytes, and {most} are allowed")
         try:
             with self.archive.open(name) if self.archive else _open_plain(self.path / name) as file:
                 content = file.read(most + 1)
@@ -96,16 +97,16 @@ class Files:
 
 
 def _open_plain(path: Path) -> IO[bytes]:
-    """Neither follows a link nor waits for a writer, should the file have become a link or a pipe meanwhile."""
+    """Open a file without following links or waiting for a writer, should it have become a link or a pipe meanwhile."""
     flags = [getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC")]
     return os.fdopen(os.open(path, os.O_RDONLY | sum(flags)), "rb")
 
 
 def open_archive(file: IO[bytes], where: str, most: int, folders: bool = False) -> zipfile.ZipFile:
-    """A zip archive whose table of contents is small, plain and honest enough to be read.
+    """Open a zip archive whose table of contents is small, plain and true enough to be read.
 
-    `most`: bytes of all entries, unpacked; `folders`: names of the form a/b may be in it. Raises BundleError, and
-    zipfile's own exceptions.
+    `most`: bytes of all entries, unpacked. `folders`: allow names of the form a/b. Raises BundleError, and zipfile's
+    own exceptions.
     """
     size = file.seek(0, io.SEEK_END)
     file.seek(-min(size, 42), io.SEEK_END)
@@ -127,10 +128,10 @@ def open_archive(file: IO[bytes], where: str, most: int, folders: bool = False) 
             raise BundleError(f"{where}: expected each file once in the archive, found {shown} twice")
         names.add(name)
         if kind not in (0, stat.S_IFREG) or entry.external_attr & 0x10:
-            raise BundleError(f"{where}: expected plain files in the archive, found that {shown} is none")
+            raise BundleError(f"{where}: expected plain files in the archive, but {shown} is not one")
         if entry.flag_bits & ~FLAGS or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BundleError(
-                f"{where}: expected files stored or deflated, found {shown} encrypted or packed otherwise"
+                f"{where}: expected stored or deflated files, found {shown} encrypted or packed otherwise"
             )
         if entry.file_size > max(SMALL_BYTES, MAX_RATIO * entry.compress_size):
             raise BundleError(f"{where}: expected files packed at most {MAX_RATIO}fold, found {shown} above that")
@@ -140,12 +141,12 @@ def open_archive(file: IO[bytes], where: str, most: int, folders: bool = False) 
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name says a file in this folder on every system, and can be shown."""
+    """Whether a name is that of a file in this folder, on every system, and can be shown."""
     return 0 < len(name) <= 256 and name.isprintable() and name[0] != "." and not any(c in name for c in "/\\:")
 
 
 def read_arrays(content: bytes, where: str) -> dict[str, NDArray[Any]]:
-    """The arrays of a .npz file by name. Raises BundleError for all but plain numbers of plain sizes."""
+    """The arrays in a .npz file by name. Raises BundleError for anything but plain arrays of plain numbers."""
     try:
         with open_archive(io.BytesIO(content), where, MAX_ARRAYS_BYTES, folders=True) as archive:
             arrays = {}
@@ -164,7 +165,7 @@ def _read_array(file: IO[bytes], size: int) -> NDArray[Any]:
     length = int.from_bytes(start[8:], "little")
     header = HEADER.fullmatch(file.read(length))
     if start[:8] != b"\x93NUMPY\1\0" or not header:
-        raise ValueError("expected a header of numpy.save for 16 or 32-bit floats or integers")
+        raise ValueError("expected the header that numpy.save writes for 16 or 32-bit floats, or for integers")
     shape = tuple(int(size) for size in header[3].split(b",") if size.strip())
     dtype = np.dtype(header[1].decode())
     if len(shape) > MAX_DIMENSIONS or math.prod(shape) * dtype.itemsize != size - length - 10:
@@ -174,6 +175,6 @@ def _read_array(file: IO[bytes], size: int) -> NDArray[Any]:
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says, in one line that can be shown."""
+    """What an exception says, in one printable line."""
     text = next(iter(str(error).splitlines()), "") or type(error).__name__
     return "".join(character if character.isprintable() else "?" for character in text)[:200]

@@ -1,31 +1,47 @@
-"""ONNX graphs, read just far enough to refuse what onnxruntime should not see. Tags are walked, weights are not copied.
+"""Refuses ONNX graphs that onnxruntime should not see: all but those that `ngs export` writes, and close relatives.
 
-onnxruntime holds its own against most bad graphs, but it runs whatever is well formed: graphs that read files, fill the
-memory or never end are. Allowed is what `ngs export` writes and close relatives of it, nothing else.
+onnxruntime copes with most damaged graphs, but it runs whatever is well formed, and so are graphs that read files, fill
+the memory or never end. The file is read tag by tag, just far enough to tell; weights are not copied.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.graph_sizes import FOLLOWED, Misfit, Tensor, check_size, outputs_of, steps_of
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.onnx_fields import (
+    ATTRIBUTE,
+    GRAPH,
+    MODEL,
+    NAMED,
+    NODE,
+    OPSET,
+    SHAPE,
+    SIZE,
+    TENSOR,
+    TENSOR_TYPE,
+    TYPE,
+    VALUES,
+    Unexpected,
+    read_fields,
+    signed,
+)
 
 MAX_GRAPH_BYTES = 128 << 20
-MAX_NODES = 2048
-MAX_NUMBERS = 1 << 26  # in all tensors that a graph computes from one row, beside some copies of its weights
+MAX_NUMBERS = 1 << 26  # in all tensors computed from one row, in addition to a few copies of the weights
 MAX_STEPS = 1 << 32  # multiplications for one row
-MANY_ROWS = 64  # another batch that is looked at: what it takes may grow with it, no more than in proportion
+MANY_ROWS = 64  # a larger batch, whose cost may grow in proportion but no faster
 
 FLOAT, INT16, INT32, INT64, BOOL, FLOAT16 = 1, 5, 6, 7, 9, 10
 ITEM_BYTES = {FLOAT: 4, INT16: 2, INT32: 4, INT64: 8, BOOL: 1, FLOAT16: 2}
 IR_VERSIONS, OPSETS = range(8, 14), range(17, 24)
 
-# no control flow, nothing random, no strings
+# no control flow, no random numbers, no strings
 OPERATORS = frozenset(
     b"Abs Add And Cast Ceil Clip Concat Conv Cos Div Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements "
     b"GatherND Gemm Greater GreaterOrEqual Identity LayerNormalization LeakyRelu Less LessOrEqual Log MatMul Max Min "
@@ -35,7 +51,7 @@ OPERATORS = frozenset(
 COMPARISONS = frozenset(b"And Equal Greater GreaterOrEqual Less LessOrEqual Not Or".split())
 
 AXES, SIZES, SWITCH = range(-8, 9), range(1, 65537), range(2)
-ATTRIBUTES: dict[bytes, Container[Any] | None] = {  # allowed values; None: any number
+ATTRIBUTES: dict[bytes, Container[Any] | None] = {  # the values that each may have; None: any number
     b"allowzero": SWITCH, b"alpha": None, b"auto_pad": (b"NOTSET",), b"axis": AXES, b"batch_dims": range(8),
     b"beta": None, b"dilations": SIZES, b"direction": (b"forward", b"reverse", b"bidirectional"), b"end": AXES,
     b"epsilon": None, b"group": SIZES, b"hidden_size": SIZES, b"keepdims": SWITCH, b"kernel_shape": SIZES,
@@ -44,81 +60,38 @@ ATTRIBUTES: dict[bytes, Container[Any] | None] = {  # allowed values; None: any 
     b"strides": SIZES, b"to": ITEM_BYTES, b"transA": SWITCH, b"transB": SWITCH,
 }  # fmt: skip
 
-# fields of protobuf messages by tag (number << 3 | wire type): name, how many there may be
-VARINT, BYTES, FIXED32 = 0, 2, 5
-Schema = Mapping[int, tuple[str, int]]
-
-
-def _schema(**fields: tuple[int, int, int]) -> Schema:
-    return {number << 3 | wire: (name, most) for name, (number, wire, most) in fields.items()}
-
-
-MODEL = _schema(
-    ir_version=(1, VARINT, 1), producer_name=(2, BYTES, 1), producer_version=(3, BYTES, 1), domain=(4, BYTES, 1),
-    model_version=(5, VARINT, 1), doc_string=(6, BYTES, 1), graph=(7, BYTES, 1), opset_import=(8, BYTES, 1),
-    metadata=(14, BYTES, 64),
-)  # fmt: skip
-OPSET = _schema(domain=(1, BYTES, 1), version=(2, VARINT, 1))
-GRAPH = _schema(
-    nodes=(1, BYTES, MAX_NODES), name=(2, BYTES, 1), initializers=(5, BYTES, MAX_NODES), doc_string=(10, BYTES, 1),
-    inputs=(11, BYTES, 64), outputs=(12, BYTES, 64), shapes=(13, BYTES, 2 * MAX_NODES), metadata=(16, BYTES, 64),
-)  # fmt: skip
-NODE = _schema(
-    inputs=(1, BYTES, 64), outputs=(2, BYTES, 64), name=(3, BYTES, 1), operator=(4, BYTES, 1),
-    attributes=(5, BYTES, 16), doc_string=(6, BYTES, 1), domain=(7, BYTES, 1), metadata=(9, BYTES, 64),
-)  # fmt: skip
-ATTRIBUTE = _schema(
-    name=(1, BYTES, 1), float=(2, FIXED32, 1), integer=(3, VARINT, 1), text=(4, BYTES, 1), integers=(8, VARINT, 64),
-    doc_string=(13, BYTES, 1), type=(20, VARINT, 1),
-)  # fmt: skip
-VALUES = {1: "float", 2: "integer", 3: "text", 7: "integers"}  # by type
-TENSOR = _schema(
-    sizes=(1, VARINT, 8), type=(2, VARINT, 1), name=(8, BYTES, 1), content=(9, BYTES, 1), doc_string=(12, BYTES, 1)
-)
-NAMED = _schema(name=(1, BYTES, 1), type=(2, BYTES, 1), doc_string=(3, BYTES, 1), metadata=(4, BYTES, 64))
-TYPE = _schema(tensor=(1, BYTES, 1))
-TENSOR_TYPE = _schema(type=(1, VARINT, 1), shape=(2, BYTES, 1))
-SHAPE = _schema(sizes=(1, BYTES, 8))
-SIZE = _schema(size=(1, VARINT, 1), batch=(2, BYTES, 1))
-
 
 def largest_constant(model: bytes | memoryview) -> int:
-    """Bytes of the largest tensor that onnxruntime may make of a graph's constants when it loads it."""
-    return 8 * len(model) + (1 << 16)  # angles in 16 bits become cosines and sines in 32, side by side
+    """Size limit, in bytes, for tensors that onnxruntime computes from a graph's constants when it loads the graph."""
+    return 8 * len(model) + (1 << 16)  # 16-bit angles become 32-bit cosines and sines, side by side
 
 
 def check_graph(model: bytes, file: str) -> None:
-    """Raise BundleError for a graph that does more than those that `ngs export` writes."""
+    """Raise BundleError for a graph that does more than those `ngs export` writes. `file` is its name in errors."""
     try:
         _check_model(memoryview(model))
-    except _Unexpected as error:
+    except Unexpected as error:
         expected, found = error.args
         raise BundleError(f"{file}: expected {expected}, found {found}: export the run anew") from None
 
 
-class _Unexpected(Exception):
-    """What was expected and what was found."""
-
-    def __init__(self, expected: str, found: object) -> None:
-        text = repr(bytes(found[:40]))[1:] if isinstance(found, bytes | memoryview) else str(found)
-        super().__init__(expected, text)
-
-
 def _check_model(model: memoryview) -> None:
     if len(model) > MAX_GRAPH_BYTES:
-        raise _Unexpected(f"at most {MAX_GRAPH_BYTES} bytes", len(model))
-    fields = _fields(model, MODEL, "a model")
+        raise Unexpected(f"at most {MAX_GRAPH_BYTES} bytes", len(model))
+    fields = read_fields(model, MODEL, "a model")
     if fields.get("ir_version") not in IR_VERSIONS:
-        raise _Unexpected(f"ir_version {IR_VERSIONS[0]} to {IR_VERSIONS[-1]}", fields.get("ir_version"))
+        raise Unexpected(f"ir_version {IR_VERSIONS[0]} to {IR_VERSIONS[-1]}", fields.get("ir_version"))
     for opset in fields["opset_import"] or [b""]:
-        values = _fields(memoryview(opset), OPSET, "an opset")
+        values = read_fields(memoryview(opset), OPSET, "an opset")
         _check_domain(values)
         if values.get("version") not in OPSETS:
-            raise _Unexpected(f"opset {OPSETS[0]} to {OPSETS[-1]}", values.get("version"))
-    _check_contents(_fields(fields.get("graph", model[:0]), GRAPH, "a graph"), largest_constant(model))
+            raise Unexpected(f"opset {OPSETS[0]} to {OPSETS[-1]}", values.get("version"))
+    _check_contents(read_fields(fields.get("graph", model[:0]), GRAPH, "a graph"), largest_constant(model))
 
 
 class _Node(NamedTuple):
+    """A node whose operator, attributes and types have been checked."""
+
     operator: bytes
     attributes: dict[str, Any]
     inputs: list[bytes]
@@ -126,42 +99,42 @@ class _Node(NamedTuple):
 
 
 def _check_contents(graph: dict[str, Any], largest: int) -> None:
-    """Initializers and nodes, in order: each name is given once, before it is used."""
+    """Check inputs, initializers and nodes in order: a name is defined once, before it is used. Then check the cost."""
     types: dict[bytes, int] = {}
-    rows: dict[bytes, tuple[int, ...]] = {}  # sizes of the inputs, 0 for the batch
+    rows: dict[bytes, tuple[int, ...]] = {}  # shapes of the inputs, with 0 for the batch
     constants: dict[bytes, Tensor] = {}
     for encoded in graph["inputs"]:
-        values = _fields(encoded, NAMED, "an input")
+        values = read_fields(encoded, NAMED, "an input")
         rows[_define(types, values, FLOAT)] = _input_shape(values)
     for encoded in graph["initializers"]:
-        values = _fields(encoded, TENSOR, "an initializer")
+        values = read_fields(encoded, TENSOR, "an initializer")
         constants[_define(types, values, values.get("type", 0))] = _initializer(values)
     nodes = [_node(encoded, types) for encoded in graph["nodes"]]
     numbers, steps = _cost(nodes, constants, rows, 1)
     if numbers > MAX_NUMBERS + 4 * largest or steps > MAX_STEPS:
-        raise _Unexpected(f"a row of {MAX_NUMBERS} numbers in {MAX_STEPS} steps", f"{numbers} in {steps}")
+        raise Unexpected(f"a row of {MAX_NUMBERS} numbers in {MAX_STEPS} steps", f"{numbers} in {steps}")
     if _cost(nodes, constants, rows, MANY_ROWS)[0] > MANY_ROWS * numbers:
-        raise _Unexpected("tensors that grow with the batch", "some that grow faster")
+        raise Unexpected("tensors that grow with the batch", "some that grow faster")
 
 
 def _node(encoded: memoryview, types: dict[bytes, int]) -> _Node:
-    """A node whose operator, attributes and types are allowed; the types of its outputs are added."""
-    values = _fields(encoded, NODE, "a node")
+    """Check the operator, attributes and types of a node, and add the types of its outputs to `types`."""
+    values = read_fields(encoded, NODE, "a node")
     operator = bytes(values.get("operator", b""))
     _check_domain(values)
     if operator not in OPERATORS:
-        raise _Unexpected("operators that ngs exports", operator)
+        raise Unexpected("operators that ngs exports", operator)
     attributes = _attributes(values, operator)
     inputs = [bytes(name) for name in values["inputs"]]
     for name in inputs:
         if name and name not in types:
-            raise _Unexpected(f"{operator.decode()} of tensors that come before it", name)
+            raise Unexpected(f"{operator.decode()} of tensors that come before it", name)
     given = [types[name] for name in inputs if name]
     if not given or not inputs[0]:
-        raise _Unexpected(f"inputs of {operator.decode()}", "none")
+        raise Unexpected(f"inputs of {operator.decode()}", "none")
     type_ = given[operator == b"Where" and len(given) > 1]
     if operator == b"Div" and type_ in (INT32, INT64):
-        raise _Unexpected("Div of floats", "integers")  # the smallest number by -1 ends the process
+        raise Unexpected("Div of floats", "integers")  # the smallest integer divided by -1 crashes the process
     type_ = INT64 if operator == b"Shape" else BOOL if operator in COMPARISONS else type_
     if operator == b"Cast":
         type_ = attributes["to"]
@@ -175,9 +148,9 @@ def _node(encoded: memoryview, types: dict[bytes, int]) -> _Node:
 def _cost(
     nodes: list[_Node], constants: dict[bytes, Tensor], rows: dict[bytes, tuple[int, ...]], batch: int
 ) -> tuple[int, int]:  # fmt: skip
-    """Numbers in all that is computed from a batch of rows, and multiplications.
+    """How many numbers and multiplications the nodes take for a batch.
 
-    No tensor may be empty: in a GRU such a one ends the process.
+    Raises Unexpected for sizes that do not fit together, and for an empty tensor: in a GRU it crashes the process.
     """
     tensors = {**constants, **{name: Tensor(tuple(size or batch for size in shape)) for name, shape in rows.items()}}
     numbers = steps = 0
@@ -193,107 +166,67 @@ def _cost(
                     tensors[name] = output
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             expected = f"{operator.decode()} of {error if isinstance(error, Misfit) else 'sizes that fit together'}"
-            raise _Unexpected(expected[:120], [tensor.shape if tensor else () for tensor in inputs][:4]) from error
+            raise Unexpected(expected[:120], [tensor.shape if tensor else () for tensor in inputs][:4]) from error
     return numbers, steps
 
 
 def _input_shape(values: dict[str, Any]) -> tuple[int, ...]:
+    """The shape of an input, floats with a free batch in front, which is 0 here."""
     empty = memoryview(b"")
-    tensor = _fields(_fields(values.get("type", empty), TYPE, "a type").get("tensor", empty), TENSOR_TYPE, "a type")
-    sizes = _fields(tensor.get("shape", empty), SHAPE, "a shape")["sizes"]
-    found = tuple(_fields(size, SIZE, "a size").get("size", 0) for size in sizes)
+    tensor = read_fields(
+        read_fields(values.get("type", empty), TYPE, "a type").get("tensor", empty), TENSOR_TYPE, "a type"
+    )
+    sizes = read_fields(tensor.get("shape", empty), SHAPE, "a shape")["sizes"]
+    found = tuple(read_fields(size, SIZE, "a size").get("size", 0) for size in sizes)
     if tensor.get("type") != FLOAT or found[:1] != (0,) or not all(0 < size < 1 << 31 for size in found[1:]):
-        raise _Unexpected("inputs of floats, a batch first", found)
+        raise Unexpected("inputs of floats, a batch first", found)
     return found
 
 
 def _check_domain(values: dict[str, Any]) -> None:
     domain = bytes(values.get("domain", b""))
     if domain not in (b"", b"ai.onnx"):
-        raise _Unexpected("the standard domain", domain)
+        raise Unexpected("the standard domain", domain)
 
 
 def _define(types: dict[bytes, int], values: dict[str, Any], type_: int) -> bytes:
+    """Add a name, which must be new, and its type to `types`."""
     name = bytes(values.get("name", b""))
     if not 0 < len(name) <= 256 or not name.isascii() or name in types:
-        raise _Unexpected("names of 1 to 256 letters, each once", name)
+        raise Unexpected("names of 1 to 256 letters, each once", name)
     types[name] = type_
     return name
 
 
 def _initializer(values: dict[str, Any]) -> Tensor:
+    """A constant, with its values where sizes may depend on them."""
     if values.get("type") not in ITEM_BYTES:
-        raise _Unexpected("initializers of numbers", f"type {values.get('type')}")
+        raise Unexpected("initializers of numbers", f"type {values.get('type')}")
     count, content = math.prod(values["sizes"]), values.get("content", b"")
     if not count or len(content) != count * ITEM_BYTES[values["type"]]:
-        raise _Unexpected(f"initializers of the sizes they name, {values['sizes']}", f"{len(content)} bytes")
+        raise Unexpected(f"initializers of the sizes they name, {values['sizes']}", f"{len(content)} bytes")
     followed = values["type"] == INT64 and count <= FOLLOWED
     numbers = np.frombuffer(content, dtype="<i8").reshape(values["sizes"]) if followed else None
     return Tensor(tuple(values["sizes"]), numbers)
 
 
 def _attributes(node: dict[str, Any], operator: bytes) -> dict[str, Any]:
-    """Values of whole numbers by name; all are checked."""
+    """The attributes of a node by name, each with a value that is allowed."""
     values: dict[str, Any] = {}
     for encoded in node["attributes"]:
-        attribute = _fields(encoded, ATTRIBUTE, f"an attribute of {operator.decode()}")
+        attribute = read_fields(encoded, ATTRIBUTE, f"an attribute of {operator.decode()}")
         name = bytes(attribute.get("name", b""))
         key = VALUES.get(attribute.get("type", 0), "")
         others = [other for other in VALUES.values() if other != key and attribute.get(other)]
         value = attribute.get(key, 0 if key == "integer" else None)
         if name not in ATTRIBUTES or name.decode() in values or value is None or others:
-            raise _Unexpected(f"attributes of {operator.decode()} that ngs exports", name)
+            raise Unexpected(f"attributes of {operator.decode()} that ngs exports", name)
         allowed = ATTRIBUTES[name]
-        items = [_signed(item) for item in value] if key == "integers" else [_signed(value)]
+        items = [signed(item) for item in value] if key == "integers" else [signed(value)]
         for item in items:
             if allowed is None and key != "float" or allowed is not None and item not in allowed:
-                raise _Unexpected(f"a {name.decode()} of {operator.decode()} that ngs exports", item)
+                raise Unexpected(f"a {name.decode()} of {operator.decode()} that ngs exports", item)
         values[name.decode()] = items if key == "integers" else items[0]
     if operator == b"Cast" and "to" not in values:
-        raise _Unexpected("a type that Cast gives", "none")
+        raise Unexpected("a type that Cast gives", "none")
     return values
-
-
-def _signed(value: int | memoryview) -> int | bytes:
-    if isinstance(value, int):
-        return value - (1 << 64) if value >> 63 else value
-    return bytes(value)
-
-
-def _fields(message: memoryview, schema: Schema, what: str) -> dict[str, Any]:
-    """Values by name: whole numbers, bytes; lists of them where there may be more than one."""
-    values: dict[str, Any] = {name: [] for name, most in schema.values() if most > 1 or name == "opset_import"}
-    at, end = 0, len(message)
-    while at < end:
-        tag, at = _varint(message, at)
-        name, most = schema.get(tag, ("", 0))
-        if not most:
-            raise _Unexpected(f"fields of {what} that ngs exports", f"field {tag >> 3} of wire type {tag & 7}")
-        value: int | memoryview
-        if tag & 7 == VARINT:
-            value, at = _varint(message, at)
-        else:
-            size, at = _varint(message, at) if tag & 7 == BYTES else (4, at)
-            value = message[at : at + size]
-            at += size
-            if at > end:
-                raise _Unexpected(f"{what} of {size} bytes", "the end of the file")
-        before = values.get(name)
-        if isinstance(before, list) and len(before) < most:
-            before.append(value)
-        elif name not in values:
-            values[name] = value
-        else:
-            raise _Unexpected(f"at most {most} {name} of {what}", "more")
-    return values
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number of up to 64 bits and where it ends."""
-    value = shift = 0
-    for byte in message[at : at + 10]:
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value & (1 << 64) - 1, at
-    raise _Unexpected("whole numbers", "the end of the file")

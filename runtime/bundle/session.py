@@ -1,4 +1,4 @@
-"""TODO."""
+"""onnxruntime sessions: the one place that makes them, with guards against graphs that nobody here wrote."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.graph_check import check_graph, largest_constant
-from ngs.runtime.bundle.manifest import BundleError, GraphSpec
+from ngs.runtime.bundle.specs import GraphSpec
 
 if TYPE_CHECKING:
     import onnxruntime
 
-
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-
 NO_FOLDER = "/nonexistent"
-
-MAX_MEMORY_BYTES = 2 << 30  # that all graphs of a process may hold, weights apart
+MAX_MEMORY_BYTES = 2 << 30  # all sessions of a process together, weights not counted
 
 
 def make_session(
-    model: bytes, provider: str, threads: int, name: str, captured: bool = False
+    model: bytes, provider: str, threads: int, name: str, captured: bool = False, profile: str = ""
 ) -> onnxruntime.InferenceSession:
-    """An onnxruntime session that does not spin, keeps quiet and within bounds of memory; `captured`: as a CUDA graph.
+    """An onnxruntime session that neither spins nor prints, and whose memory is bounded.
 
-    Raises BundleError for a graph that `ngs export` would not write or onnxruntime cannot load.
+    `name` is what errors call the graph. `captured`: replay calls as a CUDA graph. `profile`: write onnxruntime's
+    profile to a file whose path begins so. Raises BundleError for a graph that `ngs export` would not write, or that
+    onnxruntime cannot load.
     """
     import onnxruntime
 
@@ -36,11 +36,14 @@ def make_session(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what fails is raised as well
+    options.log_severity_level = 4  # failures are raised as well
+    if profile:
+        options.enable_profiling = True
+        options.profile_file_prefix = profile
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # subnormal numbers make an audio thread stall
+    # subnormal numbers stall an audio thread
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    # weights are inside the graph: one that names files would have them looked for in the current folder
+    # weights are inside the graph; files that it names would be looked for in the current folder
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry(
@@ -52,7 +55,7 @@ def make_session(
     )
     providers = [cuda, PROVIDERS["cpu"]] if provider == "cuda" else [PROVIDERS["cpu"]]
     try:
-        # where CUDA fails onnxruntime prints so and tries the CPU; on the CPU there is nothing else to try
+        # with CUDA, onnxruntime falls back to the CPU and prints why; on the CPU there is nothing to fall back to
         return onnxruntime.InferenceSession(model, options, providers, enable_fallback=int(provider == "cuda"))
     except Exception as error:  # onnxruntime's own exceptions share no base class
         raise BundleError(f"{name} is not a graph that onnxruntime can load ({reason(error)})") from error
@@ -60,7 +63,7 @@ def make_session(
 
 @cache
 def _bound_memory() -> None:
-    """One arena for the tensors of all sessions, which refuses to grow without end."""
+    """Let all sessions share one arena of bounded size."""
     import onnxruntime as ort
 
     memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
@@ -68,7 +71,10 @@ def _bound_memory() -> None:
 
 
 def signature(values: Iterable[Any], file: str) -> list[tuple[str, str, tuple[int | str, ...]]]:
-    """(name, dtype, shape) of a session's inputs or outputs; a dynamic dimension is "batch". Raises BundleError."""
+    """Name, dtype and shape of each of a session's inputs or outputs; a dynamic dimension is "batch".
+
+    `file` is what errors call the graph. Raises BundleError.
+    """
     dtypes = {"tensor(float)": "float32"}
     try:
         return [
@@ -80,7 +86,8 @@ def signature(values: Iterable[Any], file: str) -> list[tuple[str, str, tuple[in
         raise BundleError(f"{file}: names of inputs and outputs are not text ({reason(error)})") from error
 
 
-def _check_signature(session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
+def check_signature(session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
+    """Raise BundleError where a session's inputs or outputs are not those of the manifest."""
     for kind, found, specs in (
         ("inputs", signature(session.get_inputs(), spec.file), spec.inputs),
         ("outputs", signature(session.get_outputs(), spec.file), spec.outputs),
@@ -90,8 +97,12 @@ def _check_signature(session: onnxruntime.InferenceSession, spec: GraphSpec) -> 
             raise BundleError(f"{spec.file}: {kind} are {found}, the manifest says {expected}")
 
 
-def _choose_provider(wanted: str) -> str:
-    """Ask for CUDA only where it can work: onnxruntime prints errors otherwise."""
+def choose_provider(wanted: str) -> str:
+    """Decide between "cpu" and "cuda": "auto" takes CUDA where there is a driver and onnxruntime was built for it.
+
+    Looks first, because onnxruntime prints errors when it is asked for CUDA in vain. Raises ValueError where "cuda" is
+    asked for and cannot work.
+    """
     if wanted == "cpu":
         return "cpu"
     import ctypes

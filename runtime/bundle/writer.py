@@ -1,4 +1,4 @@
-"""Writing bundles: beside the name they will have, checked by the classes that read them, then renamed."""
+"""Writes bundles: under another name first, checked by the classes that read them, then renamed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.atomic import replace_path, writable
-from ngs.runtime.bundle.bundle import TOLERANCE, Bundle
+from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.files import Files
-from ngs.runtime.bundle.manifest import BundleError, FileSpec, GraphSpec, Manifest, TensorSpec
+from ngs.runtime.bundle.golden import TOLERANCE, largest_errors
+from ngs.runtime.bundle.manifest import BundleError, Manifest
 from ngs.runtime.bundle.session import make_session, signature
+from ngs.runtime.bundle.specs import FileSpec, GraphSpec, TensorSpec
 
 
 def write_bundle(
@@ -30,11 +32,11 @@ def write_bundle(
     arrays: Mapping[str, Mapping[str, NDArray[Any]]],
     zipped: bool = False,
 ) -> dict[str, float]:
-    """Write a bundle and return the largest error of each graph against its golden vectors.
+    """Write a bundle, and return the largest error of each graph against its golden vectors.
 
-    `manifest` comes without graphs and files; they are filled in from `graphs` (ONNX by name) and `arrays`
-    (latent_map and golden). The bundle gets its name only after it was opened and every graph agreed with its golden
-    vectors; one that was there before is replaced. Raises BundleError, OSError.
+    The manifest comes without graphs and files; they are filled in from `graphs` (ONNX models by name) and `arrays`
+    (latent_map and golden). The bundle appears under its name when it has been opened and every graph agrees with its
+    golden vectors. It replaces a bundle of that name. Raises BundleError, OSError.
     """
     check_target(path)
     contents = {f"{name}.onnx": model for name, model in graphs.items()}
@@ -48,15 +50,8 @@ def write_bundle(
     beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=writable(path.parent)))
     try:
         made = beside / path.name
-        if zipped:
-            with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, content in contents.items():
-                    archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-        else:
-            made.mkdir()
-            for name, content in contents.items():
-                (made / name).write_bytes(content)
-        errors = Bundle.open(made, provider="cpu").largest_errors()
+        _write_contents(made, contents, zipped)
+        errors = largest_errors(Bundle.open(made, provider="cpu"))
         for name, error in errors.items():
             if not error < TOLERANCE:
                 raise BundleError(f"{name}.onnx differs from torch by {error:.2g}, more than {TOLERANCE:.0e}")
@@ -68,15 +63,27 @@ def write_bundle(
     return errors
 
 
+def _write_contents(path: Path, contents: Mapping[str, bytes], zipped: bool) -> None:
+    if zipped:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in contents.items():
+                # an entry without a time: the same contents give the same bytes
+                archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    else:
+        path.mkdir()
+        for name, content in contents.items():
+            (path / name).write_bytes(content)
+
+
 def check_target(path: Path) -> None:
-    """Raise BundleError or OSError where a bundle cannot be written under this name."""
+    """Raise BundleError or OSError where no bundle can be written under this name."""
     if path.exists() and not _is_bundle(path):
         raise BundleError(f"{path} exists and is not a bundle: choose another name")
     writable(path.parent)
 
 
 def _is_bundle(path: Path) -> bool:
-    """Whether a folder or archive holds a manifest, graphs and arrays and nothing else: what may be replaced."""
+    """Whether a folder or archive holds a manifest, graphs and arrays and nothing else, so that it may be replaced."""
     try:
         names = Files(path).names()
     except BundleError:

@@ -1,9 +1,7 @@
-"""Audio files at the edge: anything libsndfile reads, at any rate; WAV and FLAC out, written beside and renamed."""
+"""Audio files: reads whatever libsndfile reads, at any sample rate; writes WAV and FLAC. And resampling."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +9,26 @@ import soundfile
 import soxr
 
 from ngs.runtime.arrays import Array
+from ngs.runtime.atomic import replaced
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 
 
 class AudioError(ValueError):
-    """A file that cannot be read as sound, or a name that says no format."""
+    """A file that cannot be read as sound, or an output name that is neither .wav nor .flac."""
 
 
 def read_audio(path: Path, sample_rate: int) -> Array:
-    """Read a file as mono float32 [n] at `sample_rate` Hz. Raises AudioError."""
+    """Read a file as mono, float32 [n] at `sample_rate` Hz, its channels averaged. Raises AudioError."""
+    signal, rate = read_mono(path)
+    mono = resample(signal, rate, sample_rate)
+    if len(mono) == 0:
+        raise AudioError(f"{path} is too short: {len(signal)} samples at {rate} Hz are none at {sample_rate} Hz")
+    return mono
+
+
+def read_mono(path: Path) -> tuple[Array, int]:
+    """Read a file as mono, float32 [n], its channels averaged, and its sample rate in Hz. Raises AudioError."""
     if not path.is_file():
         raise AudioError(f"{path} does not exist" if not path.exists() else f"{path} is a folder, not a sound")
     try:
@@ -30,15 +38,12 @@ def read_audio(path: Path, sample_rate: int) -> Array:
     if not np.isfinite(signal).all():
         raise AudioError(f"{path} holds NaN or infinite samples")
     if len(signal) == 0:
-        raise AudioError(f"{path} is empty")
-    mono = resample(signal.mean(axis=1, dtype=np.float32), rate, sample_rate)
-    if len(mono) == 0:
-        raise AudioError(f"{path} is too short: {len(signal)} samples at {rate} Hz are none at {sample_rate} Hz")
-    return mono
+        raise AudioError(f"{path} holds no samples")
+    return signal.mean(axis=1, dtype=np.float32), int(rate)
 
 
 def resample(signal: Array, from_hz: float, to_hz: float) -> Array:
-    """Convert the rate of a signal [n]; unchanged where both are the same."""
+    """Resample a signal [n] from one sample rate to another; returned as it is where the two are equal."""
     if from_hz == to_hz:
         return signal
     converted: Array = soxr.resample(signal, from_hz, to_hz, quality="HQ").astype(np.float32)
@@ -46,32 +51,25 @@ def resample(signal: Array, from_hz: float, to_hz: float) -> Array:
 
 
 def audio_format(path: Path) -> str:
-    """libsndfile's name of the format that the file name asks for; AudioError where it is neither WAV nor FLAC."""
+    """libsndfile's name for the format that a file name asks for. Raises AudioError for all but .wav and .flac."""
     if path.suffix.lower() not in FORMATS:
         raise AudioError(f"{path}: name a .wav or a .flac file")
     return FORMATS[path.suffix.lower()]
 
 
 def write_audio(path: Path, signal: Array, sample_rate: int) -> float:
-    """Write a signal [n] or [n, channels] as 24 bit and return its peak, which stays below 1.
+    """Write a signal [n] or [n, channels] with 24 bits a sample, and return its peak.
 
-    The same samples give the same bytes. Raises AudioError, OSError.
+    A signal that reaches 1 is scaled down to stay below. The same samples give the same bytes. Raises AudioError,
+    OSError.
     """
     file_format = audio_format(path)
     peak = float(np.abs(signal).max(initial=0.0))
     if peak >= 1.0:  # resampling may overshoot
         signal, peak = signal * np.float32(0.999 / peak), 0.999
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
-        os.close(handle)
-        try:
+        with replaced(path) as beside:
             soundfile.write(beside, signal, sample_rate, subtype="PCM_24", format=file_format)
-            os.chmod(beside, 0o644)
-            os.replace(beside, path)
-        except BaseException:
-            os.unlink(beside)
-            raise
     except (OSError, soundfile.SoundFileError) as error:
         raise OSError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
     return peak

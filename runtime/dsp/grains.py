@@ -1,8 +1,8 @@
-"""Windows, slicing and overlap-add: the law that training, graphs and hosts agree on (paper, section 3.3).
+"""Windows, slicing and overlap-add, which training, graphs and hosts all do alike (paper, section 3.3).
 
-Grain i covers the samples [i * hop, i * hop + L), hop = L / 4. Windows are periodic Hann; the first grain of an
-event keeps its first half unwindowed, so attacks survive. Overlap-add divides by the sum of the windows that really
-overlap, so grains that are slices of a signal give that signal back from sample 0.
+Grain i covers the samples [i * hop, i * hop + L), with hop = L / 4. Windows are periodic Hann windows. The first grain
+of a sound keeps its first half unwindowed, so that attacks survive. Overlap-add divides by the sum of the windows that
+overlap at a sample, so that the slices of a signal add up to the signal, from sample 0 on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def hann(length: int) -> Array:
 
 @lru_cache(maxsize=8)
 def onset_window(length: int) -> Array:
-    """Window of the first grain of an event: its first half is 1; float32 [length]; read-only."""
+    """Window of the first grain of a sound, whose first half is 1: float32 [length]; read-only."""
     window = hann(length).copy()
     window[: length // 2] = 1.0
     window.setflags(write=False)
@@ -36,9 +36,9 @@ def onset_window(length: int) -> Array:
 
 @lru_cache(maxsize=8)
 def analysis_windows(length: int) -> Array:
-    """Windows before an analysis, of the first grain and of the others: float32 [2, length]; read-only.
+    """Analysis windows of the first grain of a sound and of all others: float32 [2, length]; read-only.
 
-    The first has the energy of the others, so that a steady sound looks the same at its onset.
+    Both have the same energy, so that a steady sound looks the same at its onset.
     """
     onset, window = onset_window(length), hann(length)
     windows: Array = np.stack((onset * np.sqrt(np.sum(window**2) / np.sum(onset**2)), window)).astype(np.float32)
@@ -47,12 +47,12 @@ def analysis_windows(length: int) -> Array:
 
 
 def grain_count(samples: int, grain_length: int) -> int:
-    """Grains that cover a signal."""
+    """How many grains a signal of this length has."""
     return -(-samples * OVERLAP // grain_length)
 
 
 def slice_grains(signal: Array, grain_length: int) -> Array:
-    """Cut a signal [n] into its grains [G, L], zeros past the end; a read-only view of a padded copy."""
+    """Cut a signal [n] into grains [G, L], with zeros past its end; a read-only view of a padded copy."""
     hop = grain_length // OVERLAP
     grains = grain_count(len(signal), grain_length)
     padded = np.zeros(max(grains - 1, 0) * hop + grain_length, dtype=np.float32)
@@ -61,7 +61,7 @@ def slice_grains(signal: Array, grain_length: int) -> Array:
 
 
 def analysis_grains(signal: Array, grain_length: int) -> Array:
-    """Windowed grains [G, L] as the encoder reads them: the onset's has the energy of a Hann window."""
+    """The windowed grains [G, L] of a signal [n], as the encoder reads them."""
     first, later = analysis_windows(grain_length)
     slices = slice_grains(signal, grain_length)
     grains: Array = slices * later
@@ -70,9 +70,9 @@ def analysis_grains(signal: Array, grain_length: int) -> Array:
 
 
 def overlap_add(grains: Array, tail: bool = False, gains: Array | None = None) -> Array:
-    """Window grains [G, L], or multiply them by `gains`, and assemble them: float32 [G * hop].
+    """Window grains [G, L], or multiply them by `gains`, and add them up: float32 [G * hop].
 
-    With `tail` silent grains follow until the last one has ended: [(G + 3) * hop], faded out by the windows.
+    With `tail` the last grains end under their windows: [(G + 3) * hop].
     """
     assembly = Assembly(*grains.shape)
     assembly.add(grains, gains)
@@ -80,7 +80,7 @@ def overlap_add(grains: Array, tail: bool = False, gains: Array | None = None) -
 
 
 class Assembly:
-    """Overlap-add of G grains of length L that come in parts, so that no more of them is held than a part."""
+    """Overlap-add of G grains of length L that arrive in parts, so that only one part is in memory."""
 
     def __init__(self, grains: int, grain_length: int) -> None:
         self.grains, self.grain_length = grains, grain_length
@@ -88,7 +88,7 @@ class Assembly:
         self._total = np.zeros((grains + OVERLAP - 1 if grains else 0, grain_length // OVERLAP), dtype=np.float32)
 
     def add(self, grains: Array, gains: Array | None = None) -> None:
-        """Window the next grains [n, L] and add them; `gains` [OVERLAP, n, hop] stand for their windows."""
+        """Window the next grains [n, L] and add them; `gains` [OVERLAP, n, hop] take the place of the windows."""
         windows = hann(self.grain_length).reshape(OVERLAP, -1)
         quarters = grains.reshape(len(grains), *windows.shape)
         for shift, gain in enumerate(windows if gains is None else gains):
@@ -100,7 +100,7 @@ class Assembly:
         self.added += len(grains)
 
     def signal(self, tail: bool = False) -> Array:
-        """Divide by the sum of the windows; of use once, when all grains were added. As `overlap_add`."""
+        """The signal, divided by the sum of the windows, as of `overlap_add`. Call once, with all grains added."""
         hop = self.grain_length // OVERLAP
         head = self._total[:OVERLAP]
         windows = np.zeros((2 * OVERLAP, hop), dtype=np.float32)
@@ -113,13 +113,13 @@ class Assembly:
 
 
 class NoiseGrains:
-    """`noise_grains` one after another, without end."""
+    """The grains of `noise_grains` one by one, without end."""
 
     def __init__(self, seed: int, grain_length: int) -> None:
         self._generator, self._hop, self._started = np.random.Philox(key=seed), grain_length // OVERLAP, False
 
     def move_on(self, noise: Array) -> None:
-        """Turn the noise [L] of a grain into that of the next one; the first call fills it, whatever it holds."""
+        """Turn the noise [L] of one grain into that of the next, in place. The first call fills it."""
         fresh = noise
         if self._started:
             noise[: -self._hop] = noise[self._hop :]
@@ -129,20 +129,20 @@ class NoiseGrains:
 
 
 def noise_stream(seed: int, samples: int) -> Array:
-    """Uniform noise in [-1, 1), float32 [samples]: a longer stream of the same seed begins with the shorter one."""
+    """Uniform noise in [-1, 1), float32 [samples]. A longer stream of the same seed begins with the shorter one."""
     noise = np.empty(samples, dtype=np.float32)
     _draw(np.random.Philox(key=seed), noise)
     return noise
 
 
 def _draw(generator: np.random.Philox, out: Array) -> None:
-    """Continue a noise: 16 bits a sample, four samples a draw, several times faster than floats one by one."""
+    """Draw the next samples: 16 bits each, four at a time, which is several times faster than drawing floats."""
     draws = generator.random_raw(-(-len(out) // 4)).astype("<u8", copy=False)
     np.multiply(draws.view("<i2")[: len(out)], np.float32(1 / 32768), out=out)
 
 
 def noise_grains(seed: int, grains: int, grain_length: int) -> Array:
-    """Noise for the decoder, [G, L]: overlapping grains share one stream, so that they add up instead of fighting."""
+    """Noise for the decoder, [G, L]. Overlapping grains share one stream of noise, so that they add up coherently."""
     hop = grain_length // OVERLAP
     if grains == 0:
         return np.zeros((0, grain_length), dtype=np.float32)

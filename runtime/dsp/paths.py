@@ -1,6 +1,6 @@
-"""Latent paths as plain arrays [T, Z] (paper, section 5): lines, oscillations, circles, spirals, walks.
+"""Free latent paths as arrays [T, Z] (paper, section 5): lines, oscillations, circles, spirals, and random walks.
 
-And tables of paths [K, T, Z] over the map of a bundle's corpus, for two controls at once.
+Also grids of latents over the map of a bundle's corpus, which two controls play.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from numpy.typing import NDArray
 from ngs.runtime.arrays import Array
 
 KINDS = ("linear", "back-and-forth", "circle", "spiral", "walk")
-# The mode of a note that plays a free path without end and without a jump: a circle's last grain lies a step before its
-# first; the others end far from where they began, so they are gone back on.
+# How a note loops each kind without a jump. The last grain of a circle lies one step before its first; all others end
+# far from where they began, so they are played back and forth.
 LOOP_MODES: Mapping[str, str] = {kind: "loop" if kind == "circle" else "back-and-forth" for kind in KINDS}
-NEIGHBOURS = 8  # corpus grains that a node of a map grid is made of
+NEIGHBOURS = 8  # grains of the corpus that make a node of the grid
 
 
 def linear(start: Array, end: Array, length: int) -> Array:
-    """Straight from `start` to `end`, both included: [length, Z]."""
+    """A straight line from `start` to `end`, both included: [length, Z]."""
     return _along(start, end, np.linspace(0, 1, length))
 
 
 def back_and_forth(start: Array, end: Array, length: int, rng: np.random.Generator, step: float = 0.06) -> Array:
-    """Between `start` and `end` with steps of random size, up to twice `step` of the distance, turning at both."""
+    """Back and forth between `start` and `end`, in random steps of up to `2 * step` of the distance: [length, Z]."""
     travelled = np.concatenate(([0.0], np.cumsum(rng.uniform(0, 2 * step, length - 1))))
     return _along(start, end, 1 - np.abs(travelled % 2 - 1))
 
 
 def circle(center: Array, axis: Array, other: Array, length: int, turns: float = 1.0) -> Array:
-    """Around `center` in the plane of two axes [Z], whose lengths are the radii; ends a step short of its start."""
+    """Around `center` in the plane of two axes [Z], whose lengths are the radii. Ends one step before its start."""
     angle = 2 * np.pi * turns * np.arange(length) / length
     return _around(center, axis, other, angle, np.ones(length))
 
 
 def spiral(center: Array, axis: Array, other: Array, length: int, turns: float = 4.0) -> Array:
-    """As circle, growing from the center outwards."""
+    """Around `center` as a circle, from the center outwards."""
     share = np.linspace(0, 1, length)
     return _around(center, axis, other, 2 * np.pi * turns * share, share)
 
@@ -46,7 +46,7 @@ def spiral(center: Array, axis: Array, other: Array, length: int, turns: float =
 def walk(
     start: Array, components: Array, low: Array, high: Array, length: int, rng: np.random.Generator, step: float = 0.08
 ) -> Array:
-    """A random walk from `start` along K components [K, Z] that is reflected at the box low..high [K] around it."""
+    """A random walk from `start` along K components [K, Z], reflected at the sides `low` and `high` [K] of a box."""
     span = high - low
     moves = rng.normal(0, step, (length, len(span))) * span
     moves[0] = 0.0
@@ -58,11 +58,11 @@ def walk(
 def free_path(
     kind: str, length: int, seed: int, latent_map: Mapping[str, NDArray[Any]], label: int | None = None
 ) -> Array:
-    """A path of a kind through the latents of a bundle's corpus: [length, Z].
+    """A free path of one of KINDS through the latents of a bundle's corpus: [length, Z].
 
-    Anchors are grains of the corpus, of class `label` of the first attribute where given. Circles and spirals lie in
-    the plane of the map, as far as the points spread; walks go along all its axes. Raises ValueError for an unknown
-    kind.
+    It starts at, and lines end at, grains of the corpus; with `label`, of that class of the first attribute. Circles
+    and spirals lie in the plane of the map and are as wide as the corpus spreads; walks use all axes of the map. Raises
+    ValueError for an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"There is no kind of path {kind!r}; known: {', '.join(KINDS)}")
@@ -82,7 +82,7 @@ def free_path(
     axes, low, high = (latent_map[name][:2] for name in ("components", "low", "high"))
     span = high - low
     wide = span > 0
-    # round on the map, and its center where there is room around it
+    # round on the map, with its center where there is room around it
     radius = min(0.8 * float(np.mean(spread[:2][wide] / span[wide])), 0.5) if wide.any() else 0.0
     place = (start - latent_map["mean"]) @ axes.T
     center = start + (np.clip(place, low + radius * span, high - radius * span) - place) @ axes
@@ -94,12 +94,13 @@ def free_path(
 
 
 def map_grid(latent_map: Mapping[str, NDArray[Any]], size: int = 17) -> Array:
-    """Latents on a regular grid over the map, low to high of its first two components: float32 [size, size, Z].
+    """Latents on a regular grid over the map, from low to high of its first two components: float32 [size, size, Z].
 
-    The second axis goes along the first component, the first axis along the second one: as the path of a frozen note,
-    `position` is x and `morph` is y. A node is the mean of the grains of the corpus next to it on the map, the nearer
-    the weightier (Franke and Little 1980), moved on the map to where the node is: near a grain it is that grain. A
-    direction in which the map has no extent changes nothing. Raises ValueError where size is below 2.
+    The second axis of the array goes along the first component, the first axis along the second. A frozen note that
+    has this as its path plays it with `position` as x and `morph` as y. A node is the weighted mean of the grains of
+    the corpus nearest to it on the map (weights of Franke and Little, 1980), moved along the map to the node itself;
+    close to a grain it is that grain. Nothing changes in a direction in which the map has no extent. Raises ValueError
+    where size is below 2.
     """
     if size < 2:
         raise ValueError(f"size is {size}: choose 2 or more nodes")
@@ -117,9 +118,9 @@ def map_grid(latent_map: Mapping[str, NDArray[Any]], size: int = 17) -> Array:
 
 
 def map_place(latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Where latents [N, Z] lie on the map: x and y [N, 2], 0 to 1 between low and high of its first two components.
+    """Where latents [N, Z] lie on the map: x and y [N, 2], from 0 at low to 1 at high of its first two components.
 
-    Those of the corpus may lie a little outside. A direction in which the map has no extent is 0.5 everywhere.
+    Grains of the corpus may lie a little outside. In a direction in which the map has no extent, everything is at 0.5.
     """
     columns, axes, low, span = _plane(latent_map)
     places = np.full((len(latents), 2), 0.5)
@@ -128,16 +129,16 @@ def map_place(latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floati
 
 
 def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-    """Those of the first two components that go anywhere: their numbers, axes [n, Z], lows and spans [n]."""
+    """Those of the first two components that have an extent: their numbers, axes [n, Z], lows and spans [n]."""
     axes, low, high = (latent_map[name][:2].astype(np.float64) for name in ("components", "low", "high"))
     columns = np.flatnonzero(high > low)
     return columns, axes[columns], low[columns], (high - low)[columns]
 
 
 def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares [nodes, points] of the points next to each node: they fall to 0 where the next point comes in."""
+    """Weights [nodes, points] of the points nearest to each node; they fall to 0 at the next point's distance."""
     ordered = np.sort(distances, axis=1)
-    reach = ordered[:, [min(NEIGHBOURS, ordered.shape[1] - 1)]] + 1e-9  # no weight is 0 / 0 where all are as far
+    reach = ordered[:, [min(NEIGHBOURS, ordered.shape[1] - 1)]] + 1e-9  # avoids 0 / 0 where all are equally far
     nearness = np.maximum(reach - distances, 0) / (reach * (distances + 1e-9))
     weights = nearness**2
     total: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
@@ -145,7 +146,7 @@ def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _within(latent_map: Mapping[str, NDArray[Any]], path: Array) -> Array:
-    """Bring a path [T, Z] back to the map where it leaves it: beyond, everything is as loud as can be."""
+    """Bring a path [T, Z] back to where it leaves the map: beyond it, everything is as loud as it can be."""
     components = latent_map["components"]
     place = (path - latent_map["mean"]) @ components.T
     inside: Array = path + (np.clip(place, latent_map["low"], latent_map["high"]) - place) @ components
@@ -153,7 +154,7 @@ def _within(latent_map: Mapping[str, NDArray[Any]], path: Array) -> Array:
 
 
 def _anchors(points: Array, latent_map: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> tuple[Array, Array]:
-    """Two corpus latents: of a few pairs drawn, the one that lies furthest apart on the map."""
+    """Two latents of the corpus: of a few random pairs, the one that lies furthest apart on the map."""
     pairs = points[rng.integers(len(points), size=(8, 2))]
     distances = np.linalg.norm((pairs[:, 0] - pairs[:, 1]) @ latent_map["components"].T, axis=1)
     start, end = pairs[int(np.argmax(distances))]
@@ -172,5 +173,5 @@ def _around(center: Array, axis: Array, other: Array, angle: NDArray[np.float64]
 
 
 def _reflect(share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fold numbers into 0..1 as if between mirrors."""
+    """Fold numbers into 0 to 1, as between two mirrors."""
     return 1 - np.abs(share % 2 - 1)

@@ -1,4 +1,4 @@
-"""What of a grain is timbre: its spectrum as the ear divides it, without its level. The latent map is made in it."""
+"""The timbre of a grain: its spectrum in mel bands, without its level. The axes of the latent map come from it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from ngs.runtime.arrays import Array
 
 MELS = 64
-FAINTEST = 1e-3  # of the loudest band: what lies 60 dB below it tells no timbres apart
-RIDGE = 0.1  # of the mean variance of the latents: how little a direction that hardly varies may count
+FAINTEST = 1e-3  # of the loudest band; nobody hears differences that are 60 dB below it
+RIDGE = 0.1  # of the mean variance of the latents: damps directions that hardly vary
 
 
 def timbre(
     magnitudes: NDArray[np.floating[Any]], sample_rate: int, loudest: float | None = None
 ) -> NDArray[np.float64]:
-    """Magnitudes [N, bins] of grains, from 0 Hz to Nyquist, signs ignored -> timbres [N, B], in nepers.
+    """Timbres [N, B], in nepers, of grains with magnitudes [N, bins] from 0 Hz to Nyquist, whose signs are ignored.
 
-    The logarithm of each of 64 mel bands (fewer where grains are short), freed of its mean over the bands: a grain and
-    the same at another level are one timbre. `loudest` is the `loudest_band` of all grains that are compared; by
-    default that of these.
+    The logarithm of each of 64 mel bands (fewer where grains are short), minus its mean over the bands, so that a grain
+    has the same timbre at every level. `loudest` is the `loudest_band` of all grains that are compared; by default of
+    these.
     """
     bands = _bands(magnitudes, sample_rate)
     highest = float(bands.max(initial=0.0)) if loudest is None else loudest
@@ -39,10 +39,10 @@ def loudest_band(magnitudes: NDArray[np.floating[Any]], sample_rate: int) -> flo
 def timbre_axes(latents: NDArray[np.floating[Any]], timbres: NDArray[np.float64], count: int) -> Array:
     """The `count` directions of latents [N, Z] along which timbres [N, B] change most: float32 [count, Z], unit length.
 
-    At right angles in the latent space and, to first order, in what is heard: the principal axes of the linear map
-    from latents to timbres, found by ridge regression: few grains, and latents that say nothing, would else decide
-    them. The first points to the brighter. The variance of the latents themselves says little: after whitening it is
-    alike in all directions, audible or not.
+    They are the principal axes of the linear map from latents to timbres: at right angles in the latent space and, to
+    first order, in what is heard. Ridge regression finds the map, so that neither a few grains nor latents without
+    influence decide it. Every axis points to the brighter side. The variance of the latents themselves would say
+    little: after whitening it is the same in all directions, audible or not.
     """
     centred = latents - latents.mean(axis=0, dtype=np.float64)
     covariance = centred.T @ centred
@@ -57,7 +57,7 @@ def timbre_axes(latents: NDArray[np.floating[Any]], timbres: NDArray[np.float64]
 
 
 def explained(places: NDArray[np.floating[Any]], timbres: NDArray[np.float64]) -> float:
-    """Share of the variance of timbres [N, B] that a linear function of places [N, K] explains: 0 to 1."""
+    """The share, from 0 to 1, of the variance of timbres [N, B] that a linear function of places [N, K] explains."""
     centred = timbres - timbres.mean(axis=0)
     total = float(np.square(centred).sum())
     if total == 0.0:
@@ -69,14 +69,14 @@ def explained(places: NDArray[np.floating[Any]], timbres: NDArray[np.float64]) -
 
 def _bands(magnitudes: NDArray[np.floating[Any]], sample_rate: int) -> NDArray[np.float64]:
     filters = mel_filters(2 * (magnitudes.shape[1] - 1), sample_rate).astype(np.float64)
-    filters = filters[filters.any(axis=1)]  # low bands of short grains lie between two bins
+    filters = filters[filters.any(axis=1)]  # with short grains, low bands fall between two bins
     bands: NDArray[np.float64] = np.sqrt(np.square(magnitudes, dtype=np.float64) @ filters.T)
     return bands
 
 
 @cache
 def mel_filters(window_length: int, sample_rate: int, bands: int = MELS) -> Array:
-    """Triangles of height 1 with centres evenly spaced in mel (HTK) from 0 Hz to Nyquist: float32 [bands, bins]."""
+    """Triangular filters of height 1, evenly spaced in mel (HTK) from 0 Hz to Nyquist: float32 [bands, bins]."""
     highest_mel = 2595 * np.log10(1 + sample_rate / 2 / 700)
     edges = 700 * (10 ** (np.linspace(0, highest_mel, bands + 2) / 2595) - 1)
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]

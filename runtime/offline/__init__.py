@@ -1,1 +1,1 @@
-"""TODO."""
+"""Sound that is rendered whole: `render` (reconstruct, sample, morph, ...), and drum loops (`loop`, `patterns`)."""

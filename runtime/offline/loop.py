@@ -1,4 +1,4 @@
-"""Drum loops: a step pattern played with a fresh hit at every step."""
+"""Drum loops: a step pattern, played with a fresh hit at every step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ngs.runtime.offline.patterns import STEPS, Track
 from ngs.runtime.offline.render import decode_embeddings
 
 STEPS_A_BEAT = 4
-HITS = 64  # hits decoded at a time
+HITS = 64  # decoded in one call
+PEAK = 0.95  # a louder mix is turned down to it
 FADE_SECONDS = 0.005  # at the end, where hits may still ring
 
 
@@ -28,40 +29,46 @@ def render_loop(
     bundle: Bundle, tracks: Sequence[Track], bpm: float, bars: int, seed: int, sample_rate: int,
     temperature: float = 1.0, choices: Mapping[str, str] | None = None,
 ) -> Array:  # fmt: skip
-    """A pattern for a number of bars at `sample_rate`: float32 [n], n exactly that many bars, |x| < 1.
+    """Play a pattern for a number of bars at `sample_rate`: float32 [n], exactly that many bars long, |x| < 1.
 
-    The hit of a class at a step depends on the seed, the class and the step, not on the rest of the pattern. `choices`
-    are classes of further attributes; the first attribute is the track's. Raises ValueError for an unknown class.
+    A hit depends on the seed, its class and its step, but not on the rest of the pattern. `choices` are classes of
+    other attributes; that of the first attribute comes from the track. Raises ValueError for an unknown class.
     """
     total = bars * STEPS
-    length = step_sample(total, bpm, sample_rate)
-    mix = np.zeros(length, dtype=np.float32)
-    attribute = bundle.manifest.attributes[0].name
-    conditions = [bundle.condition({**(choices or {}), attribute: track.class_name}) for track in tracks]
+    mix = np.zeros(step_sample(total, bpm, sample_rate), dtype=np.float32)
     places = [
-        (step, number)
+        (step, track)
         for step in range(total)
-        for number, track in enumerate(tracks)
-        if track.levels[step % STEPS] > 0
+        for track in range(len(tracks))
+        if tracks[track].levels[step % STEPS] > 0
     ]  # fmt: skip
-    names = [zlib.crc32(track.class_name.encode()) for track in tracks]
     for start in range(0, len(places), HITS):
         group = places[start : start + HITS]
-        streams = [(seed, step, names[number]) for step, number in group]
-        drawn = [
-            completed(bundle, conditions[number], *stream) for (_, number), stream in zip(group, streams, strict=True)
-        ]
-        hits = decode_embeddings(
-            bundle,
-            np.stack([sample_embeddings(bundle, 1, temperature, *stream)[0] for stream in streams]),
-            np.stack(drawn),
-            [noise_seed(*stream) for stream in streams],
-        )
-        for (step, number), hit in zip(group, hits, strict=True):
+        hits = _hits(bundle, tracks, group, seed, temperature, choices or {})
+        for (step, track), hit in zip(group, hits, strict=True):
             at = step_sample(step, bpm, sample_rate)
-            sounding = resample(hit, bundle.manifest.sample_rate, sample_rate)[: length - at]
-            mix[at : at + len(sounding)] += np.float32(tracks[number].levels[step % STEPS]) * sounding
-    fade = min(int(FADE_SECONDS * sample_rate), length)
-    mix[length - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+            sounding = resample(hit, bundle.manifest.sample_rate, sample_rate)[: len(mix) - at]
+            mix[at : at + len(sounding)] += np.float32(tracks[track].levels[step % STEPS]) * sounding
+    fade = min(int(FADE_SECONDS * sample_rate), len(mix))
+    mix[len(mix) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     peak = float(np.abs(mix).max(initial=0.0))
-    return mix * np.float32(0.95 / peak) if peak > 0.95 else mix
+    return mix * np.float32(PEAK / peak) if peak > PEAK else mix
+
+
+def _hits(
+    bundle: Bundle, tracks: Sequence[Track], places: Sequence[tuple[int, int]], seed: int, temperature: float,
+    choices: Mapping[str, str],
+) -> list[Array]:  # fmt: skip
+    """The hits at places (step, number of the track), float32 [n] each at the bundle's sample rate."""
+    attribute = bundle.manifest.attributes[0].name
+    conditions = [bundle.condition({**choices, attribute: track.class_name}) for track in tracks]
+    streams = [(seed, step, zlib.crc32(tracks[track].class_name.encode())) for step, track in places]
+    return decode_embeddings(
+        bundle,
+        np.stack([sample_embeddings(bundle, 1, temperature, *stream)[0] for stream in streams]),
+        np.stack([
+            completed(bundle, conditions[track], *stream)
+            for (_, track), stream in zip(places, streams, strict=True)
+        ]),
+        [noise_seed(*stream) for stream in streams],
+    )  # fmt: skip

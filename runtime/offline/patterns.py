@@ -1,4 +1,4 @@
-"""Step patterns of a drum loop: 16 steps a bar, one line a class, as text.
+"""Step patterns of a drum loop as text: a line for each class, with the 16 steps of a bar.
 
 # four on the floor
 Kick   x...x...x...x...
@@ -48,23 +48,25 @@ BUILT_IN = {
 
 
 class PatternError(ValueError):
-    """A pattern that cannot be read, or that names a class the bundle does not have."""
+    """A pattern that cannot be read, or that names a class which the bundle does not have."""
 
 
 @dataclass(frozen=True)
 class Track:
+    """The steps of one class."""
+
     class_name: str
-    levels: tuple[float, ...]  # of each step, 0 = rest
+    levels: tuple[float, ...]  # of each step; 0 is a rest
 
     @property
     def text(self) -> str:
-        """The steps as they are written."""
+        """The steps as a pattern writes them."""
         symbols = {level: symbol for symbol, level in LEVELS.items()}
         return "".join(symbols.get(level, ".") for level in self.levels)
 
 
 def parse_pattern(text: str, source: str) -> list[Track]:
-    """Read the lines of a pattern. Raises PatternError with the line's number."""
+    """The tracks of a pattern. Raises PatternError, which names `source` and the line."""
     tracks = []
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.partition("#")[0].strip()
@@ -75,15 +77,15 @@ def parse_pattern(text: str, source: str) -> list[Track]:
             raise PatternError(f"{source}, line {number}: expected a class and {STEPS} steps, each one of x X o .")
         tracks.append(Track(name.strip(), tuple(LEVELS.get(step, 0.0) for step in steps)))
     if not tracks:
-        raise PatternError(f"{source}: there is no line with a class and {STEPS} steps")
+        raise PatternError(f"{source} has no line with a class and {STEPS} steps")
     return tracks
 
 
 def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
-    """A built-in pattern by name, or a text file, for a bundle of these classes.
+    """A built-in pattern by name, or one from a text file, for a bundle with these classes.
 
-    Lines of a file must name classes of the bundle. Of a built-in one, lines of classes that the bundle lacks are left
-    out; where it has none of them, its lines go to the bundle's classes in turn.
+    A file may only name classes of the bundle. A built-in pattern leaves out the lines of classes that the bundle
+    lacks; where the bundle has none of them, the lines go to the bundle's classes in turn. Raises PatternError.
     """
     known = {candidate.lower(): candidate for candidate in classes}
     if name in BUILT_IN:

@@ -1,4 +1,4 @@
-"""Offline rendering: reconstruct, resynthesise, sample, follow paths, morph (paper, section 5)."""
+"""Rendering whole sounds: encode, decode, reconstruct, sample, follow paths, morph (paper, section 5)."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from ngs.runtime.bundle.seeds import completed, drawn_embedding, noise_seed
 from ngs.runtime.dsp.excitation import Phases
 from ngs.runtime.dsp.grains import OVERLAP, Assembly, analysis_grains, noise_grains
 
-BATCH_SAMPLES = 96 << 10  # of the grains of one call: what it works on stays in the processor's caches
+BATCH_SAMPLES = 96 << 10  # of the grains in one call, so that the data stays in the processor's caches
 SILENT = 1e-4  # -80 dB
-FADE_SHARE = 100  # of a second, in which a path that is under way fades in
+FADE_SHARE = 100  # a path fades in within this fraction of a second: 1 / 100
 
 
 def batches(count: int, bundle: Bundle) -> list[slice]:
-    """The grains of each call, when there are `count`."""
+    """Which of `count` grains to process in each call."""
     size = max(BATCH_SAMPLES // bundle.manifest.grain_length, 1)
     return [slice(at, min(at + size, count)) for at in range(0, count, size)]
 
 
 def encode(bundle: Bundle, signal: Array) -> Array:
-    """Latent path of a signal at the bundle's rate, float32 [n] -> [G, Z]: the means of q(z|x)."""
+    """The latent path [G, Z] of a signal, float32 [n] at the bundle's sample rate: the means of q(z|x)."""
     grains = analysis_grains(signal, bundle.manifest.grain_length)
     means = [bundle.run("encoder", grain=grains[part])[0] for part in batches(len(grains), bundle)]
     return np.concatenate(means) if means else np.zeros((0, bundle.manifest.latent_size), dtype=np.float32)
 
 
 def decode(bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool = True) -> Array:
-    """Sound of a latent path [G, Z] under a condition [C] (or one a grain, [G, C]): float32 [n], |x| < 1.
+    """The sound of a latent path [G, Z] under a condition [C], or one for each grain [G, C]: float32 [n], |x| < 1.
 
-    The seed decides the noise. With `tail` the last grains ring out: n = (G + 3) * hop, else G * hop.
+    The seed decides the noise. With `tail` the last grains ring out and n is (G + 3) * hop, else G * hop.
     """
     manifest = bundle.manifest
     count = len(path)
@@ -67,7 +67,7 @@ def _check_peaks(bundle: Bundle, peak: Array) -> None:
 
 
 def postprocess(bundle: Bundle, signal: Array) -> Array:
-    """Run the post-processing graph over an overlap-added signal [k * hop], block by block with its history."""
+    """Run the post-processing graph over an overlap-added signal [k * hop], hop by hop with the history it needs."""
     hop = bundle.manifest.hop_length
     spec = bundle.manifest.graphs["postprocessing"].inputs[0]
     width = int(spec.shape[1])
@@ -80,19 +80,19 @@ def postprocess(bundle: Bundle, signal: Array) -> Array:
 
 
 def resynthesise(bundle: Bundle, signal: Array, condition: Array, seed: int) -> Array:
-    """A signal [n] at the bundle's rate through encoder and decoder: float32 [n], of any length."""
+    """Encode and decode a signal [n] of any length at the bundle's sample rate: float32 [n]."""
     return decode(bundle, encode(bundle, signal), condition, seed, tail=False)[: len(signal)]
 
 
 def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
-    """Sound number `index` of a seed under a condition [C] whose open attributes are completed: float32 [n]."""
+    """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed where it is open."""
     condition = completed(bundle, condition, seed, index)
     embedding = drawn_embedding(bundle, temperature, seed, index)
     return decode_embeddings(bundle, embedding[None], condition[None], [noise_seed(seed, index)])[0]
 
 
 def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
-    """Embedding [E] of a signal at the bundle's rate: cropped, or followed by silence, to the path length."""
+    """The embedding [E] of a signal at the bundle's sample rate, cut or padded with silence to the path length."""
     length = bundle.manifest.path_length * bundle.manifest.hop_length
     fitted = np.zeros(length, dtype=np.float32)
     fitted[: min(len(signal), length)] = signal[:length]
@@ -102,7 +102,7 @@ def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
 
 
 def decode_embeddings(bundle: Bundle, embeddings: Array, conditions: Array, seeds: Sequence[int]) -> list[Array]:
-    """Sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed."""
+    """The sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed."""
     paths = bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
     return [
         trim_tail(decode(bundle, path, condition, seed), bundle.manifest.hop_length)
@@ -111,7 +111,7 @@ def decode_embeddings(bundle: Bundle, embeddings: Array, conditions: Array, seed
 
 
 def trim_tail(signal: Array, hop: int, level: float = SILENT) -> Array:
-    """Cut what stays below -80 dB at the end, after a short fade; at least one hop is left."""
+    """Cut the end that stays below `level`, by default -80 dB, and fade out before it. At least one hop is left."""
     loud = np.flatnonzero(np.abs(signal) > level)
     end = min(len(signal), max(hop, int(loud[-1]) + hop if len(loud) else 0))
     trimmed = signal[:end].copy()
@@ -121,9 +121,9 @@ def trim_tail(signal: Array, hop: int, level: float = SILENT) -> Array:
 
 
 def play_path(bundle: Bundle, path: Array, condition: Array, seed: int) -> Array:
-    """Sound of a free path [G, Z], which starts in the middle of sounds: float32 [(G + 3) * hop].
+    """The sound of a free path [G, Z], which starts in the middle of a sound: float32 [(G + 3) * hop].
 
-    Its first grain is no onset: the sound is already under way when it begins, and its first 10 ms rise from 0.
+    Its first grain is no onset. The sound is already under way when it begins, so it fades in within 10 ms.
     """
     hop, sample_rate = bundle.manifest.hop_length, bundle.manifest.sample_rate
     led = np.concatenate((np.repeat(path[:1], OVERLAP, axis=0), path))
@@ -134,9 +134,9 @@ def play_path(bundle: Bundle, path: Array, condition: Array, seed: int) -> Array
 
 
 def interpolate(start: Array, end: Array, steps: int) -> Array:
-    """Embeddings [steps, E] from `start` to `end`: along the arc between them, so that none loses its spread.
+    """Embeddings [steps, E] from `start` to `end`, along the arc between them, so that their norms do not shrink.
 
-    Falls back on the straight line where the two point the same way.
+    Along the straight line where the two point in the same or in opposite directions.
     """
     share = np.linspace(0, 1, steps)[:, None]
     scale = float(np.linalg.norm(start)) * float(np.linalg.norm(end))
@@ -150,6 +150,6 @@ def interpolate(start: Array, end: Array, steps: int) -> Array:
 
 
 def grains_for(seconds: float, bundle: Bundle) -> int:
-    """Path length in grains for a duration; the tail is part of it. At least one."""
+    """How many grains a path needs to last `seconds` with its tail. At least one."""
     hops = round(seconds * bundle.manifest.sample_rate / bundle.manifest.hop_length)
     return max(hops - (OVERLAP - 1), 1)

@@ -53,8 +53,7 @@ def make_sound(recipe: Recipe, seed: int, index: int) -> Array:
 def _make_path(bundle: Bundle, condition: Array, seed: int, index: int) -> Array:
     """A free path of a random kind, half as long as a sound, between grains of the class if one is given."""
     manifest = bundle.manifest
-    classes = condition[: len(manifest.attributes[0].classes)]
-    label = int(classes.argmax()) if classes.any() else None
+    label = bundle.first_class(condition)
     draw = seeded(seed, index, Stream.GRAINS)
     kind, path_seed = KINDS[int(draw.integers(len(KINDS)))], int(draw.integers(1 << 63))
     path = free_path(kind, max(manifest.path_length // 2, 1), path_seed, bundle.latent_map, label)

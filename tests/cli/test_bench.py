@@ -35,7 +35,7 @@ def check_load(load: dict[str, Any]) -> None:
 
 
 def check_document(document: dict[str, Any]) -> None:
-    """Every figure is there and none contradicts another."""
+    """Every measurement is there, and none contradicts another."""
     assert (document["sample_rate"], document["hop_length"], document["grain_length"]) == (8000, 64, 256)
     assert document["quick"] is True and document["provider"] == "cpu"
     machine = document["machine"]
@@ -71,7 +71,7 @@ def check_document(document: dict[str, Any]) -> None:
         check_times(one["times"])
 
 
-def test_every_figure_is_in_the_document(ngs: Ngs, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_everything_is_in_the_document(ngs: Ngs, tiny_bundle: Path, tmp_path: Path) -> None:
     result = ngs("bench", tiny_bundle, "--quick", "--provider", "cpu", "--json", cwd=tmp_path)
     document = json.loads(result.stdout)
     check_document(document)

@@ -13,11 +13,13 @@ import numpy as np
 import onnxruntime
 import pytest
 from click.testing import CliRunner
+from pytest import FixtureRequest as Request
 
 from ngs.cli.bundle import info, validate
+from ngs.runtime.dsp.excitation import HAS_FFT32
 
 
-def test_info_says_what_there_is(tiny_bundle: Path) -> None:
+def test_info_shows_what_is_in_a_bundle(tiny_bundle: Path) -> None:
     result = CliRunner().invoke(info, [str(tiny_bundle)])
     assert result.exit_code == 0
     for text in ("tiny", "8000 Hz", "Kick, Snare, Hat", "onnx.helper", "0.06 s"):
@@ -27,7 +29,7 @@ def test_info_says_what_there_is(tiny_bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_zip", "tiny_noise"])
-def test_a_valid_bundle(kind: str, request: pytest.FixtureRequest) -> None:
+def test_a_valid_bundle(kind: str, request: Request) -> None:
     bundle = request.getfixturevalue(kind)
     result = CliRunner().invoke(validate, [str(bundle), "--provider", "cpu"])
     assert result.exit_code == 0
@@ -36,6 +38,24 @@ def test_a_valid_bundle(kind: str, request: pytest.FixtureRequest) -> None:
     document = json.loads(CliRunner().invoke(validate, [str(bundle), "--provider", "cpu", "--json"]).output)
     assert document["valid"] and max(document["largest_errors"].values()) < document["tolerance"]
     assert document["providers"]["decoder"] == ["CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (None, "numpy, which agrees with the synthesis graph"),
+        ("tiny_bundle", "the synthesis graph: numpy computes other grains than this graph"),
+        ("tiny_noise", "the synthesis graph: this bundle's grains are noise alone"),
+    ],
+)
+def test_validate_says_how_offline_decoding_fills_grains(kind: str | None, said: str, request: Request) -> None:
+    bundle = [str(request.getfixturevalue(kind))] if kind else []
+    if not kind and not HAS_FFT32:
+        said = f"the synthesis graph: numpy {np.__version__} has no FFT of 32-bit floats"
+    result = CliRunner().invoke(validate, [*bundle, "--provider", "cpu"])
+    assert f"Offline decoding fills grains with {said}" in result.output
+    document = json.loads(CliRunner().invoke(validate, [*bundle, "--provider", "cpu", "--json"]).output)
+    assert document["offline_decoding"].startswith(said)
 
 
 @pytest.mark.parametrize("error", [0.25, np.nan])

@@ -1,4 +1,4 @@
-"""`ngs doctor`: what it says of this machine, of machines that lack things, and of libraries that fail."""
+"""`ngs doctor` on this machine, on machines that lack things, and with libraries that fail."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ import soundfile
 import soxr
 from click.testing import CliRunner
 
-from ngs.cli import probes
 from ngs.cli.doctor import doctor
-from ngs.cli.probes import BROKEN, MISSING, NOTE, OK, PROBES
+from ngs.cli.probes import libraries, live, rendering
+from ngs.cli.probes.finding import BROKEN, MISSING, NOTE, OK
+from ngs.cli.probes.probes import ONNXRUNTIME, PROBES
 
 Ngs = Callable[..., subprocess.CompletedProcess[str]]
 Doctor = Callable[..., subprocess.CompletedProcess[str]]
@@ -45,7 +46,7 @@ withJack = lambda: True
 
 @pytest.fixture
 def doctored(environment: dict[str, str], tmp_path: Path) -> Doctor:
-    """Runs `ngs doctor` where other packages, by name and code, take the place of those installed."""
+    """Runs `ngs doctor` with fake packages, given by name and code, in place of installed ones."""
 
     def run(*arguments: str, fakes: dict[str, str] | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
         for name, code in (fakes or {}).items():
@@ -132,7 +133,7 @@ def test_without_onnxruntime_nothing_renders(doctored: Doctor, code: str) -> Non
     assert result.returncode == 1
     assert result.stderr == "Error: ngs cannot render on this machine: onnxruntime, bundle\n"
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("broken   onnxruntime")]
-    assert line.endswith(f". Install it again: pip install --force-reinstall {probes.ONNXRUNTIME}")
+    assert line.endswith(f". Install it again: pip install --force-reinstall {ONNXRUNTIME}")
     assert "ImportError" not in code or "libfoo.so.1: cannot open" in line
     assert "renders" not in result.stdout
     found = checks(doctored("--json"))
@@ -154,7 +155,7 @@ def test_without_jackd(doctored: Doctor, tmp_path: Path) -> None:
 
 @pytest.fixture
 def jack_server() -> Iterator[str]:
-    """Name of a server with the dummy driver at 48 kHz, blocks of 128."""
+    """The name of a running server with the dummy driver, at 48 kHz in blocks of 128."""
     if not shutil.which("jackd"):
         pytest.skip("jackd is not installed: scripts/test-packages")
     name = f"ngs-{os.getpid()}"
@@ -173,7 +174,7 @@ def test_jack(doctored: Doctor, jack_server: str) -> None:
         if found["status"] == OK:
             break
         time.sleep(0.5)
-    assert found["found"] == "a server runs: 48000 Hz, blocks of 128"
+    assert found["found"] == "a server is running: 48000 Hz, blocks of 128"
     found = checks(doctored("--json", JACK_DEFAULT_SERVER="ngs-none"))["jack"]
     assert found["status"] == NOTE and "jackd -d alsa" in found["advice"]
 
@@ -186,63 +187,64 @@ def test_a_python_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(probes, "_version", lambda package: "1.0" if package == "onnx" else None)
-    assert probes.of_training().status == MISSING
-    assert probes.of_training().found == "no torch, lightning, onnxscript; onnx 1.0"
-    assert "pip install 'ngs[train]'" in probes.of_training().advice
-    assert probes.of_pyo().status == MISSING and "pip install 'ngs[live]'" in probes.of_pyo().advice
-    assert probes.of_midi_inputs().status == NOTE and "pip install 'ngs[live]'" in probes.of_midi_inputs().advice
+    for module in (libraries, live):
+        monkeypatch.setattr(module, "installed_version", lambda package: "1.0" if package == "onnx" else None)
+    assert libraries.of_training().status == MISSING
+    assert libraries.of_training().found == "no torch, lightning, onnxscript; onnx 1.0"
+    assert "pip install 'ngs[train]'" in libraries.of_training().advice
+    assert live.of_pyo().status == MISSING and "pip install 'ngs[live]'" in live.of_pyo().advice
+    assert live.of_midi_inputs().status == NOTE and "pip install 'ngs[live]'" in live.of_midi_inputs().advice
     monkeypatch.setattr(sys, "platform", "linux")
     cards = tmp_path / "cards"
-    monkeypatch.setattr(probes, "CARDS", cards)
-    assert probes.of_audio_outputs().status == MISSING
+    monkeypatch.setattr(live, "CARDS", cards)
+    assert live.of_audio_outputs().status == MISSING
     cards.write_text("--- no soundcards ---\n")
-    assert probes.of_audio_outputs().status == MISSING
+    assert live.of_audio_outputs().status == MISSING
     cards.write_text(
         " 0 [PCH            ]: HDA-Intel - HDA Intel PCH\n                      HDA Intel PCH at 0x1 irq 1\n"
     )
-    assert probes.of_audio_outputs().found.splitlines()[1:] == ["0 [PCH            ]: HDA-Intel - HDA Intel PCH"]
+    assert live.of_audio_outputs().found.splitlines()[1:] == ["0 [PCH            ]: HDA-Intel - HDA Intel PCH"]
 
 
 def test_two_onnxruntimes_overwrite_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     both = ("onnxruntime-gpu", "onnxruntime")
-    monkeypatch.setattr(probes, "_version", lambda package: "1.0" if package in both else None)
-    assert probes.of_onnxruntime().status == NOTE
-    assert "pip uninstall onnxruntime-gpu onnxruntime" in probes.of_onnxruntime().advice
+    monkeypatch.setattr(libraries, "installed_version", lambda package: "1.0" if package in both else None)
+    assert libraries.of_onnxruntime().status == NOTE
+    assert "pip uninstall onnxruntime-gpu onnxruntime" in libraries.of_onnxruntime().advice
 
 
 def test_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_library(name: str, *_: Any) -> None:
         raise OSError(f"{name}: cannot open")
 
-    monkeypatch.setattr(probes.ctypes, "CDLL", no_library)
-    assert probes.of_cuda().status == NOTE and "no NVIDIA driver" in probes.of_cuda().found
+    monkeypatch.setattr(rendering.ctypes, "CDLL", no_library)
+    assert rendering.of_cuda().status == NOTE and "no NVIDIA driver" in rendering.of_cuda().found
 
-    monkeypatch.setattr(probes.ctypes, "CDLL", lambda *_: None)
-    monkeypatch.setattr(probes, "_devices", lambda driver: ("13.0", []))
-    assert probes.of_cuda().status == NOTE and "no device" in probes.of_cuda().found
+    monkeypatch.setattr(rendering.ctypes, "CDLL", lambda *_: None)
+    monkeypatch.setattr(rendering, "_devices", lambda driver: ("13.0", []))
+    assert rendering.of_cuda().status == NOTE and "no device" in rendering.of_cuda().found
 
-    monkeypatch.setattr(probes, "_devices", lambda driver: ("13.0", ["H100"]))
+    monkeypatch.setattr(rendering, "_devices", lambda driver: ("13.0", ["H100"]))
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    assert probes.of_cuda().status == MISSING and "pip install 'ngs[gpu]'" in probes.of_cuda().advice
+    assert rendering.of_cuda().status == MISSING and "pip install 'ngs[gpu]'" in rendering.of_cuda().advice
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     for provider, status in (("CPUExecutionProvider", MISSING), ("CUDAExecutionProvider", OK)):
-        monkeypatch.setattr(probes, "_play", lambda _, used=provider: ("drums plays", {"provider": used}))
-        assert probes.of_cuda().status == status
-        assert probes.of_cuda().details["usable"] == (status == OK)
+        monkeypatch.setattr(rendering, "_play_shipped", lambda _, used=provider: ("drums plays", {"provider": used}))
+        assert rendering.of_cuda().status == status
+        assert rendering.of_cuda().details["usable"] == (status == OK)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
 def test_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_setscheduler", lambda *_: None)
-    assert probes.of_real_time().status == OK
+    assert live.of_real_time().status == OK
 
     def refuse(*_: Any) -> None:
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     monkeypatch.setattr(os, "getgroups", lambda: [])
-    found = probes.of_real_time()
+    found = live.of_real_time()
     assert found.status == NOTE and "priority refused" in found.found and "usermod -aG audio" in found.advice

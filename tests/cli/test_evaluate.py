@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from ngs.training.config import Config
+from ngs.training.run_folder import RunInfo
+
 Ngs = Callable[..., CompletedProcess[str]]
 DISTANCES = {"lsd_1024", "lsd_2048", "multi_scale", "log_mel", "envelope_db", "level_db"}
 
@@ -21,7 +24,7 @@ def document(ngs: Ngs, *arguments: str | Path, cwd: Path) -> Any:
     return json.loads(ngs("evaluate", *arguments, "--json", cwd=cwd).stdout)
 
 
-def test_what_a_run_set_apart(
+def test_sounds_that_a_run_set_apart(
     ngs: Ngs, exported_bundle: Path, hits_folder: Path, trained_run: Path, tmp_path: Path
 ) -> None:
     arguments = (exported_bundle, hits_folder, "--run", trained_run, "--samples", "3")
@@ -42,7 +45,7 @@ def test_what_a_run_set_apart(
     assert "Reconstructing: 8" in shown.stderr
 
 
-def test_sounds_as_their_own_reference_and_others(
+def test_sounds_compared_with_each_other_and_with_a_training_set(
     ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path
 ) -> None:
     shown = ngs("evaluate", exported_bundle, hits_folder, "--samples", "0", "--limit", "2", cwd=tmp_path).stdout
@@ -54,7 +57,9 @@ def test_sounds_as_their_own_reference_and_others(
     assert same["lsd_1024"] < 0.05 < result["reconstruction"]["mean_of_files"]["lsd_1024"]
 
 
-def test_what_cannot_be_measured_is_said(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path) -> None:
+def test_remarks_name_what_cannot_be_measured(
+    ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path
+) -> None:
     data = tmp_path / "sounds"
     shutil.copytree(hits_folder / "Kick", data / "kick")
     shutil.copytree(hits_folder / "Snare", data / "Gong")
@@ -64,7 +69,9 @@ def test_what_cannot_be_measured_is_said(ngs: Ngs, exported_bundle: Path, hits_f
     assert set(result["reconstruction"]["by_class"]) == {"Kick", "Gong"} and result["sounds"] == 8
     remarks = "\n".join(result["remarks"])
     assert (
-        "no class Gong: measured without" in remarks and "Gong/broken.wav" in remarks and "kick/silent.wav" in remarks
+        "no class Gong: measured without it" in remarks
+        and "Gong/broken.wav" in remarks
+        and "kick/silent.wav" in remarks
     )
     assert "real sounds of two classes" in remarks and "No real sounds of Clap" in remarks
     assert result["sampling"]["agreement"] is None and set(result["sampling"]["frechet"]) == {"Kick"}
@@ -105,7 +112,7 @@ def test_an_error_is_one_line(
     for folder in ("nothing", "broken", "run", "damaged"):
         (tmp_path / folder).mkdir()
     (tmp_path / "broken" / "a.wav").write_text("no sound")
-    (tmp_path / "run" / "run.json").write_text('{"validation": ["Kick/a.wav"], "labels": null}')
+    RunInfo(Config(), (("class", ("Kick",)),), "broken", None, 1, ("Kick/a.wav",)).write(tmp_path / "run")
     (tmp_path / "damaged" / "run.json").write_text("{}")
     result = ngs("evaluate", exported_bundle, *arguments, cwd=tmp_path, check=False)
     assert result.returncode == 1 and result.stdout == "" and text in result.stderr
@@ -116,7 +123,9 @@ def test_an_error_is_one_line(
 @pytest.mark.parametrize(
     "arguments", [(), (".", "--pair", "a.wav", "a.wav"), (".", "--rate", "8000"), (".", "--run", ".", "--train", ".")]
 )
-def test_what_does_not_go_together(ngs: Ngs, exported_bundle: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_options_that_exclude_each_other(
+    ngs: Ngs, exported_bundle: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
     (tmp_path / "a.wav").write_text("")
     result = ngs("evaluate", exported_bundle, *arguments, cwd=tmp_path, check=False)
     assert result.returncode == 2 and result.stdout == "" and "Usage" in result.stderr

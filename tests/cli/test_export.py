@@ -28,14 +28,14 @@ def test_entries_join_the_model_card(exported_bundle: Path) -> None:
         (["licence"], "write KEY=TEXT"),
         (["=text"], "write KEY=TEXT"),
         (["licence="], "write KEY=TEXT"),
-        (["intended use=music"], "KEY of letters"),
-        (["1st=text"], "KEY of letters"),
+        (["intended use=music"], "only letters, digits and _ in KEY"),
+        (["1st=text"], "only letters, digits and _ in KEY"),
         (["licence=a", "licence=b"], "licence is given twice"),
         (["licence=\x1b[31mred"], "model_card.licence: expected printable text"),
         ([f"licence={'x' * 65537}"], "model_card.licence: expected text of 1 to 65536 characters"),
     ],
 )
-def test_entries_that_cannot_be(entries: list[str], message: str, trained_run: Path, tmp_path: Path) -> None:
+def test_invalid_entries(entries: list[str], message: str, trained_run: Path, tmp_path: Path) -> None:
     arguments = [part for entry in entries for part in ("--card", entry)]
     result = CliRunner().invoke(export, [str(trained_run), "-o", str(tmp_path / "a.ngs"), *arguments])
     assert result.exit_code != 0 and message in f"{result.output}{result.exception}"

@@ -1,3 +1,5 @@
+"""`ngs hits`."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -13,7 +13,7 @@ from matplotlib import image
 Ngs = Callable[..., CompletedProcess[str]]
 
 
-def test_it_draws_what_the_bundle_holds(ngs: Ngs, exported_bundle: Path, tmp_path: Path) -> None:
+def test_it_draws_the_corpus_of_the_bundle(ngs: Ngs, exported_bundle: Path, tmp_path: Path) -> None:
     result = ngs("map", exported_bundle, "-o", "map.png", cwd=tmp_path)
     assert result.stdout.startswith("Drew map.png: ") and "two axes explain" in result.stdout
     picture = image.imread(tmp_path / "map.png")[..., :3]
@@ -23,9 +23,7 @@ def test_it_draws_what_the_bundle_holds(ngs: Ngs, exported_bundle: Path, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["map.png"]
 
 
-def test_it_draws_sounds_and_says_all_as_json(
-    ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path
-) -> None:
+def test_it_draws_sounds_and_prints_json(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path) -> None:
     arguments = (exported_bundle, hits_folder, "--limit", "2", "--points", "60", "--json", "-o", "map.svg")
     result = ngs("map", *arguments, cwd=tmp_path)
     found = json.loads(result.stdout)
@@ -41,14 +39,14 @@ def test_it_draws_sounds_and_says_all_as_json(
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
-        ((), 2, "Name a picture with -o map.png, or ask for --json"),
+        ((), 2, "Name a picture with -o map.png, or add --json"),
         (("-o", "map.gif"), 1, "map.gif: a picture ends in .png, .svg, .pdf"),
         (("-o", "text.txt/map.png"), 1, "text.txt/map.png cannot be written"),
         (("-o", "map.png", "--limit", "2"), 2, "--labels and --limit go with DATA"),
         (("nothing", "-o", "map.png"), 1, "There are no sounds in nothing"),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_errors(
     ngs: Ngs, exported_bundle: Path, tmp_path: Path, arguments: tuple[str, ...], status: int, text: str
 ) -> None:
     (tmp_path / "nothing").mkdir()

@@ -1,4 +1,4 @@
-"""`ngs play`: every option in a take of a small bundle, one line for what cannot be, nothing on stderr otherwise."""
+"""`ngs play`: every option with a small bundle, a line for each error, and otherwise nothing on stderr."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Player(NamedTuple):
         return sound
 
     def refused(self, *options: str | Path, offline: bool = True) -> str:
-        """The one line of what cannot be; no file is made."""
+        """The one line of an error that leaves no file."""
         how = ("--audio", "offline", "--seconds", "0.5", "--record", "refused.wav") if offline else ()
         before = set(self.folder.rglob("*"))
         result = self.ngs("play", *how, "--bundle", self.bundle, *options, cwd=self.folder, check=False)
@@ -74,13 +74,13 @@ def loop(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("instrument", list(INSTRUMENTS))
-def test_every_instrument_plays_and_says_no_more_than_that(player: Player, loop: Path, instrument: str) -> None:
+def test_every_instrument_plays_and_prints_two_lines(player: Player, loop: Path, instrument: str) -> None:
     files = ("--file", loop) if instrument in ("resynthesiser", "morph") else ()
     sound = player.take(instrument, *files)
     assert sound.shape == (RATE // 2, 2) and sound.any() == (instrument != "keyboard")  # which waits for keys
 
 
-def test_options_change_the_sound_and_the_same_ones_do_not(player: Player) -> None:
+def test_options_change_the_sound_and_equal_options_do_not(player: Player) -> None:
     plain = player.take("path-player")
     assert np.array_equal(plain, player.take("path-player"))
     for options in (("--seed", "1"), ("--set", "/pitch=7"), ("--set", "/kind=walk"), ("--set", "/xy=0.1,0.9",
@@ -100,7 +100,7 @@ def test_a_take_may_be_flac(player: Player) -> None:
     np.testing.assert_allclose(player.take("morph", name="take.flac"), wave, atol=2**-23)
 
 
-def test_a_log_with_all_that_was_set_gives_the_same_bits(player: Player, loop: Path) -> None:
+def test_replaying_a_log_gives_the_same_bits(player: Player, loop: Path) -> None:
     values = {"instrument": "Morph", "values": {"/pitch": [-5], "/period": [0.2]}}
     (player.folder / "values.json").write_text(json.dumps(values))
     options = ["--load", "values.json", "--set", "/level=0.1", "--set", "/class=snare", "--set", "/hit=1"]
@@ -131,19 +131,19 @@ def test_events_are_played_at_their_frames(player: Player) -> None:
         ("/tempo=140", [140.0]), ("/track/1/mute=1", [1]), ("/track/1/resample", []), ("/track/2/step/5=0.5", [0.5]),
     ],
 )  # fmt: skip
-def test_what_is_set_is_read_as_the_command_takes_it(player: Player, setting: str, values: list[Any]) -> None:
+def test_settings_are_parsed_as_the_command_needs(player: Player, setting: str, values: list[Any]) -> None:
     player.take("drum-machine", "--set", setting, "--log", "log.jsonl")
     head = json.loads((player.folder / "log.jsonl").read_text().splitlines()[0])
     count = 8 if "*" in setting else 1
     assert [each["values"] for each in head["start"][:count]] == [values] * count
 
 
-def test_a_class_that_is_a_number_is_a_name(player: Player) -> None:
+def test_a_numeric_class_is_a_name(player: Player) -> None:
     assert "class is '60': choose one of Kick, Snare, Hat" in player.refused("morph", "--set", "/class=60")
     player.take("morph", "--set", "/class=")
 
 
-def test_files_are_saved_in_a_folder(player: Player) -> None:
+def test_values_are_saved_in_the_folder(player: Player) -> None:
     player.take("morph", "--folder", "saved", "--set", "/pitch=5", "--set", "/save=one")
     assert json.loads((player.folder / "saved" / "one.json").read_text())["values"]["/pitch"] == [5]
 
@@ -162,8 +162,8 @@ def test_the_example_of_the_help_runs(player: Player) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_and_what_is_recorded_is_kept(player: Player, number: signal.Signals) -> None:
-    """Offline the main thread is in pyo's callback most of the time, which loses exceptions."""
+def test_a_signal_ends_it_and_keeps_the_recording(player: Player, number: signal.Signals) -> None:
+    """Offline, the main thread is mostly inside pyo's callback, which loses exceptions."""
     how = ("--bundle", player.bundle, "--audio", "offline", "--seconds", "100000", "--log", "log.jsonl")
     command = [NGS, "play", "path-player", *how, "--record", "take.wav"]
     pipe = subprocess.PIPE
@@ -181,7 +181,7 @@ def test_a_signal_ends_it_and_what_is_recorded_is_kept(player: Player, number: s
     assert soundfile.info(player.folder / "take.wav").samplerate == RATE
 
 
-def test_live_it_is_heard_from_the_first_line_on_and_tells_what_came(player: Player, jack_server: Any) -> None:
+def test_live_messages_count_from_the_first_printed_line_on(player: Player, jack_server: Any) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -210,7 +210,7 @@ def test_live_it_is_heard_from_the_first_line_on_and_tells_what_came(player: Pla
     assert [json.loads(each).get("address") for each in (player.folder / "log.jsonl").open()] == [None, "/new"]
 
 
-# what cannot be
+# errors
 
 
 @pytest.mark.parametrize(
@@ -218,29 +218,29 @@ def test_live_it_is_heard_from_the_first_line_on_and_tells_what_came(player: Pla
     [
         ("morph --set /nowhere=1", "There is no address /nowhere; `ngs play NAME --addresses` lists what there is"),
         ("morph --set /pitch=x", "/pitch: pitch is 'x': choose -24 to 24 semitones"),
-        ("morph --set /pitch", "/pitch takes pitch, not 0 arguments"),
-        ("path-player --set /xy=0.5", "/xy takes x y, not 1 arguments"),
+        ("morph --set /pitch", "/pitch takes 1 argument (pitch), not 0"),
+        ("path-player --set /xy=0.5", "/xy takes 2 arguments (x y), not 1"),
         ("path-player --set /xy=0.5,1,2", "/xy: y is '1,2': choose 0 to 1"),
-        ("path-player --set /new=1", "/new takes no argument, not 1 arguments"),
-        ("drum-machine --file take.txt", "DrumMachine takes no sound files, not 1"),
+        ("path-player --set /new=1", "/new takes no arguments, not 1"),
+        ("drum-machine --file take.txt", "drum-machine takes no sound files, not 1"),
         ("morph --file take.txt", "take.txt cannot be read as sound: is it an audio file?"),
-        ("morph --load take.txt", "take.txt is no file of values of an instrument: save one, and see what it holds"),
+        ("morph --load take.txt", "take.txt does not hold saved values: save some, and compare"),
         ("morph --events take.txt", "take.txt, line 1: expected frame, address and values as `--log` writes them"),
         ("morph --record take.mp3", "take.mp3: name a .wav or a .flac file"),
         ("morph --record take.txt/a.wav", "take.txt cannot be used: File exists"),
         ("morph --log take.txt/a.log", "take.txt cannot be used: File exists"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_one_line(player: Player, options: str, line: str) -> None:
+def test_each_error_is_one_line(player: Player, options: str, line: str) -> None:
     (player.folder / "take.txt").write_text("no sound")
     instrument, *rest = shlex.split(options)
     assert line in player.refused(instrument, *rest)
 
 
-def test_a_log_of_something_else_is_one_line(player: Player, loop: Path) -> None:
+def test_replaying_a_foreign_log_is_one_line(player: Player, loop: Path) -> None:
     player.take("morph", "--file", loop, "--log", "log.jsonl")
     line = player.refused("path-player", "--events", "log.jsonl")
-    assert line == "log.jsonl was made with instrument 'Morph', this is 'PathPlayer'"
+    assert line == "log.jsonl was made with instrument 'morph', this is 'path-player'"
     assert "was made with files" in player.refused("morph", "--events", "log.jsonl")
     assert "was made with seed 0, this is 1" in player.refused(
         "morph", "--file", loop, "--seed", "1", "--events", "log.jsonl"
@@ -251,13 +251,13 @@ def test_a_log_of_something_else_is_one_line(player: Player, loop: Path) -> None
     assert line.startswith("log.jsonl, line 2: There is no address /kind")
 
 
-def test_a_bundle_that_is_none_is_one_line(player: Player) -> None:
+def test_a_broken_bundle_is_one_line(player: Player) -> None:
     (player.folder / "bad.ngs").write_text("no bundle")
     for name in ("bad.ngs", "none.ngs"):
         assert name in player._replace(bundle=player.folder / name).refused("morph")
 
 
-def test_where_no_sound_can_be_heard_it_says_what_to_do(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_audio_it_says_what_to_do(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "without one, write to a file: --audio offline" in player.refused("morph", "--audio", "jack", offline=False)
     line = player.refused("morph", "--device", "no such card", offline=False)
     assert line.startswith("There is no sound card")
@@ -270,8 +270,8 @@ def test_where_no_sound_can_be_heard_it_says_what_to_do(player: Player, monkeypa
         ("morph --audio offline --seconds 1", "--audio offline needs --record FILE and --seconds SECONDS"),
         ("morph --audio offline --seconds 0 --record a.wav", "'--seconds': 0.0 is not in the range"),
         ("morph --audio offline --seconds nan --record a.wav", "'--seconds': 'nan' is not a number."),
-        ("morph --audio offline --seconds 1 --record a.wav --osc 9000", "with --audio offline, --events FILE"),
-        ("morph --audio offline --seconds 1 --record a.wav --midi virtual", "with --audio offline, --events FILE"),
+        ("morph --audio offline --seconds 1 --record a.wav --osc 9000", "with --audio offline, use --events FILE"),
+        ("morph --audio offline --seconds 1 --record a.wav --midi virtual", "with --audio offline, use --events FILE"),
         ("resynthesiser --audio offline --seconds 1 --record a.wav", "has nothing to listen to: give --file SOUND"),
         ("morph --audio jack --device Focusrite", "--device is for sound cards"),
         ("morph --audio offline --seconds 1 --record a.wav --log a.wav", "a.wav would be written twice"),
@@ -280,13 +280,13 @@ def test_where_no_sound_can_be_heard_it_says_what_to_do(player: Player, monkeypa
         ("morph --osc 0", "'--osc': 0 is not in the range"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(player: Player, options: str, line: str) -> None:
+def test_contradictory_options_are_refused(player: Player, options: str, line: str) -> None:
     result = player.ngs("play", *shlex.split(options), cwd=player.folder, check=False)
     assert result.returncode == 2 and result.stdout == "" and line in result.stderr.splitlines()[-1]
     assert list(player.folder.iterdir()) == []
 
 
-def test_what_is_read_is_not_written_over(player: Player, loop: Path) -> None:
+def test_an_input_file_is_not_overwritten(player: Player, loop: Path) -> None:
     kept = loop.read_bytes()
     options = ["--audio", "offline", "--seconds", "1", "--record", "loop.wav", "--file", loop]
     result = player.ngs("play", "resynthesiser", *options, cwd=player.folder, check=False)

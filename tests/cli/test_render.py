@@ -1,4 +1,4 @@
-"""`ngs render`: every form, its names, its seeds, and one line for every error."""
+"""`ngs render`: every form, the names of its files, its seeds, and one line for every error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from ngs.cli.render import BUILT_IN, render
+from ngs.cli.render.forms import BUILT_IN, render
 from ngs.runtime.offline import patterns
 
 FORMS = ("reconstruct", "resynth", "sample", "path", "morph", "loop")
@@ -179,7 +179,7 @@ def test_an_error_is_one_line_and_nothing_is_written(
     assert sorted(os.listdir()) == before
 
 
-def test_a_bundle_that_is_none(place: Path) -> None:
+def test_a_file_that_is_not_a_bundle(place: Path) -> None:
     result = ngs("render", "in.wav", "loop")
     assert result.returncode == 1 and result.stderr.startswith("Error: in.wav is not a bundle")
     assert len(result.stderr.splitlines()) == 1

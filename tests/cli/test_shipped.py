@@ -1,4 +1,4 @@
-"""Commands without a bundle, names of bundles, and the examples that `--help` prints."""
+"""Commands without a bundle, the names of bundles, and the examples that --help prints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ngs.cli.main import COMMANDS, cli, main
-from ngs.cli.render import render
+from ngs.cli.render.forms import render
 from ngs.runtime.bundle import bundle as bundles
 from ngs.runtime.bundle.bundle import shipped
 
@@ -29,7 +29,7 @@ def ngs(*arguments: str | Path) -> Result:
 
 
 def name(*arguments: str | Path) -> str:
-    """What `ngs info` says of a bundle."""
+    """The name of a bundle, from `ngs info`."""
     result = ngs("info", *arguments, "--json")
     assert result.exit_code == 0, result.exception
     document: dict[str, str] = json.loads(result.stdout)
@@ -37,7 +37,7 @@ def name(*arguments: str | Path) -> str:
 
 
 def rate(*arguments: str | Path) -> int:
-    """Of the sound that `ngs render` wrote: the tiny bundle's is 8 kHz."""
+    """The sample rate of the sound that `ngs render` writes; that of the tiny bundle is 8 kHz."""
     result = ngs("render", *arguments, "--provider", "cpu", "--json")
     assert result.exit_code == 0, (result.output, result.exception)
     document: dict[str, int] = json.loads(result.stdout)
@@ -45,7 +45,7 @@ def rate(*arguments: str | Path) -> int:
 
 
 def error(*arguments: str | Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """The one line that starts with Error."""
+    """The one line that a command prints: its error."""
     monkeypatch.setattr("sys.argv", ["ngs", *map(str, arguments)])
     with pytest.raises(SystemExit) as stopped:
         main()
@@ -67,7 +67,7 @@ def test_no_bundle_and_the_word_drums_are_the_shipped_one(place: Path) -> None:
     assert sounds[0] == sounds[1] == sounds[2]
 
 
-def test_the_bundle_stands_before_the_form_or_is_an_option(tiny_bundle: Path, place: Path) -> None:
+def test_the_bundle_comes_before_the_form_or_is_an_option(tiny_bundle: Path, place: Path) -> None:
     assert rate(tiny_bundle, "sample") == 8000
     assert rate("--bundle", tiny_bundle, "sample") == 8000
     assert rate("sample", "--bundle", tiny_bundle) == 8000
@@ -93,7 +93,7 @@ def test_a_form_is_a_form_even_where_a_bundle_has_its_name(tiny_bundle: Path, pl
     assert rate("./sample", "sample", "-o", "b.wav") == rate("--bundle", "sample", "sample", "-o", "c.wav") == 8000
 
 
-def test_help_stands_after_a_bundle_too() -> None:
+def test_help_may_follow_a_bundle() -> None:
     for arguments in (["--help"], ["no.ngs", "--help"]):
         assert ngs("render", *arguments).output.startswith("Usage: cli render [OPTIONS] [BUNDLE] FORM")
 
@@ -120,7 +120,7 @@ def test_errors(
 
 
 @pytest.mark.parametrize("arguments", [["render", "loop"], ["info"], ["validate"], ["info", "drums"]])
-def test_an_install_without_it(
+def test_an_installation_without_it(
     place: Path, arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bundles.resources, "files", lambda package: place)

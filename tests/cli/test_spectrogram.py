@@ -1,3 +1,5 @@
+"""`ngs spectrogram`."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -41,7 +43,7 @@ def test_many_files_of_any_kind_share_a_picture(tmp_path: Path, sound: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "short.wav", "stereo.flac", "tone.wav"]
 
 
-def test_a_tone_lies_at_its_frequency_and_level() -> None:
+def test_a_tone_is_at_its_frequency_and_level() -> None:
     samples = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)).astype(np.float32)
     power = spectrogram(samples, RATE, 22050.0)
     middle = power[:, power.shape[1] // 2]

@@ -1,4 +1,4 @@
-"""Tensors, fields, arrays and numbers in docs/bundle-format.md are those of bundles, and its code plays them."""
+"""docs/bundle-format.md names the tensors, fields, arrays and numbers of real bundles, and its code plays them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from tests.docs.conftest import Play
 from tests.docs.pages import ROOT
 
-from ngs.runtime.bundle import manifest as limits
-from ngs.runtime.bundle.bundle import MAGNIFICATION, TOLERANCE, Bundle
-from ngs.runtime.bundle.manifest import FORMAT_VERSION, REQUIRED_FILES, REQUIRED_GRAPHS, GraphSpec
+from ngs.runtime.bundle import signatures as limits
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.golden import MAGNIFICATION, TOLERANCE, largest_errors
+from ngs.runtime.bundle.manifest import FORMAT_VERSION, MAX_MANIFEST_BYTES, REQUIRED_FILES
 from ngs.runtime.bundle.session import NO_FOLDER, make_session
+from ngs.runtime.bundle.signatures import REQUIRED_GRAPHS
+from ngs.runtime.bundle.specs import MAX_FILE_BYTES, GraphSpec
 from ngs.runtime.dsp.grains import noise_stream
 from ngs.runtime.offline.render import decode, resynthesise
 
@@ -30,7 +33,7 @@ Run = Callable[[str, dict[str, Array]], list[Array]]
 
 
 def rows(section: str) -> list[list[str]]:
-    """Cells of a section's only table, its header left out."""
+    """The cells of a section's only table, without its header."""
     lines = [line for line in SECTIONS[section].splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
 
@@ -42,12 +45,12 @@ def bundle(request: pytest.FixtureRequest) -> Bundle:
 
 @pytest.fixture
 def code(play_page: Play) -> dict[str, Any]:
-    """The document's Python, run as one file."""
+    """The variables of the page's Python, run as one file."""
     return play_page(PAGE).names
 
 
 def as_host(bundle: Bundle) -> tuple[dict[str, Any], Run]:
-    """What the document's code is given: the manifest as JSON, and sessions."""
+    """What the page's code expects: the manifest as JSON, and sessions."""
 
     def run(graph: str, inputs: dict[str, Array]) -> list[Array]:
         outputs: list[Array] = bundle.session(graph).run(None, inputs)
@@ -57,7 +60,7 @@ def as_host(bundle: Bundle) -> tuple[dict[str, Any], Run]:
 
 
 def sizes(bundle: Bundle) -> dict[str, int | str]:
-    """The letters of the document for a bundle."""
+    """The values of the page's letters for a bundle."""
     manifest = bundle.manifest
 
     def size(graph: str, name: str) -> int | str:
@@ -74,7 +77,7 @@ def sizes(bundle: Bundle) -> dict[str, int | str]:
 
 
 def documented(graph: str, bundle: Bundle) -> Iterator[tuple[str, str, tuple[int | str, ...]]]:
-    """("in" or "out", name, shape) of a graph's table; those marked * only in locked bundles."""
+    """("in" or "out", name, shape) of each row of a graph's table; those marked * only for locked bundles."""
     letters = sizes(bundle)
     for name, side, shape, *_ in rows(graph):
         if name.endswith("*") and not bundle.manifest.graphs["synthesis"].states:
@@ -94,7 +97,7 @@ def test_tables_name_each_tensor_in_order(graph: str, bundle: Bundle) -> None:
     assert sizes(bundle)["F + H"] == int(sizes(bundle)["F"]) + bundle.manifest.hop_length
 
 
-def test_states_are_called_states(bundle: Bundle) -> None:
+def test_states_are_marked_as_states(bundle: Bundle) -> None:
     for graph in ("decoder_stream", "embedding_step"):
         said = [row[0].strip("`*") for row in rows(graph) if "state" in row[4].partition(":")[0]]
         assert {state.name for state in bundle.manifest.graphs[graph].states} <= set(said)
@@ -104,7 +107,7 @@ def test_states_are_called_states(bundle: Bundle) -> None:
 
 
 def fields(value: Any, at: str = "") -> set[str]:
-    """Paths of the fields of JSON, [] for entries of a list and * for names that are free."""
+    """The paths of all fields in JSON: [] stands for entries of a list, * for free names."""
     if isinstance(value, list):
         return set().union(*(fields(entry, f"{at}[]") for entry in value)) if at.endswith("attributes") else set()
     if not isinstance(value, dict) or at == "model_card":
@@ -125,9 +128,13 @@ def test_numbers(bundle: Bundle) -> None:
     assert TEXT.startswith(f"# The bundle format, version {FORMAT_VERSION}\n")
     assert [row[:3] for row in rows("Manifest")][0] == ["`format_version`", "integer", str(FORMAT_VERSION)]
     assert TOLERANCE == 1e-4 and MAGNIFICATION == {"embedding_encoder": 10.0}
-    assert limits.MAX_MANIFEST_BYTES == 4 << 20 and limits.MAX_FILE_BYTES == 1 << 30
+    assert MAX_MANIFEST_BYTES == 4 << 20 and MAX_FILE_BYTES == 1 << 30
     letters = {row.split(" | ")[0]: row for row in TEXT.splitlines() if row.startswith("| ")}
-    for letter, limit in (("R", limits.HIDDEN_SIZE), ("F", limits.HISTORY_SAMPLES), ("S", limits.PROFILE_POINTS)):
+    for letter, limit in (
+        ("R", limits.MAX_HIDDEN_SIZE),
+        ("F", limits.MAX_HISTORY_SAMPLES),
+        ("S", limits.MAX_PROFILE_POINTS),
+    ):
         assert f", 1 to {limit} |" in letters[f"| {letter}"]
     for name in REQUIRED_FILES:
         assert f"`{name}.npz`" in TEXT
@@ -163,7 +170,7 @@ def test_options_of_sessions(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_golden_vectors(bundle: Bundle, code: dict[str, Any]) -> None:
     errors = code["errors"](*as_host(bundle), bundle.golden())
-    assert errors == pytest.approx(bundle.largest_errors(), abs=1e-9) and max(errors.values()) < TOLERANCE
+    assert errors == pytest.approx(largest_errors(bundle), abs=1e-9) and max(errors.values()) < TOLERANCE
 
 
 def test_noise(code: dict[str, Any]) -> None:
@@ -187,14 +194,14 @@ def test_a_sound_offline(bundle: Bundle, code: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("block", [1, 17, 64, 509])
 def test_voices_that_start_at_any_sample(block: int, bundle: Bundle, code: dict[str, Any]) -> None:
-    """Three sounds, one in the row of another that ended, one let go: each as it is offline, at its sample."""
+    """Three sounds, one in the row of another that ended, one released: each as it is offline, at its sample."""
     manifest, hop, grains = bundle.manifest, bundle.manifest.hop_length, bundle.manifest.path_length
     rng = np.random.default_rng(block)
     embedding = rng.standard_normal((4, manifest.embedding_size), dtype=np.float32)
     condition = np.eye(manifest.condition_size, dtype=np.float32)[[0, 1, 2, 0]]
     host = code["Voices"](*as_host(bundle), rows=3)
     length = (grains + 3) * hop
-    starts, chosen = (0, 100, 333, length + 700), (0, 1, 2, 1)  # the last one in a row that was used
+    starts, chosen = (0, 100, 333, length + 700), (0, 1, 2, 1)  # the last one reuses a row
     let_go = 2
     paths = bundle.run("embedding_decoder", embedding=embedding, condition=condition)[0]
     total = starts[-1] + length + 2 * block
@@ -218,7 +225,7 @@ def test_voices_that_start_at_any_sample(block: int, bundle: Bundle, code: dict[
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
-def test_rows_do_not_mix_and_starts_need_no_states(exported_bundle: Path) -> None:
+def test_rows_do_not_mix_and_a_start_ignores_states(exported_bundle: Path) -> None:
     bundle = Bundle.open(exported_bundle, "cpu")
     golden = bundle.golden()
     for graph, spec in bundle.manifest.graphs.items():

@@ -22,19 +22,19 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_figures_of_the_page_are_those_that_are_drawn_and_kept(drawn: Path) -> None:
+def test_the_page_shows_every_figure_that_is_drawn(drawn: Path) -> None:
     shown = re.findall(r"!\[[^\]]+\]\(images/([^)]+)\)", PAGE.read_text())
     assert sorted(shown) == sorted(file.name for file in drawn.iterdir())
     assert sorted(shown) == sorted(file.name for file in (DOCS / "images").glob("how-*"))
 
 
-def test_figures_are_small_and_stand_on_paper(drawn: Path) -> None:
+def test_figures_are_small_and_have_a_white_background(drawn: Path) -> None:
     for file in drawn.iterdir():
         assert file.stat().st_size < MOST_BYTES, file.name
         if file.suffix == ".svg":
             assert "fill: #ffffff" in file.read_text()[:2000], file.name
 
 
-def test_without_a_folder_it_says_how_to_call_it() -> None:
+def test_without_a_folder_it_prints_its_usage() -> None:
     result = subprocess.run([sys.executable, DOCS / "figures" / "how.py"], capture_output=True, text=True)
     assert result.returncode == 1 and "docs/figures/how.py docs/images" in result.stderr

@@ -1,9 +1,10 @@
-"""What docs/live.md plays is heard, and docs/osc.md is what the instruments say."""
+"""What docs/live.md plays is heard; its tables and docs/osc.md are what the code says."""
 
 from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,12 @@ def test_the_addresses_are_those_there_are(tmp_path: Path) -> None:
     environment = {**os.environ, "NGS": str(Path(sys.executable).parent / "ngs")}
     subprocess.run(["sh", copy / "osc-doc"], env=environment, check=True)
     assert (tmp_path / "docs" / "osc.md").read_text() == (ROOT / "docs" / "osc.md").read_text(), "run scripts/osc-doc"
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "live-doc"))
+    page = (ROOT / PAGE).read_text()
+    assert script["written"](page) == page, "run scripts/live-doc"
 
 
 def test_the_page_names_every_player() -> None:

@@ -1,8 +1,8 @@
-/** node drive.mjs JOB.json: drives the page in headless Chromium, and prints what it found as JSON. */
+/** node drive.mjs JOB.json: drive the page in headless Chromium and print the results as JSON. */
 
 import { browser, errors, job, newPage } from "../browser.mjs";
 
-/** Renders in the worker, as host.js does it there: each job is a list of voices and the hops after which they start. */
+/** Render in the worker with host.js: each job is a list of voices and the hops at which they start. */
 async function render(page) {
   const [worker] = page.workers();
   return worker.evaluate(async ({ bundle, sounds }) => {

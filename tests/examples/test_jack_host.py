@@ -1,4 +1,4 @@
-"""The host for JACK, on a server without a sound card: it plays what is rendered offline, at the same frames."""
+"""The JACK host, on a server without a sound card: it plays what is rendered offline, at the same frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ngs.runtime.arrays import Array
 
 HOST = Path(__file__).parents[2] / "examples" / "jack_host.py"
 RATE, STEP, DEMO = 48000, 6000, 4.0  # frames a second and a note, seconds
-PATIENCE = 120.0  # of a test that waits for a process; no assertion
+PATIENCE = 120.0  # seconds before a test that waits for a process fails
 OWN = {"bundle", "sample_rate", "frames_at_once", "latency", "xruns", "errors", "notes", "last_notes"}
 RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 
@@ -44,11 +44,11 @@ def tell(process: subprocess.Popen[str], line: str) -> None:
 
 
 def wait_until(process: subprocess.Popen[str], met: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Ask the host for statistics until they are as they should be; an AssertionError where it ends before."""
+    """Ask the host for statistics until they satisfy the test. Raises AssertionError if the host ends first."""
     assert process.stdout
     while process.poll() is None:
         tell(process, "stats")
-        line = next((line for line in process.stdout if line.startswith("{")), "{}")  # others are for people
+        line = next((line for line in process.stdout if line.startswith("{")), "{}")  # the others are for people
         statistics: dict[str, Any] = json.loads(line)
         if statistics and met(statistics):
             return statistics
@@ -57,7 +57,7 @@ def wait_until(process: subprocess.Popen[str], met: Callable[[dict[str, Any]], b
 
 
 def ready(process: subprocess.Popen[str]) -> str:
-    """The line that says that it plays."""
+    """The line that says that the host plays."""
     assert process.stdout
     return process.stdout.readline()
 
@@ -78,9 +78,9 @@ def largest_jump(sound: Array) -> float:
 def test_it_plays_what_is_rendered_offline_at_the_same_frames(
     tiny_bundle: Path, tiny_noise: Path, jack_server: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Notes do not overlap here: each is the one bundle's or the other's, but for one that a swap fades out."""
+    """Notes do not overlap here. Each is played by one of the two bundles, except the one that a swap fades out."""
     written = ("--stats", tmp_path / "stats.json", "--record", tmp_path / "out.wav")
-    options = ("--demo", DEMO, "--ahead", 16384, *written)  # a third of a second: this machine may be busy
+    options = ("--demo", DEMO, "--ahead", 16384, *written)  # a third of a second, for a busy machine
     process = start(tiny_bundle, *options, server=jack_server.name, environment=environment)
     told = wait_until(process, lambda statistics: statistics["frames"] >= 1.5 * RATE)
     tell(process, f"swap {tiny_noise}")
@@ -111,7 +111,7 @@ def test_it_plays_what_is_rendered_offline_at_the_same_frames(
     if statistics["late"] == statistics["late_events"] == 0:
         assert re.fullmatch(r"b+\??a*", played), played
         assert largest_jump(sound) <= limit + 1e-6
-    else:  # what was late is faded, not cut; what came later is at its frame again
+    else:  # a late note is faded, not cut; the next ones are at their frames again
         assert played.count("?") < len(notes) / 2, (played, statistics)
         assert largest_jump(sound) <= 2 * limit, statistics
     for note, bundle in zip(notes, played, strict=True):
@@ -120,7 +120,7 @@ def test_it_plays_what_is_rendered_offline_at_the_same_frames(
     assert sound.shape[1] > notes[-1]["at"] + STEP and not sound[:, -RATE // 20 :].any()
 
 
-def test_commands_are_notes_and_a_mistake_is_one_line(
+def test_commands_play_notes_and_a_mistake_is_one_line(
     tiny_bundle: Path, jack_server: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
     options = ("--record", tmp_path / "out.wav", "--stats", tmp_path / "stats.json")
@@ -142,7 +142,7 @@ def test_commands_are_notes_and_a_mistake_is_one_line(
     assert statistics["notes"] == 2
 
 
-def test_names_of_classes_may_have_spaces_and_notes_are_not_kept_for_ever(
+def test_class_names_may_have_spaces_and_ended_notes_are_forgotten(
     tiny_bundle: Path, jack_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = runpy.run_path(str(HOST))
@@ -164,7 +164,7 @@ def test_names_of_classes_may_have_spaces_and_notes_are_not_kept_for_ever(
     client.close()
 
 
-def test_midi_notes_are_classes_all_equally_late(
+def test_midi_notes_play_classes_with_one_latency(
     tiny_bundle: Path, jack_server: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
     options = ("--ahead", 16384, "--record", tmp_path / "out.wav", "--stats", tmp_path / "stats.json")
@@ -200,7 +200,7 @@ def test_midi_notes_are_classes_all_equally_late(
         assert np.abs(wanted).max() > 0.01
 
 
-def test_ctrl_c_writes_what_was_asked_for(
+def test_ctrl_c_still_writes_the_files(
     tiny_bundle: Path, jack_server: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
     options = ("--demo", 60, "--stats", tmp_path / "stats.json")
@@ -212,7 +212,7 @@ def test_ctrl_c_writes_what_was_asked_for(
     assert json.loads((tmp_path / "stats.json").read_text())["frames"] >= 1000
 
 
-def test_ctrl_c_again_and_again_ends_it_without_a_traceback(
+def test_repeated_ctrl_c_ends_it_without_a_traceback(
     tiny_bundle: Path, jack_server: Any, environment: dict[str, str]
 ) -> None:
     process = start(tiny_bundle, "--ahead", 96000, server=jack_server.name, environment=environment)  # 2.2 s to stop
@@ -226,7 +226,7 @@ def test_ctrl_c_again_and_again_ends_it_without_a_traceback(
 
 @pytest.mark.parametrize("where", ["numpy", "ngs.runtime.synth.engine", "jack"])
 def test_ctrl_c_at_the_start_leaves_no_traceback(where: str, tiny_bundle: Path, environment: dict[str, str]) -> None:
-    """While something is imported: others come first, `jack` once the bundle is open."""
+    """Ctrl-C during an import: `jack` is imported last, once the bundle is open."""
     finder = (
         "import os, signal, sys\n"
         "class Finder:\n"

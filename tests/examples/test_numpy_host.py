@@ -1,4 +1,4 @@
-"""The host that developers read first: what it plays is what ngs plays, and it needs nothing of ngs."""
+"""The host that developers read first plays what ngs plays, and needs nothing from ngs."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from ngs.runtime.offline.render import decode, postprocess
 
 HOST = Path(__file__).parents[2] / "examples" / "numpy_host.py"
 HITS = {0.0: 1.0, 0.25: 0.4, 0.5: 0.7, 0.625: 0.5}
-# an import of ngs, torch or a library of sound is an ImportError
+# makes an import of ngs, torch or an audio library an ImportError
 ALONE = "import runpy, sys; sys.modules.update(dict.fromkeys(('ngs', 'soundfile', 'soxr', 'torch', 'onnx'))); "
 RUN = ALONE + "sys.argv[:] = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
 
 
 def play(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The host beside nothing of this repository, in isolated mode."""
+    """Run a copy of the host outside this repository, in isolated mode."""
     host = shutil.copy(HOST, cwd)
     return subprocess.run([sys.executable, "-I", "-c", RUN, host, *arguments], cwd=cwd, capture_output=True, text=True)
 
 
 def expected(bundle: Bundle, class_name: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> Array:
-    """The same hits by ngs: whole paths, grains in batches, overlap-add in numpy."""
+    """The same hits rendered by ngs: whole paths, grains in batches, overlap-add in numpy."""
     manifest, rng = bundle.manifest, np.random.default_rng(seed)
     condition = bundle.condition({manifest.attributes[0].name: class_name})
     embedding = (0.7 * rng.standard_normal((len(HITS), manifest.embedding_size))).astype(np.float32)
@@ -52,7 +52,7 @@ def expected(bundle: Bundle, class_name: str, seed: int, monkeypatch: pytest.Mon
 def hit(
     bundle: Bundle, path: Array, condition: Array, noise: Array, level: float, monkeypatch: pytest.MonkeyPatch
 ) -> Array:
-    """A sound of ngs, but of this noise and at this level."""
+    """A sound as ngs renders it, with this noise and at this level."""
     windows = sliding_window_view(noise, bundle.manifest.grain_length)[:: bundle.manifest.hop_length]
     monkeypatch.setattr("ngs.runtime.offline.render.noise_grains", lambda seed, grains, length: windows[:grains])
     monkeypatch.setattr(
@@ -76,7 +76,7 @@ def test_it_plays_what_ngs_plays(
     wanted = expected(bundle, class_name, 5, monkeypatch)
     assert result.stdout == f"out.wav: 4 hits of {class_name}, {len(found) / sample_rate:.2f} seconds\n"
     assert sample_rate == bundle.manifest.sample_rate and np.abs(wanted).max() > 1e-3
-    np.testing.assert_allclose(found, wanted, atol=1e-4)  # 16 bits take a third of it
+    np.testing.assert_allclose(found, wanted, atol=1e-4)  # a third of it is rounding to 16 bits
 
 
 def test_the_seed_decides(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_an_unknown_class_is_one_line(tiny_bundle: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("arguments", ["", "BUNDLE Kick", "BUNDLE Kick out.wav x", "BUNDLE Kick out.wav -1 2"])
-def test_arguments_that_make_no_sense_are_told_how_to(arguments: str, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_wrong_arguments_get_the_usage(arguments: str, tiny_bundle: Path, tmp_path: Path) -> None:
     result = play(*(tiny_bundle if word == "BUNDLE" else word for word in arguments.split()), cwd=tmp_path)
     assert result.returncode == 1 and not (tmp_path / "out.wav").exists()
     assert re.fullmatch(r"Usage: python numpy_host\.py BUNDLE CLASS OUT\.wav \[SEED\], .*\n", result.stderr)
@@ -112,7 +112,9 @@ def test_arguments_that_make_no_sense_are_told_how_to(arguments: str, tiny_bundl
         ("a torn graph", r"InvalidProtobuf, .*"),
     ],
 )
-def test_what_is_no_bundle_is_one_line(what: str, line: str, tiny_bundle: Path, tiny_zip: Path, tmp_path: Path) -> None:
+def test_something_else_than_a_bundle_is_one_line(
+    what: str, line: str, tiny_bundle: Path, tiny_zip: Path, tmp_path: Path
+) -> None:
     bundle = tmp_path / "x.ngs"
     if what in ("text", "cut"):
         bundle.write_bytes(b"words" if what == "text" else tiny_zip.read_bytes()[:-30])

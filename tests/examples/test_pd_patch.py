@@ -1,4 +1,4 @@
-"""The patch for Pure Data, without its window: what is moved in it is sent, and what it is told is shown."""
+"""The Pure Data patch, without its window: it sends what is moved on it, and shows what it receives."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 PATCH = Path(__file__).parents[2] / "examples" / "pd" / "drum-machine.pd"
-PATIENCE = 30.0  # of a test that waits; no assertion
-# One more patch beside it: what comes to a port, as "track-1-level 0.5;", goes to the object that has that name.
+PATIENCE = 30.0  # seconds before a test that waits fails
+# A second patch: it passes a message such as "track-1-level 0.5;" from a port to the object of that name.
 HAND = """#N canvas 0 0 450 300 12;
 #X obj 10 10 netreceive -u {port};
 #X obj 10 40 list;
@@ -52,7 +52,7 @@ MOVES = [
 
 
 class Surface:
-    """Pure Data with the patch, and a hand that moves what is on it."""
+    """Pure Data with the patch, and a way to move its controls."""
 
     def __init__(self, port: int, hand_port: int, folder: Path) -> None:
         hand = folder / "hand.pd"
@@ -67,14 +67,14 @@ class Surface:
         self.socket.sendto(f"{text};\n".encode(), ("127.0.0.1", self.hand_port))
 
     def end(self) -> str:
-        """What it complained of."""
+        """The errors that Pure Data printed."""
         self.socket.close()
         self.process.terminate()
         return self.process.communicate(timeout=PATIENCE)[1]
 
 
 class Desk:
-    """In place of ngs: hears what the patch sends, and tells it values."""
+    """Takes the place of ngs: receives what the patch sends, and sends it values."""
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -123,7 +123,7 @@ def surface(desk: Desk, tmp_path: Path) -> Iterator[Surface]:
 
 
 class started:
-    """Pure Data, for a while; it must not complain."""
+    """Pure Data while a test runs. It must print no error."""
 
     def __init__(self, port: int, folder: Path) -> None:
         if shutil.which("pd") is None:
@@ -144,7 +144,7 @@ def test_what_is_moved_is_sent(desk: Desk, surface: Surface) -> None:
         assert desk.hear_until("/track/1/hit") == [(address, pytest.approx(value)), ("/track/1/hit", 1.0)]
 
 
-def test_what_it_is_told_is_shown_and_not_sent_back(desk: Desk, surface: Surface) -> None:
+def test_what_it_receives_is_shown_and_not_sent_back(desk: Desk, surface: Surface) -> None:
     told: list[tuple[Any, ...]] = [
         ("/play", 1), ("/tempo", 90.0), ("/swing", 0.125), ("/level", 0.75), ("/position", 7),
         ("/status", 0.31, 2, 11.0), ("/error", "/track/1/level", "level is 9.0: choose 0 to 2"), ("/pong",),
@@ -155,11 +155,11 @@ def test_what_it_is_told_is_shown_and_not_sent_back(desk: Desk, surface: Surface
     for message in told:
         desk.tell(*message)
     sent: tuple[Any, ...] = ()
-    while sent != ("/track/2/level", 1.25):  # the last: all is told then
+    while sent != ("/track/2/level", 1.25):  # the last one: everything has arrived by then
         surface.move("track-2-level bang")
         [sent] = desk.hear_until("/track/2/level")
     hand = ["ui-tempo", "ui-swing", "ui-level", "track-2-class", "track-2-pan", "track-2-pitch", "track-2-new"]
-    toggles = ["ui-play", "track-2-mute", *(f"track-2-step-{step}" for step in (1, 2, 5, 6, 7, 16))]  # turn over
+    toggles = ["ui-play", "track-2-mute", *(f"track-2-step-{step}" for step in (1, 2, 5, 6, 7, 16))]  # these toggle
     for name in (*hand, *toggles, "track-1-hit"):
         surface.move(f"{name} bang")
     assert [each for each in desk.hear_until("/track/1/hit") if each[0] != "/track/2/level"] == [
@@ -171,7 +171,7 @@ def test_what_it_is_told_is_shown_and_not_sent_back(desk: Desk, surface: Surface
     ]  # fmt: skip
 
 
-def test_the_drum_machine_does_what_it_says(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_the_patch_controls_the_drum_machine(tiny_bundle: Path, tmp_path: Path) -> None:
     pyo = pytest.importorskip("pyo")
     from ngs.pyo_instruments.drum_machine import DrumMachine
     from ngs.pyo_instruments.surfaces.osc import OscServer
@@ -187,7 +187,7 @@ def test_the_drum_machine_does_what_it_says(tiny_bundle: Path, tmp_path: Path) -
             wanted = {address: value for address, value in wanted.items() if machine.commands[address].kept}
             ended = time.monotonic() + PATIENCE
             while any(machine.values[each] != (value,) for each, value in wanted.items()) and time.monotonic() < ended:
-                for text, _, _ in MOVES:  # lost where the patch is not open yet
+                for text, _, _ in MOVES:  # lost while the patch is not open yet
                     surface.move(text)
                 time.sleep(0.1)
                 for _ in range(4):
@@ -196,7 +196,7 @@ def test_the_drum_machine_does_what_it_says(tiny_bundle: Path, tmp_path: Path) -
                 address: (value,) for address, value in wanted.items()
             }
             assert machine.values["/track/1/pattern"][0][0] == "x"
-            surface.move("track-1-level 9")  # what is wrong is told to the patch, which shows it
+            surface.move("track-1-level 9")  # the patch receives the error and shows it
             time.sleep(0.1)
         assert len(wanted) == 9 and clock.statistics().failures == 0, clock.statistics().last_failure
     finally:

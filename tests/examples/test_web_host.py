@@ -1,4 +1,4 @@
-"""The host for browsers (examples/web) plays what Python plays, and its page works in Chromium."""
+"""The browser host (examples/web) plays what Python plays, and its page works in Chromium."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from ngs.runtime.dsp.grains import noise_grains
 from ngs.runtime.offline.render import decode
 
 HERE = Path(__file__).resolve().parent
-LOUDNESS = 0.5 * 0.9**2  # of the page, as it is opened
-GRAINS = 60  # of a sound that is longer than the page's buffer
+LOUDNESS = 0.5 * 0.9**2  # the initial level of the page
+GRAINS = 60  # a sound that is longer than the page's buffer
 PYTHON_SERVER = (sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1")
 Drive = Callable[..., dict[str, Any]]
 Serve = Callable[[Path], AbstractContextManager[str]]
@@ -45,7 +45,7 @@ def site() -> Path:
 
 @contextmanager
 def served(command: Sequence[str | Path], cwd: Path) -> Iterator[str]:
-    """The address that a server prints in its first line."""
+    """Run a server; yields the address that it prints in its first line."""
     with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         try:
             assert server.stdout is not None
@@ -59,13 +59,13 @@ def served(command: Sequence[str | Path], cwd: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def serve(site: Path, node: str) -> Serve:
-    """Serves the page with a bundle by serve.mjs, on a free port."""
+    """Serve the page with a bundle through serve.mjs, on a free port."""
     return lambda bundle: served([node, site / "serve.mjs", bundle, "0"], site)
 
 
 @pytest.fixture(scope="module")
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Drive:
-    """Runs tasks of drive.mjs on the page at an address."""
+    """Run tasks of drive.mjs on the page at an address."""
     folder = tmp_path_factory.mktemp("chromium")
 
     def run(url: str, *tasks: str, **options: object) -> dict[str, Any]:
@@ -75,14 +75,14 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Drive:
 
 
 def expected(bundle: Bundle, embedding: Array, choice: str, seed: int) -> Array:
-    """What ngs plays, before the silence at its end is cut."""
+    """What ngs plays, before silence is cut off its end."""
     condition = bundle.condition({bundle.manifest.attributes[0].name: choice})
     path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
     return decode(bundle, path, condition, seed)
 
 
 def expected_note(bundle: Bundle, embedding: Array, choice: str, seed: int, grains: int) -> Array:
-    """The same of another length."""
+    """The same sound with another length."""
     condition = bundle.condition({bundle.manifest.attributes[0].name: choice})
     fixed = {"embedding": embedding[None], "condition": condition[None]}
     states = bundle.manifest.graphs["embedding_step"].states
@@ -103,7 +103,7 @@ def added(sounds: Sequence[tuple[int, Array]], length: int) -> Array:
 
 
 def linked(site: Path, target: Path, *names: str) -> None:
-    """The page's files in another folder, and some more."""
+    """Link the page's files, and some more, into another folder."""
     for path in (*site.glob("*.*"), *(site / name for name in names)):
         (target / path.name).symlink_to(path)
 
@@ -116,7 +116,7 @@ def changed(bundle: Path, target: Path, **fields: object) -> Path:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**32 + 7, 2**63 - 1])
-def test_noise_is_that_of_python(site: Path, node: str, seed: int) -> None:
+def test_noise_is_the_same_as_in_python(site: Path, node: str, seed: int) -> None:
     program_text = f"""
         import {{ NoiseStream }} from "./noise.js";
         const noise = new NoiseStream({seed}n, 256, 64);
@@ -129,10 +129,10 @@ def test_noise_is_that_of_python(site: Path, node: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["tiny_bundle", "tiny_noise", "exported_bundle"])
-def test_sounds_are_those_of_python(
+def test_sounds_are_the_same_as_in_python(
     name: str, serve: Serve, drive: Drive, site: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Two classes alone, then both at once, the second some hops and a part of one later."""
+    """Two classes alone, then both at once, where the second starts between two hops."""
     folder: Path = request.getfixturevalue(name)
     bundle = Bundle.open(folder, "cpu")
     manifest = bundle.manifest
@@ -157,7 +157,7 @@ def test_sounds_are_those_of_python(
         np.testing.assert_allclose(sound, wanted, atol=1e-4)
 
 
-def test_the_audio_thread_plays_what_it_was_given(site: Path, node: str) -> None:
+def test_the_audio_thread_plays_what_it_is_given(site: Path, node: str) -> None:
     result = subprocess.run(
         [node, "--test", HERE / "worklet.test.mjs"],
         env={**os.environ, "SITE": str(site)},
@@ -168,7 +168,7 @@ def test_the_audio_thread_plays_what_it_was_given(site: Path, node: str) -> None
 
 
 def check_presses(found: dict[str, Any], bundle: Bundle, choice: str, seed: int) -> None:
-    """Each press is a sound as Python plays it, then silence; the worker may have been late, but not every time."""
+    """Each press plays what Python plays, then silence. The worker may be late, but not every time."""
     assert found["errors"] == []
     underruns, whole = 0, 0
     presses, embeddings = found["play"]["presses"], found["play"]["embeddings"]
@@ -194,16 +194,16 @@ def test_the_page_plays_a_class(serve: Serve, drive: Drive, tiny_bundle: Path, t
 
 
 def test_voices_overlap_and_the_page_fits(serve: Serve, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
-    """Of sounds that last longer than the test."""
+    """With sounds that last longer than the test."""
     with serve(changed(tiny_bundle, tmp_path / "long.ngs", path_length=60000)) as url:
         found = drive(url, "overlap", "look", pictures=str(tmp_path))
     assert found["errors"] == []
     assert [Path(name).stat().st_size > 5000 for name in found["look"]["names"]] == [True, True]
-    assert found["look"]["overflow"] <= 0  # nothing sticks out of a phone
+    assert found["look"]["overflow"] <= 0  # nothing is wider than a phone
 
 
 def test_the_page_plays_from_any_server(site: Path, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
-    """Python's own, which sends no headers: samples go as messages. Of a folder, then of a file that is chosen."""
+    """Python's server sends no isolation headers, so samples travel as messages. First a folder, then a chosen file."""
     with zipfile.ZipFile(tmp_path / "note.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for file in changed(tiny_bundle, tmp_path / "note.ngs", path_length=GRAINS).iterdir():
             archive.write(file, file.name)
@@ -215,7 +215,7 @@ def test_the_page_plays_from_any_server(site: Path, drive: Drive, tiny_bundle: P
     check_presses(found, Bundle.open(tiny_bundle, "cpu"), "Kick", 4)
 
 
-def test_what_is_wrong_is_said_in_a_line(site: Path, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_an_error_is_one_line(site: Path, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
     linked(site, tmp_path, "node_modules")
     (tmp_path / "bare").mkdir()
     linked(site, tmp_path / "bare")
@@ -235,9 +235,7 @@ def test_what_is_wrong_is_said_in_a_line(site: Path, drive: Drive, tiny_bundle: 
     ]
 
 
-def test_what_goes_wrong_leaves_the_bundle_that_plays(
-    serve: Serve, drive: Drive, tiny_bundle: Path, tmp_path: Path
-) -> None:
+def test_an_error_keeps_the_bundle_that_plays(serve: Serve, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
     torn, empty = tmp_path / "torn.ngs", tmp_path / "empty.ngs"
     torn.write_bytes(b"PK\x03\x04 and no more")
     with zipfile.ZipFile(empty, "w") as archive:
@@ -253,7 +251,7 @@ def test_what_goes_wrong_leaves_the_bundle_that_plays(
     ]
 
 
-def test_serve_keeps_to_its_folders(serve: Serve, tiny_bundle: Path) -> None:
+def test_serve_serves_its_folders_only(serve: Serve, tiny_bundle: Path) -> None:
     with serve(tiny_bundle) as url:
         host, port = url.removeprefix("http://").rstrip("/").split(":")
         for path, status in {

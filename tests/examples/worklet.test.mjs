@@ -1,4 +1,4 @@
-/** The audio thread's half of examples/web, called by hand. SITE is the folder of the page. */
+/** The audio thread's half of examples/web, called directly. SITE is the folder of the page. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -14,7 +14,7 @@ const at = (name) => new URL(name, `${pathToFileURL(process.env.SITE)}/`);
 const { Ring } = await import(at("ring.js"));
 await import(at("worklet.js"));
 
-/** A player, and what a worker does: write blocks of 1, 2, 3 ... (as thousandths), into shared memory or by messages. */
+/** A player, and a worker that writes blocks of 1, 2, 3 ... (thousandths), to shared memory or as messages. */
 function pair({ shared, lead = 512, hop = 96, capacity = 1024 }) {
   const buffer = new SharedArrayBuffer(Ring.bytes(capacity));
   const player = new Player({ processorOptions: { buffer, lead, hop } });

@@ -1,4 +1,4 @@
-"""A pyo server whose blocks the tests ask for themselves, and the clock that plays ours on it."""
+"""A pyo server whose blocks the tests ask for, with its clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ngs.pyo_instruments.timing.clock import Clock
+from ngs.pyo_instruments.timing.clock import Clock, LiveClock
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.resynthesis.resynthesis_engine import ResynthesisEngine
@@ -22,19 +22,19 @@ PATIENCE_SECONDS = 60.0  # for threads; no assertion
 
 
 class Room:
-    """A server that makes a block when it is told to, and what is heard of it.
+    """A server that makes a block when it is told to.
 
-    live: the clock believes in a sound card, and threads make the sound; each block waits until they have done what
-    they can, so that nothing is late.
+    live: it has a live clock, and threads make the sound; each block waits until they have done what they can, so that
+    nothing is late.
     """
 
     def __init__(self, rate: int = RATE, live: bool = False, settled: bool = True, block: int = BLOCK) -> None:
         self.server = pyo.Server(sr=rate, nchnls=2, buffersize=block, duplex=0, audio="manual", verbosity=0).boot()
-        self.clock = Clock(self.server._server, live=True) if live else Clock.of(self.server)
+        self.clock = LiveClock(self.server._server) if live else Clock.of(self.server)
         self._settled = settled
 
     def hear(self, blocks: int) -> Array:
-        """What is heard in so many blocks, float32 [frames, 2]."""
+        """What so many blocks sound like, float32 [frames, 2]."""
         heard: list[Array] = []
 
         def take(block: Array) -> None:
@@ -58,8 +58,8 @@ class Room:
             self.server.start()
 
     def settle(self) -> None:
-        """Wait for the threads of what plays."""
-        if not (self.clock.live and self._settled):
+        """Wait for the threads of the players."""
+        if not (isinstance(self.clock, LiveClock) and self._settled):
             return
         end = time.monotonic() + PATIENCE_SECONDS
         while not all(_done(reference()) for reference in self.clock._nodes) or self.clock.preparing:
@@ -73,7 +73,7 @@ class Room:
 
 
 def _done(node: Any) -> bool:
-    """Whether the thread of a player has done what it can before the next block."""
+    """Whether a player's thread has done what it can before the next block."""
     engine, pads = getattr(node, "engine", None), getattr(node, "pads", None)
     if pads is not None:
         return all(store.missing(pads.ready) is None for store in pads._stores)
@@ -105,7 +105,7 @@ def room(rooms: Callable[..., contextlib.AbstractContextManager[Room]]) -> Itera
 
 @pytest.fixture(scope="session")
 def master() -> np.float32:
-    """The factor that is left of a server's fade-in, some -120 dB below 1: what is heard is all times this."""
+    """What a server's fade-in ends at: a factor just below 1, by some -120 dB, on everything that is heard."""
     room = Room()
     sig = pyo.Sig(1).out()
     heard = room.hear(500)[:, 0]

@@ -1,4 +1,4 @@
-"""The laws of instruments: what is asked for is checked there and then, kept, told, logged, saved and read again."""
+"""Instruments: commands are checked at once, values are kept, sent to listeners, logged, saved and loaded."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ngs.pyo_instruments import CommandError, Instrument
-from ngs.pyo_instruments.commands.command import ClassName, Number, Switch, Text, action, control
+from ngs.pyo_instruments import ClassName, CommandError, Instrument, Number, Switch, Text, action, control
 
 pyo = pytest.importorskip("pyo")
 
@@ -20,7 +19,7 @@ RATE, BLOCK = 48000, 128
 
 
 class Organ(Instrument):
-    """A tone; what was done, and when, is in `done`."""
+    """A tone; `done` records what was done, and when."""
 
     counts = {"track": 3}
     most_files = 1
@@ -109,16 +108,14 @@ def test_patterns_of_osc_mean_all_that_match(organ: Organ, room: Any) -> None:
     ("address", "values", "told"),
     [
         ("/tempo", (10,), "/tempo: tempo is 10: choose 20 to 300 bpm"),
-        ("/tempo", (), "/tempo takes tempo, not 0 arguments"),
+        ("/tempo", (), "/tempo takes 1 argument (tempo), not 0"),
         ("/class", ("Clap",), "/class: class is 'Clap': choose one of Kick, Snare, Hat"),
         ("/track/4/mute", (1,), "There is no address /track/4/mute"),
         ("/nothing/*", (1,), "There is no address /nothing/*"),
         ("/track/*/mute", (2,), "/track/1/mute: mute is 2: choose 1 (on) or 0 (off)"),
     ],
 )
-def test_what_cannot_be_is_refused_there_and_then(
-    organ: Organ, room: Any, address: str, values: Any, told: str
-) -> None:
+def test_wrong_commands_are_refused_at_once(organ: Organ, room: Any, address: str, values: Any, told: str) -> None:
     room.hear(1)
     with pytest.raises(CommandError) as error:
         organ.do(address, *values)
@@ -127,7 +124,7 @@ def test_what_cannot_be_is_refused_there_and_then(
     assert organ.done == [] and room.clock.statistics().failures == 0
 
 
-def test_every_thread_may_ask_and_hears_of_its_mistakes(organ: Organ, room: Any) -> None:
+def test_any_thread_may_call_and_gets_its_own_errors(organ: Organ, room: Any) -> None:
     room.hear(1)
     errors: list[str] = []
 
@@ -156,11 +153,11 @@ def test_an_attribute_named_like_a_control_is_a_clear_error(room: Any, tiny_bund
             self.tempo = 7
             super().__init__(bundle)
 
-    with pytest.raises(TypeError, match="tempo is the value of /tempo: call what __init__ keeps otherwise, as _tempo"):
+    with pytest.raises(TypeError, match="tempo is the value of /tempo: name the attribute _tempo in __init__"):
         Wrong(tiny_bundle)
 
 
-def test_listeners_hear_of_each_value_and_the_log_of_what_came_from_outside(organ: Organ, room: Any) -> None:
+def test_listeners_hear_every_value_and_the_log_every_outside_command(organ: Organ, room: Any) -> None:
     room.hear(1)
     heard: list[Any] = []
     logged: list[Any] = []
@@ -176,14 +173,14 @@ def test_listeners_hear_of_each_value_and_the_log_of_what_came_from_outside(orga
 # files
 
 
-def test_what_is_saved_is_read_again(organ: Organ, room: Any, tmp_path: Path) -> None:
+def test_saved_values_are_loaded_again(organ: Organ, room: Any, tmp_path: Path) -> None:
     organ.tempo = 77.5
     organ.do("/track/2/mute", 1)
     organ.do("/class", "Hat")
     organ.do("/text", "so")
     saved = organ.state()
     organ.save(tmp_path / "new" / "values.json")
-    assert json.loads((tmp_path / "new" / "values.json").read_text()) == {"instrument": "Organ", "values": saved}
+    assert json.loads((tmp_path / "new" / "values.json").read_text()) == {"instrument": "organ", "values": saved}
     assert [each.name for each in (tmp_path / "new").iterdir()] == ["values.json"]
     other = Organ(organ.bundle)
     room.hear(1)
@@ -193,7 +190,7 @@ def test_what_is_saved_is_read_again(organ: Organ, room: Any, tmp_path: Path) ->
     assert other.state() == saved and {each[0] for each in other.done} == {BLOCK}
 
 
-def test_values_are_saved_and_read_by_their_names_while_it_plays(organ: Organ, room: Any, tmp_path: Path) -> None:
+def test_values_are_saved_and_loaded_by_name_while_it_plays(organ: Organ, room: Any, tmp_path: Path) -> None:
     organ.folder, logged = tmp_path, list[str]()
     organ.log = lambda frame, address, values: logged.append(address)
     room.hear(1)
@@ -212,15 +209,34 @@ def test_values_are_saved_and_read_by_their_names_while_it_plays(organ: Organ, r
     assert [each.name for each in tmp_path.iterdir()] == ["my set 1.json"]
 
 
+def test_a_file_with_a_class_name_loads(organ: Organ, tmp_path: Path) -> None:
+    path = tmp_path / "values.json"
+    path.write_text('{"instrument": "Organ", "values": {"/tempo": [60]}}')  # as files were before public names
+    organ.load(path)
+    assert organ.tempo == 60
+
+
+def test_the_public_name_follows_from_the_class_or_is_given() -> None:
+    class SteamOrgan(Organ):
+        """As a base class, but for the name."""
+
+    class Calliope(Organ):
+        """With a name of its own."""
+
+        public_name = "steam-organ"
+
+    assert (Organ.public_name, SteamOrgan.public_name, Calliope.public_name) == ("organ", "steam-organ", "steam-organ")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{", "is no file of values of an instrument"),
-        ("[]", "is no file of values of an instrument"),
-        ('{"instrument": "Organ"}', "is no file of values of an instrument"),
-        ('{"instrument": "Organ", "values": {"/tempo": 1}}', "is no file of values of an instrument"),
-        ('{"instrument": "Organ", "values": []}', "is no file of values of an instrument"),
-        ('{"instrument": "Drum", "values": {}}', "is of another instrument: 'Drum'"),
+        ("{", "does not hold saved values"),
+        ("[]", "does not hold saved values"),
+        ('{"instrument": "Organ"}', "does not hold saved values"),
+        ('{"instrument": "Organ", "values": {"/tempo": 1}}', "does not hold saved values"),
+        ('{"instrument": "Organ", "values": []}', "does not hold saved values"),
+        ('{"instrument": "Drum", "values": {}}', "holds values of another instrument, 'Drum'"),
         ('{"instrument": "Organ", "values": {"/volume": [1]}}', "There is no address /volume"),
         ('{"instrument": "Organ", "values": {"/track/1/mute": [1], "/tempo": [1]}}', "/tempo: tempo is 1"),
         ('{"instrument": "Organ", "values": {"/tempo": [NaN]}}', "/tempo: tempo is nan"),
@@ -235,22 +251,22 @@ def test_a_foreign_or_broken_file_changes_nothing(organ: Organ, tmp_path: Path, 
     assert organ.done == []
 
 
-def test_bytes_that_are_no_text_are_a_broken_file(organ: Organ, tmp_path: Path) -> None:
+def test_a_binary_file_is_refused(organ: Organ, tmp_path: Path) -> None:
     path = tmp_path / "values.json"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CommandError, match="is no file of values of an instrument"):
+    with pytest.raises(CommandError, match="does not hold saved values"):
         organ.load(path)
     with pytest.raises(CommandError, match="There is no file"):
         organ.load(tmp_path / "none.json")
 
 
-def test_an_instrument_takes_so_many_sound_files(room: Any, tiny_bundle: Path) -> None:
+def test_an_instrument_limits_its_sound_files(room: Any, tiny_bundle: Path) -> None:
     class Mute(Instrument):
         """Plays nothing."""
 
-    with pytest.raises(ValueError, match="Mute takes no sound files, not 1"):
+    with pytest.raises(ValueError, match="mute takes no sound files, not 1"):
         Mute(tiny_bundle, files=[Path("a.wav")])
-    with pytest.raises(ValueError, match="Organ takes 1 sound files, not 2"):
+    with pytest.raises(ValueError, match="organ takes 1 sound file, not 2"):
         Organ(tiny_bundle, files=[Path("a.wav"), Path("b.wav")])
 
 
@@ -283,7 +299,7 @@ def test_sliders_are_the_controls_that_are_numbers(organ: Organ, monkeypatch: py
     assert all(hasattr(organ, "set" + name[0].upper() + name[1:]) for name, *_ in sliders)
 
 
-def test_it_goes_with_its_last_name(room: Any, tiny_bundle: Path) -> None:
+def test_it_is_freed_with_its_last_reference(room: Any, tiny_bundle: Path) -> None:
     organ = Organ(tiny_bundle).out()
     room.hear(1)
     gone = weakref.ref(organ)
@@ -292,7 +308,7 @@ def test_it_goes_with_its_last_name(room: Any, tiny_bundle: Path) -> None:
     assert not room.hear(2).any() and room.clock.statistics().failures == 0
 
 
-def test_patterns_meet_parts_of_addresses(organ: Organ) -> None:
+def test_patterns_match_within_parts_of_addresses(organ: Organ) -> None:
     for pattern, numbers in (
         ("/track/*/mute", (1, 2, 3)), ("/track/[12]/mute", (1, 2)), ("/track/[!2]/m*e", (1, 3)),
         ("/track/{1,3}/mute", (1, 3)), ("/t????/3/mute", (3,)), ("/track/[1-2]/mute", (1, 2)),
@@ -306,7 +322,7 @@ def test_patterns_meet_parts_of_addresses(organ: Organ) -> None:
             organ.do(pattern, 1, 1, 1)
 
 
-def test_a_pattern_cannot_take_long(organ: Organ) -> None:
+def test_a_slow_pattern_is_refused(organ: Organ) -> None:
     organ.do(f"/track/{'*' * 200}/mute", 1)  # as one
     assert organ.values["/track/3/mute"] == (1,)
     for part in ("*a" * 50 + "*", "{1,11}" * 30):
@@ -318,5 +334,5 @@ def test_an_instrument_without_a_sound_says_so(room: Any, tiny_bundle: Path) -> 
     class Mute(Instrument):
         """Has forgotten something."""
 
-    with pytest.raises(TypeError, match="ends with self.sounds"):
+    with pytest.raises(TypeError, match="has no sound: end its __init__ with self.sounds"):
         Mute(tiny_bundle).out()

@@ -1,4 +1,4 @@
-"""Every instrument: all it can be asked for, the sound it makes as it comes, live as offline, saved and read again."""
+"""Every instrument: its commands, its sound at the start, live equals offline, saved and loaded values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 import soundfile
 from tests.tiny import tiny_arrays, tiny_graphs, tiny_manifest
 
-from ngs.pyo_instruments import Instrument
-from ngs.pyo_instruments.commands.command import Choice, Command, Number, Switch, Whole
+from ngs.pyo_instruments import Choice, Instrument, Number, Switch, Whole
+from ngs.pyo_instruments.commands.command import Command
 from ngs.pyo_instruments.drum_and_bass import DrumAndBass
 from ngs.pyo_instruments.drum_machine import DrumMachine
 from ngs.pyo_instruments.keyboard import Keyboard
 from ngs.pyo_instruments.morph import Morph
 from ngs.pyo_instruments.path_player import PathPlayer
-from ngs.pyo_instruments.resynthesiser import Resynthesiser
+from ngs.pyo_instruments.resynthesiser import ResynthesisInstrument
 from ngs.pyo_instruments.surfaces.key_cursor import Keys
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
@@ -36,7 +36,7 @@ RATE, BLOCK = 48000, 128
 NAMES = ("drum-machine", "drum-and-bass", "path-player", "morph", "keyboard", "pitched", "resynthesiser", "listening")
 KEYS = (36, 38, 42, 69)
 PITCHES = ("C4", "A4", "C5")
-QUIET_AT_FIRST = ("keyboard", "pitched", "listening")  # until something is played to them
+QUIET_AT_FIRST = ("keyboard", "pitched", "listening")  # until they get notes or input
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def bundle(tiny_bundle: Path) -> Bundle:
 
 @pytest.fixture(scope="session")
 def pitched(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """One whose classes are pitches."""
+    """A bundle whose classes are pitches."""
     graphs, path = tiny_graphs(), tmp_path_factory.mktemp("bundle") / "pitched.ngs"
     write_bundle(
         path, replace(tiny_manifest(), attributes=(Attribute("pitch", PITCHES),)), graphs, tiny_arrays(graphs), False
@@ -56,7 +56,7 @@ def pitched(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="session")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sound file of a second: noise that comes in and goes."""
+    """A sound file: one second of noise bursts."""
     path = tmp_path_factory.mktemp("sounds") / "loop.wav"
     rng, time = np.random.default_rng(0), np.arange(16000) / 16000
     bursts = np.exp(-20 * (time % 0.25)) * rng.uniform(-0.7, 0.7, 16000)
@@ -66,13 +66,13 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make(bundle: Bundle, drums: Bundle, pitched: Bundle, loop: Path) -> Make:
-    """Makes an instrument by its name, with a small bundle or with the drums."""
+    """Makes an instrument by name, with a small bundle or with the drums."""
 
     def made(name: str, small: bool = True, seed: int = 0) -> Instrument:
         kinds: dict[str, tuple[type[Instrument], list[Path]]] = {
             "drum-machine": (DrumMachine, []), "drum-and-bass": (DrumAndBass, []), "path-player": (PathPlayer, []),
             "morph": (Morph, [loop]), "keyboard": (Keyboard, []), "pitched": (Keyboard, []),
-            "resynthesiser": (Resynthesiser, [loop]), "listening": (Resynthesiser, []),
+            "resynthesiser": (ResynthesisInstrument, [loop]), "listening": (ResynthesisInstrument, []),
         }  # fmt: skip
         kind, files = kinds[name]
         return kind(pitched if name == "pitched" else bundle if small else drums, seed, files)
@@ -81,7 +81,7 @@ def make(bundle: Bundle, drums: Bundle, pitched: Bundle, loop: Path) -> Make:
 
 
 def ends(command: Command) -> list[tuple[Any, ...]]:
-    """Arguments at their starts, lows and highs, and each choice."""
+    """The arguments at their starts and limits, and each choice."""
     start = tuple(
         each.options[0] if isinstance(each, Choice) and each.start not in each.options else each.start
         for each in command.arguments
@@ -100,7 +100,7 @@ def ends(command: Command) -> list[tuple[Any, ...]]:
 
 
 def healthy(room: Any) -> bool:
-    """Whether nothing failed, was late, or was there too late."""
+    """Whether nothing failed or was late."""
     told, players = room.clock.statistics(), room.clock.players().values()
     bad = [each.get(name, 0) for each in players for name in ("failures", "late", "late_events", "stale", "skipped")]
     assert not any(bad) and told.failures == told.unprepared == 0, (told.last_failure, room.clock.players())
@@ -108,10 +108,10 @@ def healthy(room: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_takes_its_start_and_its_ends(room: Any, make: Make, name: str) -> None:
+def test_every_command_takes_its_start_and_its_limits(room: Any, make: Make, name: str) -> None:
     instrument = make(name).out()
     assert all(command.help.endswith(".") for command in instrument.commands.values())
-    tracks = {f"/track/{number}/" for number in range(2, 20)}  # the first one is like them
+    tracks = {f"/track/{number}/" for number in range(2, 20)}  # the first one stands for all
     for address, command in instrument.commands.items():
         if any(address.startswith(each) for each in tracks) or "/step/" in address and not address.endswith("/1"):
             continue
@@ -128,7 +128,7 @@ def test_every_command_takes_its_start_and_its_ends(room: Any, make: Make, name:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_values_are_saved_and_read_again(room: Any, make: Make, tmp_path: Path, name: str) -> None:
+def test_values_are_saved_and_loaded(room: Any, make: Make, tmp_path: Path, name: str) -> None:
     instrument = make(name)
     for address, command in instrument.commands.items():
         if command.kept:
@@ -156,7 +156,7 @@ def test_sliders_are_properties(room: Any, make: Make, name: str, monkeypatch: p
         assert getattr(instrument, each.name) == each.max
 
 
-# the sound as it comes
+# the sound at the start
 
 
 def play_keys(instrument: Instrument, name: str) -> None:
@@ -173,7 +173,7 @@ def test_the_sound_is_clean(room: Any, make: Make, name: str) -> None:
     assert np.isfinite(sound).all() and healthy(room)
     assert 0.02 < np.abs(sound).max() < 1 and sound.std() > 0.003
     assert (np.abs(sound.mean(axis=0)) < 0.02 * np.abs(sound).max()).all()  # no DC
-    if name != "pitched":  # it is the drums that are to sound well
+    if name != "pitched":  # the small bundle is not trained to sound well
         assert border_steps(sound) < 1.5
     instrument.stop()
     assert not room.hear(20).any()
@@ -183,7 +183,7 @@ def test_the_sound_is_clean(room: Any, make: Make, name: str) -> None:
 
 
 def border_steps(sound: Array) -> float:
-    """How large the second differences at block borders are beside the largest elsewhere, by place in the block."""
+    """Mean second difference at block borders, relative to the largest mean elsewhere in the block."""
     steps = np.abs(np.diff(sound, 2, axis=0)).sum(axis=1)
     count = len(steps) // BLOCK
     by_place = steps[: count * BLOCK].reshape(count, BLOCK).mean(axis=0)  # place k: samples k to k + 2
@@ -191,7 +191,7 @@ def border_steps(sound: Array) -> float:
     return float(by_place[border].max() / np.delete(by_place, border).max())
 
 
-def test_a_click_at_a_border_would_be_seen() -> None:
+def test_a_click_at_a_block_border_would_be_found() -> None:
     smooth = np.sin(0.05 * np.arange(400 * BLOCK))[:, None].repeat(2, axis=1)
     assert border_steps(smooth) < 1.1
     smooth[::BLOCK] += 0.01
@@ -206,16 +206,14 @@ def test_a_click_at_a_border_would_be_seen() -> None:
         ("path-player", [("/density", 0)]), ("resynthesiser", [("/drive", 0)]), ("listening", []),
     ],
 )  # fmt: skip
-def test_what_is_told_to_end_rings_out_to_silence(
-    room: Any, make: Make, name: str, silence: list[tuple[Any, ...]]
-) -> None:
+def test_a_silenced_instrument_rings_out(room: Any, make: Make, name: str, silence: list[tuple[Any, ...]]) -> None:
     instrument = make(name).out()
     play_keys(instrument, name)
     assert room.hear_seconds(1).any() or name == "listening"
     for command in silence:
         instrument.do(*command)
     room.hear_seconds(4 if name == "path-player" else 1.5)
-    assert np.abs(room.hear(50)).max() < (1e-4 if name == "path-player" else 1e-6)  # a reverberation takes its time
+    assert np.abs(room.hear(50)).max() < (1e-4 if name == "path-player" else 1e-6)  # reverb takes longer
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in QUIET_AT_FIRST])
@@ -235,7 +233,7 @@ def test_level_and_mul_are_factors(room: Any, make: Make, name: str) -> None:
 
 
 def turned(room: Any, instrument: Instrument, name: str) -> Array:
-    """A second and a half of an instrument whose controls are turned at given frames."""
+    """A second and a half of an instrument whose controls change at given frames."""
     scores: dict[str, list[tuple[Any, ...]]] = {
         "drum-machine": [
             (0, "/tempo", 160), (9000, "/track/1/pitch", 5), (15000, "/sample_path", "Snare"), (22001, "/swing", 0.4),
@@ -266,7 +264,7 @@ def turned(room: Any, instrument: Instrument, name: str) -> Array:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "listening"])
-def test_live_is_offline_and_a_seed_another_sound(rooms: Any, make: Make, name: str) -> None:
+def test_live_equals_offline_and_another_seed_sounds_different(rooms: Any, make: Make, name: str) -> None:
     sounds = []
     for live, seed in ((False, 0), (True, 0), (False, 1)):
         with rooms(live=live) as room:
@@ -278,7 +276,9 @@ def test_live_is_offline_and_a_seed_another_sound(rooms: Any, make: Make, name: 
 
 @pytest.mark.parametrize("name", ["path-player", "morph", "pitched", "resynthesiser"])
 @pytest.mark.parametrize(("block", "rate"), [(16, 8000), (1024, RATE), (4096, RATE)])
-def test_no_block_and_no_rate_is_late(rooms: Callable[..., Any], make: Make, name: str, block: int, rate: int) -> None:
+def test_every_block_size_and_rate_is_in_time(
+    rooms: Callable[..., Any], make: Make, name: str, block: int, rate: int
+) -> None:
     with rooms(live=True, block=block, rate=rate) as room:
         instrument = make(name).out()
         if "/note" in instrument.commands:
@@ -288,7 +288,7 @@ def test_no_block_and_no_rate_is_late(rooms: Callable[..., Any], make: Make, nam
         assert sum(each["late"] for each in told.values()) == 0 and room.clock.statistics().failures == 0, told
 
 
-# each by itself
+# single instruments
 
 
 def test_a_drum_machine_plays_its_steps_to_the_sample(room: Any, bundle: Bundle, master: np.float32) -> None:
@@ -296,7 +296,7 @@ def test_a_drum_machine_plays_its_steps_to_the_sample(room: Any, bundle: Bundle,
     for track in range(8):
         drums.setPattern(track, "." * 16)
     drums.do("/track/1/pattern", "X..x...o........")
-    drums.do("/tempo", 125)  # 5760 frames a step
+    drums.do("/tempo", 125)  # 5760 frames per step
     drums.do("/track/1/pan", -1)
     drums.do("/track/1/level", 1)
     drums.out()
@@ -312,7 +312,7 @@ def test_a_drum_machine_plays_its_steps_to_the_sample(room: Any, bundle: Bundle,
     np.testing.assert_allclose(heard, wanted, atol=2e-3)
 
 
-def test_a_hit_that_was_heard_is_kept(room: Any, bundle: Bundle, tmp_path: Path) -> None:
+def test_the_last_hit_is_kept_as_a_file(room: Any, bundle: Bundle, tmp_path: Path) -> None:
     drums = DrumMachine(bundle, seed=3)
     drums.folder = tmp_path
     with pytest.raises(ValueError, match="has not sounded yet"):
@@ -329,7 +329,7 @@ def test_a_hit_that_was_heard_is_kept(room: Any, bundle: Bundle, tmp_path: Path)
     np.testing.assert_allclose(sound, wanted, atol=2**-23)
 
 
-def test_a_machine_of_fewer_tracks_has_fewer_keys(room: Any, bundle: Bundle) -> None:
+def test_a_machine_with_fewer_tracks_has_fewer_keys(room: Any, bundle: Bundle) -> None:
     class Four(DrumMachine):
         counts = {"track": 4, "step": 16}
 
@@ -349,7 +349,7 @@ def test_a_morph_of_files_begins_with_them(room: Any, bundle: Bundle, tmp_path: 
     ]  # fmt: skip
 
 
-def test_what_is_loaded_while_it_plays_does_not_begin_anew(room: Any, bundle: Bundle, tmp_path: Path) -> None:
+def test_loading_values_does_not_restart_it(room: Any, bundle: Bundle, tmp_path: Path) -> None:
     drums = DrumMachine(bundle)
     drums.folder = tmp_path
     room.hear_seconds(1)
@@ -363,7 +363,7 @@ def test_what_is_loaded_while_it_plays_does_not_begin_anew(room: Any, bundle: Bu
     assert "/play" not in json.loads((tmp_path / "set.json").read_text())["values"]
 
 
-def test_steps_are_told_while_they_are_played(room: Any, make: Make) -> None:
+def test_listeners_are_told_each_step(room: Any, make: Make) -> None:
     drums = make("drum-machine")
     told: list[tuple[int, Any]] = []
     drums.listeners.append(lambda frame, address, values: told.append((frame, values[0])) if "pos" in address else None)
@@ -373,7 +373,7 @@ def test_steps_are_told_while_they_are_played(room: Any, make: Make) -> None:
     assert [frame // BLOCK for frame, _ in told] == [number * 5760 // BLOCK for number in range(19)]
 
 
-def test_solo_is_heard_alone_and_mute_not_at_all(room: Any, make: Make) -> None:
+def test_solo_plays_alone_and_mute_plays_nothing(room: Any, make: Make) -> None:
     drums = make("drum-machine")
     triggered = [0] * 8
     hit = drums.hits.hit
@@ -393,8 +393,8 @@ def test_solo_is_heard_alone_and_mute_not_at_all(room: Any, make: Make) -> None:
     assert [after - earlier > 5 for after, earlier in zip(triggered, before, strict=True)] == [n == 3 for n in range(8)]
 
 
-def test_a_resynthesiser_reads_its_file_again_and_again(room: Any, bundle: Bundle, loop: Path) -> None:
-    resynthesiser = Resynthesiser(bundle, files=[str(loop)])
+def test_a_resynthesiser_loops_its_file(room: Any, bundle: Bundle, loop: Path) -> None:
+    resynthesiser = ResynthesisInstrument(bundle, files=[str(loop)])
     resynthesiser.do("/mix", 0)
     resynthesiser.out()
     heard = room.hear_seconds(2.5)
@@ -414,7 +414,7 @@ def test_keys_of_drums_play_their_class(room: Any, bundle: Bundle) -> None:
     assert room.clock.statistics().failures == 0
 
 
-def test_a_pedal_holds_the_notes(room: Any, pitched: Bundle) -> None:
+def test_the_sustain_pedal_holds_notes(room: Any, pitched: Bundle) -> None:
     keyboard = Keyboard(pitched).out()
     keyboard.do("/note", 60, 100)
     keyboard.do("/sustain", 1)

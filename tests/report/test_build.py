@@ -88,7 +88,7 @@ def test_only_a_report_is_replaced(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "report", "sounds"]
 
 
-def test_every_sound_is_read_once(
+def test_every_file_is_read_once_and_a_broken_one_remarked_once(
     exported_bundle: Path, hits_folder: Path, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
@@ -98,9 +98,12 @@ def test_every_sound_is_read_once(
         read.append(path)
         return decode(path, *rest)
 
+    sounds = Path(shutil.copytree(hits_folder, tmp_path / "sounds"))
+    (sounds / "Kick" / "broken.wav").write_bytes(b"RIFF")
     monkeypatch.setattr(selection, "decode", counted)
-    build.write_report(Bundle.open(exported_bundle, "cpu"), hits_folder, tmp_path / "report", run=trained_run)
-    assert sorted(read) == sorted(hits_folder.rglob("*.wav"))
+    summary = build.write_report(Bundle.open(exported_bundle, "cpu"), sounds, tmp_path / "report", run=trained_run)
+    assert sorted(read) == sorted(sounds.rglob("*.wav"))
+    assert len([remark for remark in summary.remarks if "Kick/broken.wav" in remark]) == 1
 
 
 @pytest.mark.parametrize("where", ["write_page", "rename"])
@@ -138,7 +141,7 @@ def test_a_failure_leaves_the_former_report(
         (("-o", "sounds/report"), "lies among the sounds"),
         (("-o", "text.txt/report"), "text.txt"),
         (("-o", "report", "--sound", "text.txt"), "text.txt cannot be read as sound"),
-        (("-o", "report", "--sound", "empty.wav"), "empty.wav is empty"),
+        (("-o", "report", "--sound", "empty.wav"), "empty.wav holds no samples"),
         (("-o", "report", "--sound", "silent.wav"), "silent.wav is silent"),
         (("-o", "report", "--run", "sounds"), "is not a run folder"),
     ],

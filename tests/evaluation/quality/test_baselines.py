@@ -41,7 +41,7 @@ def test_its_level_does_not_matter() -> None:
     np.testing.assert_allclose(rebuilt, 0.1 * sounds[0], atol=1e-4)
 
 
-def test_a_sound_is_rebuilt_from_others_and_from_those_alike() -> None:
+def test_a_sound_is_rebuilt_from_similar_others() -> None:
     sounds = hit(0), hit(1, 3000.0), hit(2, 300.0)
     made = library(*sounds)
     rebuilt, own = made.rebuild(sounds[0], owner=0), made.rebuild(sounds[0])
@@ -53,7 +53,7 @@ def test_a_sound_is_rebuilt_from_others_and_from_those_alike() -> None:
     assert order[0] < order[1] < order[2]
 
 
-def test_nothing_comes_of_nothing() -> None:
+def test_an_empty_library_rebuilds_nothing() -> None:
     assert library().rebuild(hit(0)) is None
     assert library(hit(0)).rebuild(hit(0), owner=0) is None
     assert library(np.zeros(1000, np.float32)).rebuild(hit(0)) is None
@@ -80,7 +80,7 @@ def test_the_mean_of_one_sound_is_that_sound() -> None:
     assert means.distances("b", Spectra(hit(0), RATE), own=False) is None
 
 
-def test_the_own_sound_is_left_out_of_the_mean() -> None:
+def test_a_sound_is_left_out_of_the_mean_it_is_compared_with() -> None:
     short, long = Spectra(hit(0, length=1500), RATE), Spectra(hit(1, length=4000), RATE)
     means, without = MeanSounds(), MeanSounds()
     for sound in (short, long):

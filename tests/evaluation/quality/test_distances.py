@@ -1,4 +1,4 @@
-"""Distances against those of training, and the laws they keep."""
+"""Distances are those of training, and obey a few laws."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ngs.evaluation.quality.distances import (
     envelope_error_db,
     fitted,
     level_difference_db,
-    mean_figures,
+    mean_measures,
 )
 from ngs.evaluation.quality.spectra import Spectra, power_stft
 from ngs.runtime.arrays import Array
@@ -73,7 +73,7 @@ def test_silence_has_a_distance() -> None:
     assert np.isfinite(list(distances(Spectra(silent, RATE), Spectra(silent, RATE)).values())).all()
 
 
-def test_what_lies_60_db_below_the_loudest_does_not_count() -> None:
+def test_levels_60_db_below_the_loudest_do_not_count() -> None:
     x = np.concatenate((np.ones(4000), np.full(4000, 1e-5))).astype(np.float32)
     y = np.concatenate((np.ones(4000), np.zeros(4000))).astype(np.float32)
     assert envelope_error_db(x, y, 8000) == pytest.approx(0.0, abs=0.05)
@@ -93,4 +93,4 @@ def test_mel_bands_cover_every_bin_once() -> None:
 def test_fitting_and_means() -> None:
     assert fitted(np.ones(3, np.float32), 5).tolist() == [1, 1, 1, 0, 0]
     assert fitted(np.ones(3, np.float32), 2).tolist() == [1, 1]
-    assert mean_figures([{"a": 1.0}, {"a": 3.0}]) == {"a": 2.0} and mean_figures([]) == {}
+    assert mean_measures([{"a": 1.0}, {"a": 3.0}]) == {"a": 2.0} and mean_measures([]) == {}

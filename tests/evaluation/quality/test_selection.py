@@ -1,8 +1,7 @@
-"""Which sounds are measured, under which condition, against which others."""
+"""Which sounds are measured, under which condition, and compared with which others."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,8 @@ import soundfile
 
 from ngs.evaluation.quality.selection import Selection, read, select
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.training.config import Config
+from ngs.training.run_folder import RunInfo
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def bundle(tiny_bundle: Path) -> Bundle:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Five sounds each of two classes that the bundle has and one that it has not; 0.5 s of silence first."""
+    """Five sounds in each of three classes, one of which the bundle lacks. All start with 0.5 s of silence."""
     for name in ("Kick", "snare", "Gong"):
         (tmp_path / "data" / name).mkdir(parents=True)
         for number in range(5):
@@ -35,8 +36,9 @@ def names(selection: Selection) -> list[str]:
 
 def make_run(folder: Path, validation: list[str], labels: Path | None = None) -> Path:
     folder.mkdir()
-    document = {"validation": validation, "labels": str(labels) if labels else None}
-    (folder / "run.json").write_text(json.dumps(document))
+    RunInfo(Config(), (("class", ("Kick",)),), "sounds", str(labels) if labels else None, 1, tuple(validation)).write(
+        folder
+    )
     return folder
 
 
@@ -54,7 +56,7 @@ def test_a_run_divides_its_sounds(bundle: Bundle, data: Path, tmp_path: Path) ->
     selection = select(bundle, data, run, None, None, None, 0)
     assert names(selection) == ["Kick/1.wav", "snare/4.wav"]
     assert selection.training is not None and len(selection.training) == 13
-    assert any("1 sound that the run set apart are not there: Kick/9.wav" in remark for remark in selection.remarks)
+    assert any("1 sound that the run set apart are missing: Kick/9.wav" in remark for remark in selection.remarks)
 
 
 def test_labels_of_a_run_are_found_again(bundle: Bundle, data: Path, tmp_path: Path) -> None:
@@ -67,7 +69,9 @@ def test_labels_of_a_run_are_found_again(bundle: Bundle, data: Path, tmp_path: P
 def test_a_run_validated_on_everything_has_no_reference(bundle: Bundle, data: Path, tmp_path: Path) -> None:
     everything = names(select(bundle, data, None, None, None, None, 0))
     selection = select(bundle, data, make_run(tmp_path / "run", everything), None, None, None, 0)
-    assert selection.training is None and any("own reference" in remark for remark in selection.remarks)
+    assert selection.training is None and any(
+        "validated on its training sounds" in remark for remark in selection.remarks
+    )
 
 
 def test_a_limit_is_a_seeded_choice_of_each_class(bundle: Bundle, data: Path) -> None:

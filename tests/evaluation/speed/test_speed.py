@@ -1,7 +1,8 @@
-"""What the measurements of speed count, not how fast anything is."""
+"""What the speed measurements count. How fast anything is, no test says."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 
 from ngs.evaluation.speed.live_speed import in_real_time
 from ngs.evaluation.speed.products import Product, alone, products
-from ngs.evaluation.speed.timing import Times, in_turns
+from ngs.evaluation.speed.timing import Durations, in_turns
+from ngs.runtime.bundle import session
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.manifest import BundleError
 from ngs.training.published_decoder import ReferenceDecoder, decoding, one_thread
 
 LINEAR = [(24, 16), (16, 16), (16, 16), (32, 137)]  # layers of an exported bundle, the last two fused: in, out
@@ -30,6 +33,22 @@ def test_products_of_a_graph_are_found(exported_bundle: Path, rows: int) -> None
     assert isinstance(outputs, list) and sum(array.any() for array in outputs) == len(outputs)
 
 
+def test_a_graph_that_changed_since_it_was_checked_is_not_measured(tiny_bundle: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_bundle, tmp_path / "copy.ngs"))
+    bundle = Bundle.open(copy, "cpu")
+    bundle.session("decoder")
+    (copy / "decoder.onnx").write_bytes((copy / "encoder.onnx").read_bytes())
+    with pytest.raises(BundleError, match="decoder.onnx.*sha256"):
+        products(bundle, "decoder", 1)
+
+
+def test_a_graph_is_profiled_in_a_guarded_session(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = []
+    monkeypatch.setattr(session, "check_graph", lambda model, file: checked.append(file))
+    products(Bundle.open(tiny_bundle, "cpu"), "decoder", 1)
+    assert checked == ["decoder.onnx"]
+
+
 def test_products_with_a_weight_on_either_side_and_none() -> None:
     cases = [Product((3, 4), (4, 5), "right"), Product((6, 4), (2, 4, 5), "left"), Product((2, 3, 4), (2, 4, 5), "")]
     assert [case.result for case in cases] == [(3, 5), (2, 6, 5), (2, 3, 5)]
@@ -46,8 +65,8 @@ def test_voices_in_real_time() -> None:
     assert in_real_time({1: 0.1, 8: 0.5}) == (16, True)
 
 
-def test_times() -> None:
-    times = Times.of([(0.003, 0.001), (0.001, 0.001), (0.002, 0.001)])
+def test_durations() -> None:
+    times = Durations.of([(0.003, 0.001), (0.001, 0.001), (0.002, 0.001)])
     assert (times.count, times.p50_ms, times.worst_ms, times.cpu_ms) == pytest.approx((3, 2, 3, 1))
     calls: list[str] = []
     taken = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, seconds=10, most=7)

@@ -1,8 +1,7 @@
-"""Grains along paths: what a `Synth` plays, `latency` later, exactly; objects that turn controls; paths that cross."""
+"""GrainPlayer plays exactly what a `Synth` plays, `latency` frames later, while controls and paths change."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 from ngs.pyo_instruments import GrainPlayer
 from ngs.pyo_instruments.players.grain_player import FADE_SECONDS, PATH_GRAINS
 from ngs.pyo_instruments.timing.clock import PREPARED_SECONDS
-from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path, map_grid
 from ngs.runtime.synth.notes import Note
@@ -23,18 +21,13 @@ RATE, BLOCK = 48000, 128
 PREPARED = round(PREPARED_SECONDS * RATE)
 
 
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
-
-
 def free_note(bundle: Bundle, kind: str, seed: int, **more: Any) -> Note:
     path = free_path(kind, PATH_GRAINS, seed, bundle.latent_map)
     return Note(seed=seed, path=path, onset=False, mode=LOOP_MODES[kind], **more)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_free_path_is_played_as_by_a_synth(room: Any, bundle: Bundle, master: np.float32, kind: str) -> None:
+def test_a_free_path_sounds_as_on_a_synth(room: Any, bundle: Bundle, master: np.float32, kind: str) -> None:
     grains = GrainPlayer(bundle, kind, seed=4).out()
     heard = room.hear(60)
     synth = Synth(bundle, RATE, 2, channels=1)
@@ -43,13 +36,13 @@ def test_a_free_path_is_played_as_by_a_synth(room: Any, bundle: Bundle, master: 
     assert heard[:, 0].std() > 0.01 and not heard[: grains.latency].any()
 
 
-def test_streams_are_paths_classes_and_values(room: Any, bundle: Bundle, master: np.float32) -> None:
+def test_each_stream_has_its_path_class_and_values(room: Any, bundle: Bundle, master: np.float32) -> None:
     path = np.random.default_rng(0).standard_normal((50, bundle.manifest.latent_size)).astype(np.float32)
     grains = GrainPlayer(bundle, path, choices=["Kick", "Hat"], pitch=[0, 7], gain=0.5).out()
     assert len(grains) == 2
     heard = room.hear(60)
     synth = Synth(bundle, RATE, 4, outputs=2, channels=1)
-    for stream, name, pitch in ((1, "Hat", 7), (0, "Kick", 0)):  # in the order of the player, to the last bit
+    for stream, name, pitch in ((1, "Hat", 7), (0, "Kick", 0)):  # in the player's order, or the last bit differs
         controls = {"pitch": pitch, "gain": 0.5}
         note = Note(name, seed=1 + stream, path=path, onset=False, mode="loop", output=stream, controls=controls)
         synth.note_on(note, grains.latency)
@@ -84,7 +77,7 @@ def test_an_object_is_followed_exactly(rooms: Any, bundle: Bundle, master: np.fl
 
 
 @pytest.mark.parametrize("at", [1, BLOCK, 7001])
-def test_a_control_turns_at_its_frame_whenever_the_note_begins(
+def test_a_control_changes_at_its_frame_whenever_the_note_begins(
     room: Any, bundle: Bundle, master: np.float32, at: int
 ) -> None:
     grains = GrainPlayer(bundle, "circle").out()
@@ -92,13 +85,13 @@ def test_a_control_turns_at_its_frame_whenever_the_note_begins(
     room.clock.send(lambda: grains.setGain(0.25), at)
     heard = room.hear(100)[:, 0]
     synth = Synth(bundle, RATE, 2, channels=1)
-    first = {"gain": 0.25} if at < BLOCK else {}  # turned before the first block
+    first = {"gain": 0.25} if at < BLOCK else {}  # changed before the first block
     synth.note_on(free_note(bundle, "circle", 1, controls=first), grains.latency)
     synth.set(1, at + grains.latency, gain=0.25)
     np.testing.assert_array_equal(heard, synth.render(100 * BLOCK)[0] * master)
 
 
-def test_a_control_is_heard_after_the_latency_and_not_before(room: Any, bundle: Bundle) -> None:
+def test_a_control_is_heard_after_the_latency_not_before(room: Any, bundle: Bundle) -> None:
     grains = GrainPlayer(bundle, "circle").out()
     room.hear(60)
     grains.gain = 0
@@ -108,12 +101,12 @@ def test_a_control_is_heard_after_the_latency_and_not_before(room: Any, bundle: 
     assert not heard[grains.latency + 1000 :].any()
 
 
-def test_another_path_comes_in_while_the_last_one_fades(room: Any, bundle: Bundle, master: np.float32) -> None:
+def test_a_new_path_fades_in_while_the_old_one_fades_out(room: Any, bundle: Bundle, master: np.float32) -> None:
     grains = GrainPlayer(bundle, "walk").out()
     room.hear(10)
     grains.path = "circle"
     heard = room.hear(240)[:, 0]
-    at = 10 * BLOCK + PREPARED  # in a block's middle: the path is there with the block
+    at = 10 * BLOCK + PREPARED  # in the middle of a block: the path begins with that block
     at = at // BLOCK * BLOCK + grains.latency
     synth = Synth(bundle, RATE, 2, channels=1)
     synth.note_on(free_note(bundle, "walk", 1), grains.latency)
@@ -133,7 +126,7 @@ def test_a_change_of_path_does_not_click(room: Any, drums: Bundle) -> None:
     assert min(each.std() for each in np.split(change[: 6 * 4800], 6)) > 0.2 * before.std()  # no gap
 
 
-def test_one_stream_changes_alone_and_anew_each_time(room: Any, bundle: Bundle) -> None:
+def test_one_stream_changes_alone_each_time_to_a_new_path(room: Any, bundle: Bundle) -> None:
     grains = GrainPlayer(bundle, ["circle", "walk"]).out()
     room.hear(10)
     grains.change(1, path="circle", choices="Hat")
@@ -168,7 +161,7 @@ def test_a_table_of_paths_is_a_map(room: Any, bundle: Bundle) -> None:
         (lambda grains: grains.setSpeed(9), "speed is 9.0: choose -8 to 8"),
     ],
 )
-def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle, ask: Any, told: str) -> None:
+def test_wrong_values_are_refused_at_once(room: Any, bundle: Bundle, ask: Any, told: str) -> None:
     grains = GrainPlayer(bundle, "walk", choices="Kick").out()
     room.hear(10)
     with pytest.raises(ValueError, match=told):
@@ -179,55 +172,34 @@ def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle, ask
 
 
 @pytest.mark.parametrize("how", [{"path": "zigzag"}, {"choices": "Clap"}, {"speed": 9}, {"volume": 1}])
-def test_what_cannot_be_made_is_refused(room: Any, bundle: Bundle, how: Any) -> None:
+def test_wrong_arguments_are_refused(room: Any, bundle: Bundle, how: Any) -> None:
     with pytest.raises(ValueError):
         GrainPlayer(bundle, **how)
     room.hear(2)
     assert room.clock.statistics().failures == 0
 
 
-def session(room: Any, bundle: Bundle) -> Array:
-    """Streams whose controls and paths are turned at given frames."""
-    lfo = pyo.Sine(3, mul=0.5, add=0.5)
-    grains = GrainPlayer(bundle, ["circle", "walk"], scatter=[0.1, 0.4], density=lfo, seed=9).out()
-    for at, act in (
-        (3001, lambda: grains.setPitch([3, -5])),
-        (6000, lambda: grains.setPath(["spiral", "linear"])),
-        (9001, lambda: grains.setSpeed(-2)),
-        (20000, lambda: grains.setChoices("Hat")),
-        (30011, lambda: grains.setFreeze([0, 1])),
-        (36000, lambda: grains.setGain(pyo.Sig(0.3))),
-    ):
-        room.clock.send(act, at)
-    heard = room.hear_seconds(1)
-    told = grains.statistics()
-    assert room.clock.statistics().failures == told["failures"] == told["late"] == told["late_events"] == 0
-    assert room.clock.statistics().unprepared == 0
-    return np.asarray(heard)
-
-
-def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
-    sounds = []
-    for live in (False, True):
-        with rooms(live=live) as room:
-            sounds.append(session(room, bundle))
-    assert np.abs(sounds[0]).max() > 0.1
-    np.testing.assert_array_equal(sounds[0], sounds[1])
-
-
-def test_sliders_have_setters(room: Any, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sliders_set_objects_that_controls_follow(room: Any, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pyo.PyoObject, "ctrl", lambda *arguments: None)
     grains = GrainPlayer(bundle, gain=pyo.Sig(1))
     grains.ctrl()
     names = [each.name for each in grains._map_list]
-    assert names == ["speed", "freeze", "scatter", "density", "pitch", "position", "morph"]  # not what turns itself
+    assert names == [
+        "speed",
+        "freeze",
+        "scatter",
+        "density",
+        "pitch",
+        "position",
+        "morph",
+    ]  # not gain
     for each in grains._map_list:
         getattr(grains, f"set{each.name.capitalize()}")(pyo.Sig(each.max))
     room.hear(10)
     assert all(grains._turned[0][each.name] == each.max for each in grains._map_list)
 
 
-def test_of_a_flood_of_paths_the_last_is_played(rooms: Any, bundle: Bundle) -> None:
+def test_only_the_last_of_a_flood_of_paths_is_played(rooms: Any, bundle: Bundle) -> None:
     with rooms(live=True) as room:
         grains = GrainPlayer(bundle, "circle").out()
         room.hear(10)

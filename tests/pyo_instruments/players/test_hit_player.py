@@ -1,9 +1,7 @@
-"""A trigger of pyo sounds at its very sample, a block later, with the samples that `render.sample` gives."""
+"""HitPlayer plays the samples of `render.sample` at the very sample of a trigger, one block later."""
 
 from __future__ import annotations
 
-import weakref
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,13 +19,13 @@ RATE, BLOCK = 48000, 128
 
 
 def hit(bundle: Bundle, name: str, index: int, temperature: float = 0.7, pitch: float = 0.0, seed: int = 0) -> Array:
-    """Sound number `index` as a pad plays it at the server's rate."""
+    """Sound number `index`, as a pad plays it at the server's sample rate."""
     sound = sample(bundle, bundle.condition(name), temperature, seed, index)
     return tune(sound, bundle.manifest.sample_rate, pitch, RATE)
 
 
 def mixed(length: int, *hits: tuple[int, Array]) -> Array:
-    """Sounds, each from its frame on."""
+    """The sum of sounds, each from its frame on."""
     out = np.zeros(length, np.float32)
     for at, sound in hits:
         end = min(at + len(sound), length)
@@ -35,13 +33,8 @@ def mixed(length: int, *hits: tuple[int, Array]) -> Array:
     return out
 
 
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
-
-
 @pytest.mark.parametrize("live", [False, True])
-def test_a_trigger_sounds_at_its_sample_a_block_later(
+def test_a_trigger_sounds_at_its_sample_one_block_later(
     rooms: Any, bundle: Bundle, master: np.float32, live: bool
 ) -> None:
     with rooms(live=live) as room:
@@ -56,7 +49,7 @@ def test_a_trigger_sounds_at_its_sample_a_block_later(
         assert hits.statistics()["stale"] == 0 and hits.statistics()["triggers"] == 6
 
 
-def test_each_stream_of_triggers_plays_its_class_and_its_value_is_the_gain(
+def test_each_stream_of_triggers_plays_its_class_with_its_value_as_gain(
     room: Any, bundle: Bundle, master: np.float32
 ) -> None:
     trig = pyo.Trig().stop()
@@ -71,7 +64,7 @@ def test_each_stream_of_triggers_plays_its_class_and_its_value_is_the_gain(
         np.testing.assert_array_equal(heard[:, stream], wanted * master)
 
 
-def test_python_plays_a_hit_to_the_sample(room: Any, bundle: Bundle, master: np.float32) -> None:
+def test_python_plays_a_hit_at_an_exact_sample(room: Any, bundle: Bundle, master: np.float32) -> None:
     hits = HitPlayer(bundle, "Kick").out()
     hits.hit(offset=37)  # before the start
     first = room.hear(40)[:, 0]
@@ -85,7 +78,7 @@ def test_python_plays_a_hit_to_the_sample(room: Any, bundle: Bundle, master: np.
     np.testing.assert_array_equal(heard, wanted * master)
 
 
-def test_settings_are_one_or_a_list_and_hold_for_the_next_hits(room: Any, bundle: Bundle, master: np.float32) -> None:
+def test_settings_are_values_or_lists_for_the_next_hits(room: Any, bundle: Bundle, master: np.float32) -> None:
     hits = HitPlayer(bundle, ["Kick", "Snare"], temperature=[0.2, 1.5], pitch=3).out()
     hits.hit(0), hits.hit(1)
     heard = room.hear(60)
@@ -101,7 +94,7 @@ def test_settings_are_one_or_a_list_and_hold_for_the_next_hits(room: Any, bundle
     assert (hits.classes, hits.temperature, hits.pitch) == ("Hat", 0.5, [0, -5])
 
 
-def test_a_hit_that_is_not_fresh_comes_again_until_it_is_resampled(room: Any, bundle: Bundle) -> None:
+def test_a_hit_that_is_not_fresh_repeats_until_it_is_resampled(room: Any, bundle: Bundle) -> None:
     hits = HitPlayer(bundle, "Snare", fresh=0).out()
 
     def next_one() -> Array:
@@ -147,7 +140,7 @@ def test_a_decay_shortens_the_next_hits(room: Any, bundle: Bundle) -> None:
         (lambda hits: hits.resample(-1), "pad is -1"),
     ],
 )
-def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle, ask: Any, told: str) -> None:
+def test_wrong_values_are_refused_at_once(room: Any, bundle: Bundle, ask: Any, told: str) -> None:
     hits = HitPlayer(bundle, ["Kick", "Snare"])
     before = (hits.pitch, hits.temperature, hits.decay, hits.classes)
     room.hear(1)
@@ -158,7 +151,7 @@ def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle, ask
     assert (hits.pitch, hits.temperature, hits.decay, hits.classes) == before
 
 
-def test_triggers_may_be_replaced_or_come_later(room: Any, bundle: Bundle) -> None:
+def test_triggers_can_be_replaced_or_added_later(room: Any, bundle: Bundle) -> None:
     hits = HitPlayer(bundle, "Kick").out()
     assert not room.hear(10).any()
     slow, fast = pyo.Metro(0.05).play(), pyo.Metro(0.01).play()
@@ -168,57 +161,6 @@ def test_triggers_may_be_replaced_or_come_later(room: Any, bundle: Bundle) -> No
     hits.setTrig(fast)
     room.hear(200)
     assert 9 <= few <= 12 and hits.statistics()["triggers"] - few > 40 and hits.trig is fast
-
-
-def session(room: Any, bundle: Bundle) -> Array:
-    """Hits, and settings that are turned at given frames."""
-    metro = pyo.Metro(0.0501).play()
-    hits = HitPlayer(bundle, ["Kick", "Snare", "Hat"], trig=metro, seed=5)
-    out = hits.mix(2).out()
-    for at, act in (
-        (3000, lambda: hits.setPitch([0, 5, -7])),
-        (9001, lambda: hits.setTemperature(1.4)),
-        (9002, lambda: hits.set(1, source="path")),
-        (14000, lambda: hits.setDecay([0.05, 0, 0])),
-        (18000, lambda: hits.setFresh(0)),
-        (30000, lambda: hits.resample(2)),
-        (33000, lambda: hits.setClasses(["Hat", "Kick", "Snare"])),
-        (34567, lambda: hits.hit(1, 0.3)),
-    ):
-        room.clock.send(act, at)
-    heard = room.hear_seconds(1)
-    assert room.clock.statistics().failures == 0 and hits.statistics()["stale"] == 0 and len(out) == 2
-    return np.asarray(heard)
-
-
-def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
-    sounds = []
-    for live in (False, True):
-        with rooms(live=live) as room:
-            sounds.append(session(room, bundle))
-    assert np.abs(sounds[0]).max() > 0.1
-    np.testing.assert_array_equal(sounds[0], sounds[1])
-
-
-def test_a_thread_ends_with_its_player(rooms: Any, bundle: Bundle) -> None:
-    with rooms(live=True) as room:
-        hits = HitPlayer(bundle, "Kick", trig=pyo.Metro(0.01).play()).out()
-        room.hear(20)
-        pads, gone = hits.pads, weakref.ref(hits)
-        assert pads._maker._thread is not None
-        del hits
-        assert gone() is None and pads._maker._thread is None
-        assert not room.hear(5).any() and room.clock.statistics().failures == 0
-
-
-def test_sliders_have_setters(room: Any, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyo.PyoObject, "ctrl", lambda *arguments: None)
-    hits = HitPlayer(bundle, "Kick")
-    hits.ctrl()
-    assert [each.name for each in hits._map_list] == ["temperature", "pitch", "decay"]
-    for each in hits._map_list:
-        getattr(hits, f"set{each.name.capitalize()}")(each.max)
-        assert getattr(hits, each.name) == each.max
 
 
 def test_hits_of_the_drums_are_clean(room: Any, drums: Bundle) -> None:

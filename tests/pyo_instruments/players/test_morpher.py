@@ -1,4 +1,4 @@
-"""Between two sounds: at the ends the sounds themselves, at a trigger's sample or again and again."""
+"""Morpher plays its two sounds at the ends of `morph`, at the sample of a trigger or periodically."""
 
 from __future__ import annotations
 
@@ -25,13 +25,8 @@ RATE, BLOCK = 48000, 128
 PREPARED = round(PREPARED_SECONDS * RATE)
 
 
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
-
-
 def sound(bundle: Bundle, embedding: Array, name: str, index: int, length: int, at: int = 0, gain: float = 1) -> Array:
-    """What a synth plays of an embedding, float32 [length, 2]."""
+    """An embedding as a synth plays it, float32 [length, 2]."""
     condition = bundle.condition(name or {})
     path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
     synth = Synth(bundle, RATE, 2)
@@ -40,7 +35,7 @@ def sound(bundle: Bundle, embedding: Array, name: str, index: int, length: int, 
 
 
 @pytest.mark.parametrize(("morph", "number"), [(0, 11), (1, 12)])
-def test_the_ends_are_the_sounds_themselves(room: Any, bundle: Bundle, morph: int, number: int) -> None:
+def test_the_ends_are_the_two_sounds(room: Any, bundle: Bundle, morph: int, number: int) -> None:
     morpher = Morpher(bundle, 11, 12, "Kick", morph=morph).out()
     morpher.play_note(0.5)
     heard = room.hear(80)
@@ -49,7 +44,7 @@ def test_the_ends_are_the_sounds_themselves(room: Any, bundle: Bundle, morph: in
     assert wanted.std() > 0.01
 
 
-def test_a_file_and_an_embedding_may_be_ends(room: Any, bundle: Bundle, tmp_path: Path) -> None:
+def test_an_end_can_be_a_file_or_an_embedding(room: Any, bundle: Bundle, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 4000).astype(np.float32)
     soundfile.write(tmp_path / "noise.wav", noise, 8000, subtype="FLOAT")
     given = np.random.default_rng(1).standard_normal(bundle.manifest.embedding_size).astype(np.float32)
@@ -78,7 +73,7 @@ def test_a_trigger_sounds_at_its_sample(room: Any, bundle: Bundle) -> None:
         assert not heard[start - 100 : start, 0].any()
 
 
-def test_a_period_goes_on_and_on_to_the_sample(room: Any, bundle: Bundle) -> None:
+def test_a_period_is_exact_to_the_sample(room: Any, bundle: Bundle) -> None:
     morpher = Morpher(bundle, period=0.2501).out()
     heard = room.hear_seconds(1.2)[:, 0]
     loud = np.flatnonzero(heard)
@@ -93,10 +88,10 @@ def test_a_period_goes_on_and_on_to_the_sample(room: Any, bundle: Bundle) -> Non
     assert morpher._count == 6  # at once
 
 
-def test_a_control_turns_at_its_frame(room: Any, bundle: Bundle) -> None:
+def test_a_control_changes_at_its_frame(room: Any, bundle: Bundle) -> None:
     morpher = Morpher(bundle, 1, 2, "Kick", morph=0).out()
     morpher.play_note()
-    room.clock.send(lambda: morpher.setPan(-1), at=0)  # there is no block yet: at once
+    room.clock.send(lambda: morpher.setPan(-1), at=0)  # at once, before the first block
     room.start()
     room.clock.send(lambda: morpher.setGain(0.1), at=1001)
     heard = room.hear(60)
@@ -109,7 +104,7 @@ def test_a_control_turns_at_its_frame(room: Any, bundle: Bundle) -> None:
     assert not heard[morpher.latency + 3000 :, 1].any() and heard[:, 0].std() > 0.01
 
 
-def test_a_new_end_is_heard_once_it_is_prepared(room: Any, bundle: Bundle) -> None:
+def test_a_new_end_is_heard_when_it_is_prepared(room: Any, bundle: Bundle) -> None:
     morpher = Morpher(bundle, 1, 2, "Kick", morph=0).out()
     room.hear(10)
     morpher.start, morpher.choices = 5, "Hat"
@@ -120,7 +115,7 @@ def test_a_new_end_is_heard_once_it_is_prepared(room: Any, bundle: Bundle) -> No
     assert (morpher.start, morpher.end, morpher.choices) == (5, 2, "Hat")
 
 
-def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle, tmp_path: Path) -> None:
+def test_wrong_values_are_refused_at_once(room: Any, bundle: Bundle, tmp_path: Path) -> None:
     morpher = Morpher(bundle, 1, 2, "Kick").out()
     room.hear(10)
     with pytest.raises(AudioError, match="none.wav"):
@@ -137,32 +132,6 @@ def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle, tmp
     morpher.end = 3
     morpher.play_note()
     assert room.hear(200).any() and room.clock.statistics().failures == 0
-
-
-def session(room: Any, bundle: Bundle) -> Array:
-    morpher = Morpher(bundle, period=0.11, morph=pyo.Sine(1, mul=0.5, add=0.5)).out()
-    for at, act in (
-        (3001, lambda: morpher.setPitch(5)),
-        (9001, lambda: morpher.setStart(7)),
-        (12001, lambda: morpher.play_note(0.4)),
-        (20000, lambda: morpher.setChoices("Snare")),
-        (25000, lambda: morpher.setPan(-0.5)),
-        (36001, lambda: morpher.setPeriod(0.05)),
-    ):
-        room.clock.send(act, at)
-    heard = room.hear_seconds(1)
-    told = morpher.statistics()
-    assert room.clock.statistics().failures == told["failures"] == told["late"] == told["late_events"] == 0
-    return np.asarray(heard)
-
-
-def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
-    sounds = []
-    for live in (False, True):
-        with rooms(live=live) as room:
-            sounds.append(session(room, bundle))
-    assert np.abs(sounds[0]).max() > 0.1
-    np.testing.assert_array_equal(sounds[0], sounds[1])
 
 
 def test_a_shorter_period_begins_at_once(room: Any, bundle: Bundle) -> None:

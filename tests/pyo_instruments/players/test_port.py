@@ -1,20 +1,22 @@
-"""What pyo plays of a port are the very samples; controls are numbers, lists, or pyo objects that are followed."""
+"""Pyo plays exactly the samples of a port; controls are numbers, lists, or pyo objects that are followed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import weakref
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ngs.pyo_instruments import GrainPlayer
+from ngs.pyo_instruments import Number
+from ngs.pyo_instruments.players.engine_port import EnginePort
 from ngs.pyo_instruments.players.inlet import Inlet
-from ngs.pyo_instruments.players.port import EnginePort, Port, turned
+from ngs.pyo_instruments.players.port import Port
 from ngs.runtime.arrays import Array
+from ngs.runtime.synth.controls import CONTROLS
 
 pyo = pytest.importorskip("pyo")
 
@@ -22,7 +24,7 @@ RATE, BLOCK = 48000, 128
 
 
 class Noise(Port):
-    """Seeded noise, a stream a seed; what was made is in `made`."""
+    """Seeded noise; `made` has the blocks so far."""
 
     def __init__(self, streams: int = 1, mul: Any = 1, add: Any = 0) -> None:
         super().__init__(streams, mul, add)
@@ -38,14 +40,14 @@ class Noise(Port):
         return np.concatenate(self.made, axis=1).T
 
 
-def test_what_is_heard_are_the_very_samples(room: Any, master: np.float32) -> None:
+def test_pyo_plays_exactly_the_samples_of_a_port(room: Any, master: np.float32) -> None:
     noise = Noise(2).out()
     heard = room.hear(50)
     assert heard.shape == (50 * BLOCK, 2)
     np.testing.assert_array_equal(heard, noise.sound * master)
 
 
-def test_factor_and_offset_are_numbers_lists_or_objects(room: Any, master: np.float32) -> None:
+def test_mul_and_add_are_numbers_lists_or_objects(room: Any, master: np.float32) -> None:
     number, listed, turned_by = Noise(mul=0.5, add=0.25), Noise(mul=[0.5, 0.25]), Noise(mul=pyo.Sig(0.5))
     assert [len(each) for each in (number, listed, turned_by)] == [1, 2, 1]
     for port, wanted in ((number, [0.5]), (listed, [0.5, 0.25]), (turned_by, [0.5])):
@@ -61,7 +63,7 @@ def test_factor_and_offset_are_numbers_lists_or_objects(room: Any, master: np.fl
     assert np.abs(room.hear(3)[:, 0] - 0.25).max() > 1
 
 
-def test_stop_silences_and_play_goes_on_where_time_is(room: Any, master: np.float32) -> None:
+def test_a_stopped_port_goes_on_in_silence(room: Any, master: np.float32) -> None:
     noise = Noise().out()
     room.hear(3)
     noise.stop()
@@ -72,7 +74,7 @@ def test_stop_silences_and_play_goes_on_where_time_is(room: Any, master: np.floa
     assert not heard[:, 0].any() and len(noise.made) == 9
 
 
-def test_a_failed_block_is_counted_and_the_next_is_played(room: Any) -> None:
+def test_a_failed_block_is_counted_and_the_next_one_plays(room: Any) -> None:
     noise = Noise().out()
     room.hear(2)
     render, noise.render = noise.render, None  # type: ignore[assignment, method-assign]
@@ -99,7 +101,7 @@ def test_peaks_rise_at_once_and_fall_slowly(room: Any) -> None:
     np.testing.assert_allclose(noise.peaks(), np.array(first) * 10 ** (-40 / 20), rtol=0.05)
 
 
-def test_a_port_goes_with_its_last_name_and_others_then_play_silence(room: Any) -> None:
+def test_a_deleted_port_is_freed_and_its_readers_play_silence(room: Any) -> None:
     noise = Noise()
     half = (noise * 0.5).out()
     assert room.hear(3).any()
@@ -109,11 +111,13 @@ def test_a_port_goes_with_its_last_name_and_others_then_play_silence(room: Any) 
     assert not room.hear(3).any() and len(half) == 1
 
 
-def test_python_survives_ports_and_their_readers_in_cycles() -> None:
-    """pyo frees the samples of a table while others hold them, and the interpreter ends: so ours are never freed."""
+def test_python_survives_reference_cycles_of_ports_and_readers() -> None:
+    """Pyo frees the samples of a table while others read them, which crashes Python: so ours are never freed."""
     program = """
 import gc, numpy as np
 from ngs.pyo_instruments.timing.clock import Clock
+from ngs.pyo_instruments import Number
+from ngs.pyo_instruments.players.engine_port import EnginePort
 from ngs.pyo_instruments.players.inlet import Inlet
 from ngs.pyo_instruments.players.port import Port
 import pyo
@@ -139,7 +143,7 @@ assert not any(each() for each in clock._nodes)
 # inlets
 
 
-def test_an_inlet_has_the_very_samples_a_block_later(room: Any, master: np.float32) -> None:
+def test_an_inlet_has_exactly_the_samples_one_block_later(room: Any, master: np.float32) -> None:
     sines = pyo.Sine([100, 333]).out()
     inlet = Inlet(sines)
     heard, taken = [], []
@@ -151,7 +155,7 @@ def test_an_inlet_has_the_very_samples_a_block_later(room: Any, master: np.float
     np.testing.assert_array_equal(np.concatenate(taken[1:]) * master, np.concatenate(heard[:-1]))
 
 
-def test_an_inlet_goes_over_to_other_streams(room: Any) -> None:
+def test_an_inlet_crossfades_to_other_streams(room: Any) -> None:
     inlet = Inlet(pyo.Sig(0.25))
     room.hear(2)
     inlet.change(pyo.Sig(-0.5), 0.01)
@@ -161,14 +165,24 @@ def test_an_inlet_goes_over_to_other_streams(room: Any) -> None:
         levels.append(inlet.views[0].copy())
     path = np.concatenate(levels)
     assert path[0] > 0.2 and np.allclose(path[-BLOCK:], -0.5, atol=1e-6)
-    assert np.abs(np.diff(path)).max() < 0.05  # a fade, by the square root, no step of 0.75
+    assert np.abs(np.diff(path)).max() < 0.05  # a square-root fade, not a step of 0.75
+
+
+def test_an_inlet_finds_triggers(room: Any) -> None:
+    inlet = Inlet(pyo.Metro(0.01).play() * 0.5)
+    found = []
+    for block in range(20):
+        room.hear(1)
+        found += [(block * BLOCK + offset, gain) for offset, gain in inlet.triggers(1)]
+    assert len(found) >= 4 and {gain for _, gain in found} == {0.5}
+    assert all(abs(later - earlier - 480) <= 1 for (earlier, _), (later, _) in zip(found, found[1:], strict=False))
 
 
 # ports of engines
 
 
 class FakeEngine:
-    """Plays silence and notes what is turned, and when."""
+    """Plays silence."""
 
     channels, outputs, latency = 1, 2, 100
 
@@ -185,19 +199,21 @@ class FakeEngine:
         out[:] = 0
 
 
-@turned(gain="How loud.", pitch="How high.")
 class Turning(EnginePort):
+    controls = {
+        "gain": replace(CONTROLS["gain"], help="How loud."),
+        "pitch": replace(CONTROLS["pitch"], help="How high."),
+    }
+
     def __init__(self, **controls: Any) -> None:
-        super().__init__(FakeEngine())
         self.turns: list[tuple[int, int, dict[str, float]]] = []
-        for name, value in controls.items():
-            self.give(name, value)
+        super().__init__(FakeEngine(), **controls)
 
-    def turn(self, stream: int, **controls: float) -> None:
-        self.turns.append((self.clock.now, stream, controls))
+    def turn(self, output: int, **controls: float) -> None:
+        self.turns.append((self.clock.now, output, controls))
 
 
-def test_a_control_is_a_number_or_a_list_and_set_in_three_ways(room: Any) -> None:
+def test_a_control_is_a_number_or_a_list_and_is_set_in_three_ways(room: Any) -> None:
     port = Turning(gain=0.5, pitch=[1, 2])
     assert port.turns == [(0, 0, {"gain": 0.5}), (0, 1, {"gain": 0.5}), (0, 0, {"pitch": 1}), (0, 1, {"pitch": 2})]
     port.turns.clear()
@@ -220,10 +236,10 @@ def test_a_control_is_a_number_or_a_list_and_set_in_three_ways(room: Any) -> Non
         ("pitch", [0, 30], "pitch is 30.0: choose -24 to 24"),
         ("gain", float("nan"), "gain is nan"),
         ("gain", "loud", "could not convert string to float: 'loud'"),
-        ("volume", 1, "There is no control 'volume'; known: gain, pan"),
+        ("volume", 1, "There is no control 'volume'; known: gain, pitch"),
     ],
 )
-def test_what_cannot_be_is_refused_there_and_then(room: Any, name: str, value: Any, told: str) -> None:
+def test_wrong_values_are_refused_at_once(room: Any, name: str, value: Any, told: str) -> None:
     port = Turning(gain=1)
     port.turns.clear()
     with pytest.raises(ValueError, match=told):
@@ -249,14 +265,15 @@ def test_an_object_is_followed_every_10_ms_within_the_range(room: Any) -> None:
     assert port.turns[-2:] == [(200 * BLOCK, 0, {"gain": 0.5}), (200 * BLOCK, 1, {"gain": 0.5})]
 
 
-def test_a_steady_object_turns_a_control_once(room: Any) -> None:
+def test_a_constant_object_sets_a_control_once(room: Any) -> None:
     port = Turning()
+    port.turns.clear()
     port.gain = pyo.Sig(0.75)
     room.hear(50)
     assert [each for _, _, each in port.turns][-2:] == 2 * [{"gain": 0.75}] and len(port.turns) <= 4
 
 
-def test_the_engine_is_started_with_the_port_and_stopped_with_it(room: Any) -> None:
+def test_the_engine_starts_and_stops_with_the_port(room: Any) -> None:
     port = Turning()
     engine = port.engine
     assert (engine.started, engine.stopped) == (1, 0) and port.latency == 100 + BLOCK
@@ -264,14 +281,6 @@ def test_the_engine_is_started_with_the_port_and_stopped_with_it(room: Any) -> N
     assert engine.stopped == 1
 
 
-@pytest.mark.parametrize("live", [False, True])
-def test_a_thread_ends_with_its_port(rooms: Any, tiny_bundle: Path, live: bool) -> None:
-    with rooms(live=live) as room:
-        grains = GrainPlayer(tiny_bundle).out()
-        room.hear(5)
-        engine, gone = grains.engine, weakref.ref(grains)
-        assert (engine._thread is not None) is live
-        del grains
-        room.hear(5)
-        assert gone() is None and engine._thread is None
-        assert room.clock.statistics().failures == 0 and room.clock.players() == {}
+def test_a_control_is_the_argument_of_a_command() -> None:
+    assert Turning.number("pitch") == Number("pitch", -24, 24, 0, "semitones")
+    assert Turning.number("gain", name="level", high=2) == Number("level", 0, 2, 1)

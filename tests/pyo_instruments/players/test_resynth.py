@@ -1,9 +1,7 @@
-"""Any signal through a bundle: what a `Resynthesiser` gives, `latency` later, exactly."""
+"""Resynth plays exactly what a `Resynthesiser` gives, `latency` frames later."""
 
 from __future__ import annotations
 
-import weakref
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,17 +17,12 @@ pyo = pytest.importorskip("pyo")
 RATE, BLOCK = 48000, 128
 
 
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
-
-
 def source(hertz: Any = 200) -> Any:
     return pyo.Sine(hertz, mul=pyo.LFO(5, mul=0.2, add=0.25))
 
 
 def given_to(resynth: Resynth) -> list[Array]:
-    """What goes into its engine from now on, blocks [streams, frames]."""
+    """The blocks [streams, frames] that its engine gets from now on."""
     given: list[Array] = []
     process = resynth.engine.process
 
@@ -46,7 +39,7 @@ def delayed(sound: Array, count: int) -> Array:
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_it_is_a_resynthesiser_delayed(rooms: Any, bundle: Bundle, master: np.float32, live: bool) -> None:
+def test_it_is_a_delayed_resynthesiser(rooms: Any, bundle: Bundle, master: np.float32, live: bool) -> None:
     with rooms(live=live) as room:
         played = source()
         dry = pyo.Sig(played).out(1)
@@ -55,7 +48,7 @@ def test_it_is_a_resynthesiser_delayed(rooms: Any, bundle: Bundle, master: np.fl
         blocks = given_to(resynth)
         heard = room.hear(200)
         given = np.concatenate(blocks, axis=1)[0]
-        np.testing.assert_array_equal(given[BLOCK:] * master, heard[:-BLOCK, 1])  # a block later
+        np.testing.assert_array_equal(given[BLOCK:] * master, heard[:-BLOCK, 1])  # one block later
         alone = Resynthesiser(bundle, "Snare", RATE, 3)
         alone.set(**controls)
         wanted = delayed(alone.render(given[None])[0], resynth.latency - BLOCK - alone.latency)
@@ -80,7 +73,7 @@ def test_controls_and_classes_change_at_their_frame(room: Any, bundle: Bundle, m
     np.testing.assert_array_equal(heard[:, 0], wanted * master)
 
 
-def test_the_dry_sound_is_as_late_as_the_wet_one(room: Any, bundle: Bundle, master: np.float32) -> None:
+def test_dry_and_wet_are_equally_late(room: Any, bundle: Bundle, master: np.float32) -> None:
     resynth = Resynth(pyo.Metro(0.1).play(), bundle, bal=0).out()
     given = given_to(resynth)
     heard = room.hear(300)[:, 0]
@@ -89,7 +82,7 @@ def test_the_dry_sound_is_as_late_as_the_wet_one(room: Any, bundle: Bundle, mast
     assert (heard[heard > 0] == master).all() and len(onsets) == 8
 
 
-def test_each_stream_is_resynthesised_by_itself(room: Any, bundle: Bundle, master: np.float32) -> None:
+def test_each_stream_is_resynthesised_on_its_own(room: Any, bundle: Bundle, master: np.float32) -> None:
     resynth = Resynth(source([200, 333]), bundle, "Hat", seed=5).out()
     assert len(resynth) == 2
     blocks = given_to(resynth)
@@ -101,7 +94,7 @@ def test_each_stream_is_resynthesised_by_itself(room: Any, bundle: Bundle, maste
         np.testing.assert_allclose(heard[:, stream], wanted * master, atol=1e-5)
 
 
-def test_the_input_may_be_replaced(room: Any, bundle: Bundle) -> None:
+def test_the_input_can_be_replaced(room: Any, bundle: Bundle) -> None:
     resynth = Resynth(pyo.Sig(0), bundle, bal=0).out()
     room.hear(50)
     other = source()
@@ -111,7 +104,7 @@ def test_the_input_may_be_replaced(room: Any, bundle: Bundle) -> None:
     assert not room.hear(150)[-2000:].any()
 
 
-def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle) -> None:
+def test_wrong_values_are_refused_at_once(room: Any, bundle: Bundle) -> None:
     resynth = Resynth(source(), bundle, "Hat").out()
     room.hear(2)
     with pytest.raises(ValueError, match="Clap"):
@@ -123,41 +116,3 @@ def test_what_cannot_be_is_refused_there_and_then(room: Any, bundle: Bundle) -> 
     assert (resynth.choices, resynth.bal) == ("Hat", 1)
     room.hear(2)
     assert room.clock.statistics().failures == 0
-
-
-def session(room: Any, bundle: Bundle) -> Array:
-    turned_by = pyo.Sine(2, mul=0.5, add=0.5)
-    resynth = Resynth(source([150, 271]), bundle, "Kick", bal=turned_by).out()
-    for at, act in (
-        (3001, lambda: resynth.setScatter(0.5)),
-        (9001, lambda: resynth.setChoices("Hat")),
-        (20000, lambda: resynth.setFreeze(1)),
-        (26001, lambda: resynth.setFreeze(0)),
-        (30000, lambda: resynth.setGain(0.3)),
-        (36001, lambda: resynth.setBal(0.5)),
-    ):
-        room.clock.send(act, at)
-    heard = room.hear_seconds(1)
-    told = resynth.statistics()
-    assert room.clock.statistics().failures == told["failures"] == told["late"] == 0
-    return np.asarray(heard)
-
-
-def test_live_is_offline(rooms: Any, bundle: Bundle) -> None:
-    sounds = []
-    for live in (False, True):
-        with rooms(live=live) as room:
-            sounds.append(session(room, bundle))
-    assert np.abs(sounds[0]).max() > 0.1
-    np.testing.assert_array_equal(sounds[0], sounds[1])
-
-
-def test_a_thread_ends_with_its_player(rooms: Any, bundle: Bundle) -> None:
-    with rooms(live=True) as room:
-        resynth = Resynth(source(), bundle).out()
-        room.hear(5)
-        engine, gone = resynth.engine, weakref.ref(resynth)
-        assert engine._thread is not None
-        del resynth
-        assert gone() is None and engine._thread is None
-        assert not room.hear(5).any() and room.clock.statistics().failures == 0

@@ -1,4 +1,4 @@
-"""Every instrument for 20 seconds on a JACK server, played by a real OSC client; then once more, offline."""
+"""Every instrument for 20 seconds on a JACK server, played by a real OSC client, then replayed offline."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ATTEMPTS = 3  # a machine that does other things may be late
 TRACKS = 8  # of what a pattern of OSC meets
 PAUSES = (0.05, 0.3)  # seconds between messages
 
-# What is played on each, until the time is over: an address and the types and values of its arguments. What is marked
-# makes hits obsolete that are ready: it is played once, for a hit that comes within milliseconds is an earlier one.
+# What is played on each until the time is over: an address, and the types and values of its arguments. A message marked
+# with ! makes prepared hits obsolete. It is sent once: a hit that follows within milliseconds would be an older one.
 SCORES: dict[str, list[str]] = {
     "drum-machine": [
         "/tempo f 140", "/swing f 0.3", "/track/1/hit f 1", "/track/7/hit f 0.5", "!/sample_note s Kick",
@@ -83,7 +83,7 @@ def finished(process: subprocess.Popen[str]) -> str:
 
 
 def played(name: str, server: str, folder: Path, *options: str | Path) -> Played:
-    """An instrument that is played live at random, and what its log gives offline."""
+    """An instrument played live at random, and its log replayed offline."""
     port = free_port()
     files = ["--osc", str(port), "--record", "live.wav", "--log", "live.log", "--stats", "live.json"]
     process = play(name, *options, "--audio", "jack", *files, server=server, cwd=folder)
@@ -112,7 +112,7 @@ def played(name: str, server: str, folder: Path, *options: str | Path) -> Played
 
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sound for those who listen to one."""
+    """A sound file for the instruments that need one."""
     folder = tmp_path_factory.mktemp("loop")
     subprocess.run([NGS, "render", "loop", "-o", "loop.wav"], cwd=folder, check=True, capture_output=True)
     return folder / "loop.wav"
@@ -124,7 +124,9 @@ def server(jack_server: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", list(SCORES))
-def test_what_is_played_live_is_what_its_log_gives_offline(name: str, server: str, loop: Path, tmp_path: Path) -> None:
+def test_a_live_performance_and_its_log_replayed_offline_are_equal(
+    name: str, server: str, loop: Path, tmp_path: Path
+) -> None:
     options = ["--file", loop] if name == "resynthesiser" else []
     for attempt in range(ATTEMPTS):
         folder = tmp_path / str(attempt)
@@ -145,7 +147,7 @@ def test_what_is_played_live_is_what_its_log_gives_offline(name: str, server: st
 
 
 def test_steps_begin_at_their_samples(server: str, tmp_path: Path) -> None:
-    """Tracks that are soloed in turn, with hits that end before the next: silence up to the very sample of a step."""
+    """A solo track whose hits end before the next begins: silence up to the very sample of each step."""
     settings = ["/tempo=120", "/track/1/class=Hat", "/track/1/pattern=x.o.X.x.x.o.X.x.", "/track/1/solo=1"]
     settings += ["/track/1/decay=0.05", "/track/1/level=1"]
     options = [part for each in settings for part in ("--set", each)]

@@ -1,4 +1,4 @@
-"""A recording holds what was heard, frame by frame, and what there is of it when the disk is full."""
+"""A recording holds every frame that was heard, or as many as the disk could take."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from ngs.pyo_instruments.stage import recorder as recorder_module
-from ngs.pyo_instruments.stage.recorder import Recorder
+from ngs.pyo_instruments.stage.recorder import BackgroundRecorder, Recorder
 from ngs.runtime.atomic import replaced
 from ngs.runtime.dsp.audio_files import AudioError
 
@@ -44,7 +44,7 @@ def test_a_file_holds_what_was_heard(room: Any, tmp_path: Path, name: str, step:
 
 
 @pytest.mark.parametrize("frames", [0, 1, BLOCK, 1000])
-def test_so_many_frames_are_recorded_and_no_more(room: Any, tmp_path: Path, frames: int) -> None:
+def test_no_more_frames_are_recorded_than_asked_for(room: Any, tmp_path: Path, frames: int) -> None:
     sines = tones()
     heard = recorded(room, tmp_path / "take.wav", 12, frames)
     np.testing.assert_array_equal(soundfile.read(tmp_path / "take.wav", dtype="float32")[0], heard[:frames])
@@ -69,7 +69,7 @@ def test_more_than_the_ring_holds_is_written_by_a_thread(
     monkeypatch.setattr(recorder_module, "PAUSE_SECONDS", 0.001)
     with rooms(live=True) as room:
         sines = tones()
-        with Recorder(room.clock, tmp_path / "take.wav") as recorder:
+        with BackgroundRecorder(room.clock, tmp_path / "take.wav") as recorder:
             heard = []
             for _ in range(12):
                 heard.append(room.hear_seconds(1))
@@ -81,7 +81,7 @@ def test_more_than_the_ring_holds_is_written_by_a_thread(
         assert not recorder._thread.is_alive() and recorder.lost == 0 and len(sines) == 2
 
 
-def test_what_finds_no_room_is_silent_and_what_follows_is_in_its_place(room: Any, tmp_path: Path) -> None:
+def test_sound_that_finds_no_room_is_silent_and_the_rest_keeps_its_place(room: Any, tmp_path: Path) -> None:
     sines = tones()
     room.hear(1)
     with (
@@ -100,7 +100,7 @@ def test_what_finds_no_room_is_silent_and_what_follows_is_in_its_place(room: Any
     assert recorder.lost == 2 * RATE and len(sines) == 2
 
 
-def test_a_gap_at_the_end_is_silent_as_well_and_no_longer_than_was_asked_for(room: Any, tmp_path: Path) -> None:
+def test_a_gap_at_the_end_is_silent_too_and_no_longer_than_asked_for(room: Any, tmp_path: Path) -> None:
     sines = tones()
     with pytest.raises(OSError, match=r"lacks 1.0 s"), Recorder(room.clock, tmp_path / "take.wav", 9 * RATE):
         heard = room.hear_seconds(9.5)
@@ -109,7 +109,7 @@ def test_a_gap_at_the_end_is_silent_as_well_and_no_longer_than_was_asked_for(roo
     np.testing.assert_array_equal(sound[: 8 * RATE], heard[: 8 * RATE])
 
 
-def test_a_short_wav_is_plain_and_a_long_one_tells_its_length_in_64_bits(room: Any, tmp_path: Path) -> None:
+def test_a_short_wav_is_plain_and_a_long_one_has_64_bit_sizes(room: Any, tmp_path: Path) -> None:
     recorded(room, tmp_path / "take.wav", 10)
     assert (tmp_path / "take.wav").read_bytes()[:4] == b"RIFF"
     long = tmp_path / "long.wav"
@@ -123,7 +123,7 @@ def test_a_short_wav_is_plain_and_a_long_one_tells_its_length_in_64_bits(room: A
     assert soundfile.info(long).frames == frames and soundfile.info(long).format == "RF64"
 
 
-def test_one_that_is_not_wanted_leaves_what_was_there(room: Any, tmp_path: Path) -> None:
+def test_a_dropped_recording_leaves_the_older_file(room: Any, tmp_path: Path) -> None:
     (tmp_path / "take.wav").write_text("an older one")
     recorder = Recorder(room.clock, tmp_path / "take.wav")
     recorder.open()
@@ -134,13 +134,13 @@ def test_one_that_is_not_wanted_leaves_what_was_there(room: Any, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["take.mp3", "take", "take.txt"])
-def test_a_file_type_that_cannot_be_written_is_said_at_once(room: Any, tmp_path: Path, name: str) -> None:
+def test_an_unknown_file_type_is_refused_at_once(room: Any, tmp_path: Path, name: str) -> None:
     with pytest.raises(AudioError, match=name):
         Recorder(room.clock, tmp_path / name)
     assert room.clock.taps == [] and list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_cannot_be_opened_is_said_at_once(
+def test_a_file_that_cannot_be_opened_is_refused_at_once(
     room: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*arguments: Any, **options: Any) -> None:
@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_opened_is_said_at_once(
     assert room.clock.taps == [] and list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_of_what_plays_keeps_what_was_played(room: Any, tmp_path: Path) -> None:
+def test_an_interrupted_recording_keeps_what_was_played(room: Any, tmp_path: Path) -> None:
     sines = tones()
     with pytest.raises(KeyboardInterrupt), Recorder(room.clock, tmp_path / "take.wav"):
         heard = room.hear(10)
@@ -167,16 +167,16 @@ def test_a_full_disk_keeps_what_was_written_and_says_so(tmp_path: Path, name: st
     program = f"""
 import resource, sys, time
 from pathlib import Path
-from ngs.pyo_instruments.timing.clock import Clock
-from ngs.pyo_instruments.stage.recorder import Recorder
+from ngs.pyo_instruments.timing.clock import LiveClock, OfflineClock
+from ngs.pyo_instruments.stage.recorder import BackgroundRecorder, Recorder
 import pyo
 server = pyo.Server(sr=48000, nchnls=2, buffersize=128, duplex=0, audio="manual", verbosity=0).boot()
-clock = Clock(server._server, live={live})
+clock = {"LiveClock" if live else "OfflineClock"}(server._server)
 noise = pyo.Noise(0.5).out()
 server.start()
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:
-    with Recorder(clock, Path({str(tmp_path / name)!r})) as recorder:
+    with {"BackgroundRecorder" if live else "Recorder"}(clock, Path({str(tmp_path / name)!r})) as recorder:
         for second in range(6):
             end = clock.frame + 48000
             while clock.frame < end: server.process()
@@ -196,7 +196,7 @@ except OSError as error:
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
-def test_a_file_is_replaced_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_is_replaced_once_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "values.json"
     path.write_text("old")
     with pytest.raises(ValueError), replaced(path) as beside:

@@ -1,4 +1,4 @@
-"""Where it is played: one line where that cannot be; files that are logs, and the same bits when they are replayed."""
+"""The stage: errors of one line, logs that replay to the same bits, surfaces, and files however it ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from ngs.pyo_instruments.keyboard import Keyboard
 from ngs.pyo_instruments.morph import Morph
 from ngs.pyo_instruments.path_player import PathPlayer
 from ngs.pyo_instruments.stage.event_log import read_events
-from ngs.pyo_instruments.stage.stage import Sound, Stage, StageError, booted
+from ngs.pyo_instruments.stage.server import AudioOutput, StageError, open_server
+from ngs.pyo_instruments.stage.stage import Stage
 from ngs.pyo_instruments.surfaces.midi import MidiIn
 from ngs.pyo_instruments.surfaces.midi_map import MidiMap
 from ngs.pyo_instruments.surfaces.osc import OscServer
@@ -31,7 +32,7 @@ from ngs.runtime.bundle.bundle import Bundle
 pyo = pytest.importorskip("pyo")
 
 RATE, BLOCK = 48000, 128
-OFFLINE = Sound("offline")
+OFFLINE = AudioOutput("offline")
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +40,12 @@ def bundle(tiny_bundle: Path) -> Bundle:
     return Bundle.open(tiny_bundle)
 
 
-# what cannot be opened
+# errors on opening
 
 
 @pytest.fixture
 def cards(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Says which sound cards there are."""
+    """Pretends that there are these sound cards."""
 
     def have(*names: str) -> None:
         monkeypatch.setattr(pyo, "pa_get_output_devices", lambda: (list(names), list(range(len(names)))))
@@ -52,33 +53,33 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> Any:
     return have
 
 
-def line_of(sound: Sound) -> str:
+def line_of(output: AudioOutput) -> str:
     with pytest.raises(StageError) as error:
-        booted(sound, listens=False)
+        open_server(output, listens=False)
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_without_a_jack_server_it_says_what_to_start(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "ngs-nowhere")
-    line = line_of(Sound("jack"))
+    line = line_of(AudioOutput("jack"))
     assert line.startswith("No JACK server runs: start one") and "--audio offline" in line
     assert capfd.readouterr() == ("", "")
 
 
 def test_without_a_sound_card_it_says_what_to_do(cards: Any) -> None:
     cards()
-    assert line_of(Sound("portaudio")).startswith("There is no sound card; without one, write to a file: ")
+    assert line_of(AudioOutput("portaudio")).startswith("There is no sound card; without one, write to a file: ")
 
 
-def test_an_unknown_device_is_told_with_those_there_are(cards: Any) -> None:
+def test_an_unknown_device_is_refused_with_a_list(cards: Any) -> None:
     cards("Built-in", "USB Audio")
-    assert line_of(Sound(device="hdmi")) == "There is no sound card 'hdmi'; there are: Built-in, USB Audio"
-    assert line_of(Sound(device="2")) == "There is no sound card '2'; there are: Built-in, USB Audio"
+    assert line_of(AudioOutput(device="hdmi")) == "There is no sound card 'hdmi'; there are: Built-in, USB Audio"
+    assert line_of(AudioOutput(device="2")) == "There is no sound card '2'; there are: Built-in, USB Audio"
 
 
 def test_an_instrument_that_cannot_be_made_leaves_no_server(tmp_path: Path, bundle: Bundle) -> None:
-    with pytest.raises(ValueError, match="DrumMachine takes no sound files"):
+    with pytest.raises(ValueError, match="drum-machine takes no sound files"):
         Stage(OFFLINE, DrumMachine, bundle, files=[tmp_path / "a.wav"])
     assert not pyo.serverBooted()
     with Stage(OFFLINE, DrumMachine, bundle) as stage:
@@ -86,18 +87,18 @@ def test_an_instrument_that_cannot_be_made_leaves_no_server(tmp_path: Path, bund
     assert not pyo.serverBooted()
 
 
-# what is played to a file
+# offline, to a file
 
 
 def play(bundle: Bundle, folder: Path, seconds: float = 2.0, **how: Any) -> Any:
-    """A take, float32 [frames, 2]; commands at given frames, or those of a log."""
+    """A recording, float32 [frames, 2], of commands at given frames or from a log."""
     interval = sys.getswitchinterval()
     with Stage(OFFLINE, how.get("kind", DrumMachine), bundle, how.get("seed", 0), how.get("files", ())) as stage:
         if "load" in how:
             stage.instrument.load(how["load"])
         stage.record(folder / "take.wav", seconds)
         stage.log(folder / "log.jsonl")
-        stage.tell(folder / "told.json")
+        stage.save_statistics(folder / "told.json")
         if "replay" in how:
             stage.replay(how["replay"])
         for address, *values in how.get("start", ()):
@@ -124,14 +125,14 @@ def test_a_take_is_as_long_as_it_was_asked_for(bundle: Bundle, tmp_path: Path, s
     assert len(sound) == round(seconds * RATE) and sound.any()
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["failures"] == told["late"] == told["stale"] == told["unrecorded_frames"] == 0
-    assert told["instrument"] == "DrumMachine" and told["clock"]["frames"] >= len(sound)
+    assert told["instrument"] == "drum-machine" and told["clock"]["frames"] >= len(sound)
 
 
 def test_a_log_that_is_replayed_gives_the_same_bits(bundle: Bundle, tmp_path: Path) -> None:
     sounds = [play(bundle, tmp_path / "a", events=EVENTS)]
     head, start, events = read_events(tmp_path / "a" / "log.jsonl")
     assert start == []
-    assert head["instrument"] == "DrumMachine" and head["seed"] == 0 and head["sample_rate"] == RATE
+    assert head["instrument"] == "drum-machine" and head["seed"] == 0 and head["sample_rate"] == RATE
     frames = [frame for frame, *_ in EVENTS]
     assert [each[0] for each in events] == sorted([*frames, *7 * [20011]])  # a pattern is all that it meets
     sounds.append(play(bundle, tmp_path / "b", replay=tmp_path / "a" / "log.jsonl"))
@@ -150,7 +151,7 @@ STARTS: list[tuple[type[Instrument], list[tuple[Any, ...]]]] = [
 
 
 @pytest.mark.parametrize(("kind", "start"), STARTS)
-def test_what_is_done_before_the_start_is_done_again(
+def test_commands_before_the_start_are_replayed(
     bundle: Bundle, tmp_path: Path, kind: type[Instrument], start: list[tuple[Any, ...]]
 ) -> None:
     with Stage(OFFLINE, kind, bundle) as stage:
@@ -167,7 +168,16 @@ def test_what_is_done_before_the_start_is_done_again(
     assert not np.array_equal(sound, play(bundle, tmp_path / "c", 0.5, kind=kind, events=more))
 
 
-def test_a_log_knows_its_sounds(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_log_with_a_class_name_replays(bundle: Bundle, tmp_path: Path) -> None:
+    sound = play(bundle, tmp_path, 0.1, events=[(10, "/tempo", 100)])
+    log = tmp_path / "log.jsonl"
+    older = tmp_path / "older.jsonl"
+    older.write_text(log.read_text().replace('"drum-machine"', '"DrumMachine"'))  # as logs were before names
+    assert older.read_text() != log.read_text()
+    np.testing.assert_array_equal(play(bundle, tmp_path / "again", 0.1, replay=older), sound)
+
+
+def test_a_log_knows_its_sound_files(bundle: Bundle, tmp_path: Path) -> None:
     for name, level in (("a", 0.1), ("b", 0.2)):
         soundfile.write(tmp_path / f"{name}.wav", level * np.sin(np.arange(4000)), 8000)
     play(bundle, tmp_path, 0.1, kind=Morph, files=[tmp_path / "a.wav"])
@@ -180,7 +190,7 @@ def test_a_log_knows_its_sounds(bundle: Bundle, tmp_path: Path) -> None:
     ("line", "address", "values", "why"),
     [
         (3, "/nowhere", [1], "There is no address /nowhere"), (3, "/tempo", [9999], "tempo is 9999"),
-        (3, "/tempo", [], "takes tempo, not 0 arguments"), (1, "/tempo", ["x"], "tempo is 'x'"),
+        (3, "/tempo", [], "takes 1 argument (tempo), not 0"), (1, "/tempo", ["x"], "tempo is 'x'"),
         (3, "/save", ["x"], "/save reads or writes a file"),
     ],
 )  # fmt: skip
@@ -197,15 +207,18 @@ def test_a_log_is_checked_before_it_is_played(
     assert str(error.value).startswith(f"{tmp_path / 'log.jsonl'}, line {line}: ") and why in str(error.value)
 
 
-def test_a_full_disk_ends_the_log_after_a_whole_line_and_not_the_show(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_log_after_a_complete_line_but_not_the_performance(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
     program = f"""
 import resource
 from pathlib import Path
 from ngs.pyo_instruments.drum_machine import DrumMachine
-from ngs.pyo_instruments.stage.stage import Sound, Stage
+from ngs.pyo_instruments.stage.server import AudioOutput
+from ngs.pyo_instruments.stage.stage import Stage
 from ngs.runtime import Bundle
 try:
-    with Stage(Sound("offline"), DrumMachine, Bundle.open(Path({str(tiny_bundle)!r}))) as stage:
+    with Stage(AudioOutput("offline"), DrumMachine, Bundle.open(Path({str(tiny_bundle)!r}))) as stage:
         stage.log(Path({str(tmp_path / "log.jsonl")!r}))
         for frame in range(100):
             stage.instrument.do("/tempo", 100, at=frame)
@@ -224,7 +237,7 @@ except OSError as error:
     assert line.startswith(f"{tmp_path / 'log.jsonl'} holds the first {len(events)} commands only, and lacks {lost}: ")
 
 
-def test_it_is_looked_at_while_it_is_played(bundle: Bundle, tmp_path: Path) -> None:
+def test_look_is_called_while_it_plays(bundle: Bundle, tmp_path: Path) -> None:
     looks: list[int] = []
     play(bundle, tmp_path, look=lambda: looks.append(1))
     assert len(looks) >= 2
@@ -248,7 +261,7 @@ def test_a_log_of_something_else_is_refused(bundle: Bundle, tmp_path: Path) -> N
         ('{}\n{"frame": Infinity, "address": "/a", "values": []}', 2),
     ],
 )  # fmt: skip
-def test_a_broken_log_is_told_by_its_line(tmp_path: Path, text: str, line: int) -> None:
+def test_a_broken_log_is_refused_with_its_line_number(tmp_path: Path, text: str, line: int) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text(text)
     with pytest.raises(CommandError) as error:
@@ -256,7 +269,7 @@ def test_a_broken_log_is_told_by_its_line(tmp_path: Path, text: str, line: int) 
     assert str(error.value) == f"{path}, line {line}: expected frame, address and values as `--log` writes them"
 
 
-def test_what_ends_early_keeps_the_take_and_the_log(bundle: Bundle, tmp_path: Path) -> None:
+def test_ending_early_keeps_the_recording_and_the_log(bundle: Bundle, tmp_path: Path) -> None:
     def look() -> None:
         if Clock.current().frame >= 1.9 * RATE:
             raise KeyboardInterrupt
@@ -280,7 +293,7 @@ class Failing(Instrument):
         raise ValueError("it fails")
 
 
-def test_failures_are_told(bundle: Bundle) -> None:
+def test_failures_are_in_the_statistics(bundle: Bundle) -> None:
     with Stage(OFFLINE, Failing, bundle) as stage:
         stage.play(0.1)
         told = stage.statistics()
@@ -288,20 +301,20 @@ def test_failures_are_told(bundle: Bundle) -> None:
     assert told["clock"]["last_failure"] == "it fails"
 
 
-# what plays it
+# surfaces
 
 
 class Surface:
-    """Notes whether the server runs when it begins and ends."""
+    """Records whether the server runs when it begins and ends."""
 
     def __init__(self, stage: Stage) -> None:
-        self.server, self.seen = stage._server, [stage._server.getIsStarted()]
+        self.server, self.seen = stage._server, [stage._server.started]
 
     def __enter__(self) -> None:
-        self.seen.append(self.server.getIsStarted())
+        self.seen.append(self.server.started)
 
     def __exit__(self, *exception: object) -> None:
-        self.seen.append(self.server.getIsStarted())
+        self.seen.append(self.server.started)
 
 
 def test_surfaces_play_while_the_server_runs(bundle: Bundle) -> None:
@@ -312,7 +325,7 @@ def test_surfaces_play_while_the_server_runs(bundle: Bundle) -> None:
 
 
 class Port(MidiIn):
-    """A port of MIDI whose messages the test plays."""
+    """A MIDI port whose messages come from the test."""
 
     def start(self) -> None:
         self._port = self
@@ -324,10 +337,10 @@ class Port(MidiIn):
         super().stop()
 
     def close(self) -> None:
-        """It is its own port of the library's."""
+        """It stands for the library's port as well."""
 
 
-def test_a_port_of_midi_is_open_all_the_time_and_heard_while_it_plays(bundle: Bundle) -> None:
+def test_a_midi_port_is_open_all_the_time_and_muted_unless_it_plays(bundle: Bundle) -> None:
     with Stage(OFFLINE, Keyboard, bundle) as stage:
         port = stage.open(Port(stage.instrument, None, MidiMap.of(stage.instrument)))
         port.take(mido.Message("start"))
@@ -338,7 +351,7 @@ def test_a_port_of_midi_is_open_all_the_time_and_heard_while_it_plays(bundle: Bu
     assert port.server_runs == [0, 0] and port.statistics().messages == 1
 
 
-def test_surfaces_are_told_by_their_names(bundle: Bundle) -> None:
+def test_surface_statistics_go_by_class_name(bundle: Bundle) -> None:
     with Stage(OFFLINE, DrumMachine, bundle) as stage:
         stage.add(Surface(stage))
         server = stage.add(OscServer(stage.instrument, 0))
@@ -346,16 +359,16 @@ def test_surfaces_are_told_by_their_names(bundle: Bundle) -> None:
         assert stage.statistics()["surfaces"] == {"OscServer": server.statistics().to_dict()}
 
 
-def test_where_one_is_refused_nothing_is_left(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_refused_surface_leaves_no_files(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "take.wav").write_text("an older one")
     ended: list[str] = []
     with (
-        pytest.raises(OSError, match="Port 99999 is none"),
+        pytest.raises(OSError, match="There is no port 99999"),
         Stage(OFFLINE, DrumMachine, bundle) as stage,
     ):
         stage.record(tmp_path / "take.wav", 1)
         stage.log(tmp_path / "log.jsonl")
-        stage.tell(tmp_path / "told.json")
+        stage.save_statistics(tmp_path / "told.json")
         stage.at_end(lambda: ended.append("at end"))
         stage.add(OscServer(stage.instrument, 99999))
         stage.play(1)
@@ -365,11 +378,13 @@ def test_where_one_is_refused_nothing_is_left(bundle: Bundle, tmp_path: Path) ->
 
 @pytest.mark.parametrize("kind", [DrumMachine, PathPlayer, Morph])
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_plays_goes_with_the_stage(bundle: Bundle, tmp_path: Path, kind: type[Instrument], fails: bool) -> None:
+def test_the_instrument_is_freed_with_the_stage(
+    bundle: Bundle, tmp_path: Path, kind: type[Instrument], fails: bool
+) -> None:
     def told() -> weakref.ref[Instrument]:
         with Stage(OFFLINE, kind, bundle) as stage:
             stage.log(tmp_path / "log.jsonl")
-            stage.tell(tmp_path / "told.json")
+            stage.save_statistics(tmp_path / "told.json")
             stage.record(tmp_path / "take.wav", 0.1)
             instrument = stage.instrument
             stage.add(Surface(stage))
@@ -391,7 +406,7 @@ def test_what_plays_goes_with_the_stage(bundle: Bundle, tmp_path: Path, kind: ty
         gc.enable()
 
 
-def test_what_the_disk_did_not_take_is_shown(bundle: Bundle, tmp_path: Path) -> None:
+def test_unrecorded_frames_are_shown(bundle: Bundle, tmp_path: Path) -> None:
     with Stage(OFFLINE, DrumMachine, bundle) as stage:
         assert "unrecorded" not in stage.line()
         stage.record(tmp_path / "take.wav", 1)

@@ -1,4 +1,4 @@
-"""MIDI in: what each message does, maps and their mistakes, ports, and messages that come through a JACK server."""
+"""MIDI input: what each message does, maps and their errors, ports, and messages through a JACK server."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import jack
 import mido
 import pytest
 
-from ngs.pyo_instruments.commands.command import Choice, Number, Switch, Text, Whole, action, control
+from ngs.pyo_instruments import Choice, Number, Switch, Text, Whole, action, control
 from ngs.pyo_instruments.drum_and_bass import DrumAndBass
 from ngs.pyo_instruments.drum_machine import DrumMachine
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.keyboard import Keyboard
 from ngs.pyo_instruments.morph import Morph
 from ngs.pyo_instruments.path_player import PathPlayer
-from ngs.pyo_instruments.resynthesiser import Resynthesiser
+from ngs.pyo_instruments.resynthesiser import ResynthesisInstrument
 from ngs.pyo_instruments.surfaces import midi
 from ngs.pyo_instruments.surfaces.midi import MidiError, MidiIn
 from ngs.pyo_instruments.surfaces.midi_map import FOLDER, MapError, MidiMap
@@ -33,7 +33,7 @@ Rooms = Callable[..., AbstractContextManager[Any]]
 
 
 class Desk(Instrument):
-    """What it is told, it writes down."""
+    """Records the commands it gets."""
 
     counts = {"track": 2}
 
@@ -57,15 +57,15 @@ class Desk(Instrument):
 
     @action("/clock/tick")
     def tick(self) -> None:
-        """One of an outside clock."""
+        """A clock tick."""
 
     @action("/clock/start")
     def start(self) -> None:
-        """Its start."""
+        """The clock starts."""
 
     @action("/clock/position", Whole("step", 0, 16383))
     def position(self, step: int) -> None:
-        """Its place."""
+        """The song position."""
 
     @control("/tempo", Number("tempo", 20, 400, 120))
     def setTempo(self, tempo: float) -> None:
@@ -102,7 +102,7 @@ def desk(room: Any, tiny_bundle: Path) -> Iterator[Desk]:
 
 
 def done(desk: Desk, mapping: MidiMap, *messages: Any) -> list[tuple[Any, ...]]:
-    """What a desk was told because of messages."""
+    """The commands that messages became."""
     listening = MidiIn(desk, None, mapping)
     for message in messages:
         listening.take(message)
@@ -136,7 +136,7 @@ def test_keys_pedals_wheels_and_the_clock_are_commands(desk: Desk) -> None:
     ]  # fmt: skip
 
 
-def test_what_an_instrument_has_no_command_for_is_counted(desk: Desk) -> None:
+def test_messages_without_a_command_are_counted(desk: Desk) -> None:
     listening = MidiIn(desk, None, MidiMap())
     for kind in ("stop", "continue", "reset", "program_change"):  # the desk has no /clock/stop
         listening.take(mido.Message(kind))
@@ -145,7 +145,7 @@ def test_what_an_instrument_has_no_command_for_is_counted(desk: Desk) -> None:
     assert listening.statistics() == midi.MidiStatistics(messages=5, ignored=5, failures=0, last_failure="")
 
 
-def test_a_command_that_is_refused_is_counted_and_nothing_is_raised(desk: Desk, monkeypatch: Any) -> None:
+def test_a_refused_command_is_counted_and_not_raised(desk: Desk, monkeypatch: Any) -> None:
     listening = MidiIn(desk, None, MidiMap())
     monkeypatch.setattr(desk, "do", lambda *arguments, **how: desk.bundle.condition("no class"))
     listening.take(key(60, 100))
@@ -155,12 +155,12 @@ def test_a_command_that_is_refused_is_counted_and_nothing_is_raised(desk: Desk, 
 
 
 @pytest.mark.parametrize("number", [120, 123])
-def test_keys_that_are_held_are_let_go_together(desk: Desk, number: int) -> None:
+def test_all_held_keys_can_be_released_together(desk: Desk, number: int) -> None:
     told = done(desk, MidiMap(), key(60, 100), key(62, 100), key(60, 0), controller(number, 0))
     assert told[3:] == [("/note", 62, 0)]
 
 
-def test_keys_that_are_held_are_let_go_at_the_end(desk: Desk, monkeypatch: Any) -> None:
+def test_held_keys_are_released_at_the_end(desk: Desk, monkeypatch: Any) -> None:
     class Backend:
         def __init__(self, name: str) -> None: ...
 
@@ -181,7 +181,7 @@ def test_keys_that_are_held_are_let_go_at_the_end(desk: Desk, monkeypatch: Any) 
         MidiIn(desk, "Keys", MidiMap()).start()
 
 
-def test_controllers_move_over_the_range_of_what_they_control(desk: Desk, tmp_path: Path) -> None:
+def test_controllers_cover_the_range_of_their_control(desk: Desk, tmp_path: Path) -> None:
     mapping = read(
         desk,
         tmp_path / "map.toml",
@@ -211,7 +211,7 @@ def test_controllers_move_over_the_range_of_what_they_control(desk: Desk, tmp_pa
     assert done(desk, mapping, controller(7, 127, 0), controller(7, 127, 9)) == [("/mode", "walk"), ("/count", 7)]
 
 
-def test_every_value_of_a_controller_is_within_the_range(desk: Desk, tmp_path: Path) -> None:
+def test_every_controller_value_is_within_the_range(desk: Desk, tmp_path: Path) -> None:
     mapping = read(desk, tmp_path / "map.toml", '[controls]\n1 = "/tempo"\n2 = "/mode"\n3 = "/count"\n4 = "/bend"')
     for number in range(1, 5):
         for value in range(128):
@@ -245,14 +245,14 @@ def test_pads_hit_with_their_velocity(desk: Desk, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[controls", "is no TOML"),
-        ('[controls]\n1 = "/tempo"\n1 = "/count"', "is no TOML"),
+        ("[controls", "is not valid TOML"),
+        ('[controls]\n1 = "/tempo"\n1 = "/count"', "is not valid TOML"),
         ("[knobs]\n", r"found knobs, expected the sections \[controls\] and \[notes\]"),
         ("controls = 3", "found controls, expected the sections"),
-        ('[controls]\n128 = "/tempo"', r"\[controls\] 128: expected a number 0 to 127"),
-        ('[controls]\n"17:1" = "/tempo"', r"\[controls\] 17:1: expected a number 0 to 127"),
-        ('[controls]\n"0:1" = "/tempo"', r"\[controls\] 0:1: expected a number 0 to 127"),
-        ('[notes]\nC3 = "/tempo"', r"\[notes\] C3: expected a number 0 to 127"),
+        ('[controls]\n128 = "/tempo"', r"\[controls\] 128: expected a number from 0 to 127"),
+        ('[controls]\n"17:1" = "/tempo"', r"\[controls\] 17:1: expected a number from 0 to 127"),
+        ('[controls]\n"0:1" = "/tempo"', r"\[controls\] 0:1: expected a number from 0 to 127"),
+        ('[notes]\nC3 = "/tempo"', r"\[notes\] C3: expected a number from 0 to 127"),
         ("[controls]\n1 = 5", r"\[controls\] 1: expected an address"),
         ("[controls]\n1 = { low = 5 }", r"\[controls\] 1: expected an address"),
         ('[controls]\n1 = { address = "/tempo", lowest = 5 }', "found lowest, expected address, low, high, value"),
@@ -262,7 +262,7 @@ def test_pads_hit_with_their_velocity(desk: Desk, tmp_path: Path) -> None:
         ('[controls]\n1 = { address = "/tempo", low = 5 }', "tempo is 5: choose 20 to 400"),
         ('[controls]\n1 = { address = "/tempo", high = "x" }', "tempo is 'x': choose 20 to 400"),
         ('[controls]\n1 = { address = "/mode", low = 1 }', "it has no low and high"),
-        ('[controls]\n1 = { address = "/fresh", low = 1 }', "low and high are of numbers"),
+        ('[controls]\n1 = { address = "/fresh", low = 1 }', "low and high are for numbers"),
         ('[controls]\n1 = { address = "/mode", value = "wolk" }', "mode is 'wolk': choose one of note, path, walk"),
         ('[notes]\n1 = "/mode"', "mode is one of note, path, walk: choose one, as in value = 'note'"),
         ('[notes]\n1 = "/tempo"', "tempo is 0: choose 20 to 400"),
@@ -274,13 +274,13 @@ def test_a_mistake_in_a_map_is_one_line(desk: Desk, tmp_path: Path, text: str, w
     assert "mine.toml" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [DrumMachine, DrumAndBass, Keyboard, Morph, PathPlayer, Resynthesiser])
-def test_maps_that_come_with_ngs_fit_their_instruments(rooms: Rooms, tiny_bundle: Path, kind: type[Instrument]) -> None:
+@pytest.mark.parametrize("kind", [DrumMachine, DrumAndBass, Keyboard, Morph, PathPlayer, ResynthesisInstrument])
+def test_shipped_maps_fit_their_instruments(rooms: Rooms, tiny_bundle: Path, kind: type[Instrument]) -> None:
     with rooms():
         assert MidiMap.of(kind(tiny_bundle)).controls
 
 
-def test_an_instrument_of_ones_own_has_the_map_of_its_kind_or_none(rooms: Rooms, tiny_bundle: Path) -> None:
+def test_a_derived_instrument_has_the_map_of_its_base_or_none(rooms: Rooms, tiny_bundle: Path) -> None:
     class Mine(Keyboard):
         """A keyboard."""
 
@@ -305,7 +305,7 @@ def test_without_a_jack_server_there_is_no_port_on_it(desk: Desk, monkeypatch: A
     assert capfd.readouterr() == ("", "")
 
 
-def test_frames_are_those_of_the_arrival_however_late_blocks_begin(rooms: Rooms, monkeypatch: Any) -> None:
+def test_frames_follow_the_arrival_however_late_blocks_begin(rooms: Rooms, monkeypatch: Any) -> None:
     with rooms(live=True) as room:
         room.start()
         block_seconds, started, now = room.clock.block / room.clock.sample_rate, 1000.0, 0.0

@@ -18,11 +18,14 @@ from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from ngs.pyo_instruments.commands.command import Choice, Number, Switch, Text, Whole, action, control
+from ngs.pyo_instruments import Choice, Number, Switch, Text, Whole, action, control
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.surfaces import osc
-from ngs.pyo_instruments.surfaces.osc import OscServer, Subscriber, address_table
-from ngs.pyo_instruments.timing.clock import MESSAGES, Clock
+from ngs.pyo_instruments.surfaces import osc, osc_subscribers
+from ngs.pyo_instruments.surfaces.osc import OscServer
+from ngs.pyo_instruments.surfaces.osc_subscribers import Subscriber
+from ngs.pyo_instruments.surfaces.osc_table import address_table
+from ngs.pyo_instruments.timing.clock import Clock, LiveClock
+from ngs.pyo_instruments.timing.timed_queue import MESSAGES
 
 pyo = pytest.importorskip("pyo")
 
@@ -103,7 +106,7 @@ class Client:
         return message.address, message.params
 
     def hear_until(self, address: str, *values: Any) -> list[tuple[str, list[Any]]]:
-        """All that comes before a message, with these values if any are given."""
+        """Everything that comes before a message, which has these values if any are given."""
         heard: list[tuple[str, list[Any]]] = []
         while True:
             told, arguments = self.hear()
@@ -112,7 +115,7 @@ class Client:
             heard.append((told, arguments))
 
     def settle(self) -> list[tuple[str, list[Any]]]:
-        """Wait until the server has read all that was sent; what it answered."""
+        """Wait until the server has read everything that was sent; its answers."""
         self.send("/ping")
         return self.hear_until("/pong")
 
@@ -132,12 +135,14 @@ def timed(due: float, *messages: OscMessage) -> Any:
 
 
 @pytest.fixture
-def audio() -> Iterator[Any]:
+def audio(request: Any) -> Iterator[Any]:
+    """A manual server: its clock is offline, so that commands act before the next block, or live, to test time tags."""
     server = pyo.Server(sr=RATE, nchnls=2, buffersize=BLOCK, duplex=0, audio="manual", verbosity=0).boot()
-    Clock.of(server)  # not live: what comes is carried out before the next block
+    clock = LiveClock(server._server) if getattr(request, "param", "") == "live" else Clock.of(server)
     server.start()
     yield server
     server.stop()
+    clock.close()
     server.shutdown()
 
 
@@ -201,14 +206,14 @@ def test_false_switches_off(client: Client, desk: Desk, audio: Any) -> None:
     assert [what for _, what in desk.done] == [(0, 1), (0, 0)]
 
 
-def test_a_pattern_is_all_that_match(client: Client, desk: Desk, audio: Any) -> None:
+def test_a_pattern_reaches_every_matching_address(client: Client, desk: Desk, audio: Any) -> None:
     client.send("/track/*/mute", 1)
     client.settle()
     audio.process()
     assert [what for _, what in desk.done] == [(0, 1), (1, 1)]
 
 
-def test_oscsend_speaks_to_it(server: OscServer, client: Client, desk: Desk, audio: Any) -> None:
+def test_oscsend_is_understood(server: OscServer, client: Client, desk: Desk, audio: Any) -> None:
     if shutil.which("oscsend") is None:
         pytest.fail("There is no oscsend: scripts/test-packages installs it")
     for arguments in (
@@ -226,8 +231,8 @@ def test_oscsend_speaks_to_it(server: OscServer, client: Client, desk: Desk, aud
 # time tags
 
 
+@pytest.mark.parametrize("audio", ["live"], indirect=True)
 def test_a_bundle_is_carried_out_at_its_time(client: Client, desk: Desk, audio: Any) -> None:
-    desk.clock.live = True
     frame, first = desk.clock.frame, time.time() + 0.3
     second = first + 1000 / RATE
     client.throw(timed(0, timed(second, packet("/level", 0.05)), timed(first, packet("/hit"))).dgram)
@@ -241,8 +246,8 @@ def test_a_bundle_is_carried_out_at_its_time(client: Client, desk: Desk, audio: 
     assert level - hit == pytest.approx(1000, abs=BLOCK)
 
 
-def test_what_is_late_is_carried_out_now(client: Client, desk: Desk, audio: Any) -> None:
-    desk.clock.live = True
+@pytest.mark.parametrize("audio", ["live"], indirect=True)
+def test_a_late_message_is_carried_out_now(client: Client, desk: Desk, audio: Any) -> None:
     frame = desk.clock.frame
     client.throw(timed(time.time() - 5, packet("/hit")).dgram)
     client.send("/level", 0.05)
@@ -273,9 +278,9 @@ def test_a_time_tag_may_be_a_minute_ahead(client: Client, desk: Desk, audio: Any
         ("/level", (0.2,), "level is 0.2: choose 0 to 0.1"),
         ("/level", (float("nan"),), "choose 0 to 0.1"),
         ("/level", ("loud",), "level is 'loud'"),
-        ("/level", (), "takes level, not 0 arguments"),
-        ("/level", (0.1, 0.1), "not 2 arguments"),
-        ("/level", (b"1234",), "type 'b' are not taken"),
+        ("/level", (), "takes 1 argument (level), not 0"),
+        ("/level", (0.1, 0.1), "not 2"),
+        ("/level", (b"1234",), "type 'b' are not accepted"),
         ("/mode", ("note\nor\tpath",), "choose one of note, path"),
         ("/track/1/count", (1.5,), "whole number"),
         ("/track/1/mute", (2,), "choose 1 (on) or 0 (off)"),
@@ -283,14 +288,16 @@ def test_a_time_tag_may_be_a_minute_ahead(client: Client, desk: Desk, audio: Any
         ("/subscribe", (70000,), "choose a whole number, 1 to 65535"),
     ],
 )
-def test_what_is_wrong_is_answered(client: Client, address: str, values: tuple[Any, ...], text: str) -> None:
+def test_a_wrong_message_is_answered_with_an_error(
+    client: Client, address: str, values: tuple[Any, ...], text: str
+) -> None:
     client.send(address, *values)
     [(told, [where, said])] = client.settle()
     assert (told, where) == ("/error", address) and text in said and "\n" not in said
 
 
 @pytest.mark.parametrize("datagram", [b"", b"\0" * 64, b"#bundle\0", b"/level\0\0,i\0\0", b"/a\0\0" * 4000])
-def test_no_packet_disturbs(client: Client, desk: Desk, audio: Any, datagram: bytes) -> None:
+def test_no_packet_disturbs_the_server(client: Client, desk: Desk, audio: Any, datagram: bytes) -> None:
     client.throw(datagram)
     assert [address for address, _ in client.settle()] == ["/error"]
     client.send("/level", 0.05)
@@ -299,14 +306,14 @@ def test_no_packet_disturbs(client: Client, desk: Desk, audio: Any, datagram: by
     assert desk.level == 0.05
 
 
-def test_what_is_said_of_long_texts_is_short(client: Client) -> None:
+def test_errors_about_long_texts_are_short(client: Client) -> None:
     client.send("/name", "x" * 4000 + "!")
     client.send("/" + "y" * 4000, 1)
     for _, (where, text) in client.settle():
         assert len(where) <= 240 and len(text) <= 240
 
 
-def test_errors_are_few(client: Client) -> None:
+def test_errors_are_rate_limited(client: Client) -> None:
     begun = int(time.monotonic())
     for _ in range(150):
         client.send("/nowhere")
@@ -353,7 +360,7 @@ def test_another_port_of_the_same_host_may_hear(connect: Callable[[], Client], d
 
 
 def heard_all(client: Client) -> list[tuple[str, list[Any]]]:
-    """What has come, until nothing comes for a while."""
+    """Everything that comes, until nothing comes for a while."""
     client.socket.settimeout(0.2)
     heard: list[tuple[str, list[Any]]] = []
     try:
@@ -366,7 +373,7 @@ def heard_all(client: Client) -> list[tuple[str, list[Any]]]:
 
 
 def test_a_subscription_ends_and_is_renewed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(osc, "SUBSCRIPTION_SECONDS", 0.1)
+    monkeypatch.setattr(osc_subscribers, "SUBSCRIPTION_SECONDS", 0.1)
     client.send("/subscribe")
     client.hear_until("/mode")
     heard_all(client)  # ends, as nothing comes any more
@@ -374,7 +381,7 @@ def test_a_subscription_ends_and_is_renewed(client: Client, monkeypatch: pytest.
     client.hear_until("/mode")
 
 
-def test_subscribers_are_eight(connect: Callable[[], Client], desk: Desk, audio: Any) -> None:
+def test_there_are_at_most_eight_subscribers(connect: Callable[[], Client], desk: Desk, audio: Any) -> None:
     clients = [connect() for _ in range(9)]
     for client in [*clients[:8], clients[0]]:
         client.send("/subscribe")
@@ -388,7 +395,7 @@ def test_subscribers_are_eight(connect: Callable[[], Client], desk: Desk, audio:
     clients[8].hear_until("/mode")
 
 
-def test_a_client_that_is_gone_does_not_disturb(connect: Callable[[], Client], desk: Desk, audio: Any) -> None:
+def test_a_vanished_client_does_not_disturb_others(connect: Callable[[], Client], desk: Desk, audio: Any) -> None:
     gone, stays = connect(), connect()
     for client in (gone, stays):
         client.send("/subscribe")
@@ -400,7 +407,7 @@ def test_a_client_that_is_gone_does_not_disturb(connect: Callable[[], Client], d
         stays.hear_until("/track/1/count", count)
 
 
-def test_a_fader_that_moves_is_not_told_its_own_value() -> None:
+def test_a_moving_fader_does_not_hear_its_own_value() -> None:
     subscriber = Subscriber(("127.0.0.1", 1), 60.0, touched={"/level": 10.0})
     subscriber.pending = {"/level": (0.5,), "/mode": ("note",)}
     assert subscriber.ready(10.1) == [("/mode", ("note",))]
@@ -408,7 +415,7 @@ def test_a_fader_that_moves_is_not_told_its_own_value() -> None:
     assert subscriber.ready(10.4) == []
 
 
-def test_who_moves_a_fader_hears_of_it_in_the_end(connect: Callable[[], Client], audio: Any) -> None:
+def test_a_moved_fader_hears_the_final_value(connect: Callable[[], Client], audio: Any) -> None:
     mover, other = connect(), connect()
     for client in (mover, other):
         client.send("/subscribe")
@@ -421,7 +428,7 @@ def test_who_moves_a_fader_hears_of_it_in_the_end(connect: Callable[[], Client],
         client.hear_until("/level", 0.03)
 
 
-def test_more_changes_than_are_kept_are_told_in_the_end(
+def test_after_too_many_changes_all_values_are_sent(
     connect: Callable[[], Client], desk: Desk, audio: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = connect()
@@ -437,7 +444,7 @@ def test_more_changes_than_are_kept_are_told_in_the_end(
 # floods
 
 
-def test_a_flood_costs_no_memory_and_is_survived(client: Client, desk: Desk, audio: Any) -> None:
+def test_a_flood_is_survived_without_using_memory(client: Client, desk: Desk, audio: Any) -> None:
     datagrams = [packet("/track/1/count", number % 100).dgram for number in range(100)]
     datagrams += [packet(f"/no/{number}").dgram for number in range(20)] + [b"#bundle\0rubbish"]
     tracemalloc.start()
@@ -463,29 +470,31 @@ def test_a_flood_costs_no_memory_and_is_survived(client: Client, desk: Desk, aud
 # the port
 
 
-def test_a_port_that_is_taken(server: OscServer, desk: Desk) -> None:
+def test_a_port_in_use_is_refused(server: OscServer, desk: Desk) -> None:
     port = server.address[1]
     with pytest.raises(OSError, match=f"^Port {port} is taken: choose another with --osc PORT$"):
         OscServer(desk, port).start()
 
 
-def test_a_port_that_is_none(desk: Desk) -> None:
-    with pytest.raises(OSError, match="^Port 70000 is none: choose another with --osc PORT, 1024 to 65535$"):
+def test_a_port_out_of_range_is_refused(desk: Desk) -> None:
+    with pytest.raises(OSError, match="^There is no port 70000: choose another with --osc PORT, 1024 to 65535$"):
         OscServer(desk, 70000).start()
 
 
-def test_a_port_of_the_system(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reserved_port_is_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     class Forbidden(socket.socket):
         def bind(self, address: Any) -> None:  # as Linux does, but for root
             raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(osc.socket, "socket", Forbidden)
-    with pytest.raises(OSError, match="^Port 80 is the system's: choose another with --osc PORT, 1024 or above$"):
+    with pytest.raises(
+        OSError, match="^Port 80 is reserved for the system: choose another with --osc PORT, 1024 or above$"
+    ):
         OscServer(desk, 80).start()
 
 
-def test_a_host_that_is_another(desk: Desk) -> None:
-    with pytest.raises(OSError, match="^192.0.2.1 is no address of this computer"):
+def test_a_foreign_host_is_refused(desk: Desk) -> None:
+    with pytest.raises(OSError, match="^192.0.2.1 is not an address of this computer"):
         OscServer(desk, 0, host="192.0.2.1").start()
 
 

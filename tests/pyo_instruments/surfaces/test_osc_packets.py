@@ -1,4 +1,4 @@
-"""Packets of OSC: what python-osc writes is read, and nothing that is broken passes, hangs or is logged."""
+"""OSC packets: what python-osc writes is read; nothing broken gets through, hangs or is logged."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_a_message_may_come_without_types() -> None:
     assert read(b"/ping\0\0\0") == [(0.0, "/ping", [])]
 
 
-def test_numbers_of_32_bits_are_the_shortest_that_they_can_be() -> None:
-    """0.1 is the end of a range: what 32 bits make of it would be beyond."""
+def test_32_bit_floats_become_the_shortest_numbers() -> None:
+    """As a 32-bit float, 0.1 would lie beyond a range that ends there."""
     builder = OscMessageBuilder("/x")
     for value, kind in ((0.1, "f"), (0.1, "d"), (16777216.0, "f")):
         builder.add_arg(value, kind)
@@ -76,26 +76,26 @@ def test_bundles_keep_their_order_and_their_times() -> None:
         (HEAD + struct.pack(">i", 4) + b"abc\0", "begins with /"),
     ],
 )
-def test_what_is_broken_is_refused(packet: bytes, text: str) -> None:
+def test_broken_packets_are_refused(packet: bytes, text: str) -> None:
     with pytest.raises(PacketError, match=text) as caught:
         read(packet)
     assert "\n" not in str(caught.value)
 
 
-def test_a_refused_type_says_where() -> None:
+def test_a_refused_type_names_the_address() -> None:
     with pytest.raises(PacketError) as caught:
         read(b"/a\0\0,b\0\0\0\0\0\1a\0\0\0")
     assert caught.value.address == "/a"
 
 
-def test_bundles_may_be_as_deep_as_a_packet_allows() -> None:
+def test_bundles_may_nest_as_deep_as_a_packet_allows() -> None:
     packet = write("/deep", [1])
     while len(packet) < 8000:
         packet = HEAD + struct.pack(">i", len(packet)) + packet
     assert read(packet) == [(0.0, "/deep", [1])]
 
 
-def test_no_damage_does_more_than_refuse(caplog: pytest.LogCaptureFixture) -> None:
+def test_random_damage_is_at_worst_refused(caplog: pytest.LogCaptureFixture) -> None:
     rng = random.Random(0)
     bundle = OscBundleBuilder(IMMEDIATELY)
     for number in range(4):

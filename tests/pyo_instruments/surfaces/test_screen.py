@@ -1,4 +1,4 @@
-"""The screen and the keys of the computer, on a pseudo-terminal: what is drawn, what keys do, how it is left."""
+"""The screen and the keys, on a pseudo-terminal: what is drawn, what keys do, and that the terminal is restored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from ngs.pyo_instruments.commands.command import Number, Switch, Text, action, control
+from ngs.pyo_instruments import Number, Switch, Text, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.surfaces.key_cursor import Keys
@@ -31,7 +31,7 @@ pyo = pytest.importorskip("pyo")
 PATIENCE_SECONDS = 60.0  # for other programs; no assertion
 SCRIPT = """
 import json, sys, time
-from types import SimpleNamespace
+from ngs.pyo_instruments import Number, action
 from ngs.pyo_instruments.commands.key_actions import Press
 from ngs.pyo_instruments.surfaces.screen import Screen
 from ngs.pyo_instruments.stage.posix_signals import Signals
@@ -40,7 +40,10 @@ class Desk:
     counts = {"track": 2, "step": 4}
     KEYS = {"x": Press("/track/{track}/step/{step}", (0.7,)), "!": Press("/bad")}
     done = []
-    commands = {"/bad": SimpleNamespace(help="Fails."), "/track/1/step/1": SimpleNamespace(help="One step.")}
+
+    @action("/track/{track}/step/{step}", Number("level", 0, 1))
+    def step(self, track, step, level):
+        pass
 
     def do(self, address, *values):
         if address == "/bad":
@@ -67,11 +70,11 @@ finally:
 
 
 class Desk(Instrument):
-    """What it is told, it writes down."""
+    """Records the commands it gets."""
 
     counts = {"track": 2, "step": 4}
     KEYS = {
-        "1": Press("/track/1/hit", (1.0,)), "2": Press("/track/2/hit", (1.0,)), " ": Toggle("/play"),
+        "1": Press("/track/1/hit", (1.0,)), "2": Press("/track/2/hit", (1.0,)), " ": Toggle("/play", "start or stop"),
         "+": Nudge("/tempo", 5), "-": Nudge("/tempo", -5), "x": Press("/track/{track}/step/{step}", (0.7,)),
         "m": Toggle("/track/{track}/mute"), "n": Press("/draw", ("/track/{track}/class",)), "b": Press("/nowhere"),
     }  # fmt: skip
@@ -126,7 +129,7 @@ def test_keys_carry_commands_out(desk: Desk) -> None:
     assert pressed(desk, "1", "2", "z") == [("/track/1/hit", 1.0), ("/track/2/hit", 1.0)]
 
 
-def test_keys_toggle_what_is_kept(desk: Desk) -> None:
+def test_keys_toggle_controls(desk: Desk) -> None:
     assert pressed(desk, " ", " ", "down", "m", "m") == [
         ("/play", 0), ("/play", 1), ("/track/2/mute", 1), ("/track/2/mute", 0),
     ]  # fmt: skip
@@ -136,12 +139,12 @@ def test_keys_change_numbers_within_their_range(desk: Desk) -> None:
     assert [value for _, value in pressed(desk, "+", "+", "+", "-")] == [125, 130, 130, 125]
 
 
-def test_a_value_may_be_what_is_kept_elsewhere(desk: Desk) -> None:
+def test_a_value_may_be_taken_from_another_address(desk: Desk) -> None:
     desk.do("/track/2/class", "Snare")
     assert pressed(desk, "n", "up", "n")[1:] == [("/draw", "Kick"), ("/draw", "Snare")]
 
 
-def test_the_cursor_goes_round_and_steps_go_on(desk: Desk) -> None:
+def test_the_cursor_wraps_and_moves_on_after_a_step(desk: Desk) -> None:
     told = pressed(desk, "x", "x", "right", "x", "x", "left", "left", "down", "x")
     assert [address for address, _ in told] == [
         "/track/1/step/1", "/track/1/step/2", "/track/1/step/4", "/track/1/step/1", "/track/2/step/4",
@@ -153,16 +156,18 @@ def test_without_counts_there_is_no_cursor(desk: Desk, monkeypatch: Any) -> None
     assert pressed(desk, "up", "left", "1") == [("/track/1/hit", 1.0)]
 
 
-def test_what_is_refused_is_a_line(desk: Desk) -> None:
+def test_a_refused_key_returns_a_line(desk: Desk) -> None:
     assert "/nowhere" in Keys(desk).press("b")
     assert desk.done == []
 
 
-def test_help_has_a_line_for_keys_that_do_the_same(desk: Desk, monkeypatch: Any) -> None:
-    monkeypatch.setattr(Desk, "KEYS", {key: to for key, to in Desk.KEYS.items() if key != "b"})
+def test_help_has_a_line_for_keys_that_do_the_same(desk: Desk) -> None:
     lines = [re.split(r"\s{2,}", line) for line in Keys(desk).help()]
-    assert ["1 2", "Play a hit."] in lines and ["space", "Start or stop."] in lines
-    assert ["+ -", "Beats a minute."] in lines and ["arrows", "Move to another track or step."] in lines
+    assert ["1 2", "hit track"] in lines and ["space", "start or stop"] in lines
+    assert ["+", "tempo up"] in lines and ["-", "tempo down"] in lines and ["m", "mute track"] in lines
+    assert ["arrows", "move to another track or step"] in lines and ["w", "save values"] in lines
+    assert not [line for line in lines if line[0] == "b"]  # its address does not exist
+    assert len({line.index(text) for line, (_, text) in zip(Keys(desk).help(), lines, strict=True)}) == 1  # a column
 
 
 @pytest.mark.parametrize(
@@ -175,7 +180,7 @@ def test_help_has_a_line_for_keys_that_do_the_same(desk: Desk, monkeypatch: Any)
         (["\x1b", "x"], ["x"]),
     ],
 )
-def test_keys_are_read_in_whatever_pieces_they_come(texts: list[str], keys: list[str]) -> None:
+def test_keys_are_read_in_whatever_pieces_they_arrive(texts: list[str], keys: list[str]) -> None:
     found, rest = [], ""
     for text in texts:
         more, rest = names(rest + text)
@@ -224,7 +229,7 @@ class Page:
         return True
 
     def end(self) -> int:
-        """Wait for the end; the terminal must be as it was."""
+        """Wait for the end; the terminal must be restored."""
         end = time.monotonic() + PATIENCE_SECONDS
         while self.process.poll() is None:
             assert time.monotonic() < end, self.text
@@ -239,7 +244,7 @@ class Page:
         return json.loads(self.told.read_text())
 
     def drawn(self) -> list[tuple[int, str]]:
-        """Each line that was drawn: its row, its text."""
+        """The row and the text of each line that was drawn."""
         page = self.text.split(BEGIN)[1].split(END)[0]
         return [(int(row), text.split("\x1b")[0]) for row, text in re.findall(r"\x1b\[(\d+)H([^\x1b]*)", page)]
 
@@ -276,7 +281,7 @@ def test_a_question_mark_shows_the_keys_and_another_hides_them(pages: Callable[.
     page = pages()
     page.see("a title")
     page.type("?")
-    page.see("Move to another track or step.")
+    page.see("move to another track or step")
     page.text = BEGIN
     page.type("?")
     page.see("a title")
@@ -284,9 +289,9 @@ def test_a_question_mark_shows_the_keys_and_another_hides_them(pages: Callable[.
     page.end()
 
 
-def test_a_key_that_fails_is_told_and_the_next_one_plays(pages: Callable[..., Page]) -> None:
+def test_a_failing_key_shows_a_message_and_the_next_one_plays(pages: Callable[..., Page]) -> None:
     page = pages()
-    page.see("q ends")
+    page.see("q quits")
     page.type("!")
     page.see("that went wrong")
     page.type("xq")
@@ -295,9 +300,9 @@ def test_a_key_that_fails_is_told_and_the_next_one_plays(pages: Callable[..., Pa
 
 
 @pytest.mark.parametrize("way", ["Ctrl-C", "SIGTERM", "error", "once"])
-def test_the_terminal_is_as_it_was_however_it_ends(pages: Callable[..., Page], way: str) -> None:
+def test_the_terminal_is_restored_however_it_ends(pages: Callable[..., Page], way: str) -> None:
     page = pages(way)
-    page.see("q ends")
+    page.see("q quits")
     if way == "Ctrl-C":
         page.type("\x1a\x03")  # Ctrl-Z first, which would stop it
     elif way == "SIGTERM":
@@ -310,7 +315,7 @@ def test_the_terminal_is_as_it_was_however_it_ends(pages: Callable[..., Page], w
 
 def test_a_window_that_is_closed_ends_it(pages: Callable[..., Page]) -> None:
     page = pages()
-    page.see("q ends")
+    page.see("q quits")
     page.type("x")
     page.see("'step': 1")
     hung = os.dup(page.other)  # what the fixture closes
@@ -320,13 +325,13 @@ def test_a_window_that_is_closed_ends_it(pages: Callable[..., Page]) -> None:
     assert page.done == [["/track/1/step/1", 0.7]]
 
 
-def test_what_shall_outlive_its_terminal_does(pages: Callable[..., Page]) -> None:
+def test_under_nohup_it_outlives_its_terminal(pages: Callable[..., Page]) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
         page = pages()
     finally:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    page.see("q ends")
+    page.see("q quits")
     page.process.send_signal(signal.SIGHUP)
     page.type("x")
     page.see("'step': 1")
@@ -334,7 +339,7 @@ def test_what_shall_outlive_its_terminal_does(pages: Callable[..., Page]) -> Non
     assert page.end() == -signal.SIGINT
 
 
-def test_a_small_window_shows_what_there_is_room_for(pages: Callable[..., Page]) -> None:
+def test_a_small_window_shows_what_fits(pages: Callable[..., Page]) -> None:
     page = pages(size=(10, 3))
     page.see("? shows th")
     page.type("q")
@@ -342,22 +347,22 @@ def test_a_small_window_shows_what_there_is_room_for(pages: Callable[..., Page])
     assert page.drawn() == [(1, "a title"), (2, "place {'tr"), (3, "? shows th")]
 
 
-def test_a_window_of_another_size_is_drawn_anew(pages: Callable[..., Page]) -> None:
+def test_a_resized_window_is_redrawn(pages: Callable[..., Page]) -> None:
     page = pages(size=(10, 3))
     page.see("? shows th")
     page.resize(40, 5)
-    page.see("? shows the keys, q ends")
+    page.see("? shows the keys, q quits")
     page.type("q")
     page.end()
     assert page.drawn()[3:] == [
         (1, "a title"), (2, "place {'track': 0, 'step': 0}"), (3, "evil ?[31m name"), (4, ("a long line " * 4)[:40]),
-        (5, "? shows the keys, q ends"),
+        (5, "? shows the keys, q quits"),
     ]  # fmt: skip
 
 
-def test_only_what_changes_is_drawn_again(pages: Callable[..., Page]) -> None:
+def test_only_changed_lines_are_redrawn(pages: Callable[..., Page]) -> None:
     page = pages()
-    page.see("q ends")
+    page.see("q quits")
     page.type("\x1b[C")
     page.see("'step': 1")
     page.type("q")
@@ -371,7 +376,7 @@ def test_a_terminal_of_another_program_is_left_alone(pages: Callable[..., Page])
     assert page.text == "a title\r\n"
 
 
-def test_where_there_is_no_terminal_there_is_one_line(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_without_a_terminal_one_line_is_printed(tmp_path: Path, environment: dict[str, str]) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     command = [sys.executable, tmp_path / "script.py", tmp_path / "done.json", "once"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)

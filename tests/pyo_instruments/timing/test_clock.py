@@ -1,4 +1,4 @@
-"""The laws of the clock: exact frames, order, floods, failures, what is prepared, and times of other threads."""
+"""The clock: exact frames, order, floods, failures, prepared things, and wall-clock times."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ngs.pyo_instruments.timing import clock as clock_module
-from ngs.pyo_instruments.timing.clock import LEAD_SECONDS, MESSAGES, MESSAGES_AT_ONCE, Clock, ClockBusy
+from ngs.pyo_instruments.timing import clock as clock_module, timed_queue
+from ngs.pyo_instruments.timing.clock import LEAD_SECONDS, MESSAGES_AT_ONCE, Clock
+from ngs.pyo_instruments.timing.timed_queue import MESSAGES, ClockBusy
 
 pyo = pytest.importorskip("pyo")
 
@@ -74,7 +75,7 @@ def test_taps_hear_every_block_once_after_it_was_played(room: Any) -> None:
     del phasor
 
 
-def test_what_is_sent_is_carried_out_before_the_next_block_in_order(room: Any) -> None:
+def test_commands_are_carried_out_in_order_before_the_next_block(room: Any) -> None:
     room.hear(3)
     done: list[tuple[int, int]] = []
     for number in range(20):
@@ -84,7 +85,7 @@ def test_what_is_sent_is_carried_out_before_the_next_block_in_order(room: Any) -
     assert done == [(number, 3 * BLOCK) for number in range(20)]
 
 
-def test_a_frame_is_met_exactly_and_a_past_one_at_once(room: Any) -> None:
+def test_a_command_hits_its_frame_exactly_and_a_past_frame_means_at_once(room: Any) -> None:
     room.hear(2)
     done: list[tuple[int, int, int]] = []
     for at in (1000, 900, 256 + 127, 256, 12, 900):
@@ -96,7 +97,7 @@ def test_a_frame_is_met_exactly_and_a_past_one_at_once(room: Any) -> None:
 
 
 @pytest.mark.parametrize("at", [None, 5 * BLOCK + 3])
-def test_a_live_block_carries_out_so_much_at_most(rooms: Any, at: int | None) -> None:
+def test_a_live_block_limits_what_it_carries_out(rooms: Any, at: int | None) -> None:
     with rooms(live=True) as room:
         room.hear(1)
         done: list[tuple[int, int]] = []
@@ -111,7 +112,7 @@ def test_a_live_block_carries_out_so_much_at_most(rooms: Any, at: int | None) ->
         assert lengths == [few, few + 6, few + 7, few + 7] and [number for number, _ in done] == list(range(few + 7))
 
 
-def test_what_is_not_live_carries_out_all_that_is_due(room: Any) -> None:
+def test_an_offline_block_carries_out_everything_that_is_due(room: Any) -> None:
     room.hear(1)
     done: list[int] = []
     for number in range(2 * MESSAGES_AT_ONCE):
@@ -120,7 +121,7 @@ def test_what_is_not_live_carries_out_all_that_is_due(room: Any) -> None:
     assert done == list(range(2 * MESSAGES_AT_ONCE))
 
 
-def test_a_tap_that_fails_is_counted_and_time_goes_on(room: Any) -> None:
+def test_a_failing_tap_is_counted_and_does_not_stop_the_clock(room: Any) -> None:
     def fail(block: Any) -> None:
         raise RuntimeError("no tap")
 
@@ -130,7 +131,7 @@ def test_a_tap_that_fails_is_counted_and_time_goes_on(room: Any) -> None:
     assert told.frames == 3 * BLOCK and told.failures == 2 and told.last_failure == "no tap"
 
 
-def test_a_flood_is_refused_and_what_was_taken_is_done(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_is_refused_and_what_was_accepted_is_carried_out(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     room.hear(1)
     done: list[int] = []
     for _ in range(MESSAGES):
@@ -139,7 +140,7 @@ def test_a_flood_is_refused_and_what_was_taken_is_done(room: Any, monkeypatch: p
         room.clock.send(lambda: done.append(2))
     room.hear(1)
     assert done == MESSAGES * [1]
-    monkeypatch.setattr(clock_module, "EVENTS", 10)
+    monkeypatch.setattr(timed_queue, "EVENTS", 10)
     for _ in range(10):
         room.clock.send(lambda: None, at=1 << 40)
     room.hear(1)
@@ -147,7 +148,7 @@ def test_a_flood_is_refused_and_what_was_taken_is_done(room: Any, monkeypatch: p
         room.clock.send(lambda: done.append(2), at=1 << 40)
 
 
-def test_before_the_start_and_by_the_clock_itself_it_is_done_at_once(room: Any) -> None:
+def test_before_the_start_and_from_within_the_clock_commands_act_at_once(room: Any) -> None:
     done: list[str] = []
     room.clock.send(lambda: done.append("before the start"))
     assert done == ["before the start"]
@@ -162,7 +163,7 @@ def test_before_the_start_and_by_the_clock_itself_it_is_done_at_once(room: Any) 
     assert done[1:] == ["inner", "outer"]
 
 
-def test_threads_send_at_once_and_each_keeps_its_order(room: Any) -> None:
+def test_threads_may_send_concurrently_and_each_keeps_its_order(room: Any) -> None:
     room.hear(1)
     done: list[tuple[int, int]] = []
 
@@ -185,7 +186,7 @@ def test_threads_send_at_once_and_each_keeps_its_order(room: Any) -> None:
         assert [number for each, number in done if each == name] == list(range(300))
 
 
-def test_what_fails_is_counted_and_the_rest_goes_on(room: Any) -> None:
+def test_failures_are_counted_and_the_rest_goes_on(room: Any) -> None:
     node = Node()
     room.hear(1)
     done: list[int] = []
@@ -216,7 +217,7 @@ def test_a_node_is_not_kept_alive(room: Any) -> None:
     assert len(room.clock._nodes) == 1 and other.frames == []  # the dead are cleared away
 
 
-def test_players_tell_by_kind_and_number_and_are_closed_with_the_clock(room: Any) -> None:
+def test_player_statistics_are_named_and_players_close_with_the_clock(room: Any) -> None:
     silent = Node()
     assert room.clock.players() == {}
     room.hear(2)
@@ -226,7 +227,7 @@ def test_players_tell_by_kind_and_number_and_are_closed_with_the_clock(room: Any
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_what_is_prepared_is_used_at_the_same_frame(rooms: Any, live: bool) -> None:
+def test_prepared_things_are_used_at_the_same_frame_live_and_offline(rooms: Any, live: bool) -> None:
     with rooms(live=live) as room:
         used: list[tuple[str, int]] = []
         thread = threading.get_ident()
@@ -246,7 +247,7 @@ def test_what_is_prepared_is_used_at_the_same_frame(rooms: Any, live: bool) -> N
         assert room.clock.statistics().unprepared == 0
 
 
-def test_what_is_prepared_too_late_is_used_when_it_is_there_and_counted(rooms: Any) -> None:
+def test_something_prepared_too_late_is_used_when_ready_and_counted(rooms: Any) -> None:
     with rooms(live=True, settled=False) as room:
         room.hear(1)
         begin, used = threading.Event(), list[str]()
@@ -260,7 +261,7 @@ def test_what_is_prepared_too_late_is_used_when_it_is_there_and_counted(rooms: A
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_what_cannot_be_prepared_is_a_failure(rooms: Any, live: bool) -> None:
+def test_an_error_while_preparing_is_a_failure(rooms: Any, live: bool) -> None:
     with rooms(live=live) as room:
         room.hear(1)
         used: list[Any] = []
@@ -272,7 +273,7 @@ def test_what_cannot_be_prepared_is_a_failure(rooms: Any, live: bool) -> None:
             room.clock.prepare(lambda: {}["nothing"], used.append)
 
 
-def test_times_of_other_threads_become_frames_one_block_later_whatever_the_jitter(
+def test_wall_clock_times_become_frames_one_block_later_despite_jitter(
     rooms: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with rooms(live=True) as room:
@@ -291,7 +292,7 @@ def test_times_of_other_threads_become_frames_one_block_later_whatever_the_jitte
         assert room.clock.frame_at(100.0) is None
 
 
-def test_a_late_block_is_counted_where_there_is_a_sound_card(rooms: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_blocks_are_counted_live_only(rooms: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for live in (False, True):
         with rooms(live=live) as room:
             clock = Wall(monkeypatch)
@@ -305,7 +306,7 @@ def test_a_late_block_is_counted_where_there_is_a_sound_card(rooms: Any, monkeyp
 
 
 class Wall:
-    """A clock on the wall that the test sets."""
+    """A wall clock that the test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
@@ -316,7 +317,7 @@ def test_a_server_has_one_clock(room: Any) -> None:
     assert Clock.of(room.server) is Clock.current() is room.clock
 
 
-def test_a_clock_goes_with_its_server() -> None:
+def test_a_clock_does_not_outlive_its_server() -> None:
     """pyo has 256 servers at most."""
     gone = []
     for _ in range(300):

@@ -1,4 +1,4 @@
-"""Which class a key of MIDI plays: drums by General MIDI, whatever sets call them, and pitches."""
+"""Which class a MIDI key plays: drums by General MIDI, under the names that drum sets use, and pitches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHIPPED = ("Clap", "Cowbell", "Crash", "Hat", "Kick", "Ride", "Snare", "Tom")
         ((41, 43, 45, 47, 48, 50), "Tom"), ((49, 52, 55, 57), "Crash"), ((51, 53, 59), "Ride"), ((56,), "Cowbell"),
     ],
 )  # fmt: skip
-def test_the_drums_that_come_with_ngs_play_by_general_midi(keys: tuple[int, ...], name: str) -> None:
+def test_the_shipped_drums_play_by_general_midi(keys: tuple[int, ...], name: str) -> None:
     assert [drum_class(key, SHIPPED) for key in keys] == [name] * len(keys)
 
 
@@ -38,11 +38,11 @@ def test_the_drums_that_come_with_ngs_play_by_general_midi(keys: tuple[int, ...]
         (76, ("Woodblock", "Kick"), "Woodblock"),
     ],
 )
-def test_names_are_understood_as_sets_have_them(key: int, classes: tuple[str, ...], name: str) -> None:
+def test_common_names_of_drum_sets_are_understood(key: int, classes: tuple[str, ...], name: str) -> None:
     assert drum_class(key, classes) == name
 
 
-def test_classes_of_other_names_are_played_in_turn() -> None:
+def test_unknown_classes_are_played_in_turn() -> None:
     classes = ("rain", "bottom", "wind")
     assert [drum_class(key, classes) for key in range(35, 40)] == [None, "rain", "bottom", "wind", None]
 
@@ -68,11 +68,11 @@ def test_pitches_are_read(name: str, key: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "A", "Kick", "H4", "A44", "128", "A4 soft"])
-def test_other_names_are_no_pitches(name: str) -> None:
+def test_other_names_are_not_pitches(name: str) -> None:
     assert pitch(name) is None
 
 
-def test_the_nearest_pitch_is_taken_and_the_rest_is_left() -> None:
+def test_the_nearest_pitch_is_chosen_and_the_distance_returned() -> None:
     classes = ("C3", "A4", "F#3", "C4")
     assert pitch_class(60, classes) == ("C4", 0.0)
     assert pitch_class(62, classes) == ("C4", 2.0)
@@ -81,12 +81,12 @@ def test_the_nearest_pitch_is_taken_and_the_rest_is_left() -> None:
     assert pitch_class(0, ("60", "72")) == ("60", -60.0)
 
 
-def test_classes_without_pitches_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"none of the classes is a pitch.*Kick, Snare"):
+def test_classes_without_pitches_raise() -> None:
+    with pytest.raises(ValueError, match=r"no class is a pitch.*Kick, Snare"):
         pitch_class(60, ("Kick", "Snare"))
 
 
-def test_the_attribute_of_pitches_is_found() -> None:
+def test_the_pitch_attribute_is_found() -> None:
     instrument, pitches = Attribute("instrument", ("cello", "flute")), Attribute("tone", ("A3", "Bb3", "C4"))
     layers, keys = Attribute("layer", ("64", "127")), Attribute("pitch", ("60", "64"))
     assert pitch_attribute([instrument, layers, pitches]) is pitches

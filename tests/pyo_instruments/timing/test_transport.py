@@ -1,4 +1,4 @@
-"""The laws of a transport: exact frames, no drift, tempo without jumps, and steps that follow a clock that jitters."""
+"""The transport: exact frames, no drift, tempo changes without jumps, and steps that follow a jittering clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JITTER = 0.002  # seconds to either side
 
 
 def played(transport: Transport, start: int, end: int, block: int = BLOCK) -> list[tuple[int, int]]:
-    """The steps, each with its frame, of blocks from `start` up to `end`."""
+    """The steps in the blocks from `start` to `end`, each with its frame."""
     found = []
     for frame in range(start, end, block):
         count = min(block, end - frame)
@@ -34,7 +34,7 @@ def started(tempo: float = 120.0, frame: int = 0) -> Transport:
 
 
 def tick_times(tempos: Sequence[float], first: float = 0.25) -> list[float]:
-    """Seconds at which the ticks of a clock are due whose tempo is that of each tick in turn."""
+    """The seconds at which ticks are due, given the tempo at each tick."""
     times = [first]
     for tempo in tempos[:-1]:
         times.append(times[-1] + 60 / tempo / CLOCKS_A_BEAT)
@@ -42,7 +42,7 @@ def tick_times(tempos: Sequence[float], first: float = 0.25) -> list[float]:
 
 
 def followed(times: Sequence[float], jitter: float, seed: int, transport: Transport) -> list[tuple[int, int]]:
-    """The steps, with their frames, of a transport that follows ticks which come up to `jitter` early or late."""
+    """The steps, with their frames, of a transport that follows ticks up to `jitter` early or late."""
     rng = random.Random(seed)
     ticks = sorted(round((each + rng.uniform(-jitter, jitter)) * RATE) for each in times)
     found = []
@@ -54,7 +54,7 @@ def followed(times: Sequence[float], jitter: float, seed: int, transport: Transp
 
 
 def errors_ms(tempos: Sequence[float], jitter: float = JITTER, seed: int = 0) -> dict[int, float]:
-    """By how much each step of a transport begun at the first tick is late of the tick it belongs to."""
+    """How late each step is, after its tick, of a transport started at the first tick."""
     times = tick_times(tempos)
     transport = Transport(RATE)
     transport.start(0, at_clock=True)
@@ -70,7 +70,7 @@ def test_steps_are_exact() -> None:
     assert played(started(frame=100), 0, RATE) == [(step, 100 + 6000 * step) for step in range(8)]
 
 
-def test_there_are_no_steps_before_the_start_and_after_the_stop() -> None:
+def test_there_are_no_steps_before_start_and_after_stop() -> None:
     transport = Transport(RATE)
     assert not played(transport, 0, RATE)
     transport.start(RATE)
@@ -100,7 +100,7 @@ def test_swing_delays_every_second_step() -> None:
     assert [frame for _, frame in played(transport, 0, 24000)] == [0, 8000, 12000, 20000]
 
 
-def test_a_new_tempo_goes_on_from_the_place_that_was_reached() -> None:
+def test_a_new_tempo_continues_from_the_place_reached() -> None:
     transport = started()
     assert played(transport, 0, 9000)[-1] == (1, 6000)
     before = transport.place(9000)
@@ -117,7 +117,7 @@ def test_a_step_whose_time_has_passed_begins_at_once() -> None:
     assert next(transport.steps(8000, BLOCK)) == (1, 0)
 
 
-def test_it_goes_on_with_the_step_that_comes_next() -> None:
+def test_it_continues_with_the_next_step() -> None:
     transport = started()
     played(transport, 0, 13000)
     transport.stop()
@@ -132,7 +132,7 @@ def test_an_exact_clock_is_followed_to_the_frame() -> None:
 
 
 @pytest.mark.parametrize("tempo", [40.0, 120.0, 174.0, 300.0])
-def test_jitter_of_the_clock_is_hardly_heard_after_two_beats(tempo: float) -> None:
+def test_clock_jitter_is_smoothed_after_two_beats(tempo: float) -> None:
     for seed in range(5):
         errors = errors_ms([tempo] * 960, seed=seed)
         assert list(errors) == list(range(160))  # none is lost or doubled
@@ -147,7 +147,7 @@ def test_the_tempo_is_known_after_two_beats() -> None:
 
 
 @pytest.mark.parametrize("after", [90.0, 117.0, 123.0, 160.0])
-def test_it_follows_another_tempo_within_two_beats(after: float) -> None:
+def test_it_follows_a_new_tempo_within_two_beats(after: float) -> None:
     for seed in range(5):
         errors = errors_ms([120.0] * 480 + [after] * 960, seed=seed)
         assert list(errors) == list(range(240))
@@ -160,7 +160,7 @@ def test_it_follows_a_tempo_that_rises_slowly() -> None:
     assert max(map(abs, errors_ms(rising).values())) <= 3.0
 
 
-def test_it_begins_with_the_tick_after_the_start() -> None:
+def test_it_starts_at_the_tick_after_start() -> None:
     times = tick_times([120.0] * 192)
     transport = Transport(RATE)
     for each in times[:96]:
@@ -172,7 +172,7 @@ def test_it_begins_with_the_tick_after_the_start() -> None:
     assert next(transport.steps(frame, 1000)) == (0, round(times[96] * RATE) - frame)
 
 
-def test_it_continues_with_the_tick_after_the_last_one_before_the_stop() -> None:
+def test_it_continues_from_the_last_tick_before_stop() -> None:
     transport = Transport(RATE)
     transport.start(0, at_clock=True)
     for tick in range(9):  # step 1 was at tick 6
@@ -187,7 +187,7 @@ def test_it_continues_with_the_tick_after_the_last_one_before_the_stop() -> None
     assert list(transport.steps(29500, 8000)) == [(2, 3500)]  # tick 30 is the 9th of the music, 33 the 12th
 
 
-def test_it_goes_to_a_step_of_the_music() -> None:
+def test_it_goes_to_a_song_position() -> None:
     transport = Transport(RATE)
     transport.go_to(16, 0)
     transport.go_on(0, at_clock=True)
@@ -196,7 +196,7 @@ def test_it_goes_to_a_step_of_the_music() -> None:
     assert list(transport.steps(0, 7000)) == [(16, 500), (17, 6500)]
 
 
-def test_one_that_runs_already_is_moved_to_the_nearest_tick() -> None:
+def test_a_running_transport_moves_to_the_nearest_tick() -> None:
     transport = started()
     times = tick_times([120.0] * 96, first=0.253)  # 3 ms behind tick 12
     steps = followed(times, 0, 0, transport)
@@ -213,7 +213,7 @@ def test_two_ticks_at_one_frame_do_no_harm() -> None:
     assert [number for number, _ in transport.steps(0, BLOCK)] == [4]  # of those that were missed
 
 
-def test_after_a_gap_the_clock_is_learnt_anew() -> None:
+def test_after_a_gap_the_clock_is_learnt_again() -> None:
     transport = Transport(RATE)
     for tick in range(96):
         transport.clock(1000 * tick)
@@ -223,7 +223,7 @@ def test_after_a_gap_the_clock_is_learnt_anew() -> None:
 
 
 @pytest.mark.parametrize("step", [0, 3, 427, 16383])
-def test_one_that_runs_goes_to_a_step_at_once(step: int) -> None:
+def test_a_running_transport_goes_to_a_step_at_once(step: int) -> None:
     transport = started()
     assert played(transport, 0, 9000)[-1] == (1, 6000)
     transport.go_to(step, 9100)
@@ -232,7 +232,7 @@ def test_one_that_runs_goes_to_a_step_at_once(step: int) -> None:
 
 @pytest.mark.parametrize("step", [0, 427])
 @pytest.mark.parametrize("before", [1, 500, 999])
-def test_one_that_follows_a_clock_goes_to_a_step_at_the_next_tick(step: int, before: int) -> None:
+def test_a_transport_that_follows_a_clock_goes_to_a_step_at_the_next_tick(step: int, before: int) -> None:
     transport = Transport(RATE)
     transport.start(0, at_clock=True)
     for tick in range(9):
@@ -245,7 +245,7 @@ def test_one_that_follows_a_clock_goes_to_a_step_at_the_next_tick(step: int, bef
     assert list(transport.steps(8900, 6200)) == [(step, 100), (step + 1, 6100)]
 
 
-def test_one_whose_clock_has_gone_goes_to_a_step_at_once_and_finds_the_clock_again() -> None:
+def test_a_transport_without_its_clock_goes_to_a_step_at_once_and_finds_the_clock_again() -> None:
     transport = Transport(RATE)
     transport.start(0, at_clock=True)
     for tick in range(24):
@@ -257,7 +257,7 @@ def test_one_whose_clock_has_gone_goes_to_a_step_at_once_and_finds_the_clock_aga
     assert played(transport, 110000, 112500) == [(7, 112100)]
 
 
-def test_of_steps_that_were_missed_only_the_last_is_played() -> None:
+def test_only_the_last_of_several_missed_steps_is_played() -> None:
     transport = started()
     assert list(transport.steps(0, BLOCK)) == [(0, 0)]
     assert list(transport.steps(60000 + 1, BLOCK)) == [(10, 0)]
@@ -265,7 +265,7 @@ def test_of_steps_that_were_missed_only_the_last_is_played() -> None:
 
 
 def errors_of_lossy_ms(lost: Sequence[int], seed: int, tempos: Sequence[float]) -> dict[int, float]:
-    """By how much each step is late of its tick, where the ticks of some numbers do not come."""
+    """How late each step is, after its tick, if some ticks are lost."""
     times = tick_times(tempos)
     transport = Transport(RATE)
     transport.start(0, at_clock=True)
@@ -277,14 +277,14 @@ def errors_of_lossy_ms(lost: Sequence[int], seed: int, tempos: Sequence[float]) 
 @pytest.mark.parametrize(
     "lost", [[203], [203, 209, 250], range(203, 207), range(203, 211)], ids=["one", "three", "four in turn", "eight"]
 )
-def test_ticks_that_are_lost_are_counted(tempo: float, lost: Sequence[int]) -> None:
+def test_lost_ticks_are_counted(tempo: float, lost: Sequence[int]) -> None:
     for seed in range(5):
         errors = errors_of_lossy_ms(lost, seed, [tempo] * 482)
         assert list(errors) == list(range(81))
         assert max(abs(error) for number, error in errors.items() if number >= 8) <= 2.0
 
 
-def test_a_clock_that_drops_out_and_returns_leaves_no_hole() -> None:
+def test_a_clock_dropout_leaves_no_hole() -> None:
     for seed in range(5):
         errors = errors_of_lossy_ms(range(203, 683), seed, [120.0] * 962)
         assert list(errors) == list(range(161))
@@ -292,7 +292,7 @@ def test_a_clock_that_drops_out_and_returns_leaves_no_hole() -> None:
 
 
 @pytest.mark.parametrize("late", [0.0, 0.008, 0.019])
-def test_ticks_that_come_after_all_are_not_counted_twice(late: float) -> None:
+def test_ticks_that_arrive_after_all_are_not_counted_twice(late: float) -> None:
     times = tick_times([120.0] * 482)
     ticks = times[:203] + [times[207] + late + 1e-4 * number for number in range(5)] + times[208:]
     transport = Transport(RATE)
@@ -303,21 +303,21 @@ def test_ticks_that_come_after_all_are_not_counted_twice(late: float) -> None:
 
 
 @pytest.mark.parametrize("after", [40.0, 60.0, 70.0, 75.0, 80.0, 84.0, 240.0])
-def test_a_sudden_tempo_is_no_lost_tick(after: float) -> None:
+def test_a_sudden_change_of_tempo_is_not_a_lost_tick(after: float) -> None:
     for seed in range(5):
         errors = errors_ms([120.0] * 485 + [after] * 480, JITTER, seed)
         assert list(errors) == list(range(161))
         assert max(abs(error) for number, error in errors.items() if number >= 80 + 8) <= 2.0
 
 
-def test_steps_are_early_by_two_ticks_at_most_where_the_tempo_halves() -> None:
+def test_steps_are_at_most_two_ticks_early_when_the_tempo_halves() -> None:
     for change in range(480, 486):
         errors = errors_ms([120.0] * change + [60.0] * 480)
         assert min(errors.values()) >= -1e3 * (2 * 60 / 60 / CLOCKS_A_BEAT + JITTER)
 
 
 class Steps(Sequenced):
-    """Writes down the steps it is told to play."""
+    """Records the steps that it plays."""
 
     def __init__(self, bundle: Any) -> None:
         super().__init__(bundle)
@@ -328,7 +328,7 @@ class Steps(Sequenced):
         self.played.append((number, self.clock.frame + offset))
 
 
-def test_a_position_is_played_on_from_where_it_comes(room: Any, tiny_bundle: Path) -> None:
+def test_playing_continues_from_a_new_position(room: Any, tiny_bundle: Path) -> None:
     steps = Steps(tiny_bundle)
     room.hear(10)
     steps.do("/clock/position", 427, at=9000)
@@ -339,7 +339,7 @@ def test_a_position_is_played_on_from_where_it_comes(room: Any, tiny_bundle: Pat
     ]  # fmt: skip
 
 
-def test_the_tempo_of_an_outside_clock_is_told_when_it_changes(room: Any, tiny_bundle: Path) -> None:
+def test_a_change_of_the_clocks_tempo_is_reported(room: Any, tiny_bundle: Path) -> None:
     steps = Steps(tiny_bundle)
     told: list[Any] = []
     steps.listeners.append(lambda frame, address, values: told.append(values[0]) if address == "/tempo" else None)

@@ -1,4 +1,4 @@
-"""Opening and running bundles: good ones, and everything a bad one gets."""
+"""Opening and running bundles, good ones and damaged ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import numpy as np
 import onnx
 import pytest
 
-from ngs.runtime.bundle.bundle import MAGNIFICATION, TOLERANCE, Bundle
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.golden import MAGNIFICATION, TOLERANCE, largest_errors
+from ngs.runtime.bundle.manifest import Attribute, BundleError
 
 
 @pytest.fixture
@@ -35,13 +37,13 @@ def edit(bundle: Path, file: str, content: bytes, key: str, group: str = "graphs
 
 def read_all(path: Path) -> None:
     bundle = Bundle.open(path, "cpu")
-    bundle.largest_errors()
+    largest_errors(bundle)
     _ = bundle.latent_map
 
 
 @pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_noise"])
 def test_every_graph_agrees_with_its_golden_vectors(kind: str, request: pytest.FixtureRequest) -> None:
-    errors = Bundle.open(request.getfixturevalue(kind), "cpu").largest_errors()
+    errors = largest_errors(Bundle.open(request.getfixturevalue(kind), "cpu"))
     assert len(errors) == 8 and max(errors.values()) < TOLERANCE
 
 
@@ -68,6 +70,18 @@ def test_conditions(tiny_bundle: Path) -> None:
         bundle.condition({"class": "Snar"})
     with pytest.raises(ValueError, match="'pitch'.*known: class"):
         bundle.condition({"pitch": "C4"})
+
+
+def test_the_first_class_of_a_condition(tiny_bundle: Path) -> None:
+    bundle = Bundle.open(tiny_bundle, "cpu")
+    assert bundle.first_class(bundle.condition("snare")) == 1
+    assert bundle.first_class(bundle.condition({})) is None
+
+
+def test_where_attributes_are_in_a_condition(tiny_bundle: Path) -> None:
+    attributes = (Attribute("class", ("Kick", "Snare")), Attribute("pitch", ("C", "D", "E")))
+    manifest = replace(Bundle.open(tiny_bundle, "cpu").manifest, attributes=attributes)
+    assert manifest.places == {"class": slice(0, 2), "pitch": slice(2, 5)} and manifest.condition_size == 5
 
 
 def test_a_wrong_provider_is_named(tiny_bundle: Path) -> None:
@@ -108,7 +122,7 @@ def test_a_graph_that_is_not_what_the_manifest_says(copy: Path) -> None:
         read_all(copy)
 
 
-def test_a_link_out_of_the_folder(copy: Path, tmp_path: Path) -> None:
+def test_a_link_to_outside_the_bundle(copy: Path, tmp_path: Path) -> None:
     os.rename(copy / "decoder.onnx", tmp_path / "elsewhere.onnx")
     (copy / "decoder.onnx").symlink_to(tmp_path / "elsewhere.onnx")
     with pytest.raises(BundleError, match="decoder.onnx.*link"):
@@ -116,7 +130,7 @@ def test_a_link_out_of_the_folder(copy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"[" * 100000, b'{"format_version": 99}'])
-def test_a_manifest_that_is_none(copy: Path, content: bytes) -> None:
+def test_an_invalid_manifest(copy: Path, content: bytes) -> None:
     (copy / "manifest.json").write_bytes(content)
     with pytest.raises(BundleError, match="manifest.json"):
         Bundle.open(copy, "cpu")
@@ -174,7 +188,7 @@ def test_an_array_that_claims_more_than_there_is(copy: Path) -> None:
         read_all(copy)
 
 
-def test_weights_outside_of_the_graph_are_not_read(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_outside_the_graph_are_not_read(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     model = onnx.load_from_string((copy / "encoder.onnx").read_bytes())
     for tensor in model.graph.initializer:
@@ -196,15 +210,15 @@ def test_empty_golden_vectors_prove_nothing(copy: Path) -> None:
     np.savez(copy / "changed.npz", **{name: array[:0] for name, array in np.load(copy / "golden.npz").items()})
     edit(copy, "golden.npz", (copy / "changed.npz").read_bytes(), "golden", "files")
     with pytest.raises(BundleError, match="golden vectors of encoder are empty"):
-        Bundle.open(copy, "cpu").largest_errors()
+        largest_errors(Bundle.open(copy, "cpu"))
 
 
 @pytest.mark.parametrize("graph", ["decoder/magnitude", "embedding_encoder/mean"])
 @pytest.mark.parametrize("level", [1e-3, 50.0])
-def test_golden_vectors_that_differ_are_seen(copy: Path, graph: str, level: float) -> None:
-    """By the difference among values up to 1, by the share of the largest among larger ones.
+def test_golden_vectors_that_differ_are_noticed(copy: Path, graph: str, level: float) -> None:
+    """Errors are absolute where values are at most 1, and relative to the largest value where they are larger.
 
-    Of a graph that magnifies rounding, in units of that.
+    They are divided by what the graph magnifies rounding errors by.
     """
     arrays = dict(np.load(copy / "golden.npz"))
     truth = arrays[graph].copy()
@@ -215,7 +229,7 @@ def test_golden_vectors_that_differ_are_seen(copy: Path, graph: str, level: floa
     name = graph.partition("/")[0]
     expected = np.abs(truth - arrays[graph]).max() / max(1.0, np.abs(arrays[graph]).max())
     expected /= MAGNIFICATION.get(name, 1.0)
-    errors = Bundle.open(copy, "cpu").largest_errors()
+    errors = largest_errors(Bundle.open(copy, "cpu"))
     assert errors.pop(name) == pytest.approx(expected, rel=1e-3)
     assert max(errors.values()) < TOLERANCE
 
@@ -250,7 +264,7 @@ def test_a_truncated_zip(tiny_zip: Path, tmp_path: Path) -> None:
 
 
 def broken(archive: Path, name: str, share: float) -> bytes:
-    """An archive, a few bytes of one of its entries overwritten: some places break the packing, others the sum."""
+    """An archive with a few bytes of an entry overwritten: some places break the compression, others the checksum."""
     content = bytearray(archive.read_bytes())
     with zipfile.ZipFile(archive) as opened:
         entry = opened.getinfo(name)
@@ -275,7 +289,7 @@ def test_an_archive_of_arrays_with_a_broken_entry(copy: Path, share: float) -> N
         read_all(copy)
 
 
-def test_a_folder_of_sounds_is_told_from_a_bundle(tmp_path: Path) -> None:
+def test_a_folder_of_sounds_is_not_taken_for_a_bundle(tmp_path: Path) -> None:
     (tmp_path / "Kick").mkdir()
-    with pytest.raises(BundleError, match="is no bundle: it has no manifest.json. Is it a folder of sounds"):
+    with pytest.raises(BundleError, match="is not a bundle: it has no manifest.json. Is it a folder of sounds"):
         Bundle.open(tmp_path)

@@ -1,4 +1,4 @@
-"""Every field of a manifest is checked, and what is wrong is named."""
+"""Every field of a manifest is checked, and errors name the field."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ def test_sizes(document: Any) -> None:
     assert [state.shape for state in manifest.graphs["synthesis"].states] == [("batch", 129)]
 
 
-def test_fields_and_graphs_of_later_releases_are_kept_out_of_the_way(document: Any) -> None:
+def test_fields_and_graphs_of_later_releases_are_ignored(document: Any) -> None:
     document["later"] = 1
     document["graphs"]["more"] = document["graphs"]["decoder"]
     assert "more" in Manifest.from_dict(document).graphs
@@ -119,7 +119,7 @@ WRONG: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("place", "value", "message"), WRONG)
-def test_what_is_wrong_is_named(document: Any, place: str, value: Any, message: str) -> None:
+def test_a_wrong_field_is_named(document: Any, place: str, value: Any, message: str) -> None:
     wrong = copy.deepcopy(document)
     target = wrong
     *parents, last = place.split(".")
@@ -131,7 +131,7 @@ def test_what_is_wrong_is_named(document: Any, place: str, value: Any, message: 
     assert "\n" not in str(raised.value) and str(raised.value).isprintable()
 
 
-def test_a_state_that_a_stateless_graph_has_not_is_named(tiny_noise: Path) -> None:
+def test_an_unexpected_state_is_named(tiny_noise: Path) -> None:
     document = json.loads((tiny_noise / "manifest.json").read_text())
     Manifest.from_dict(document)
     document["graphs"]["decoder"]["states"] = document["graphs"]["decoder"]["inputs"][:1]
@@ -141,7 +141,7 @@ def test_a_state_that_a_stateless_graph_has_not_is_named(tiny_noise: Path) -> No
 
 @pytest.mark.parametrize("graph", ["decoder", "synthesis"])
 def test_frames_that_do_not_fit_together_are_named(document: Any, tiny_noise: Path, graph: str) -> None:
-    """One excitation's decoder with the other's synthesis."""
+    """The decoder of one excitation with the synthesis graph of another."""
     noise = json.loads((tiny_noise / "manifest.json").read_text())
     document["graphs"][graph] = noise["graphs"][graph]
     with pytest.raises(BundleError, match="graphs.decoder.outputs: expected magnitude") as raised:
@@ -150,7 +150,7 @@ def test_frames_that_do_not_fit_together_are_named(document: Any, tiny_noise: Pa
 
 
 @pytest.mark.parametrize("key", ["format_version", "name", "created", "model_card", "attributes", "graphs", "files"])
-def test_what_is_missing_is_named(document: Any, key: str) -> None:
+def test_a_missing_field_is_named(document: Any, key: str) -> None:
     del document[key]
     with pytest.raises(BundleError, match=f"{key}: expected a value, found none"):
         Manifest.from_dict(document)

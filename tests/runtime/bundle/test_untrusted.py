@@ -1,4 +1,4 @@
-"""Bundles that a stranger sent: what is wrong is refused in one line; nothing hangs, crashes or fills the memory."""
+"""Bundles from strangers: whatever is wrong is refused in one line, and nothing hangs, crashes or fills the memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.mutations import Contents, beyond, every_operator, load, mutated, sealed, sound_bundle, unzipped, zipped
 from tests.tiny import write_tiny
 
-from ngs.runtime.bundle import files, graph_check as onnx_file, graph_sizes as onnx_sizes
+from ngs.runtime.bundle import files, graph_check, graph_sizes, onnx_fields
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.graph_check import check_graph
 from ngs.runtime.bundle.manifest import BundleError
@@ -38,7 +38,7 @@ node = helper.make_node
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Contents:
-    """A bundle's files by name, beside the others a graph of every operator."""
+    """A bundle's files by name, with a graph of every operator added."""
     return sound_bundle(tmp_path_factory.mktemp("sound"))
 
 
@@ -54,7 +54,7 @@ def written(folder: Path, contents: bytes) -> Path:
     return folder / "a.ngs"
 
 
-def test_what_is_sound_loads(sound: Contents, tmp_path: Path) -> None:
+def test_intact_bundles_load(sound: Contents, tmp_path: Path) -> None:
     load(written(tmp_path, zipped(sound, zipfile.ZIP_DEFLATED)))
 
 
@@ -72,8 +72,8 @@ def test_any_change_is_harmless_or_refused(sound: Contents, random: Random) -> N
             assert str(error).isprintable(), kind
 
 
-def test_a_seed_says_the_same_everywhere(environment: dict[str, str], tmp_path: Path) -> None:
-    """What the fuzzer found can be made again, whatever the order of Python's sets."""
+def test_a_seed_gives_the_same_change_everywhere(environment: dict[str, str], tmp_path: Path) -> None:
+    """What the fuzzer finds can be reproduced, whatever the order of Python's sets."""
     script = (
         "import hashlib, pathlib, random, sys; from tests.mutations import mutated, sound_bundle\n"
         "sound = sound_bundle(pathlib.Path(sys.argv[1]))\n"
@@ -116,11 +116,11 @@ def entry(name: str, kind: int = 0, packing: int = zipfile.ZIP_STORED) -> zipfil
         (entry("x\x1b[2J"), "plain file names"),
         (entry("x" * 300), "plain file names"),
         (entry("folder/"), "plain file names"),
-        (entry("x", stat.S_IFLNK | 0o777), "plain files in the archive, found that x is none"),
-        (entry("x", stat.S_IFIFO), "found that x is none"),
-        (entry("x", stat.S_IFDIR), "found that x is none"),
-        (entry("x", packing=zipfile.ZIP_BZIP2), "stored or deflated, found x"),
-        (entry("x", packing=zipfile.ZIP_LZMA), "stored or deflated, found x"),
+        (entry("x", stat.S_IFLNK | 0o777), "plain files in the archive, but x is not one"),
+        (entry("x", stat.S_IFIFO), "but x is not one"),
+        (entry("x", stat.S_IFDIR), "but x is not one"),
+        (entry("x", packing=zipfile.ZIP_BZIP2), "stored or deflated files, found x"),
+        (entry("x", packing=zipfile.ZIP_LZMA), "stored or deflated files, found x"),
     ],
 )
 def test_entries_of_an_archive(sound: Contents, tmp_path: Path, extra: zipfile.ZipInfo, message: str) -> None:
@@ -146,7 +146,7 @@ def test_a_name_twice(sound: Contents, tmp_path: Path) -> None:
 def test_an_encrypted_entry(sound: Contents, tmp_path: Path) -> None:
     content = bytearray(zipped(sound))
     content[content.rindex(b"PK\1\2") + 8] |= 1
-    refused(written(tmp_path, bytes(content)), "stored or deflated, found .* encrypted")
+    refused(written(tmp_path, bytes(content)), "stored or deflated files, found .* encrypted")
 
 
 def test_zeros_that_unpack_a_thousandfold(sound: Contents, tmp_path: Path) -> None:
@@ -155,13 +155,13 @@ def test_zeros_that_unpack_a_thousandfold(sound: Contents, tmp_path: Path) -> No
     load(written(tmp_path, zipped({**sound, "zeros": bytes(files.SMALL_BYTES)}, zipfile.ZIP_DEFLATED)))
 
 
-def test_an_archive_of_too_much(sound: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_with_too_many_bytes(sound: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, zipped({**sound, "more": bytes(1 << 20)}))
     monkeypatch.setattr(files, "MAX_BUNDLE_BYTES", 1 << 20)
     refused(path, "at most 1 MiB in the archive")
 
 
-def test_an_archive_of_too_many(sound: Contents, tmp_path: Path) -> None:
+def test_an_archive_with_too_many_entries(sound: Contents, tmp_path: Path) -> None:
     many = {f"{number}": b"" for number in range(files.MAX_ENTRIES)}
     refused(written(tmp_path, zipped({**sound, **many})), "at most 256 files")
 
@@ -177,13 +177,13 @@ def test_a_table_of_contents_that_is_too_large(sound: Contents, tmp_path: Path) 
 
 @pytest.mark.parametrize("inside", [False, True])
 def test_an_entry_beyond_the_end(sound: Contents, tmp_path: Path, inside: bool) -> None:
-    """Of the bundle, or of an archive of arrays in it: at a place that no file has."""
+    """In the bundle, or in an archive of arrays in it: an entry at an offset that the file does not have."""
     archive = beyond(sound["golden.npz"] if inside else zipped(sound), (1 << 64) - 1)
     content = zipped(sealed({**sound, "golden.npz": archive})) if inside else archive
     refused(written(tmp_path, content), "golden.npz is not an archive" if inside else "synthesis.onnx cannot be read")
 
 
-def test_what_is_around_an_archive(sound: Contents, tmp_path: Path) -> None:
+def test_bytes_around_an_archive(sound: Contents, tmp_path: Path) -> None:
     content = zipped(sound)
     far = b"PK\6\7" + bytes(16)  # says where the table of a large archive is
     for whole in (content + b"x", b"x" + content, content[:-1], content[:-22] + far + content[-22:]):
@@ -221,9 +221,9 @@ def test_a_folder_in_place_of_a_file(tiny_bundle: Path, tmp_path: Path) -> None:
     refused(copy, "decoder.onnx is missing .not a plain file")
 
 
-def test_a_graph_of_too_many_bytes(sound: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_with_too_many_bytes(sound: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ngs.runtime.bundle.bundle.MAX_GRAPH_BYTES", 1000)
-    refused(written(tmp_path, zipped(sound)), "onnx has .* bytes, more than the 1000")
+    refused(written(tmp_path, zipped(sound)), "onnx has .* bytes, and 1000 are allowed")
 
 
 # Manifests
@@ -271,7 +271,7 @@ def test_fields_of_manifests(
 
 
 def array(values: np.ndarray, **changes: str) -> bytes:
-    """As numpy.save writes it, words of its header changed."""
+    """An array as numpy.save writes it, with words of its header changed."""
     content = io.BytesIO()
     np.save(content, values)
     data = content.getvalue()
@@ -288,18 +288,18 @@ FOUR = np.arange(4, dtype=np.float32)
 @pytest.mark.parametrize(
     ("mean", "message"),
     [
-        (array(FOUR, type_="|O"), "a header of numpy.save"),
-        (array(FOUR, type_=">f4"), "a header of numpy.save"),
-        (array(FOUR, type_="<U1"), "a header of numpy.save"),
-        (array(FOUR, shape="(-4,)"), "a header of numpy.save"),
-        (array(FOUR, shape="(" + "(" * 5000), "a header of numpy.save"),
+        (array(FOUR, type_="|O"), "the header that numpy.save writes"),
+        (array(FOUR, type_=">f4"), "the header that numpy.save writes"),
+        (array(FOUR, type_="<U1"), "the header that numpy.save writes"),
+        (array(FOUR, shape="(-4,)"), "the header that numpy.save writes"),
+        (array(FOUR, shape="(" + "(" * 5000), "the header that numpy.save writes"),
         (array(FOUR, shape="(4294967296, 4294967296)"), "expected 16 bytes, found sizes"),
         (array(FOUR, shape="(1, 1, 1, 1, 1, 1, 1, 1, 4)"), "found sizes"),
         (array(FOUR, shape="()"), "expected 16 bytes"),
         (array(FOUR) + b"more", "expected 20 bytes"),
         (array(FOUR)[:-1], "expected 15 bytes"),
-        (array(FOUR).replace(b"\1\0", b"\2\0", 1), "a header of numpy.save"),
-        (b"", "a header of numpy.save"),
+        (array(FOUR).replace(b"\1\0", b"\2\0", 1), "the header that numpy.save writes"),
+        (b"", "the header that numpy.save writes"),
         (array(np.float32(1)), "mean is .., expected"),
         (array(FOUR.astype(np.int32)), "mean holds int32"),
         (array(np.full(4, np.inf, np.float32)), "mean holds NaN or infinite"),
@@ -332,7 +332,7 @@ def test_names_of_arrays(sound: Contents, tmp_path: Path) -> None:
         refused(written(tmp_path, zipped(sealed({**sound, "golden.npz": arrays}))), "golden.npz.*plain file names")
 
 
-def test_arrays_of_too_much(sound: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_with_too_many_bytes(sound: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MAX_ARRAYS_BYTES", 1 << 10)
     refused(written(tmp_path, zipped(sound)), "npz: expected at most 0 MiB in the archive")
 
@@ -352,7 +352,7 @@ def test_golden_vectors(sound: Contents, tmp_path: Path, values: Any, message: s
     refused(written(tmp_path, zipped(sealed({**sound, "golden.npz": arrays}))), message)
 
 
-def test_golden_vectors_of_too_many_rows(sound: Contents, tmp_path: Path) -> None:
+def test_golden_vectors_with_too_many_rows(sound: Contents, tmp_path: Path) -> None:
     arrays = unzipped(sound["golden.npz"])
     for name in ("encoder/grain", "encoder/mean", "encoder/log_variance"):
         values = np.load(io.BytesIO(arrays[f"{name}.npy"]))
@@ -364,7 +364,7 @@ def test_golden_vectors_of_too_many_rows(sound: Contents, tmp_path: Path) -> Non
 
 
 def model(*nodes: onnx.NodeProto, **constants: Any) -> onnx.ModelProto:
-    """[batch, 4] -> [batch, 4], or so it says: no checker has seen it."""
+    """A graph [batch, 4] -> [batch, 4], or so it claims: nothing has checked it."""
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
     sides = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4])] for name in "xy"]
     graph = helper.make_graph(list(nodes), "graph", *sides, tensors)
@@ -503,20 +503,20 @@ def field(number: int, wire: int, content: bytes) -> bytes:
         (field(5, 0, b"\x80"), "whole numbers"),
     ],
 )
-def test_what_protobuf_reads_otherwise(extra: bytes, message: str) -> None:
+def test_encodings_that_protobuf_parsers_disagree_on(extra: bytes, message: str) -> None:
     with pytest.raises(BundleError, match=f"a.onnx: expected .*{message}"):
         check_graph(plain().SerializeToString() + extra, "a.onnx")
 
 
-def test_a_file_cut_anywhere() -> None:
+def test_a_graph_cut_anywhere() -> None:
     whole = plain().SerializeToString()
     for end in range(len(whole)):
         with pytest.raises(BundleError, match="a.onnx"):
             make_session(whole[:end], "cpu", 1, "a.onnx")
 
 
-def test_a_graph_of_too_many_nodes() -> None:
-    many = [node("Neg", [f"n{index}" if index else "x"], [f"n{index + 1}"]) for index in range(onnx_file.MAX_NODES)]
+def test_a_graph_with_too_many_nodes() -> None:
+    many = [node("Neg", [f"n{index}" if index else "x"], [f"n{index + 1}"]) for index in range(onnx_fields.MAX_NODES)]
     with pytest.raises(BundleError, match="at most 2048 nodes of a graph, found more"):
         check_graph(model(*many, node("Neg", [f"n{len(many)}"], ["y"])).SerializeToString(), "a.onnx")
 
@@ -536,7 +536,7 @@ def test_every_operator_can_be_run(sound: Contents, tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [TensorProto.INT32, TensorProto.INT64])
 @pytest.mark.parametrize("way", ["cast", "shape", "kept"])
 def test_integers_are_not_divided(dtype: int, way: str) -> None:
-    """The smallest of them divided by -1 ends the process."""
+    """The smallest integer divided by -1 crashes the process."""
     whole = node("Cast", ["x"], ["i"], to=dtype)
     if way == "shape":
         whole = node("Shape", ["x"], ["i"])
@@ -575,7 +575,7 @@ def test_small_graphs_that_would_fill_the_memory(kind: str) -> None:
 def test_onnxruntime_itself_is_bounded(
     kind: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
-    """Were the check above blind, memory would still have an end, when a graph is loaded and when it runs."""
+    """Even without the checks above memory is bounded, both when a graph is loaded and when it runs."""
     resource = pytest.importorskip("resource")
     monkeypatch.setattr("ngs.runtime.bundle.session.check_graph", lambda model, file: None)
     proto = dict(bombs())[kind]
@@ -643,18 +643,18 @@ def test_sizes_that_do_not_fit(nodes: list[onnx.NodeProto], message: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["operators", "decoder", "synthesis", "embedding_encoder", "embedding_decoder"])
-@pytest.mark.parametrize("rows", [1, onnx_file.MANY_ROWS])
+@pytest.mark.parametrize("rows", [1, graph_check.MANY_ROWS])
 def test_sizes_are_those_of_onnxruntime(
     sound: Contents, monkeypatch: pytest.MonkeyPatch, name: str, rows: int
 ) -> None:  # fmt: skip
     found: list[tuple[int, ...]] = []
 
-    def recorded(*arguments: Any) -> list[onnx_sizes.Tensor]:
-        outputs = onnx_sizes.outputs_of(*arguments)
+    def recorded(*arguments: Any) -> list[graph_sizes.Tensor]:
+        outputs = graph_sizes.outputs_of(*arguments)
         found.extend(output.shape for output in outputs)
         return outputs
 
-    monkeypatch.setattr(onnx_file, "outputs_of", recorded)
+    monkeypatch.setattr(graph_check, "outputs_of", recorded)
     check_graph(sound[f"{name}.onnx"], "a.onnx")
     found = found[: len(found) // 2] if rows == 1 else found[len(found) // 2 :]
     proto = onnx.load_from_string(sound[f"{name}.onnx"])
@@ -694,11 +694,11 @@ def with_graph(sound: Contents, proto: onnx.ModelProto) -> bytes:
         ),
     ],
 )
-def test_outputs_that_were_not_promised(
+def test_outputs_other_than_the_manifest_promises(
     sound: Contents, tmp_path: Path, nodes: list[onnx.NodeProto], message: str, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """What onnxruntime does not see before it runs."""
+    """Outputs whose size onnxruntime does not know before it runs."""
     monkeypatch.setattr("ngs.runtime.bundle.session.check_graph", lambda model, file: None)
     numbers = {"i": 1, "two": 2, "zero": 0, "four": 4, "huge": 1 << 40}
     constants: dict[str, Any] = {name: np.int64([number]) for name, number in numbers.items()}

@@ -16,7 +16,7 @@ from ngs.runtime.bundle.writer import write_bundle
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_what_is_written_can_be_opened(tmp_path: Path, zipped: bool) -> None:
+def test_a_written_bundle_can_be_opened(tmp_path: Path, zipped: bool) -> None:
     path = write_tiny(tmp_path / "a.ngs", zipped)
     assert path.is_file() == zipped
     assert os.listdir(tmp_path) == ["a.ngs"]
@@ -44,7 +44,7 @@ def test_a_bundle_is_replaced(tmp_path: Path, before: bool, after: bool) -> None
     assert Bundle.open(path, "cpu").manifest.name == "tiny"
 
 
-def test_what_is_not_a_bundle_is_not_replaced(tmp_path: Path) -> None:
+def test_only_bundles_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "letter.txt").write_text("dear")
     (tmp_path / "file").write_text("dear")

@@ -1,4 +1,4 @@
-"""Reading and writing files at the edge."""
+"""Reading, writing and resampling sound files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ngs.runtime.dsp.audio_files import AudioError, read_audio, resample, write_audio
+from ngs.runtime.dsp.audio_files import AudioError, read_audio, read_mono, resample, write_audio
 
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)).astype(np.float32)
 
@@ -34,6 +34,8 @@ def test_channels_are_averaged_and_rates_converted(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.stack((TONE, np.zeros_like(TONE)), 1), 8000, subtype="FLOAT")
     np.testing.assert_allclose(read_audio(tmp_path / "a.wav", 8000), TONE / 2, atol=1e-6)
     assert len(read_audio(tmp_path / "a.wav", 16000)) == 16000
+    mono, rate = read_mono(tmp_path / "a.wav")
+    assert (len(mono), mono.dtype, rate) == (8000, np.float32, 8000)
 
 
 @pytest.mark.parametrize("rate", [4000, 11025, 48000])
@@ -59,7 +61,7 @@ def test_bad_samples_are_named(tmp_path: Path, bad: float) -> None:
         read_audio(tmp_path / "bad.wav", 8000)
 
 
-def test_what_is_no_sound_is_named(tmp_path: Path) -> None:
+def test_files_that_are_not_sounds_are_named(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("la la la")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
     for name in ("text.wav", "empty.wav", "missing.wav", "."):

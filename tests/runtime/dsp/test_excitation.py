@@ -1,4 +1,4 @@
-"""Phases of tones offline are those of the synthesis graph, hop by hop."""
+"""The locked excitation offline gives the phases and grains of the synthesis graph, hop by hop."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ GRAINS, BINS = 60, 129
 
 
 def drawn(seed: int, grains: int = GRAINS) -> tuple[Array, Array]:
-    """Peaks anywhere and advances of some turns, either way."""
+    """Random peaks, and advances of a few turns in either direction."""
     rng = np.random.default_rng(seed)
     peak = rng.integers(0, BINS, (grains, BINS)).astype(np.float32)
     return peak, rng.uniform(-2, 3, (grains, BINS)).astype(np.float32)
 
 
 def turns_apart(a: Array, b: Array) -> float:
-    """The largest distance of phases on their circle."""
+    """The largest distance between phases, around the circle."""
     difference = np.asarray(a - b, np.float64)
     return float(np.abs(difference - difference.round()).max())
 
 
 @pytest.mark.parametrize("part", [1, 7, 59])
-def test_phases_in_parts_are_those_at_once(part: int) -> None:
+def test_phases_followed_in_parts_and_all_at_once_are_equal(part: int) -> None:
     peak, advance = drawn(0)
     phases = Phases()
     parts = [phases.before(peak[at : at + part], advance[at : at + part]) for at in range(0, GRAINS, part)]
@@ -51,7 +51,7 @@ def test_phases_start_from_zeros_and_stay_within_a_turn() -> None:
 
 
 def test_a_tone_is_a_sine_at_the_first_sample_and_moves_on_by_its_advance() -> None:
-    """In the middle of the first grain, two hops on, it is two advances after a sine's -1/4 turn."""
+    """In the middle of its first grain, two hops later, it is two advances past -1/4 turn, where a sine starts."""
     own = np.tile(np.arange(BINS, dtype=np.float32), (3, 1))
     advance = np.tile(np.linspace(0, 0.99, BINS, dtype=np.float32), (3, 1))
     phases = Phases().before(own, advance)
@@ -80,7 +80,7 @@ def test_phases_are_those_of_the_graph_step_by_step(tiny_bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_noise"])
-def test_a_graph_that_follows_another_law_is_run_itself(kind: str, request: pytest.FixtureRequest) -> None:
+def test_a_graph_that_computes_something_else_runs_itself(kind: str, request: pytest.FixtureRequest) -> None:
     assert Bundle.open(request.getfixturevalue(kind), "cpu").filling is None
 
 
@@ -97,7 +97,7 @@ def test_silence_is_filled_with_silence(first: bool) -> None:
     assert not filling.grains(still, still.astype(np.int32), np.zeros_like(noise), first).any()
 
 
-def test_only_the_first_grain_of_a_sound_is_another_one() -> None:
+def test_only_the_first_grain_of_a_sound_is_special() -> None:
     filling, rng = Filling(256, 4), np.random.default_rng(6)
     magnitude = rng.normal(0, 1, (3, BINS)).astype(np.float32)
     turns, noise = rng.integers(-(1 << 31), 1 << 31, (3, BINS), np.int32), rng.uniform(-1, 1, (3, 256))

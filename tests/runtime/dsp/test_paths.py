@@ -72,7 +72,7 @@ def test_free_paths_are_finite_and_seeded(tiny_bundle: Path, kind: str, length: 
     assert not np.array_equal(path, free_path(kind, length, 4, latent_map, 1))
 
 
-def test_anchors_are_of_the_class(tiny_bundle: Path) -> None:
+def test_paths_start_and_end_in_the_class(tiny_bundle: Path) -> None:
     latent_map = Bundle.open(tiny_bundle, "cpu").latent_map
     start = free_path("linear", 5, 0, latent_map, 2)[0]
     place = int(np.argmin(np.linalg.norm(latent_map["points"] - start, axis=1)))
@@ -85,8 +85,8 @@ def test_an_unknown_kind_is_named(tiny_bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_free_paths_go_on_without_a_jump_in_their_mode(tiny_bundle: Path, kind: str) -> None:
-    """From the end of a loop to its start is a step like any other; the others would jump, and turn back instead."""
+def test_free_paths_loop_without_a_jump(tiny_bundle: Path, kind: str) -> None:
+    """In a loop the step from its end to its start is like any other. Paths that would jump turn back instead."""
     path = free_path(kind, 2048, 3, Bundle.open(tiny_bundle, "cpu").latent_map)
     steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
     around = np.linalg.norm(path[0] - path[-1])
@@ -96,7 +96,7 @@ def test_free_paths_go_on_without_a_jump_in_their_mode(tiny_bundle: Path, kind: 
 
 
 def flat_map(places: list[tuple[float, ...]], components: int = 2) -> dict[str, np.ndarray]:
-    """A map whose points lie at places x, y, and each at a random depth in other directions."""
+    """A map whose points lie at given places x and y, and at random depths in all other directions."""
     rng = np.random.default_rng(1)
     axes = np.linalg.qr(rng.normal(size=(6, 6)))[0]
     depth = rng.normal(size=(len(places), 6 - components)) @ axes[components:]
@@ -170,7 +170,7 @@ def test_a_circle_is_round_on_the_map_and_stays_on_it(seed: int, label: int | No
     assert np.abs(moved - moved @ axes.T @ axes).max() < 1e-4  # in the plane of the map
 
 
-def test_on_a_map_of_one_axis_a_circle_goes_to_and_fro() -> None:
+def test_on_a_map_with_one_axis_a_circle_goes_back_and_forth() -> None:
     latent_map = dict(Bundle.open().latent_map)
     latent_map |= {name: latent_map[name][:1] for name in ("components", "low", "high")}
     path = free_path("circle", 64, 0, latent_map)

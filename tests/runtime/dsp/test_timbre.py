@@ -12,7 +12,7 @@ def spectra(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).lognormal(0, 1, (count, BINS)).astype(np.float32)
 
 
-def test_a_grain_at_another_level_or_of_other_signs_is_the_same_timbre() -> None:
+def test_level_and_signs_do_not_change_a_timbre() -> None:
     one = spectra(1)
     levels = np.concatenate((one, 0.5 * one, -one, one))
     levels[3, ::2] *= -1
@@ -26,7 +26,7 @@ def test_silence_has_a_timbre_too() -> None:
     np.testing.assert_array_equal(timbre(np.zeros((3, BINS), np.float32), RATE), 0)
 
 
-def test_what_lies_far_below_the_loudest_tells_no_timbres_apart() -> None:
+def test_bands_far_below_the_loudest_do_not_count() -> None:
     one = np.zeros((2, BINS), np.float32)
     one[:, 40] = 1
     one[1, 300] = 1e-5
@@ -49,7 +49,7 @@ def test_the_first_axis_is_the_one_that_is_heard_however_little_it_varies(bright
     np.testing.assert_allclose(np.abs(axes[1]), np.eye(6)[4], atol=0.05)
 
 
-def test_the_share_that_is_explained() -> None:
+def test_explained_variance() -> None:
     rng = np.random.default_rng(0)
     places = rng.standard_normal((2000, 2))
     heard = np.stack((places @ [1.0, 2.0], rng.standard_normal(2000) * np.sqrt(5)), axis=1)
@@ -66,7 +66,7 @@ def test_mel_filters_cover_the_spectrum_once() -> None:
 
 @pytest.mark.parametrize("count", [40, 64, 65, 90])
 def test_a_few_grains_find_the_axes_as_well(count: int) -> None:
-    """As many grains as latents is where a plain regression fits noise."""
+    """With as many grains as latents, a regression without a ridge would fit noise."""
     rng = np.random.default_rng(1)
     slopes = rng.standard_normal((64, 12)) * np.where(np.arange(64) < 2, 3.0, 0.15)[:, None]
 
@@ -78,8 +78,8 @@ def test_a_few_grains_find_the_axes_as_well(count: int) -> None:
     assert explained(others @ timbre_axes(*drawn(count), 2).T, heard) > 0.5 * explained(others[:, :2], heard)
 
 
-def test_latents_that_say_nothing_decide_nothing() -> None:
-    """As after posterior collapse: most latents stay next to 0 whatever the sound."""
+def test_latents_without_influence_do_not_decide_the_axes() -> None:
+    """As after posterior collapse: most latents stay close to 0 whatever the sound."""
     rng = np.random.default_rng(2)
     latents = rng.standard_normal((2000, 96))
     latents[:, 10:] *= 0.01

@@ -1,4 +1,4 @@
-"""Loops: exact times, a fresh hit at every step, the same for the same seed."""
+"""Drum loops: exact times, a fresh hit at every step, and the same loop for the same seed."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_step_times_are_rounded_not_accumulated() -> None:
 
 
 @pytest.mark.parametrize("rate", [8000, 22050])
-def test_a_loop_is_exactly_its_bars(bundle: Bundle, rate: int) -> None:
+def test_a_loop_is_exactly_as_long_as_its_bars(bundle: Bundle, rate: int) -> None:
     mix = render_loop(bundle, TWO, 130, 3, 0, rate)
     assert mix.shape == (round(3 * 4 * 60 / 130 * rate),) and mix.dtype == np.float32
     assert 0 < np.abs(mix).max() < 1 and mix[-1] == 0
 
 
-def test_hits_stand_at_their_steps_and_are_fresh(bundle: Bundle) -> None:
+def test_hits_are_at_their_steps_and_all_different(bundle: Bundle) -> None:
     mix = render_loop(bundle, TWO, 120, 1, 0, 8000)
     half = step_sample(8, 120, 8000)
     length = (8 + 3) * 64
@@ -40,7 +40,7 @@ def test_hits_stand_at_their_steps_and_are_fresh(bundle: Bundle) -> None:
     assert not np.allclose(mix[:length], mix[half : half + length])
 
 
-def test_a_hit_depends_on_its_place_alone(bundle: Bundle) -> None:
+def test_a_hit_depends_only_on_its_place(bundle: Bundle) -> None:
     half = step_sample(8, 120, 8000)
     np.testing.assert_array_equal(
         render_loop(bundle, ONE, 120, 1, 4, 8000)[:half], render_loop(bundle, TWO, 120, 1, 4, 8000)[:half]

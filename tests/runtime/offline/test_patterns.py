@@ -26,7 +26,7 @@ def test_built_in_patterns_fit_drums(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_built_in_patterns_fit_what_there_is(name: str) -> None:
+def test_built_in_patterns_fit_other_classes(name: str) -> None:
     assert {track.class_name for track in load_pattern(name, ("kick", "voice"))} == {"kick"}
     assert [track.class_name for track in load_pattern(name, ("flute", "oboe"))] == ["flute", "oboe"]
 
@@ -42,17 +42,17 @@ def test_a_file(tmp_path: Path) -> None:
         ("Kick x...x...x...x..", "line 1: expected a class and 16 steps"),
         ("\nKick x...y...x...x...", "line 2"),
         ("x...x...x...x...", "line 1"),
-        ("# nothing", "there is no line"),
+        ("# nothing", "has no line"),
         ("Gong x...x...x...x...", "no class 'Gong'; known: Clap"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_errors_in_a_file_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(PatternError, match=message):
         load_pattern(str(tmp_path / "a.txt"), DRUMS)
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PatternError, match="text"):
         load_pattern(str(tmp_path / "a.txt"), DRUMS)

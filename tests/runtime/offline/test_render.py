@@ -1,19 +1,14 @@
-"""Offline rendering: lengths, seeds, batches, and what silence gives."""
+"""Rendering whole sounds: lengths, seeds, batches, and silence."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pytest
 
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle import seeds
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import Attribute
-from ngs.runtime.bundle.seeds import completed
 from ngs.runtime.dsp.grains import noise_grains, overlap_add
 from ngs.runtime.offline import render
 
@@ -38,7 +33,7 @@ def test_resynthesis_has_the_length_of_its_input(bundle: Bundle, samples: int) -
 
 
 def stepped(bundle: Bundle, path: Array, condition: render.Array, seed: int) -> render.Array:
-    """Grains [G, L] as a host makes them: one hop a call, the state handed on."""
+    """Grains [G, L] as a host makes them: a hop in each call, with the state carried on."""
     names = [[spec.name for spec in bundle.manifest.graphs[graph].outputs] for graph in ("decoder", "synthesis")]
     states = [spec.name for spec in bundle.manifest.graphs["synthesis"].states]
     handed = {name: np.zeros((1, LENGTH // 2 + 1), np.float32) for name in states}
@@ -111,13 +106,6 @@ def test_no_grains_are_no_samples(bundle: Bundle) -> None:
     assert render.decode(bundle, np.zeros((0, 4), np.float32), bundle.condition({}), 0).shape == (0,)
 
 
-def test_sampled_embeddings_do_not_depend_on_the_count(bundle: Bundle) -> None:
-    few, many = seeds.sample_embeddings(bundle, 2, 1.0, 3), seeds.sample_embeddings(bundle, 9, 1.0, 3)
-    np.testing.assert_array_equal(few, many[:2])
-    assert not np.allclose(many[0], many[1])
-    np.testing.assert_array_equal(seeds.sample_embeddings(bundle, 2, 0.0, 3), 0)
-
-
 def test_embedding_crops_and_pads(bundle: Bundle) -> None:
     condition, whole = bundle.condition({}), sound(8 * HOP)
     long = np.concatenate((whole, sound(999)))
@@ -135,55 +123,12 @@ def test_interpolation_has_both_ends(end: list[float]) -> None:
     np.testing.assert_allclose(path[[0, -1]], [start, stop], atol=1e-6)
 
 
-def test_seeded_streams_are_independent() -> None:
-    draws = [seeds.seeded(*key).integers(1 << 62) for key in ((0,), (1,), (0, 1), (1, 1), (0, 1, 1), (0, 1, 2))]
-    assert len(set(draws)) == len(draws)
-    assert seeds.seeded(0, 1).integers(1 << 62) == draws[2]
-
-
 def test_a_duration_includes_its_tail(bundle: Bundle) -> None:
     assert (render.grains_for(1.0, bundle) + 3) * HOP == 8000
     assert render.grains_for(0.001, bundle) == 1
 
 
-def two_attributes() -> Bundle:
-    """What `completed` reads of a bundle of notes: C and D by a flute, E by an oboe, an oboe of unknown pitch."""
-    attributes = (Attribute("class", ("flute", "oboe")), Attribute("pitch", ("C", "D", "E")))
-    labels = np.array([[0, 0], [0, 1], [1, 2], [1, -1]], dtype=np.int32)
-    stub = SimpleNamespace(manifest=SimpleNamespace(attributes=attributes), latent_map={"embedding_labels": labels})
-    return cast(Bundle, stub)
-
-
-def one_hots(*places: int) -> Array:
-    condition = np.zeros(5, dtype=np.float32)
-    condition[list(places)] = 1.0
-    return condition
-
-
-def test_open_attributes_are_those_of_a_sound_that_agrees() -> None:
-    drawn = {tuple(np.flatnonzero(completed(two_attributes(), one_hots(0), 5, index))) for index in range(40)}
-    assert drawn == {(0, 2), (0, 3)}
-    drawn = {tuple(np.flatnonzero(completed(two_attributes(), one_hots(1), 5, index))) for index in range(40)}
-    assert drawn == {(1, 4), (1,)}  # unknown stays open
-    assert np.flatnonzero(completed(two_attributes(), one_hots(4), 5)).tolist() == [1, 4]
-
-
-def test_chosen_attributes_stay() -> None:
-    for places in ((0, 2), (0, 4), (1, 3)):  # the last two without a sound that agrees
-        np.testing.assert_array_equal(completed(two_attributes(), one_hots(*places), 5), one_hots(*places))
-    condition = one_hots(0)
-    completed(two_attributes(), condition, 5)
-    np.testing.assert_array_equal(condition, one_hots(0))
-
-
-def test_a_seed_decides_what_is_drawn() -> None:
-    bundle = two_attributes()
-    for index in range(10):
-        np.testing.assert_array_equal(completed(bundle, one_hots(), 7, index), completed(bundle, one_hots(), 7, index))
-    assert len({completed(bundle, one_hots(), 7, index).tobytes() for index in range(30)}) == 4
-
-
-def test_a_free_path_is_under_way_when_it_begins(bundle: Bundle) -> None:
+def test_a_free_path_has_no_onset(bundle: Bundle) -> None:
     path = np.repeat(np.random.default_rng(0).standard_normal((1, 4)).astype(np.float32), 60, axis=0)
     played = render.play_path(bundle, path, bundle.condition({}), 0)
     assert played.shape == ((60 + 3) * HOP,) and played[0] == 0

@@ -163,7 +163,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(
     finally:
         process.kill()
     assert process.returncode == 130, errors
-    assert errors.splitlines()[-1] == "Stopped; everything is kept. Go on with: ngs train --out run --resume"
+    assert errors.splitlines()[-1] == "Stopped; nothing is lost. Continue with: ngs train --out run --resume"
     assert "Traceback" not in output + errors
     assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["spectra.last.ckpt"]
 
@@ -265,7 +265,7 @@ def test_a_folder_that_is_no_run_is_one_line(hits_folder: Path, fails: Fails) ->
     "option", [("--steps", "5"), ("--minutes", "1"), ("--seed", "1"), ("--set", "seed=1"), ("--seed", "0")]
 )
 def test_resuming_with_another_budget_is_one_line(run: Path, fails: Fails, option: tuple[str, str]) -> None:
-    assert "--resume goes on as the run began" in fails("--out", run, "--resume", *option)
+    assert "--resume continues the run with its own settings" in fails("--out", run, "--resume", *option)
 
 
 def test_a_run_in_the_way_is_one_line(run: Path, fails: Fails, hits_folder: Path) -> None:

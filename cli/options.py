@@ -1,0 +1,34 @@
+"""Options that several commands have, and how they show progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+provider: Decorator = click.option(
+    "--provider", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]),
+    help="Where to compute; auto takes a GPU where there is one.",
+)  # fmt: skip
+seed: Decorator = click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides everything that is random."
+)
+limit: Decorator = click.option(
+    "--limit", type=click.IntRange(1), help="Files of each class, at most: for large libraries."
+)
+as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def show_progress(title: str, done: int, total: int) -> None:
+    """A counter on stderr that overwrites itself on a terminal; a single line elsewhere."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{title}: {done} of {total}" + ("\n" if done == total else ""), err=True, nl=False)
+    elif done == 0:
+        click.echo(f"{title}: {total}", err=True)

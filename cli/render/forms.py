@@ -1,0 +1,172 @@
+"""The forms of `ngs render`: reconstruct, resynth, sample, path, morph, loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ngs.cli.render.group import render as render
+from ngs.cli.render.job import Job, file_name, form
+from ngs.runtime.console import Number
+
+SOUND = click.Path(path_type=Path)
+BUILT_IN = ("house", "breakbeat", "drum-and-bass", "electro")  # ngs.runtime.offline.patterns has them; --help is quick
+
+
+@form
+@click.argument("file", type=SOUND)
+def reconstruct(job: Job, file: Path) -> None:
+    """Take FILE apart into grains and rebuild it.
+
+    This is as close to FILE as the model can get. The result is exactly as long as FILE, so that you can compare the
+    two. Without --class no class is assumed.
+
+    \b
+    Example:
+      ngs render sample --class Kick -o kick.wav
+      ngs render reconstruct kick.wav -o reconstructed.wav
+    """
+    from ngs.runtime.offline.render import resynthesise
+
+    path = job.path(f"reconstruct-{file.stem}.wav")
+    job.write(path, resynthesise(job.bundle, job.read(file), job.condition(), job.seed))
+
+
+@form
+@click.argument("file", type=SOUND)
+def resynth(job: Job, file: Path) -> None:
+    """Play FILE with the grains of the bundle.
+
+    FILE is any sound of any length; the last grains ring out. FILE itself decides most of what you hear; --class pulls
+    the grains towards a class.
+
+    \b
+    Example:
+      ngs render loop -o loop.wav
+      ngs render resynth loop.wav --class Snare -o snares.wav
+    """
+    from ngs.runtime.offline.render import decode, encode
+
+    path = job.path(f"resynth-{file.stem}.wav")
+    job.write(path, decode(job.bundle, encode(job.bundle, job.read(file)), job.condition(), job.seed))
+
+
+@form
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100000), help="How many sounds to draw.")
+@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10),
+              help="0 is the most typical sound, 1 as varied as the corpus; more is stranger.")  # fmt: skip
+def sample(job: Job, count: int, temperature: float) -> None:
+    """Draw new sounds.
+
+    Without --class the seed draws a class for each sound. Other attributes that you leave open are those of a sound in
+    the corpus. With --count above 1, `-o NAME.wav` writes NAME-0.wav, NAME-1.wav and so on, and any other name is a
+    folder. Sound number i of a seed is the same whatever --count is.
+
+    \b
+    Example:
+      ngs render sample --class Kick --count 8 -o kicks/kick.wav
+    """
+    from ngs.runtime.bundle.seeds import sampled_condition
+    from ngs.runtime.offline.render import sample as sample_sound
+
+    if count > 1 and job.output is not None and not job.output.suffix:
+        job.output.mkdir(parents=True, exist_ok=True)
+    sounds = []
+    for index in range(count):
+        condition = sampled_condition(job.bundle, job.condition(), job.seed, index)
+        label = job.bundle.first_class(condition) or 0
+        chosen = file_name(job.bundle.manifest.attributes[0].classes[label])
+        path = job.path(f"sample-{chosen}-{job.seed}{f'-{index}' if count > 1 else ''}.wav")
+        if path == job.output and count > 1:
+            path = path.with_name(f"{path.stem}-{index}{path.suffix}")
+        sounds.append((path, condition))
+    for index, (path, condition) in enumerate(sounds):
+        job.write(path, sample_sound(job.bundle, condition, temperature, job.seed, index))
+
+
+@form
+@click.option("--kind", default="linear", show_default=True, help="linear, back-and-forth, circle, spiral or walk.")
+@click.option("--seconds", default=4.0, show_default=True, type=Number(0, 3600, min_open=True),
+              help="How long the sound is.")  # fmt: skip
+def path(job: Job, kind: str, seconds: float) -> None:
+    """Follow a path through the grains of the corpus. The seed decides where it goes.
+
+    \b
+    Example:
+      ngs render path --kind circle --seconds 8 --class Hat -o circle.wav
+    """
+    from ngs.runtime.dsp.paths import free_path
+    from ngs.runtime.offline.render import grains_for, play_path
+
+    output = job.path(f"path-{file_name(kind)}-{job.seed}.wav")
+    condition = job.condition()
+    label = job.bundle.first_class(condition)
+    latents = free_path(kind, grains_for(seconds, job.bundle), job.seed, job.bundle.latent_map, label)
+    job.write(output, play_path(job.bundle, latents, condition, job.seed))
+
+
+@form
+@click.option("--from", "start", required=True, metavar="SEED|FILE", help="The first sound: a seed, or a sound file.")
+@click.option("--to", "end", required=True, metavar="SEED|FILE", help="The last sound, as --from.")
+@click.option(
+    "--steps", default=8, show_default=True, type=click.IntRange(2, 1000), help="How many sounds, ends included."
+)
+def morph(job: Job, start: str, end: str, steps: int) -> None:
+    """Turn one sound into another in steps. The sounds follow one another in one file.
+
+    Either end is a seed, which draws a sound at temperature 1, or a sound file, of which the model hears as much as the
+    sounds that it makes are long.
+
+    \b
+    Example:
+      ngs render morph --from 1 --to 2 --steps 6 --class Kick -o morph.wav
+    """
+    import numpy as np
+
+    from ngs.runtime.bundle.seeds import completed, sample_embeddings
+    from ngs.runtime.offline.render import decode_embeddings, embed, interpolate
+
+    output = job.path(f"morph-{file_name(Path(start).stem)}-{file_name(Path(end).stem)}.wav")
+    condition = completed(job.bundle, job.condition(), job.seed) if job.choices else job.condition()
+    ends = [
+        sample_embeddings(job.bundle, 1, 1.0, int(text))[0]
+        if text.isascii() and text.isdigit()
+        else embed(job.bundle, job.read(Path(text)), condition)
+        for text in (start, end)
+    ]
+    embeddings = interpolate(ends[0], ends[1], steps)
+    conditions = np.repeat(condition[None], steps, axis=0)
+    # one seed for all: the sound changes, its noise does not
+    job.write(output, np.concatenate(decode_embeddings(job.bundle, embeddings, conditions, [job.seed] * steps)))
+
+
+@form
+@click.option("--pattern", default=BUILT_IN[0], show_default=True, metavar="NAME|FILE",
+              help=f"{', '.join(BUILT_IN)}, or a text file.")  # fmt: skip
+@click.option("--bpm", default=120.0, show_default=True, type=Number(20, 400), help="Beats per minute.")
+@click.option("--bars", default=2, show_default=True, type=click.IntRange(1, 256), help="How many bars of 16 steps.")
+@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10), help="As in `ngs render sample`.")
+def loop(job: Job, pattern: str, bpm: float, bars: int, temperature: float) -> None:
+    """Play a drum pattern, with a fresh hit at every step. The file lasts exactly --bars bars.
+
+    A pattern file has a line for each class, with 16 steps: x is a hit, X an accent, o a soft hit, . a rest.
+
+    \b
+      Kick   X...x...X...x..o
+      Snare  ....X.......X...
+
+    \b
+    Example:
+      ngs render loop --pattern breakbeat --bpm 124 --bars 4 --seed 3 -o loop.wav
+    """
+    from ngs.runtime.offline.loop import render_loop
+    from ngs.runtime.offline.patterns import load_pattern
+
+    output = job.path(f"loop-{file_name(Path(pattern).stem)}-{job.seed}.wav")
+    attribute = job.bundle.manifest.attributes[0]
+    if attribute.name in job.choices:
+        raise click.UsageError(f"The pattern decides the {attribute.name} of each hit: leave it out")
+    tracks = load_pattern(pattern, attribute.classes)
+    mix = render_loop(job.bundle, tracks, bpm, bars, job.seed, job.sample_rate, temperature, job.choices)
+    job.write(output, mix, job.sample_rate)

@@ -1,0 +1,71 @@
+"""Every error that is expected is one line; what `drums` and numbers mean on a command line."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from ngs.runtime.bundle.bundle import shipped
+from ngs.runtime.console import BUNDLE, Number, guarded
+
+
+def failing(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (ValueError("a.ngs is damaged"), 1, "Error: a.ngs is damaged\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "a.wav"), 1, "a.wav cannot be used: No space left on device"),
+        (OSError("the disk is full"), 1, "Error: the disk is full\n"),
+        (ModuleNotFoundError("No module named 'pyo'", name="pyo"), 1, "pip install 'ngs[live]'"),
+        (ModuleNotFoundError("No module named 'umap'", name="umap.plot"), 1, "pip install 'ngs[umap]'"),
+        (ModuleNotFoundError("No module named 'torch'", name="torch"), 1, "pip install 'ngs[train]'"),
+        (click.UsageError("Name a file"), 2, "Error: Name a file\n"),
+        (KeyboardInterrupt(), 130, "Stopped.\n"),
+        (click.Abort(), 130, "Stopped.\n"),
+    ],
+)
+def test_an_error_is_one_line(
+    error: BaseException, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["ngs"])
+    monkeypatch.delenv("NGS_DEBUG", raising=False)
+    with pytest.raises(SystemExit) as stopped:
+        guarded(click.command()(failing(error)))
+    printed = capsys.readouterr()
+    assert stopped.value.code == status and printed.out == ""
+    assert said in printed.err and "Traceback" not in printed.err
+    assert len([line for line in printed.err.splitlines() if line]) == 1 or status == 2
+
+
+def test_a_traceback_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["ngs"])
+    monkeypatch.setenv("NGS_DEBUG", "1")
+    with pytest.raises(ValueError, match="damaged"):
+        guarded(click.command()(failing(ValueError("damaged"))))
+
+
+def test_a_bundle_of_that_name_comes_before_the_shipped_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("drums")
+    assert BUNDLE.convert("drums", None, None) == shipped()
+    Path("drums", "manifest.json").write_text("{}")
+    assert BUNDLE.convert("drums", None, None) == Path("drums")
+    assert BUNDLE.convert("other", None, None) == Path("other")
+
+
+@pytest.mark.parametrize(("text", "valid"), [("0", False), ("0.5", True), ("2", True), ("2.1", False), ("nan", False)])
+def test_numbers(text: str, valid: bool) -> None:
+    command = click.command()(click.argument("number", type=Number(0, 2, min_open=True))(lambda number: None))
+    assert (CliRunner().invoke(command, [text]).exit_code == 0) == valid
