@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ngs.runtime.atomic import replaced
-from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.manifest import Attribute
+from ngs.runtime.errors import reason
 from ngs.training.config import Config
 
 RUN_FORMAT = 2

@@ -25,9 +25,9 @@ from ngs.evaluation.speed.products import alone, products
 from ngs.evaluation.speed.timing import Durations, Machine, in_turns, machine, resident_mib
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.graph_stream import GraphStream
 from ngs.runtime.bundle.seeds import drawn_embedding
+from ngs.runtime.errors import reason
 from ngs.runtime.offline.render import decode
 from ngs.runtime.synth.engine import Engine
 

@@ -19,6 +19,7 @@ import mido
 
 from ngs.pyo_instruments.surfaces.midi_map import MIDDLE, MidiMap, target
 from ngs.pyo_instruments.surfaces.quiet import quiet
+from ngs.runtime.errors import reason
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
@@ -120,7 +121,7 @@ class MidiIn:
                 self._ignored += 1
         except Exception as error:  # in the library's thread it would be lost
             self._failures += 1
-            self._last_failure = str(error) or type(error).__name__
+            self._last_failure = reason(error)
 
     def _note(self, message: Any, at: int | None) -> None:
         velocity = message.velocity if message.type == "note_on" else 0

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ngs.pyo_instruments.commands.arguments import CommandError, Value, Whole
 from ngs.pyo_instruments.surfaces.osc_packets import PacketError, read, write
 from ngs.pyo_instruments.surfaces.osc_subscribers import Address, Subscribers, Values
+from ngs.runtime.errors import reason
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
@@ -137,7 +138,7 @@ class OscServer:
                 try:
                     self._publish(now)
                 except Exception as error:  # a user's instrument may have values that OSC lacks
-                    self._failures, self._last_failure = self._failures + 1, str(error) or type(error).__name__
+                    self._failures, self._last_failure = self._failures + 1, reason(error)
                 self._due, begun = now + PERIOD_SECONDS, begun + spent
                 self._credit = min(self._credit - spent + SHARE * PERIOD_SECONDS, BURST_SECONDS)
 

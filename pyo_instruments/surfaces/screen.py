@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ngs.pyo_instruments.surfaces.key_cursor import Keys
 from ngs.pyo_instruments.surfaces.terminal import Terminal, is_terminal
+from ngs.runtime.errors import reason
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
@@ -63,4 +64,4 @@ class Screen:
             try:
                 self._message = self._keys.press(name)
             except Exception as error:  # a user's instrument may raise anything; it would end the thread
-                self._message = str(error) or type(error).__name__
+                self._message = reason(error)

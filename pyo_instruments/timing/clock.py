@@ -25,6 +25,7 @@ from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.timing.preparer import Preparer
 from ngs.pyo_instruments.timing.timed_queue import ALL, TimedQueue
 from ngs.runtime.arrays import Array
+from ngs.runtime.errors import reason
 from ngs.runtime.live.worker import WorkDurations
 
 T = TypeVar("T")
@@ -188,7 +189,7 @@ class Clock(ABC):
     def failed(self, error: Exception) -> None:
         """Count a failure."""
         self._failures += 1
-        self._last_failure = str(error) or type(error).__name__
+        self._last_failure = reason(error)
 
     def close(self) -> None:
         """End the threads of the nodes. Stop the server first."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.bundle.fields import BundleError
+from ngs.runtime.errors import reason
 
 MAX_BUNDLE_BYTES = 1 << 30  # all files together, unpacked
 MAX_ARRAYS_BYTES = 256 << 20  # an archive of arrays, unpacked
@@ -172,9 +173,3 @@ def _read_array(file: IO[bytes], size: int) -> NDArray[Any]:
         raise ValueError(f"expected {size - length - 10} bytes, found sizes {shape}"[:200])
     array = np.frombuffer(file.read(size), dtype=dtype).copy()
     return np.ascontiguousarray(array.reshape(shape[::-1]).T) if header[2] == b"True" else array.reshape(shape)
-
-
-def reason(error: BaseException) -> str:
-    """What an exception says, in one printable line."""
-    text = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return "".join(character if character.isprintable() else "?" for character in text)[:200]

@@ -9,8 +9,8 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.errors import reason
 
 
 class GraphStream:

@@ -8,9 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.graph_check import check_graph, largest_constant
 from ngs.runtime.bundle.specs import GraphSpec
+from ngs.runtime.errors import reason
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ngs.runtime.errors import reason
 from ngs.runtime.live.realtime import go_realtime, interpreter
 
 REMEMBERED = 4096  # pieces of work whose durations are kept
@@ -138,7 +139,7 @@ class Worker(ABC):
             return act(*arguments)
         except Exception as error:
             self._failures += 1
-            self._last_failure = str(error) or type(error).__name__
+            self._last_failure = reason(error)
             return None
 
     def _work_statistics(self) -> dict[str, Any]:

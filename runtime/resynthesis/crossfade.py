@@ -8,7 +8,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.files import reason
+from ngs.runtime.errors import reason
 from ngs.runtime.live.stream import Effect
 from ngs.runtime.resynthesis.resynthesiser import Resynthesiser
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.graph_stream import GraphStream
 from ngs.runtime.bundle.manifest import BundleError
 from ngs.runtime.dsp.grains import NoiseGrains, analysis_windows
+from ngs.runtime.errors import reason
 from ngs.runtime.live.resampling import PieceResampler
 from ngs.runtime.live.stream import Effect
 from ngs.runtime.resynthesis.wet_dry import Levels, WetDry

@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.files import reason
 from ngs.runtime.bundle.graph_stream import GraphStream
 from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.errors import reason
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.voice import Voice
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ngs.runtime.atomic import replaced
-from ngs.runtime.bundle.files import reason
+from ngs.runtime.errors import reason
 from ngs.training.learning.plan import plan
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.run_folder import RunError, RunInfo, phase_checkpoints

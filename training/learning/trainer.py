@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ngs.corpus.cache import Corpus
-from ngs.runtime.bundle.files import reason
+from ngs.runtime.errors import reason
 from ngs.training.learning.batches import GRAINS_A_SEQUENCE, GrainBatches, loader
 from ngs.training.learning.checkpoints import load_weights, save_checkpoint, saved_step
 from ngs.training.learning.phase import Phase
