@@ -12,7 +12,7 @@ from ngs.pyo_instruments.stage.perform import perform
 
 # name -> (module, class, one line)
 INSTRUMENTS: dict[str, tuple[str, str, str]] = {
-    "drum-machine": ("drum_machine", "DrumMachine", "8 tracks of 16 steps, a fresh hit at every step."),
+    "drum-machine": ("drum_machine", "DrumMachine", "8 tracks of 16 steps, a new hit at every step."),
     "drum-and-bass": ("drum_and_bass", "DrumAndBass", "10 tracks for loops, basses, pads and hits."),
     "path-player": ("path_player", "PathPlayer", "Grains along an endless path, or at a place on the map."),
     "resynthesiser": ("resynthesiser", "ResynthesisInstrument", "A file, or the input, with the bundle's grains."),

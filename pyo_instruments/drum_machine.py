@@ -10,9 +10,9 @@ from typing import Any
 
 from ngs.pyo_instruments import Choice, ClassName, HitPlayer, Number, Switch, Whole, action, control, request
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
+from ngs.pyo_instruments.players.midi_keys import drum_class, in_order
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.step_tracks import StepTracks
-from ngs.pyo_instruments.timing.gm import drum_class, in_order
 from ngs.runtime.dsp.audio_files import write_audio
 from ngs.runtime.offline.patterns import BUILT_IN, load_pattern
 
@@ -79,14 +79,14 @@ class DrumMachine(StepTracks):
 
     @action("/sample_note", ClassName())
     def sample_note(self, name: str) -> None:
-        """Draw a new sound for every track of a class, from the embedding."""
+        """Draw a new hit for every track of a class, from the embedding."""
         for track in self.tracks_of(name):
             self.setSource(track, "note")
             self.resample(track)
 
     @action("/sample_path", ClassName())
     def sample_path(self, name: str) -> None:
-        """Draw a new sound for every track of a class, from a free path through its grains."""
+        """Draw a new hit for every track of a class, from a free path through its grains."""
         for track in self.tracks_of(name):
             self.setSource(track, "path")
             self.resample(track)
@@ -107,7 +107,7 @@ class DrumMachine(StepTracks):
 
     @action("/track/{track}/resample")
     def resample(self, track: int) -> None:
-        """Draw a new sound for a track that is not fresh."""
+        """Draw a new hit for a track that repeats its hit."""
         self.hits.resample(track)
 
     @request("/track/{track}/keep")
@@ -124,17 +124,17 @@ class DrumMachine(StepTracks):
 
     @control("/track/{track}/source", Choice("source", ("note", "path"), "note"))
     def setSource(self, track: int, source: str) -> None:
-        """Where new sounds come from: the embedding (note), or free paths through the grains of the class (path)."""
+        """Where new hits come from: the embedding (note), or free paths through the grains of the class (path)."""
         self.hits.set(track, source=source)
 
     @control("/track/{track}/fresh", Switch("fresh", 1))
     def setFresh(self, track: int, fresh: int) -> None:
-        """Play a new sound at every step, or the same one until it is resampled."""
+        """Play a new hit at every step (1), or the same one until it is resampled (0)."""
         self.hits.set(track, fresh=bool(fresh))
 
     @control("/track/{track}/temperature", HitPlayer.number("temperature"))
     def setTemperature(self, track: int, temperature: float) -> None:
-        """How far new sounds stray from the typical."""
+        """How far new hits stray from the typical."""
         self.hits.set(track, temperature=temperature)
 
     @control("/track/{track}/pitch", HitPlayer.number("pitch"))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ngs.pyo_instruments.commands.address_patterns import matching
 from ngs.pyo_instruments.commands.arguments import CommandError, Number, Text, Value
 from ngs.pyo_instruments.commands.command import Command, Declaration, declarations, request
 from ngs.pyo_instruments.commands.key_actions import Key
-from ngs.pyo_instruments.commands.patterns import matching
 from ngs.pyo_instruments.commands.values_file import instrument_name, read_values, write_values
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.timing.clock import Clock
@@ -66,7 +66,7 @@ class Instrument(pyo.PyoObject):
         self.commands = {command.address: command for command in made}
         self.clock.add(self)
 
-    def process(self) -> None:
+    def before_block(self) -> None:
         """Called before every block, before the instrument's players."""
 
     def statistics(self) -> dict[str, Any]:

@@ -1,13 +1,15 @@
-"""Instruments that play steps: start and stop, tempo, swing, and an external clock."""
+"""Instruments that play steps: start and stop, tempo, swing, and a MIDI clock."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ngs.pyo_instruments import Instrument, Number, Switch, Whole, action, control
+from ngs.pyo_instruments.commands.arguments import Number, Switch, Whole
+from ngs.pyo_instruments.commands.command import action, control
+from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.timing.transport import TEMPOS, Transport
 
-TOLD_BPM = 0.1  # the least change of an external clock's tempo that listeners are told
+TOLD_BPM = 0.1  # listeners hear of the MIDI clock's tempo when it changes by this much
 
 
 class Sequenced(Instrument):
@@ -23,7 +25,7 @@ class Sequenced(Instrument):
         """Play step `number`, counted from the start, `offset` frames into the next block."""
         raise NotImplementedError
 
-    def process(self) -> None:
+    def before_block(self) -> None:
         """Play the steps of the next block."""
         for number, offset in self.transport.steps(self.clock.frame, self.clock.block):
             self.play_step(number, offset)
@@ -38,7 +40,7 @@ class Sequenced(Instrument):
 
     @control("/tempo", Number("tempo", *TEMPOS, 120, "bpm"))
     def setTempo(self, tempo: float) -> None:
-        """Tempo in beats per minute, four steps to a beat; an external clock overrides it."""
+        """Tempo in beats per minute, four steps to a beat; a MIDI clock overrides it."""
         self.transport.set_tempo(tempo, self.clock.now)
 
     @control("/swing", Number("swing", 0, 0.5))
@@ -48,7 +50,7 @@ class Sequenced(Instrument):
 
     @action("/clock/tick")
     def clock_tick(self) -> None:
-        """Follow a tick of an external clock, 24 to a beat."""
+        """Follow a tick of a MIDI clock, 24 to a beat."""
         self.transport.clock(self.clock.now)
         (told,) = self.values["/tempo"]
         if abs(self.transport.tempo - float(told)) >= TOLD_BPM:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ngs.pyo_instruments import Number, Sequenced, Switch, Text, action, control
+from ngs.pyo_instruments.commands.arguments import Number, Switch, Text
+from ngs.pyo_instruments.commands.command import action, control
 from ngs.pyo_instruments.instrument import NOWHERE, bar
+from ngs.pyo_instruments.sequenced import Sequenced
 from ngs.runtime.offline.patterns import LEVELS, STEPS
 
 REST = "." * STEPS

@@ -79,12 +79,12 @@ class HitPlayer(Port):
         self.pads.start()
 
     def hit(self, stream: int = 0, gain: float = 1.0, offset: int = 0) -> None:
-        """Play a hit of a stream, `offset` samples into the next block. Raises ValueError."""
+        """Play a hit of a stream, `offset` frames into the next block. Raises ValueError."""
         self.pads.check(pad=stream, offset=offset)
         self.clock.send(lambda: self._hit(stream, gain, self.clock.offset + offset))
 
     def resample(self, stream: int = 0) -> None:
-        """Play a new hit at the next trigger of a stream, fresh or not. Raises ValueError."""
+        """Play a new hit at the next trigger of a stream, even if it repeats its hit. Raises ValueError."""
         self.pads.check(pad=stream)
         self.clock.send(lambda: self.pads.resample(stream))
 

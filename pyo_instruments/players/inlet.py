@@ -1,4 +1,4 @@
-"""Samples from pyo to numpy, and the tables they pass through."""
+"""Sound from pyo to numpy, and the tables it passes through."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ngs.runtime.dsp.audio_files import read_audio
 
 
 class Inlet:
-    """The samples of pyo streams, one block after pyo made them.
+    """What pyo streams play, one block after pyo made it.
 
     views: an array float32 [block] for each stream, overwritten with every block.
     """
@@ -34,12 +34,12 @@ class Inlet:
 
     def triggers(self, stream: int) -> list[tuple[int, float]]:
         """Offset and value of each trigger in the current block."""
-        samples = self.views[stream % len(self)]
-        return [(int(offset), float(samples[offset])) for offset in np.flatnonzero(samples)]
+        view = self.views[stream % len(self)]
+        return [(int(offset), float(view[offset])) for offset in np.flatnonzero(view)]
 
 
 def tables_of(count: int, length: int) -> tuple[list[pyo.DataTable], list[Array]]:
-    """`count` tables of `length` samples, and their memory as float32 arrays."""
+    """`count` tables of `length` frames, and their memory as float32 arrays."""
     tables = [never_freed(pyo.DataTable(length)) for _ in range(count)]
     return tables, [np.asarray(table.getBuffer()) for table in tables]
 
@@ -47,15 +47,15 @@ def tables_of(count: int, length: int) -> tuple[list[pyo.DataTable], list[Array]
 def loop_of(path: str | Path, mul: Any = 1) -> pyo.TableScan:
     """A sound file, played over and over. Raises AudioError."""
     sound = read_audio(Path(path), Clock.current().sample_rate)
-    ((table,), (samples,)) = tables_of(1, len(sound))
-    samples[:] = sound
+    ((table,), (view,)) = tables_of(1, len(sound))
+    view[:] = sound
     return pyo.TableScan(table, mul=mul)
 
 
 def never_freed(table: pyo.PyoTableObject) -> pyo.PyoTableObject:
     """The table, which from now on lives as long as the process.
 
-    pyo 1.1 frees the samples of a table when its last Python name goes, even while other objects still read them. If
+    pyo 1.1 frees the memory of a table when its last Python name goes, even while other objects still read it. If
     the garbage collector takes a cycle apart and comes to the table first, the interpreter crashes.
     """
     for base in table.getBaseObjects():

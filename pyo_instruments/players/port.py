@@ -1,4 +1,4 @@
-"""Samples from numpy to pyo: the base of all players."""
+"""Sound from numpy to pyo: the base of all players."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ngs.pyo_instruments import Number
+from ngs.pyo_instruments.commands.arguments import Number
 from ngs.pyo_instruments.players.inlet import tables_of
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.timing.clock import Clock
@@ -23,9 +23,9 @@ UNITS = {"pitch": "semitones", "decay": "seconds"}
 
 
 class Port(pyo.PyoObject):
-    """A pyo object whose samples `render` makes, one block at a time.
+    """A pyo object whose sound `render` makes, one block at a time.
 
-    Each block is copied into tables that are one block long and that pyo scans: pyo plays exactly these samples.
+    Each block is copied into tables that are one block long and that pyo scans: pyo plays exactly these frames.
 
     A player declares its `controls`. Each gets a method `setX`, a property and a slider in `ctrl`; `number` makes it
     the argument of an instrument's command.
@@ -52,7 +52,7 @@ class Port(pyo.PyoObject):
         self.clock.add(self)
 
     def render(self, out: Array) -> None:
-        """Fill `out`, float32 [streams, block], with the next samples."""
+        """Fill `out`, float32 [streams, block], with the next frames."""
         raise NotImplementedError
 
     def give(self, name: str, value: Any) -> None:
@@ -72,7 +72,7 @@ class Port(pyo.PyoObject):
         """Counts of what happened so far."""
         return {}
 
-    def process(self) -> None:
+    def before_block(self) -> None:
         """Make the next block. The clock calls this."""
         try:
             self.render(self._buffer)

@@ -31,7 +31,7 @@ def perform(kind: type[Instrument], options: PlayOptions) -> None:
     """Play an instrument as the options say."""
     from ngs.pyo_instruments.stage.server import AudioOutput
     from ngs.pyo_instruments.stage.stage import Stage
-    from ngs.pyo_instruments.surfaces.osc_table import address_table
+    from ngs.pyo_instruments.surfaces.osc_reference import address_table
     from ngs.pyo_instruments.surfaces.screen import Screen
     from ngs.runtime.bundle.bundle import Bundle
 

@@ -30,7 +30,7 @@ LARGEST_WAV = (1 << 32) - 1  # bytes that a plain WAV can declare
 class Recorder:
     """Takes every block of a clock into a ring; `drain` writes the ring to a file and must be called now and then.
 
-    What finds no room in the ring is counted and silent in the file.
+    Frames that find no room in the ring are counted, and are silent in the file.
     """
 
     def __init__(self, clock: Clock, path: Path, frames: int | None = None) -> None:
@@ -59,9 +59,12 @@ class Recorder:
         subtype, channels = "PCM_24" if self._format == "FLAC" else "FLOAT", self._ring.shape[1]
         kind = "RF64" if self._format == "WAV" else self._format  # a WAV holds 4 GiB, three hours
         with contextlib.ExitStack() as stack:
-            self._beside = stack.enter_context(replaced(self.path))
             try:
+                self._beside = stack.enter_context(replaced(self.path))
+                self._beside.touch()  # libsndfile gives no reason if it cannot make the file
                 self._file = soundfile.SoundFile(self._beside, "w", self._rate, channels, subtype=subtype, format=kind)
+            except OSError as error:
+                raise OSError(f"{self.path} cannot be written: {error.strerror}") from error
             except soundfile.LibsndfileError as error:
                 raise OSError(f"{self.path} cannot be written: {error.error_string}") from error
             self._stack = stack.pop_all()
@@ -78,7 +81,7 @@ class Recorder:
         if self._format == "WAV":
             self._try(lambda: _finish_wav(self._beside))
         elif self.error:
-            self._played = _finish_flac(self._beside)
+            self._try(self._finish_flac)
         close_replaced(self._stack, keep)
         if keep and (self.error or self.lost):
             raise self._loss()
@@ -89,6 +92,9 @@ class Recorder:
             self._try(self._write_ring)
         if self.error:
             raise self._loss()
+
+    def _finish_flac(self) -> None:
+        self._played = _finish_flac(self._beside)
 
     def _loss(self) -> OSError:
         if self.error is None:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ngs.pyo_instruments.quiet_output import quiet
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.stage.recorder import BackgroundRecorder, Recorder
-from ngs.pyo_instruments.surfaces.quiet import quiet
 from ngs.pyo_instruments.timing.clock import Clock
 
 CHANNELS = 2

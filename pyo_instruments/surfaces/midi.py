@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import mido
 
+from ngs.pyo_instruments.quiet_output import quiet
 from ngs.pyo_instruments.surfaces.midi_map import MIDDLE, MidiMap, target
-from ngs.pyo_instruments.surfaces.quiet import quiet
 from ngs.runtime.errors import reason
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ TOUCH_SECONDS = 0.2  # for which a client that moves a fader does not hear the f
 
 @dataclass
 class Subscriber:
-    """One subscriber: what it is still to hear, and what it has moved itself."""
+    """One subscriber: the values not sent to it yet, and the controls that it moved itself."""
 
     source: Address  # of the messages it sends
     ends: float
@@ -25,7 +25,7 @@ class Subscriber:
     touched: dict[str, float] = field(default_factory=dict)  # when its own messages came, by OSC address
 
     def ready(self, now: float) -> list[tuple[str, Values]]:
-        """Take out what it may hear now."""
+        """Take out the values to send now: not those of controls that it is moving itself."""
         free = [each for each in self.pending if now - self.touched.get(each, -math.inf) > TOUCH_SECONDS]
         return [(address, self.pending.pop(address)) for address in free]
 
@@ -37,7 +37,7 @@ class Subscribers:
         self._found: dict[Address, Subscriber] = {}
 
     def add(self, target: Address, source: Address, now: float, values: Mapping[str, Values]) -> None:
-        """Begin or renew a subscription, and let it hear `values` first. Raises CommandError if there are too many."""
+        """Begin or extend a subscription, with `values` to be sent first. Raises CommandError if there are too many."""
         if len(self._found) >= SUBSCRIBERS and target not in self._found:
             raise CommandError(f"there are {SUBSCRIBERS} subscribers already: end one with /unsubscribe")
         subscriber = self._found.setdefault(target, Subscriber(source, 0.0))
@@ -49,18 +49,18 @@ class Subscribers:
         self._found.pop(target, None)
 
     def touch(self, source: Address, address: str, now: float) -> None:
-        """Note that a client has moved a control."""
+        """Record that a client has moved a control, so that it does not hear its own value at once."""
         for subscriber in self._found.values():
             if subscriber.source == source:
                 subscriber.touched[address] = now
 
     def expire(self, now: float) -> bool:
-        """End the subscriptions that were not renewed; whether any are left."""
+        """End the subscriptions whose time is up. Returns whether any are left."""
         self._found = {target: each for target, each in self._found.items() if each.ends > now}
         return bool(self._found)
 
     def messages(self, changes: Mapping[str, Values], now: float) -> Iterator[tuple[Address, str, Values]]:
-        """Give everybody the changes, and yield what is to be sent now."""
+        """Note the changes for every subscriber, and yield the messages to send now."""
         for target, subscriber in self._found.items():
             subscriber.pending |= changes
             for address, values in subscriber.ready(now):

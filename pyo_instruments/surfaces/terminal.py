@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from ngs.runtime.errors import printable
+
 BEGIN = "\x1b[?1049h\x1b[?25l\x1b[2J"  # the alternate page, without a cursor
 END = "\x1b[?25h\x1b[?1049l"
 SIZE = (80, 24)  # of a terminal that does not know its own
@@ -58,17 +60,17 @@ class Terminal:
     def draw(self, lines: Sequence[str]) -> None:
         """Show as many lines as fit; only those that have changed are written."""
         columns, rows = size = self.size()
-        fresh = [(line if line.isprintable() else _printable(line))[:columns] for line in lines[:rows]]
+        page = [printable(line)[:columns] for line in lines[:rows]]
         if size != self._size:
             self._size, self._shown = size, []
             self._write("\x1b[2J")
-        fresh += [""] * (len(self._shown) - len(fresh))
+        page += [""] * (len(self._shown) - len(page))
         changed = [
             f"\x1b[{row + 1}H{line}\x1b[K" if len(line) < columns else f"\x1b[{row + 1}H{line}"
-            for row, line in enumerate(fresh)
+            for row, line in enumerate(page)
             if row >= len(self._shown) or line != self._shown[row]
         ]
-        self._shown = fresh
+        self._shown = page
         if changed:
             self._write("".join(changed))
 
@@ -84,11 +86,6 @@ def names(text: str) -> tuple[list[str], str]:
     whole = text[: rest.start()] if rest else text
     found = [ARROWS.get(each[-1], "") if each[0] == "\x1b" else each for each in KEY.findall(whole)]
     return [each for each in found if each], rest[0] if rest else ""
-
-
-def _printable(line: str) -> str:
-    """A line without control characters: the names in a bundle may hold any."""
-    return "".join(each if each.isprintable() else "?" for each in line)
 
 
 if sys.platform == "win32":

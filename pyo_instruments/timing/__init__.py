@@ -1,1 +1,5 @@
-"""Time: the clock of a pyo server (alone in needing pyo), its queue and its thread, steps, and MIDI's keys."""
+"""Time, all of it without pyo except the clock.
+
+`clock`: the audio callback: what runs before each block. `timed_queue`: commands that wait for their frame. `preparer`:
+a thread for what takes longer than a block. `transport`: the frames of steps. `midi_clock`: the tempo of MIDI ticks.
+"""

@@ -1,8 +1,8 @@
-"""The clock of a pyo server: it counts frames, carries out commands, and lets each player make its next block.
+"""The audio callback: before each block, it carries out the commands that are due and lets every player make its block.
 
-A pyo server has a single callback. It is called before each block, with the GIL held, and its errors are lost. So each
-server has one `Clock`, which calls everything that needs to be called and counts failures. Commands from other threads
-are carried out between two blocks, by the clock: players need no locks.
+A pyo server has a single callback. It runs with the GIL held, and its errors are lost. So each server has one `Clock`,
+which counts frames, calls everything that needs to be called, and counts failures. It carries out the commands of other
+threads between two blocks: players need no locks.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from ngs.runtime.live.worker import WorkDurations
 
 T = TypeVar("T")
 Tap = Callable[[Array], None]
-MESSAGES_AT_ONCE = 64  # commands that a live block carries out: a flood must not make it late
-PREPARED_SECONDS = 0.25  # that a thread gets for what takes longer than a block
+MESSAGES_AT_ONCE = 64  # commands per live block: a flood must not make it late
+PREPARED_SECONDS = 0.25  # a thread has this long to make what takes longer than a block
 LEAD_SECONDS = 0.05  # before the first frame, while the server fades in
-MET_BLOCKS = 100  # over which the relation of wall-clock time to frames is smoothed
+MET_BLOCKS = 100  # over how many blocks the offset from wall-clock time to frames is smoothed
 
 
 class Node(Protocol):
     """Something that the clock calls before each block: a player, an instrument."""
 
-    def process(self) -> None: ...
+    def before_block(self) -> None: ...
 
     def statistics(self) -> dict[str, Any]: ...
 
@@ -56,7 +56,7 @@ class ClockStatistics:
     unprepared: int  # times that something was not ready when it was due
     failures: int  # commands and nodes that failed
     last_failure: str
-    median_ms: float  # duration of the callback, of the last TIMED
+    median_ms: float  # duration of the callback, over the last 4096 blocks
     p99_ms: float
     worst_ms: float
     budget_ms: float  # duration of a block
@@ -88,7 +88,7 @@ class Clock(ABC):
         self._ticker: int | None = None  # the thread that ticks, while it does
         self._late = self._unprepared = self._failures = 0
         self._last_failure = ""
-        self._times = WorkDurations()  # of the blocks
+        self._durations = WorkDurations()  # of the callback
         self._lead = math.ceil(LEAD_SECONDS * self.sample_rate / self.block)  # blocks
         server.setCallback(functools.partial(_call, weakref.WeakMethod(self._tick)))
         atexit.register(_call, weakref.WeakMethod(self.close))
@@ -128,7 +128,7 @@ class Clock(ABC):
         """What to call when it is due."""
 
     def add(self, node: Node) -> None:
-        """Call `node.process` before every block, after the nodes added earlier, for as long as the node exists."""
+        """Call `node.before_block` before every block, after the nodes added earlier, while the node exists."""
         self._nodes = [*(each for each in self._nodes if each() is not None), weakref.ref(node)]
 
     def send(self, act: Callable[[], None], at: int | None = None, weight: int = 1) -> None:
@@ -159,16 +159,16 @@ class Clock(ABC):
     def frame_at(self, seconds: float) -> int | None:
         """The frame at which to carry out a command that came at `seconds` of `time.perf_counter`, just now.
 
-        A live clock always delays commands by one block, so that they do not gather at the beginning of the next. None
-        means as soon as possible: offline, and before the first block.
+        A live clock delays every command by exactly one block: two commands stay as far apart as they came. Returns
+        None for "as soon as possible": offline, and before the first block.
         """
         return None
 
     def statistics(self) -> ClockStatistics:
         """What happened so far; any thread may call it."""
         return ClockStatistics(
-            frames=self.frame, blocks=self._times.count, late_blocks=self._late, unprepared=self._unprepared,
-            failures=self._failures, last_failure=self._last_failure, **self._times.statistics(),
+            frames=self.frame, blocks=self._durations.count, late_blocks=self._late, unprepared=self._unprepared,
+            failures=self._failures, last_failure=self._last_failure, **self._durations.statistics(),
             budget_ms=1e3 * self.block / self.sample_rate,
         )  # fmt: skip
 
@@ -207,7 +207,7 @@ class Clock(ABC):
         begun = time.perf_counter()
         self._look_at(begun)
         self._ticker = threading.get_ident()
-        if self._times.count:
+        if self._durations.count:
             self.hear()
         for due, act in self._queue.due(self.frame, self.block):
             self.offset = due - self.frame
@@ -216,10 +216,10 @@ class Clock(ABC):
         for reference in self._nodes:
             node = reference()
             if node is not None:
-                self._guarded(node.process)
+                self._guarded(node.before_block)
         self.frame += self.block
         self._ticker = None
-        self._times.add(time.perf_counter() - begun)
+        self._durations.add(time.perf_counter() - begun)
 
     @abstractmethod
     def _look_at(self, begun: float) -> None:
@@ -253,18 +253,13 @@ class LiveClock(Clock):
     live = True
 
     def __init__(self, server: Any) -> None:
-        super().__init__(server, at_once=MESSAGES_AT_ONCE)
         self._preparer = Preparer()
         self._begun = 0.0  # seconds, of the last block
         self._met = 0.0  # frames to add to a time in frames to get the frame one block later
-
-    @property
-    def preparing(self) -> int:
-        """How many things the thread has not made yet."""
-        return self._preparer.waiting
+        super().__init__(server, at_once=MESSAGES_AT_ONCE)  # last: from here on, the server calls
 
     def frame_at(self, seconds: float) -> int | None:
-        return round(seconds * self.sample_rate + self._met) if self._times.count else None
+        return round(seconds * self.sample_rate + self._met) if self._durations.count else None
 
     def close(self) -> None:
         self._preparer.end()
@@ -284,7 +279,7 @@ class LiveClock(Clock):
 
     def _look_at(self, begun: float) -> None:
         met = self.frame + self.block - begun * self.sample_rate
-        if self._times.count:
+        if self._durations.count:
             self._late += begun - self._begun > 2 * self.block / self.sample_rate
             smooth = self._met + (met - self._met) / MET_BLOCKS
             met = max(met, smooth)  # a late block gives too little: rise at once, fall slowly

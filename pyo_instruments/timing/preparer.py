@@ -15,14 +15,8 @@ class Preparer:
     """One thread for all: to start a thread for each thing would hold up the audio callback."""
 
     def __init__(self) -> None:
-        self._asked = self._made = 0  # each is counted by one thread
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         threading.Thread(target=self._run, name="ngs prepares", daemon=True).start()
-
-    @property
-    def waiting(self) -> int:
-        """How many things are not made yet."""
-        return self._asked - self._made
 
     def ask(self, make: Callable[[], T]) -> Future[T]:
         """What `make` will return, or raise."""
@@ -34,7 +28,6 @@ class Preparer:
             except Exception as error:
                 made.set_exception(error)
 
-        self._asked += 1
         self._jobs.put(work)
         return made
 
@@ -45,4 +38,3 @@ class Preparer:
     def _run(self) -> None:
         while (work := self._jobs.get()) is not None:
             work()
-            self._made += 1

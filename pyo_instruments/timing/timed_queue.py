@@ -1,4 +1,9 @@
-"""Commands that wait for their frame: any thread puts them in, the clock takes them out."""
+"""Commands that wait for their frame: any thread puts them in, the clock takes them out.
+
+It looks like `ngs.runtime.live.schedule` and is not the same. A schedule cuts a block at its events, carries out all of
+them, and can take back the start of a note. A clock keeps its blocks whole, limits the work of each block by the weight
+of its commands, and tells every command its frame.
+"""
 
 from __future__ import annotations
 

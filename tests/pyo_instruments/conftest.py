@@ -62,7 +62,8 @@ class Room:
         if not (isinstance(self.clock, LiveClock) and self._settled):
             return
         end = time.monotonic() + PATIENCE_SECONDS
-        while not all(_done(reference()) for reference in self.clock._nodes) or self.clock.preparing:
+        self.clock._preparer.ask(lambda: None).result(PATIENCE_SECONDS)  # after all that was asked for before
+        while not all(_done(reference()) for reference in self.clock._nodes):
             assert time.monotonic() < end, "the threads do not come to an end"
             time.sleep(0.0002)
 

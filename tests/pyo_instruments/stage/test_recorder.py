@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 import subprocess
 import sys
@@ -150,6 +151,35 @@ def test_a_file_that_cannot_be_opened_is_refused_at_once(
     with pytest.raises(OSError, match="take.wav cannot be written: "), Recorder(room.clock, tmp_path / "take.wav"):
         pass
     assert room.clock.taps == [] and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["a_file", "."])
+def test_a_file_that_cannot_be_made_says_why(
+    room: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    (tmp_path / "a_file").touch()
+    monkeypatch.setattr(Path, "touch", refuse)
+    reason = "File exists" if folder == "a_file" else "Permission denied"
+    with pytest.raises(OSError, match=f"take.wav cannot be written: {reason}$"):
+        Recorder(room.clock, tmp_path / folder / "take.wav").open()
+    assert room.clock.taps == [] and [each.name for each in tmp_path.iterdir()] == ["a_file"]
+
+
+def test_a_flac_whose_header_cannot_be_written_is_kept(
+    room: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*anything: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(recorder_module, "_finish_flac", refuse)
+    recorder = Recorder(room.clock, tmp_path / "take.flac")
+    with pytest.raises(OSError, match="take.flac holds the first 0.0 s only"), recorder:
+        room.hear(10)
+        monkeypatch.setattr(recorder, "_write", refuse)
+    assert [each.name for each in tmp_path.iterdir()] == ["take.flac"] and room.clock.taps == []
 
 
 def test_an_interrupted_recording_keeps_what_was_played(room: Any, tmp_path: Path) -> None:

@@ -289,7 +289,7 @@ class Failing(Instrument):
         super().__init__(bundle, seed, files, mul, add)
         self.sounds(pyo.Sig(0))
 
-    def process(self) -> None:
+    def before_block(self) -> None:
         raise ValueError("it fails")
 
 

@@ -22,8 +22,8 @@ from ngs.pyo_instruments import Choice, Number, Switch, Text, Whole, action, con
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.surfaces import osc, osc_subscribers
 from ngs.pyo_instruments.surfaces.osc import OscServer
+from ngs.pyo_instruments.surfaces.osc_reference import address_table
 from ngs.pyo_instruments.surfaces.osc_subscribers import Subscriber
-from ngs.pyo_instruments.surfaces.osc_table import address_table
 from ngs.pyo_instruments.timing.clock import Clock, LiveClock
 from ngs.pyo_instruments.timing.timed_queue import MESSAGES
 
@@ -47,7 +47,7 @@ class Desk(Instrument):
         self.sounds(pyo.Sig(0))
         self.done.clear()
 
-    def process(self) -> None:
+    def before_block(self) -> None:
         if self.step:
             self.tell("/position", self.step)
             self.step = 0

@@ -30,7 +30,7 @@ class Node:
         self.closed = False
         self.clock.add(self)
 
-    def process(self) -> None:
+    def before_block(self) -> None:
         self.frames.append(self.clock.frame)
         self.done.append(self.name)
 
@@ -199,7 +199,7 @@ def test_failures_are_counted_and_the_rest_goes_on(room: Any) -> None:
     room.hear(1)
     told = room.clock.statistics()
     assert (told.failures, told.last_failure, done) == (2, "no such thing", [1])
-    node.process = fail  # type: ignore[method-assign]
+    node.before_block = fail  # type: ignore[method-assign]
     other = Node()
     room.hear(3)
     assert room.clock.statistics().failures == 5 and len(other.frames) == 3

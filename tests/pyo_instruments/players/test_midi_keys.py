@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ngs.pyo_instruments.timing.gm import drum_class, in_order, pitch, pitch_attribute, pitch_class
+from ngs.pyo_instruments.players.midi_keys import drum_class, in_order, pitch, pitch_attribute, pitch_class
 from ngs.runtime.bundle.manifest import Attribute
 
 SHIPPED = ("Clap", "Cowbell", "Crash", "Hat", "Kick", "Ride", "Snare", "Tom")
