@@ -21,17 +21,18 @@ class DrumMachine(StepTracks):
     """Tracks of steps, each with a class of the bundle: a new hit at every step, or the same one until resampled."""
 
     KEYS = {
-        **{str(track): Press(f"/track/{track}/hit", (1.0,)) for track in range(1, 9)},
-        " ": Toggle("/play", "play or stop"), "+": Nudge("/tempo", 1), "-": Nudge("/tempo", -1),
+        **{str(track): Press(f"/track/{track}/hit", (1.0,), "hit the track with that number") for track in range(1, 9)},
+        " ": Toggle("/play", "play or stop"),
+        "+": Nudge("/tempo", 1, "tempo up"), "-": Nudge("/tempo", -1, "tempo down"),
         ".": Press("/track/{track}/step/{step}", (0.0,), "step: rest"),
         "o": Press("/track/{track}/step/{step}", (0.35,), "step: soft hit"),
         "x": Press("/track/{track}/step/{step}", (0.7,), "step: hit"),
         "X": Press("/track/{track}/step/{step}", (1.0,), "step: accent"),
-        "m": Toggle("/track/{track}/mute"), "s": Toggle("/track/{track}/solo"),
-        "f": Toggle("/track/{track}/fresh", "new hits or the same"),
-        "e": Press("/track/{track}/keep", label="keep the last hit"),
-        "n": Press("/sample_note", ("/track/{track}/class",), "new sound from the embedding"),
-        "p": Press("/sample_path", ("/track/{track}/class",), "new sound from a free path"),
+        "m": Toggle("/track/{track}/mute", "mute this track"), "s": Toggle("/track/{track}/solo", "solo this track"),
+        "f": Toggle("/track/{track}/fresh", "a new hit every time, or the same hit"),
+        "e": Press("/track/{track}/keep", (), "save the last hit as WAV"),
+        "n": Press("/sample_note", ("/track/{track}/class",), "draw a new hit from the embedding"),
+        "p": Press("/sample_path", ("/track/{track}/class",), "draw a new hit from a free path"),
     }  # fmt: skip
     overlap = 4  # hits of one track that may ring at once
     first_tempo, first_level, first_pattern = 122.0, 0.8, "house"

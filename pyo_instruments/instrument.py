@@ -32,7 +32,7 @@ class Instrument(pyo.PyoObject):
 
     public_name: ClassVar[str] = "instrument"  # as in `ngs play NAME`; by default it follows from the class's name
     counts: ClassVar[Mapping[str, int]] = {}  # what addresses count: {"track": 8}
-    KEYS: ClassVar[Mapping[str, Key]] = {}  # of the computer: {"1": Press("/track/1/hit", (1.0,))}
+    KEYS: ClassVar[Mapping[str, Key]] = {}  # of the computer: {"1": Press("/hit", (1.0,), "play a hit")}
     listens: ClassVar[bool] = False  # whether it plays the audio input if it gets no file
     unsaved: ClassVar[tuple[str, ...]] = ()  # addresses whose values are not saved
     most_files: ClassVar[int] = 0  # sound files that it accepts

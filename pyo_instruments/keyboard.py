@@ -13,15 +13,16 @@ from ngs.pyo_instruments.players.midi_keys import drum_class, pitch_attribute, p
 from ngs.pyo_instruments.quiet_pyo import pyo
 
 DRUM_KEYS = (36, 38, 42, 46, 39, 45, 49, 56)  # played by the digits of the computer's keyboard
+DRUM_NAMES = "kick, snare, hats, clap, tom, crash, cowbell"
 
 
 class Keyboard(Instrument):
     """Held notes if the bundle knows pitches; otherwise drums, a new hit for each key."""
 
     KEYS = {
-        **{name: Press("/note", (key, 100), "drum") for name, key in zip("12345678", DRUM_KEYS, strict=True)},
-        **{name: Press("/note", (60 + key, 100), "note from middle C up") for key, name in enumerate("zsxdcvgbhnjm,")},
-        " ": Press("/off", label="all notes off"),
+        **{name: Press("/note", (key, 100), DRUM_NAMES) for name, key in zip("12345678", DRUM_KEYS, strict=True)},
+        **{name: Press("/note", (60 + key, 100), "notes from middle C up") for key, name in enumerate("zsxdcvgbhnjm,")},
+        " ": Press("/off", (), "all notes off"),
     }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:

@@ -17,8 +17,10 @@ class Morph(Instrument):
     """Two sounds, drawn or from files, and everything in between: played again and again, or when you hit it."""
 
     KEYS = {
-        " ": Press("/hit", (1.0,), "play a sound"), "+": Nudge("/morph", 0.05), "-": Nudge("/morph", -0.05),
-        "a": Nudge("/start", 1, "next first sound"), "b": Nudge("/end", 1, "next second sound"),
+        " ": Press("/hit", (1.0,), "play a sound"),
+        "+": Nudge("/morph", 0.05, "closer to the second sound"),
+        "-": Nudge("/morph", -0.05, "closer to the first sound"),
+        "a": Nudge("/start", 1, "draw another first sound"), "b": Nudge("/end", 1, "draw another second sound"),
     }  # fmt: skip
     most_files = 2
 

@@ -18,9 +18,10 @@ class PathPlayer(Instrument):
 
     KEYS = {
         **{str(number): Press("/kind", (kind,), f"{kind} path") for number, kind in enumerate(KINDS, 1)},
-        " ": Toggle("/freeze"), "n": Press("/new", label="new path"), "m": Toggle("/map", "path or map"),
-        "+": Nudge("/speed", 0.25), "-": Nudge("/speed", -0.25),
-        "s": Nudge("/scatter", 0.1), "a": Nudge("/scatter", -0.1),
+        " ": Toggle("/freeze", "freeze or move on"), "n": Press("/new", (), "new path of this kind"),
+        "m": Toggle("/map", "follow the path, or stay at a place on the map"),
+        "+": Nudge("/speed", 0.25, "faster"), "-": Nudge("/speed", -0.25, "slower, then backwards"),
+        "s": Nudge("/scatter", 0.1, "stray further from the path"), "a": Nudge("/scatter", -0.1, "stray less"),
     }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:

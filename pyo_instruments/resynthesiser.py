@@ -17,7 +17,10 @@ from ngs.pyo_instruments.quiet_pyo import pyo
 class ResynthesisInstrument(Instrument):
     """A signal through the latent space: dry to wet, as another class, frozen."""
 
-    KEYS = {" ": Toggle("/freeze"), "+": Nudge("/mix", 0.1), "-": Nudge("/mix", -0.1)}
+    KEYS = {
+        " ": Toggle("/freeze", "freeze or move on"),
+        "+": Nudge("/mix", 0.1, "more resynthesis"), "-": Nudge("/mix", -0.1, "more of the input"),
+    }  # fmt: skip
     public_name = "resynthesiser"
     listens, most_files = True, 1
 

@@ -1,7 +1,7 @@
 """Actions of computer keys, which an instrument lists in its `KEYS`.
 
-"{track}" in an address stands for the track under the cursor. Each action has a label for the list of keys; by default
-it is the address read backwards: "/track/{track}/mute" is "mute track".
+"{track}" in an address stands for the track under the cursor. Every action has a label, which the list of keys shows:
+actions with the same label share a line.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Press:
     """Carry out a command. A value that begins with "/" is an address: the value kept there is used."""
 
     address: str
-    values: tuple[Value, ...] = ()
-    label: str = ""
+    values: tuple[Value, ...]
+    label: str
 
     def read(self, instrument: Instrument, address: str, cursor: Mapping[str, int]) -> tuple[Value, ...]:
         """The arguments of the command."""
@@ -31,26 +31,17 @@ class Press:
             for value in self.values
         )
 
-    def describe(self) -> str:
-        """What the key does, in a few words."""
-        options = [value for value in self.values if isinstance(value, str) and not value.startswith("/")]
-        return self.label or " ".join([_spoken(self.address), *options])
-
 
 @dataclass(frozen=True)
 class Toggle:
     """Switch a control on if it is off, and off if it is on."""
 
     address: str
-    label: str = ""
+    label: str
 
     def read(self, instrument: Instrument, address: str, cursor: Mapping[str, int]) -> tuple[Value, ...]:
         """The arguments of the command."""
         return (0 if instrument.values[address][0] else 1,)
-
-    def describe(self) -> str:
-        """What the key does, in a few words."""
-        return self.label or _spoken(self.address)
 
 
 @dataclass(frozen=True)
@@ -59,17 +50,13 @@ class Nudge:
 
     address: str
     by: float
-    label: str = ""
+    label: str
 
     def read(self, instrument: Instrument, address: str, cursor: Mapping[str, int]) -> tuple[Value, ...]:
         """The arguments of the command."""
         (value,), (argument,) = instrument.values[address], instrument.commands[address].arguments
         assert isinstance(argument, Number | Whole) and not isinstance(value, str)
         return (min(max(value + self.by, argument.low), argument.high),)
-
-    def describe(self) -> str:
-        """What the key does, in a few words."""
-        return self.label or f"{_spoken(self.address)} {'up' if self.by > 0 else 'down'}"
 
 
 Key = Press | Toggle | Nudge
@@ -78,8 +65,3 @@ Key = Press | Toggle | Nudge
 def at(address: str, cursor: Mapping[str, int]) -> str:
     """An address at the cursor, whose places count from 0."""
     return address.format(**{name: place + 1 for name, place in cursor.items()})
-
-
-def _spoken(address: str) -> str:
-    parts = address.strip("/").replace("_", " ").split("/")
-    return " ".join(part for part in reversed(parts) if not part.startswith("{") and not part.isdecimal())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ngs.pyo_instruments.commands.arguments import CommandError
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
 
 SHOWN_AS = {" ": "space", "\n": "enter", "\t": "tab"}
-FILES = {"w": Press("/save", ("values",)), "l": Press("/load", ("values",))}  # of every instrument
+FILES = {  # of every instrument
+    "w": Press("/save", ("values",), "save all values"),
+    "l": Press("/load", ("values",), "load all values"),
+}
 SCREEN = [("?", "show or hide this list"), ("q", "quit")]  # keys of the screen itself
 
 
@@ -58,12 +62,19 @@ class Keys:
 
 
 def key_table(kind: type[Instrument]) -> list[tuple[str, str]]:
-    """The keys of an instrument and what they do; keys that do the same share a row: ("1 2 3", "hit track")."""
+    """The keys of an instrument and what they do; keys with one label share a row: ("1-8", "hit the track ...")."""
     known = {each.at(*numbers) for each in declarations(kind) for numbers in each.numbers(kind.counts)}
     first = dict.fromkeys(kind.counts, 0)
     keys: dict[str, list[str]] = {}
     for name, key in {**kind.KEYS, **FILES}.items():
         if at(key.address, first) in known:  # a subclass with four tracks has no fifth
-            keys.setdefault(key.describe(), []).append(SHOWN_AS.get(name, name))
+            keys.setdefault(key.label, []).append(SHOWN_AS.get(name, name))
     moves = [("arrows", f"move to another {' or '.join(kind.counts)}")] if kind.counts else []
-    return [*moves, *((" ".join(names), label) for label, names in keys.items()), *SCREEN]
+    return [*moves, *((_listed(names), label) for label, names in keys.items()), *SCREEN]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names of keys in a row: "1-8" for digits from 1 to 8, "z s x" for others."""
+    text = "".join(names)
+    in_turn = len(names) > 2 and text in "123456789"
+    return f"{names[0]}-{names[-1]}" if in_turn else " ".join(names)

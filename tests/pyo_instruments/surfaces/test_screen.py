@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib
 import json
 import os
 import pty
@@ -20,11 +21,12 @@ from typing import Any
 
 import pytest
 
+from ngs.cli.play import INSTRUMENTS
 from ngs.pyo_instruments import Number, Switch, Text, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
 from ngs.pyo_instruments.instrument import Instrument
-from ngs.pyo_instruments.surfaces.key_cursor import Keys
-from ngs.pyo_instruments.surfaces.terminal import BEGIN, END, names
+from ngs.pyo_instruments.surfaces.key_cursor import Keys, key_table
+from ngs.pyo_instruments.surfaces.terminal import BEGIN, END, SIZE, names
 
 pyo = pytest.importorskip("pyo")
 
@@ -38,7 +40,7 @@ from ngs.pyo_instruments.stage.posix_signals import Signals
 
 class Desk:
     counts = {"track": 2, "step": 4}
-    KEYS = {"x": Press("/track/{track}/step/{step}", (0.7,)), "!": Press("/bad")}
+    KEYS = {"x": Press("/track/{track}/step/{step}", (0.7,), "hit"), "!": Press("/bad", (), "fail")}
     done = []
 
     @action("/track/{track}/step/{step}", Number("level", 0, 1))
@@ -74,9 +76,11 @@ class Desk(Instrument):
 
     counts = {"track": 2, "step": 4}
     KEYS = {
-        "1": Press("/track/1/hit", (1.0,)), "2": Press("/track/2/hit", (1.0,)), " ": Toggle("/play", "start or stop"),
-        "+": Nudge("/tempo", 5), "-": Nudge("/tempo", -5), "x": Press("/track/{track}/step/{step}", (0.7,)),
-        "m": Toggle("/track/{track}/mute"), "n": Press("/draw", ("/track/{track}/class",)), "b": Press("/nowhere"),
+        "1": Press("/track/1/hit", (1.0,), "hit a track"), "2": Press("/track/2/hit", (1.0,), "hit a track"),
+        " ": Toggle("/play", "start or stop"), "m": Toggle("/track/{track}/mute", "mute this track"),
+        "+": Nudge("/tempo", 5, "tempo up"), "-": Nudge("/tempo", -5, "tempo down"),
+        "x": Press("/track/{track}/step/{step}", (0.7,), "step: hit"),
+        "n": Press("/draw", ("/track/{track}/class",), "draw a new hit"), "b": Press("/nowhere", (), "nothing"),
     }  # fmt: skip
 
     def __init__(self, bundle: Any) -> None:
@@ -163,11 +167,26 @@ def test_a_refused_key_returns_a_line(desk: Desk) -> None:
 
 def test_help_has_a_line_for_keys_that_do_the_same(desk: Desk) -> None:
     lines = [re.split(r"\s{2,}", line) for line in Keys(desk).help()]
-    assert ["1 2", "hit track"] in lines and ["space", "start or stop"] in lines
-    assert ["+", "tempo up"] in lines and ["-", "tempo down"] in lines and ["m", "mute track"] in lines
-    assert ["arrows", "move to another track or step"] in lines and ["w", "save values"] in lines
+    assert ["1 2", "hit a track"] in lines and ["space", "start or stop"] in lines
+    assert ["+", "tempo up"] in lines and ["-", "tempo down"] in lines and ["m", "mute this track"] in lines
+    assert ["arrows", "move to another track or step"] in lines and ["w", "save all values"] in lines
     assert not [line for line in lines if line[0] == "b"]  # its address does not exist
     assert len({line.index(text) for line, (_, text) in zip(Keys(desk).help(), lines, strict=True)}) == 1  # a column
+
+
+@pytest.mark.parametrize(
+    ("names", "listed"), [("1234", "1-4"), ("12", "1 2"), ("135", "1 3 5"), ("zs ", "z s space")]
+)
+def test_digits_in_a_row_are_listed_as_a_range(monkeypatch: pytest.MonkeyPatch, names: str, listed: str) -> None:
+    monkeypatch.setattr(Desk, "KEYS", {name: Toggle("/play", "start or stop") for name in names})
+    assert (listed, "start or stop") in key_table(Desk)
+
+
+@pytest.mark.parametrize(("module", "name"), [home[:2] for home in INSTRUMENTS.values()], ids=INSTRUMENTS)
+def test_the_keys_of_an_instrument_fit_a_terminal(module: str, name: str) -> None:
+    rows = key_table(getattr(importlib.import_module(f"ngs.pyo_instruments.{module}"), name))
+    assert max(len(keys) for keys, _ in rows) + 2 + max(len(label) for _, label in rows) <= SIZE[0]
+    assert all(label for _, label in rows)
 
 
 @pytest.mark.parametrize(
