@@ -16,7 +16,7 @@ from ngs.runtime.synth.controls import CONTROLS, Control, check_controls
 from ngs.runtime.synth.engine import Engine, EngineBusy
 from ngs.runtime.synth.notes import Note
 
-STEADY_SECONDS = 0.04  # rendered ahead where nobody plays keys; docs/live.md has the measurements
+STEADY_SECONDS = 0.04  # rendered ahead if nobody plays keys; docs/speed.md has the measurements
 ENGINE_BLOCK = 256  # frames that an engine renders at a time
 FOLLOWED_SECONDS = 0.01  # between two looks at a pyo object that a control follows
 

@@ -59,8 +59,8 @@ class Recorder:
         subtype, channels = "PCM_24" if self._format == "FLAC" else "FLOAT", self._ring.shape[1]
         kind = "RF64" if self._format == "WAV" else self._format  # a WAV holds 4 GiB, three hours
         with contextlib.ExitStack() as stack:
+            self._beside = stack.enter_context(replaced(self.path))
             try:
-                self._beside = stack.enter_context(replaced(self.path))
                 self._beside.touch()  # libsndfile gives no reason if it cannot make the file
                 self._file = soundfile.SoundFile(self._beside, "w", self._rate, channels, subtype=subtype, format=kind)
             except OSError as error:

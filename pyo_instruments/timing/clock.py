@@ -79,7 +79,7 @@ class Clock(ABC):
         self.sample_rate, self.block = int(server.getSamplingRate()), int(server.getBufferSize())
         self.channels = int(server.getNchnls())
         self.frame = 0
-        self.offset = 0  # of the command that is being carried out, within the block
+        self.offset = 0  # of the current command, within the block
         self.taps: list[Tap] = []  # called with every block [frames, channels] after it was played
         self._server = server
         self._output = _view(server.getOutputAddr(), (self.block, self.channels))
@@ -153,7 +153,7 @@ class Clock(ABC):
 
     @property
     def now(self) -> int:
-        """The frame of the command that is being carried out, or the first of the next block."""
+        """The frame of the current command, or the first of the next block."""
         return self.frame + self.offset
 
     def frame_at(self, seconds: float) -> int | None:

@@ -153,19 +153,14 @@ def test_a_file_that_cannot_be_opened_is_refused_at_once(
     assert room.clock.taps == [] and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("folder", ["a_file", "."])
-def test_a_file_that_cannot_be_made_says_why(
-    room: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
-) -> None:
+def test_a_file_that_cannot_be_made_says_why(room: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    (tmp_path / "a_file").touch()
     monkeypatch.setattr(Path, "touch", refuse)
-    reason = "File exists" if folder == "a_file" else "Permission denied"
-    with pytest.raises(OSError, match=f"take.wav cannot be written: {reason}$"):
-        Recorder(room.clock, tmp_path / folder / "take.wav").open()
-    assert room.clock.taps == [] and [each.name for each in tmp_path.iterdir()] == ["a_file"]
+    with pytest.raises(OSError, match=r"take.wav cannot be written: Permission denied$"):
+        Recorder(room.clock, tmp_path / "take.wav").open()
+    assert room.clock.taps == [] and list(tmp_path.iterdir()) == []
 
 
 def test_a_flac_whose_header_cannot_be_written_is_kept(

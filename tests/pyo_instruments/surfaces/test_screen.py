@@ -174,9 +174,7 @@ def test_help_has_a_line_for_keys_that_do_the_same(desk: Desk) -> None:
     assert len({line.index(text) for line, (_, text) in zip(Keys(desk).help(), lines, strict=True)}) == 1  # a column
 
 
-@pytest.mark.parametrize(
-    ("names", "listed"), [("1234", "1-4"), ("12", "1 2"), ("135", "1 3 5"), ("zs ", "z s space")]
-)
+@pytest.mark.parametrize(("names", "listed"), [("1234", "1-4"), ("12", "1 2"), ("135", "1 3 5"), ("zs ", "z s space")])
 def test_digits_in_a_row_are_listed_as_a_range(monkeypatch: pytest.MonkeyPatch, names: str, listed: str) -> None:
     monkeypatch.setattr(Desk, "KEYS", {name: Toggle("/play", "start or stop") for name in names})
     assert (listed, "start or stop") in key_table(Desk)
