@@ -147,6 +147,11 @@ class Clock(ABC):
         self._queue.put(act, at, weight)
 
     @property
+    def server(self) -> Any:
+        """Pyo's C object of the server."""
+        return self._server
+
+    @property
     def ticking(self) -> bool:
         """Whether the caller runs inside the clock's callback."""
         return self._ticker == threading.get_ident()

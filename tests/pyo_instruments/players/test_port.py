@@ -112,7 +112,7 @@ def test_a_deleted_port_is_freed_and_its_readers_play_silence(room: Any) -> None
 
 
 def test_python_survives_reference_cycles_of_ports_and_readers() -> None:
-    """Pyo frees the samples of a table while others read them, which crashes Python: so ours are never freed."""
+    """Pyo frees the samples of a table while others read them, which crashes Python. Ours are never freed."""
     program = """
 import gc, numpy as np
 from ngs.pyo_instruments.timing.clock import Clock
@@ -138,6 +138,26 @@ assert not any(each() for each in clock._nodes)
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_process_may_boot_more_servers_than_pyo_has_at_a_time(rooms: Any) -> None:
+    """Tables keep their server, and pyo has 256: so tables that nobody holds are used again."""
+    for _ in range(300):
+        with rooms() as room:
+            port = Noise(2).out()
+            assert room.hear(2).any()
+            del port
+
+
+def test_a_table_that_somebody_holds_is_not_used_again(rooms: Any) -> None:
+    def memory(port: Noise) -> set[int]:
+        return {view.ctypes.data for view in port._views}
+
+    with rooms():
+        port = Noise(3)
+        assert not memory(port) & memory(Noise(3)), "both play on one server"
+    with rooms():
+        assert not memory(port) & memory(Noise(3)), "the first is still there"
 
 
 # inlets
