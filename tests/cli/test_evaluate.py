@@ -101,7 +101,7 @@ def test_pairs(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Pat
         (("nothing",), "There are no sounds in nothing"),
         (("broken",), "No sound can be used: 1 file left out"),
         (("nothing", "--run", "nothing"), "is not a run folder"),
-        (("broken", "--run", "run"), "None of the 1 sound that run set apart"),
+        (("broken", "--run", "run"), "broken has none of the sounds that run held back"),
         (("broken", "--run", "damaged"), "run.json is damaged"),
         (("--pair", "broken/a.wav", "broken/a.wav"), "cannot be read as sound"),
     ],
