@@ -59,7 +59,7 @@ def test_the_folder_holds_everything(made: tuple[Path, CompletedProcess[str]]) -
     page = (folder / "index.html").read_text()
     for text in ("Latent map", "CC0, a = b", "Validation distance", "mean of classes", "my voice.wav", "Kick/Kick_0"):
         assert text in page, text
-    assert all(remark in page for remark in build.REMARKS.values()), "each table has its remark"
+    assert all(remark in page for remark in build.CAPTIONS.values()), "each table has its remark"
     assert [path.name for path in folder.parent.iterdir()] == ["report"]
     original, again = (soundfile.read(folder / f"audio/reconstructions-00{number}.wav")[0] for number in (1, 2))
     assert len(original) == len(again) and np.abs(original).max() == pytest.approx(0.9, abs=0.01)
