@@ -20,6 +20,7 @@ from ngs.evaluation.quality import selection
 from ngs.report import build, examples
 from ngs.report.curves import training_curves
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.training.run_folder import RunInfo
 
 Ngs = Callable[..., CompletedProcess[str]]
 SECTIONS = {"reconstructions": 16, "samples": 40, "paths": 5, "resyntheses": 6, "morphs": 15, "loops": 2}
@@ -193,8 +194,9 @@ def test_curves_continue_from_phase_to_phase(tmp_path: Path) -> None:
 
 
 def test_the_run_of_another_model_is_recognised(exported_bundle: Path, trained_run: Path, tmp_path: Path) -> None:
-    assert build._trained(trained_run, Bundle.open(exported_bundle, "cpu"))
-    assert not build._trained(trained_run, Bundle.open())
+    run = RunInfo.read(trained_run)
+    assert build._run_matches(run, Bundle.open(exported_bundle, "cpu"))
+    assert not build._run_matches(run, Bundle.open())
     (tmp_path / "run.json").write_text('{"validation": [], "labels": null, "attributes": [], "config": {}}')
     with pytest.raises(ValueError, match=r"run.json is damaged \('format'\)"):
-        build._trained(tmp_path, Bundle.open())
+        RunInfo.read(tmp_path)
