@@ -35,7 +35,7 @@ from ngs.runtime.bundle.session import make_session
 from ngs.runtime.offline.render import decode
 from ngs.training.config import load_preset, override
 from ngs.training.model.model import NeuralGranularModel
-from ngs.training.published_decoder import ReferenceDecoder
+from ngs.training.published_decoder import PublishedDecoder
 from ngs.training.run_folder import RunInfo
 
 SECONDS = 10.0
@@ -114,7 +114,7 @@ def decoding(model: NeuralGranularModel, bundle: Bundle, rounds: int) -> dict[st
     audio, grain = model.config.audio, model.config.grain
     sizes = {"latent_size": grain.latent_size, "hidden_size": grain.hidden_size, "blocks": grain.blocks}
     linear, circular = (
-        ReferenceDecoder(audio.grain_length, condition_size=8, **sizes, padded=padded) for padded in (True, False)
+        PublishedDecoder(audio.grain_length, condition_size=8, **sizes, padded=padded) for padded in (True, False)
     )
     results = {}
     for seconds in (1.0, SECONDS):

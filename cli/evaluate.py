@@ -17,7 +17,7 @@ from ngs.runtime.console import BUNDLE, Number
 @click.command()
 @click.argument("bundle", type=BUNDLE)
 @click.argument("data", required=False, type=FOLDER)
-@click.option("--run", type=FOLDER, help="The run of `ngs train` on DATA: measures the sounds it set apart.")
+@click.option("--run", type=FOLDER, help="The run of `ngs train` on DATA: measures the sounds it held back.")
 @click.option(
     "--train", "training", type=FOLDER, help="A folder of training sounds to compare with; measures all of DATA."
 )

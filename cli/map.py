@@ -74,11 +74,11 @@ def latent_map(
         grains, remarks = _sounds_in(opened, data, labels, limit, seed)
     drawn = maps.latent_map(opened, grains.drawn(points, seed), projection, seed)
     for remark in remarks:
-        click.echo(f"Note: {remark}.", err=True)
+        click.echo(f"Remark: {remark}.", err=True)
     if output is not None:
         figure = draw_map(drawn, opened.manifest.attributes[0], title or opened.manifest.name)
         if not save_figure(figure, output):
-            click.echo("Note: the font of the picture lacks some letters of the names.", err=True)
+            click.echo("Remark: the font of the picture lacks some letters of the names.", err=True)
     if as_json:
         click.echo(json.dumps(maps.document(opened, drawn, seed)))
         return

@@ -18,7 +18,7 @@ from ngs.runtime.console import BUNDLE
 @click.option(
     "--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to write."
 )
-@click.option("--run", type=FOLDER, help="The run of `ngs train` on DATA: adds its curves, shows sounds it set apart.")
+@click.option("--run", type=FOLDER, help="The run of `ngs train` on DATA: adds its curves, shows sounds it held back.")
 @click.option("--labels", type=FILE, help="CSV file with more attributes.  [default: the run's, or DATA/labels.csv]")
 @click.option("--sound", "sounds", multiple=True, type=FILE, help="A sound file to resynthesise. Repeatable.")
 @options.limit
@@ -45,7 +45,7 @@ def report(
 
     summary = write_report(Bundle.open(bundle), data, output, run, labels, sounds, limit, seed, show_progress)
     for remark in summary.remarks:
-        click.echo(f"Note: {remark}.", err=True)
+        click.echo(f"Remark: {remark}.", err=True)
     if as_json:
         click.echo(json.dumps({
             "page": str(summary.page), "sounds": summary.sounds, "bytes": summary.bytes,

@@ -224,11 +224,11 @@ def _corpus(
 def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Sounds to train on and to validate on (int64 indices, ascending), and remarks.
 
-    `share` of the files of each class is set apart; names and `seed` alone decide which. A class of 4 sounds or more
-    sets apart at least one, a smaller class none. If that sets none apart at all, validation uses the training sounds.
+    `share` of the files of each class is held back; names and `seed` alone decide which. A class of 4 sounds or more
+    holds back at least one, a smaller class none. If that holds back none at all, validation uses the training sounds.
     """
     apart, small = list[int](), list[str]()
-    # files of the same content share a place in the cache, and so their order: they are set apart together
+    # files of the same content share a place in the cache, and so their order: they are held back together
     first = {int(start): name for start, name in zip(corpus.starts[::-1], corpus.names[::-1], strict=True)}
     owners = [first[int(start)] for start in corpus.starts]
     order = [hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest() for name in owners]
@@ -244,5 +244,5 @@ def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray
     if not apart:
         return everything, everything, ("Too few sounds to set any apart: validation uses the training sounds",)
     validation = np.array(sorted(apart), np.int64)
-    few = (f"Fewer than 4 sounds of {listing(small)}: all are trained on, none is set apart",) if small else ()
+    few = (f"Fewer than 4 sounds of {listing(small)}: all are trained on, none is held back",) if small else ()
     return np.setdiff1d(everything, validation), validation, few

@@ -43,10 +43,8 @@ python_maximum_signature_line_length = 90
 nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|pyo|pathlib|collections|click|onnxruntime|typing)\..*"),
     ("py:class", r"\w+"),
-    (
-        "py:class",
-        r"ngs\..*\.(Argument|Attribute|Command|Entry|Files|Filling|LatentUse|Node|Sampling|T|Table|\w+Config|\w+Spec)",
-    ),
+    ("py:class", r"ngs\..*\.(Argument|Attribute|Command|Entry|Files|Filling|LatentUse|Node|Sampling|T|Table)"),
+    ("py:class", r"ngs\..*\.(\w+Config|\w+Spec)"),
 ]
 
 html_theme = "furo"

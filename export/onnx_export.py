@@ -1,4 +1,4 @@
-"""Graphs as ONNX models of standard operators, with weights in 16 bits where nothing is lost."""
+"""Graphs as ONNX models of standard operators, with weights in 16 bits if nothing is lost."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _converted(graph: Graph) -> onnx.ModelProto:
 
 
 def _halve_weights(model: onnx.ModelProto) -> None:
-    """Store weights as 16-bit floats where that loses nothing; casts give the graph its 32 bits when it is loaded."""
+    """Store weights as 16-bit floats if that loses nothing; casts give the graph its 32 bits when it is loaded."""
     casts = []
     for initializer in model.graph.initializer:
         values = numpy_helper.to_array(initializer)

@@ -23,7 +23,7 @@ from ngs.report.spectrogram import frequency_ticks
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.training.run_folder import RunInfo
 
-REMARKS = {
+CAPTIONS = {
     "Reconstruction": "How far reconstructions are from the sounds: less is better. A level below 0 dB means softer.",
     "Against baselines (mean of classes)": "The same for classic concatenative synthesis and for mean sounds.",
     "Latents": "How far latents are from N(0, 1), and how many dimensions are in use.",
@@ -47,7 +47,7 @@ def write_report(
 ) -> Summary:  # fmt: skip
     """Write the page of a bundle and the sounds in `data` into the folder `output`, replacing an earlier report.
 
-    With `run`, reconstructions are of sounds that it set apart, and its training curves are shown; `sounds` are files
+    With `run`, reconstructions are of sounds that it held back, and its training curves are shown; `sounds` are files
     to resynthesise; `limit` takes so many files of each class. The folder appears when all is written. Raises
     ValueError, OSError.
     """
@@ -61,7 +61,7 @@ def write_report(
         remarks = list(selection.remarks)
         read = ReportSounds(selection, bundle.manifest.sample_rate, seed, remarks, progress)
         evaluation = measure(bundle, data, read.test, read.training, options, remarks, progress)
-        if run and not _trained(run, bundle):
+        if selection.run and not _run_matches(selection.run, bundle):
             remarks.append(f"{run} trained another model than {bundle.path}: the curves are not of this one")
         remarks = list(dict.fromkeys(remarks))
 
@@ -87,10 +87,10 @@ def write_report(
     return Summary(page_path, files.count, size, drawn.explained[2], tuple(remarks))
 
 
-def _trained(run: Path, bundle: Bundle) -> bool:
-    """Whether a run has the rate, the grains and the classes of a bundle. Raises RunError for a damaged run."""
-    manifest, info = bundle.manifest, RunInfo.read(run)
-    audio, classes = info.config.audio, tuple(attribute.classes for attribute in info.attributes)
+def _run_matches(run: RunInfo, bundle: Bundle) -> bool:
+    """Whether a run has the rate, the grains and the classes of a bundle."""
+    manifest, audio = bundle.manifest, run.config.audio
+    classes = tuple(attribute.classes for attribute in run.attributes)
     return (audio.sample_rate, audio.grain_length, classes) == (
         manifest.sample_rate, manifest.grain_length, tuple(attribute.classes for attribute in manifest.attributes),
     )  # fmt: skip
@@ -100,6 +100,6 @@ def _tables(evaluation: Evaluation) -> tuple[PageTable, ...]:
     found = []
     for header, *rows in tables(evaluation):
         title = header[0]
-        remark = next((text for name, text in REMARKS.items() if title.startswith(name)), "")
-        found.append(PageTable(title, ("", *header[1:]), tuple(tuple(row) for row in rows), remark))
+        caption = next((text for name, text in CAPTIONS.items() if title.startswith(name)), "")
+        found.append(PageTable(title, ("", *header[1:]), tuple(tuple(row) for row in rows), caption))
     return tuple(found)

@@ -8,9 +8,7 @@ from pathlib import Path
 from ngs.report.page_model import Chart, Series
 from ngs.training.run_folder import read_history
 
-PHASES = {
-    "spectra": "grains (spectra)", "grains": "grains (sound)", "embedding": "embedding", "joint": "both levels",
-}  # fmt: skip
+PHASES = {"spectra": "grains (spectra)", "grains": "grains (sound)"}  # the others are called what they are
 MEASURES = {
     "distance": ("Validation distance", "nepers of log power"),
     "kl_grain": ("KL of the grains", "nats a grain"),

@@ -33,7 +33,7 @@ from ngs.runtime.offline.render import (
 
 MOST_PAIRS, PAIRS_A_CLASS = 20, 2
 MOST_ROWS, SAMPLES_A_CLASS = 16, 5
-MOST_CLASSES = 64  # of which a sample is drawn where there are more than MOST_ROWS
+MOST_CLASSES = 64  # one sample of each, if there are more than MOST_ROWS
 TEMPERATURE = 0.7
 MOST_SECONDS = 20.0  # of a sound that is played again
 MORPHS, MORPH_STEPS = 3, 5
@@ -52,7 +52,7 @@ class GivenSound(NamedTuple):
 
 
 def reconstructions(bundle: Bundle, sounds: Sounds, seed: int) -> list[ClipRow]:
-    """Two sounds of each class (of many classes fewer, 20 at most), beside what encoder and decoder make of them."""
+    """Pairs of a sound and its reconstruction: two for each class, 20 pairs at most."""
     rows = []
     for entry, whole in _pairs(sounds, seed):
         signal = whole[: round(MOST_SECONDS * bundle.manifest.sample_rate)]
@@ -64,7 +64,7 @@ def reconstructions(bundle: Bundle, sounds: Sounds, seed: int) -> list[ClipRow]:
 
 
 def samples(bundle: Bundle, seed: int) -> list[ClipRow]:
-    """Five sounds of each class, drawn from the prior; of more than 16 classes one sound each, of 64 at most."""
+    """Five samples of each class; with more than 16 classes, one sample of each, 64 at most."""
     attribute = bundle.manifest.attributes[0]
 
     def clip(name: str, index: int, title: str) -> Clip:
@@ -105,7 +105,7 @@ def read_given(files: Sequence[Path], rate: int) -> list[GivenSound]:
 
 
 def resyntheses(bundle: Bundle, given: Sequence[GivenSound], seed: int) -> list[ClipRow]:
-    """A drum loop, a gliding sawtooth and `given`, each beside the same played with the grains of the model."""
+    """Pairs of a sound and its resynthesis: a drum loop, a gliding sawtooth, and `given`."""
     rate = bundle.manifest.sample_rate
     condition = np.zeros(bundle.manifest.condition_size, np.float32)
     rows = []
@@ -116,7 +116,7 @@ def resyntheses(bundle: Bundle, given: Sequence[GivenSound], seed: int) -> list[
 
 
 def morphs(bundle: Bundle, sounds: Sounds, seed: int) -> list[ClipRow]:
-    """From one sound to another, of another class where there are two: embedding and condition change together."""
+    """Morphs between two sounds, of different classes if there are two classes."""
     rows = []
     ends = _ends(sounds, seed)
     shares = np.linspace(0, 1, MORPH_STEPS, dtype=np.float32)

@@ -103,7 +103,7 @@ def contours(places: Places) -> list[Places]:
     if len(places) < FEWEST:
         return []
     low, extent = places.min(axis=0), np.ptp(places, axis=0)
-    # a kernel narrower than by Scott's rule, because classes fall into groups; never 0, where points lie on a line
+    # a kernel narrower than by Scott's rule, because classes fall into groups; never 0, even if points lie on a line
     width = np.maximum(0.7 * places.std(axis=0) * len(places) ** (-1 / 6), 0.01 * extent.max() + 1e-9)
     low, extent = low - 3 * width - MARGIN * extent, extent * (1 + 2 * MARGIN) + 6 * width
     centres = (np.arange(GRID) + 0.5) / GRID

@@ -1,4 +1,4 @@
-"""The folder of a report: what may be replaced, and how it is."""
+"""The folder of a report: which folder may be replaced, and replacing it all at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARTS = {"index.html", "style.css", "page.js", "map.js", "audio", "pictures"}
 
 
 def check_output(output: Path, data: Path) -> None:
-    """Raise ValueError where `output` holds anything but a report, or lies in `data`, the folder of sounds."""
+    """Raise ValueError if `output` holds anything but a report, or lies in `data`, the folder of sounds."""
     if output.is_relative_to(data.resolve()):
         raise ValueError(
             f"{output} lies among the sounds, and would be taken for sounds the next time: name another folder"
@@ -34,9 +34,9 @@ def check_output(output: Path, data: Path) -> None:
 
 @contextlib.contextmanager
 def replaced_folder(output: Path) -> Iterator[Path]:
-    """A new folder to write to, which takes the place of `output` when the block ends, and goes when it raises.
+    """A new folder to write to. It replaces `output` when the block ends, and is removed if the block raises.
 
-    Raises OSError, which names `output` where writing failed.
+    Raises OSError, which names `output` if writing failed.
     """
     scratch = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=writable(output.parent)))
     try:

@@ -57,7 +57,7 @@ class PageTable:
     title: str
     header: tuple[str, ...]  # the first column names the rows, the others hold numbers or words
     rows: tuple[tuple[str, ...], ...]
-    remark: str
+    caption: str
 
 
 @dataclass(frozen=True)

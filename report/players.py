@@ -25,7 +25,7 @@ FULL = 0.999  # loudest sample of a file; resampling may overshoot
 
 @dataclass(frozen=True)
 class Clip:
-    """A sound to show, and the places of its grains on the map where it follows a path."""
+    """A sound to show, and the places of its grains on the map if it follows a path."""
 
     title: str
     detail: str

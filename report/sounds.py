@@ -14,8 +14,8 @@ MAP_SOUNDS = 300
 class ReportSounds:
     """Index, entry and signal [n] of the `test` sounds, which stay in memory, and of the `training` sounds.
 
-    There may be many training sounds: they pass by once, as they are asked for, and only those of the map are kept.
-    `training` is None where the test sounds are compared with each other.
+    There may be many training sounds: they are read one at a time and not kept, except those on the map. `training` is
+    None if the test sounds are compared with each other.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class ReportSounds:
         self._signals = {entry.file.path: signal for _, entry, signal in self.test}
 
     def on_map(self) -> Iterator[tuple[Entry, Array]]:
-        """The sounds of the map, the same number of each class. Call it when all training sounds have passed."""
+        """The sounds of the map, the same number of each class. Call it when all training sounds have been read."""
         for entry in self._map:
             if entry.file.path in self._signals:
                 yield entry, self._signals[entry.file.path]

@@ -40,7 +40,7 @@ class Plot:
 
 
 def ticks(low: float, high: float, most: int) -> list[Tick]:
-    """At most `most` round numbers from `low` to `high`; one, `low`, where the two are equal."""
+    """At most `most` round numbers from `low` to `high`; only `low` if the two are equal."""
     if not high > low:
         return [Tick(low, f"{low:g}")]
     size = 10.0 ** math.floor(math.log10((high - low) / most))
@@ -86,7 +86,7 @@ def dots(points: Iterable[Point], shape: str) -> str:
 
 
 def marker(number: int, classes: int) -> str:
-    """The marker of a class. Shapes differ only where there are more classes than distinct colours."""
+    """The marker of a class. Shapes differ only if there are more classes than distinct colours."""
     return SHAPES[number % len(SHAPES) if classes > DISTINCT_COLOURS else 0]
 
 

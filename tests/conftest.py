@@ -140,13 +140,13 @@ def _wait_for(name: str, process: subprocess.Popen[bytes]) -> None:
 
 SLOW_FIXTURES = {"ngs", "environment", "jack_server", "play_page"}  # programs are started, models trained
 SLOW_FOLDERS = {"cli", "docs", "examples", "export", "report"}
-QUICK_FILES = {"test_floors.py"}  # of those that are in no folder
+QUICK_FILES = {"test_floors.py", "test_tables.py"}  # though in a slow folder, or in none
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what starts programs, trains or opens a browser: `make quick` leaves it out."""
     for item in items:
         first, *rest = item.path.relative_to(Path(__file__).parent).parts
-        slow = first in SLOW_FOLDERS if rest else first not in QUICK_FILES
+        slow = item.path.name not in QUICK_FILES and (first in SLOW_FOLDERS or not rest)
         if slow or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("slow")

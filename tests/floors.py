@@ -1,8 +1,8 @@
 """Which room of ngs imports which, read from the source, and the table in pyproject.toml that says which may.
 
-A room is an entry of `[tool.ngs.floors]`: a sub-folder, one module, or, under a package's own name, the rest of the
-package. Beside it stand the rooms that it may import. The table runs
-from the bottom up, and a room names earlier ones only: a circle of rooms cannot be written down.
+A room is an entry of `[tool.ngs.floors]`: a sub-package, one module, or, under the name of a package, the rest of that
+package. Beside it stand the rooms that it may import. The table runs from the bottom up, and a room names only earlier
+ones, so there are no circles.
 """
 
 from __future__ import annotations
@@ -49,12 +49,14 @@ def room_of(module: str, floors: Floors) -> str:
 
 
 def read_imports(floors: Floors, root: Path = ROOT) -> list[Import]:
-    """Every import of one module of ngs by another, those inside functions too.
+    """Every import of one module of ngs by another, including those inside functions.
 
-    A name that is imported from the face of a package counts as an import of the module that has it.
+    A name that is imported from the face of a package counts as an import of the module that has it. A string that is
+    the name of a module, or that and a dot, counts as its import, except in the face of the module's own package.
     """
     files = modules(floors, root)
-    names = {module: list(_imported_names(ast.parse((root / file).read_text()))) for module, file in files.items()}
+    trees = {module: ast.parse((root / file).read_text()) for module, file in files.items()}
+    names = {module: list(_imported_names(tree)) for module, tree in trees.items()}
     homes = {
         f"{package}.{name.rpartition('.')[2]}": name.rpartition(".")[0]
         for package in packages(floors)
@@ -67,6 +69,10 @@ def read_imports(floors: Floors, root: Path = ROOT) -> list[Import]:
             imported = name if name in files else homes.get(name, name.rpartition(".")[0])
             if imported in files and imported != module:
                 found.append(Import(file.as_posix(), line, module, imported, for_types))
+        for line, name in _strings(trees[module]):
+            own_face = module in packages(floors) and name.startswith(f"{module}.")
+            if name in files and name != module and not own_face:
+                found.append(Import(file.as_posix(), line, module, name, False))
     return found
 
 
@@ -81,6 +87,13 @@ def _imported_names(tree: ast.AST, for_types: bool = False) -> Iterator[tuple[in
     guarded = isinstance(tree, ast.If) and ast.unparse(tree.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
     for child in ast.iter_child_nodes(tree):
         yield from _imported_names(child, for_types or (guarded and child in tree.body))
+
+
+def _strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The line and the text of each string that may name a module, without "ngs." and a dot at the end."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("ngs."):
+            yield node.lineno, node.value.removeprefix("ngs.").removesuffix(".")
 
 
 def room_imports(floors: Floors, imports: list[Import]) -> dict[str, list[str]]:
@@ -126,7 +139,7 @@ def _import_errors(floors: Floors, imports: list[Import]) -> list[str]:
         same_package = each.importer.split(".")[0] == each.imported.split(".")[0]
         if room != other and other not in floors[room] and not (each.for_types and same_package):
             found.append(f"{start}; it may import {', '.join(floors[room]) or 'no other room'}")
-    return list(dict.fromkeys(found))  # one line where one import has several names
+    return list(dict.fromkeys(found))  # one line for an import of several names
 
 
 def _unused(floors: Floors, imports: list[Import]) -> list[str]:

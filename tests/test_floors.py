@@ -52,6 +52,15 @@ def test_imports_go_downwards() -> None:
             {"low/pebble.py": "from ngs.low import rope, water\n"},
             "low/pebble.py:1: low imports ngs.low.deep.well; it may import no other room",
         ),
+        (
+            {"low/stone.py": 'DOORS = {\n    "front": "ngs.high.door",\n}\n', "high/door.py": ""},
+            "low/stone.py:2: low imports ngs.high.door; it may import no other room",
+        ),
+        (
+            {"low/stone.py": 'def door(name):\n    return f"ngs.high.{name}"\n'},
+            "low/stone.py:2: low imports ngs.high; it may import no other room",
+        ),
+        ({"low/__init__.py": 'HOMES = ["ngs.low.deep.well"]\n'}, ""),
         ({"high/roof.py": ""}, "pyproject.toml: high may import low.deep and does not: take it out"),
         (
             {"high/wall.py": "import ngs.high.door", "high/door.py": "import ngs.high.wall"},

@@ -65,7 +65,7 @@ class DataConfig:
     """How sounds are read, drawn and varied."""
 
     normalize: bool = True  # Whether every sound is scaled to a peak of 0.9.
-    validation_share: float = 0.1  # Share of each class, in files, that is set apart for validation.
+    validation_share: float = 0.1  # Share of each class, in files, that is held back for validation.
     # A class is drawn in proportion to its number of files to this power: 0 draws all classes alike, 1 all files.
     balance: float = 0.5
     gain_db: float = 12.0  # Grains are made quieter by a random amount of up to this many dB.
@@ -168,7 +168,7 @@ class StageConfig:
     steps: int = 0  # Length of the stage in steps; 0 goes by minutes.
     learning_rate: float = 1e-3  # Learning rate of AdamW at the start.
     final_learning_rate: float = 0.02  # Learning rate at the end as a share of learning_rate; it falls by a cosine.
-    batch_size: int = 16  # Sequences in a batch; where single grains are learned, 16 grains stand for a sequence.
+    batch_size: int = 16  # Sequences in a batch; when single grains are learned, 16 grains stand for a sequence.
     beta: float = 1e-4  # Weight of the KL divergence in nats.
     warm_up: float = 0.2  # Share of the stage over which beta rises linearly from 0.
 

@@ -21,7 +21,7 @@ OVERLAP = 4
 VERSION = str(torch.__version__)
 
 
-class ReferenceDecoder(nn.Module):
+class PublishedDecoder(nn.Module):
     """Latents to filters, filters to grains of noise, which are added up and post-processed.
 
     padded: filters are convolved linearly, over 2 L samples of which the first L are kept, else circularly over L.
@@ -99,7 +99,7 @@ class ReferenceDecoder(nn.Module):
 
 
 def decoding(
-    decoder: ReferenceDecoder, path: NDArray[np.float32], condition: NDArray[np.float32]
+    decoder: PublishedDecoder, path: NDArray[np.float32], condition: NDArray[np.float32]
 ) -> Callable[[], object]:
     """A call that decodes a latent path [G, Z] under a condition [C]."""
     latents, conditions = torch.from_numpy(path), torch.from_numpy(condition).expand(len(path), -1)

@@ -38,7 +38,7 @@ class RunInfo:
     data: str  # folder of the sounds
     labels: str | None  # CSV file of more attributes
     sounds: int  # number of sounds when the run began
-    validation: tuple[str, ...]  # names of the sounds that were set apart then
+    validation: tuple[str, ...]  # names of the sounds that were held back then
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.evaluation.quality.distances import SCALES, Measures, spectral_distances
-from ngs.evaluation.quality.latents import AUDIBLE
+from ngs.evaluation.quality.latents import AUDIBLE_SHARE
 from ngs.evaluation.quality.spectra import FLOOR, Spectra
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.seeds import Stream, seeded
@@ -22,8 +22,8 @@ MEAN_SECONDS = 10.0  # how long a mean sound is; nothing later is compared with 
 class GrainLibrary:
     """Concatenative synthesis: replaces every grain of a sound by the nearest grain of other sounds, at its level.
 
-    The distance is Euclidean, between the logarithms of the shares that 64 mel bands have in a grain's power. The
-    library holds audible grains only, and of more than `most` a choice drawn by the seed.
+    The distance between grains is Euclidean, in the logarithms of the shares that 64 mel bands have in their power.
+    The library holds audible grains, at most `most` of them, drawn by the seed.
     """
 
     def __init__(self, grain_length: int, sample_rate: int, seed: int, most: int = MOST_GRAINS) -> None:
@@ -44,7 +44,7 @@ class GrainLibrary:
             self._merge()
 
     def rebuild(self, signal: Array, owner: int = -1) -> Array | None:
-        """Rebuild a sound [n] from grains of others than `owner`: float32 [n], or None where there are none."""
+        """Rebuild a sound [n] from the grains of all sounds but `owner`: float32 [n], or None without such grains."""
         self._merge()
         grains, descriptors, levels, owners, _ = self._parts[0]
         allowed = np.flatnonzero(owners != owner)
@@ -66,7 +66,7 @@ class GrainLibrary:
         mels = power @ mel_filters(self.grain_length, self.sample_rate).T
         share = mels / np.maximum(mels.sum(1, keepdims=True), 1e-20)
         levels = np.sqrt((grains**2).mean(1))
-        audible = np.abs(grains).max(1, initial=0.0) > AUDIBLE * np.abs(signal).max(initial=0.0)
+        audible = np.abs(grains).max(1, initial=0.0) > AUDIBLE_SHARE * np.abs(signal).max(initial=0.0)
         descriptors: Array = np.log(MEL_SHARE_FLOOR + share).astype(np.float32)
         return descriptors, levels, audible
 
@@ -109,7 +109,7 @@ class MeanSounds:
     def distances(self, name: str, sound: Spectra, own: bool) -> Measures | None:
         """lsd_1024, lsd_2048 and multi_scale between a sound and the mean sound of its class.
 
-        `own`: the sound was added, and is taken out of the mean. None where the class has no (other) sound.
+        `own`: the sound was added, and is taken out of the mean. None if the class has no (other) sound.
         """
         count = self._counts.get(name, 0) - own
         if count < 1:

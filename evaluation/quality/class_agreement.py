@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngs.evaluation.quality.descriptors import Described
 from ngs.runtime.arrays import Array
 
-Described = Mapping[str, Array]  # class -> descriptions of its sounds [N, D]
 TREES = 300
 FOLDS = 5
 
@@ -32,7 +31,7 @@ class Agreement:
     sampled_mean: float
     real_mean: float | None
     ratio: float | None  # of the two means, over the classes that have both
-    taken_for: dict[str, str]  # the most frequent wrong answer for each class, where there was one
+    taken_for: dict[str, str]  # the most frequent wrong answer for each class that has one
     trained_on: int  # how many sounds
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ngs.evaluation.quality.envelope import crispness
@@ -10,6 +12,7 @@ from ngs.runtime.arrays import Array
 from ngs.runtime.dsp.grains import OVERLAP
 from ngs.runtime.dsp.timbre import mel_filters
 
+Described = Mapping[str, Array]  # class -> descriptions of its sounds [N, D]
 SECONDS = 1.5
 SEGMENTS_SECONDS = (0.0, 0.03, 0.1, 0.3, 0.7, SECONDS)
 BANDS = 32

@@ -38,7 +38,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Table:
-    """Distances by class, and their means over classes and over files. Empty where there was nothing to compare."""
+    """Distances by class, and their means over classes and over files. Empty if there was nothing to compare."""
 
     files: dict[str, int]
     by_class: dict[str, Measures]
@@ -64,7 +64,7 @@ class Evaluation:
     data: str
     sample_rate: int
     sounds: int
-    reference: int | None  # how many sounds; None where each sound was compared with all others
+    reference: int | None  # how many sounds; None: each sound was compared with all others
     reconstruction: Table
     through_embedding: Table  # the first `path_length` grains of each sound, through both VAEs
     nearest_grain: Table  # baseline: concatenative synthesis
@@ -131,7 +131,7 @@ def measure(
 ) -> Evaluation:  # fmt: skip
     """Measure `bundle` on sounds as `read` gives them, against those of `training`; None: each against all others.
 
-    `data` is where the sounds are from. The evaluation holds the list `remarks`, with more remarks appended.
+    `data` is the folder of the sounds. The evaluation holds the list `remarks`, with more remarks appended.
     """
     rate, own = bundle.manifest.sample_rate, training is None
     reference = _Reference(bundle, options.seed)
@@ -235,11 +235,11 @@ def _compare(
     shared = {name: np.stack(rows) for name, rows in sorted(reference.items()) if name in sampled}
     missing = sorted(sampled.keys() - shared.keys())
     if missing and shared:
-        remarks.append(f"No real sounds of {listing(missing)}: its samples are compared with nothing")
+        remarks.append(f"No real sounds of {listing(missing)}: their samples are compared with nothing")
     agreed = None
     if len(shared) > 1 and classifier_available():
-        apart = None if held_back is None else {name: np.stack(rows) for name, rows in held_back.items()}
-        agreed = agreement(shared, apart, {name: sampled[name] for name in shared}, options.seed)
+        held_back_rows = None if held_back is None else {name: np.stack(rows) for name, rows in held_back.items()}
+        agreed = agreement(shared, held_back_rows, {name: sampled[name] for name in shared}, options.seed)
     elif len(shared) > 1:
         remarks.append("Class agreement left out: it needs scikit-learn (pip install scikit-learn)")
     elif sampled:

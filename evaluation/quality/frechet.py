@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.evaluation.quality.class_agreement import Described
+from ngs.evaluation.quality.descriptors import Described
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.seeds import Stream, seeded
 

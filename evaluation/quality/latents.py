@@ -12,7 +12,7 @@ from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.grains import analysis_grains
 from ngs.runtime.offline.render import batches, encode
 
-AUDIBLE = 10 ** (-60 / 20)  # peak of a windowed grain relative to that of its sound
+AUDIBLE_SHARE = 10 ** (-60 / 20)  # of a sound's peak; windowed grains whose peak is below it are left out
 ACTIVE_VARIANCE = 0.01  # of a dimension's mean; a dimension that varies more is in use
 
 
@@ -56,7 +56,7 @@ def grain_posterior(bundle: Bundle, signal: Array) -> tuple[Array, Array]:
     """Mean and log variance [G, Z] of the audible grains of a signal [n] at the bundle's rate."""
     grains = analysis_grains(signal, bundle.manifest.grain_length)
     loudest = float(np.abs(signal).max(initial=0.0))
-    grains = grains[np.abs(grains).max(1, initial=0.0) > AUDIBLE * loudest]
+    grains = grains[np.abs(grains).max(1, initial=0.0) > AUDIBLE_SHARE * loudest]
     parts = [bundle.run("encoder", grain=grains[part]) for part in batches(len(grains), bundle)]
     if not parts:
         empty = np.zeros((0, bundle.manifest.latent_size), np.float32)

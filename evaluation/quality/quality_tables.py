@@ -32,7 +32,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     for rows in tables(evaluation):
         lines += ["", *aligned(rows)]
     if evaluation.remarks:
-        lines += ["", *(f"Note: {remark}." for remark in evaluation.remarks)]
+        lines += ["", *(f"Remark: {remark}." for remark in evaluation.remarks)]
     return lines
 
 

@@ -27,8 +27,8 @@ class Entry:
     """A sound file and its labels."""
 
     file: SoundFile
-    name: str  # its class, as the bundle writes it where the bundle has it
-    condition: Array  # [C], zeros where the bundle does not know the class
+    name: str  # its class, as the bundle writes it if it has it
+    condition: Array  # [C], zeros if the bundle does not know the class
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Selection:
 
     test: list[Entry]
     training: list[Entry] | None  # None: each test sound is compared with all the others
+    run: RunInfo | None
     remarks: list[str]
 
 
@@ -44,29 +45,28 @@ def select(
     bundle: Bundle, data: Path, run: Path | None, training: Path | None, labels: Path | None, limit: int | None,
     seed: int,
 ) -> Selection:  # fmt: skip
-    """Decide what is measured: the sounds in `data` that a run set apart, or all of them without a run.
+    """Decide what is measured: the sounds in `data` that a run held back, or all of them without a run.
 
     They are compared with the run's other sounds, or with those in the folder `training`. `limit` keeps at most that
-    many sounds of each class on both sides, drawn by the seed. Raises ValueError where no sound is left, or where the
-    run is not one of `data`.
+    many sounds of each class on both sides, drawn by the seed. Raises ValueError if no sound is left or the run is
+    not one of `data`.
     """
     info = RunInfo.read(run) if run else None
-    apart = info.validation if info else ()
     if labels is None and info and info.labels and Path(info.labels).is_file():
         labels = Path(info.labels)
     found = find_sounds(data, labels)
     remarks = list(found.remarks)
     entries = _entries(bundle, found, remarks)
     test, reference = entries, None
-    if run:
-        wanted = set(apart)
+    if info:
+        wanted = set(info.validation)
         test = [entry for entry in entries if entry.file.name in wanted]
         reference = [entry for entry in entries if entry.file.name not in wanted]
         if not test:
-            raise ValueError(f"None of the {counted(len(apart), 'sound')} that {run} set apart is in {data}")
+            raise ValueError(f"{data} has none of the sounds that {run} held back")
         missing = sorted(wanted - {entry.file.name for entry in test})
         if missing:
-            remarks.append(f"{counted(len(missing), 'sound')} that the run set apart are missing: {listing(missing)}")
+            remarks.append(f"{data} lacks {counted(len(missing), 'sound')} that the run held back: {listing(missing)}")
         if not reference:
             remarks.append("The run was validated on its training sounds: each is compared with all the others")
             reference = None
@@ -77,7 +77,7 @@ def select(
     if limit is not None:
         test = limited(test, limit, seed)
         reference = reference and limited(reference, limit, seed)
-    return Selection(test, reference, list(dict.fromkeys(remarks)))
+    return Selection(test, reference, info, list(dict.fromkeys(remarks)))
 
 
 def read(
@@ -86,7 +86,7 @@ def read(
     """Read sounds one by one: index, entry and signal, float32 [n].
 
     Signals are mono, without offset and without silence around them, and have a peak of 0.9. Files that cannot be used
-    are left out, and `remarks` gets a line that names them. Raises ValueError where no sound is left.
+    are left out, and `remarks` gets a line that names them. Raises ValueError if no sound is left.
     """
     left_out: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory(prefix="ngs-") as scratch:

@@ -30,7 +30,7 @@ class Product:
 
     left: Shape
     right: Shape
-    weight: str  # "left", "right", or "" where both are computed
+    weight: str  # "left", "right", or "" if both are computed
 
     @property
     def result(self) -> Shape:

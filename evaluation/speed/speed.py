@@ -39,7 +39,7 @@ LIVE_GRAPHS = ("decoder_stream", "embedding_step")  # what playing live needs
 
 @dataclass(frozen=True)
 class StartUp:
-    """How long each step takes, once, and how much RAM the process has after it; None where the system does not say."""
+    """How long each step takes, once, and how much RAM the process has after it; None if the system does not say."""
 
     import_ms: float  # onnxruntime
     open_ms: float  # the bundle
@@ -52,7 +52,7 @@ class StartUp:
 
 
 @dataclass(frozen=True)
-class Reference:
+class PublishedSizes:
     """Sizes of the published decoder that runs in torch: those of the bundle's own."""
 
     torch: str
@@ -101,7 +101,7 @@ class Speed:
     machine: Machine
     start_up: StartUp
     offline: list[Offline]
-    reference: Reference | None
+    reference: PublishedSizes | None
     no_reference: str  # why there is none
     floor: list[Floor]  # on the CPU only
     hop: Load
@@ -172,10 +172,10 @@ def _grains(bundle: Bundle, seconds: float) -> int:
     return max(1, round(seconds * bundle.manifest.sample_rate / bundle.manifest.hop_length))
 
 
-def _reference(bundle: Bundle) -> tuple[Reference | None, str]:
+def _reference(bundle: Bundle) -> tuple[PublishedSizes | None, str]:
     """The sizes of the bundle's decoder, read from its matrix products, or why there is nothing to compare with."""
     try:
-        from ngs.training import published_decoder as reference
+        from ngs.training import published_decoder
     except (ImportError, OSError) as error:
         return None, f"torch cannot be imported ({reason(error)})"
     manifest = bundle.manifest
@@ -184,19 +184,19 @@ def _reference(bundle: Bundle) -> tuple[Reference | None, str]:
     hidden = next((columns for rows, columns in shapes if rows == inputs), None)
     if hidden is None:
         return None, f"the bundle's decoder has no layer with {inputs} inputs, so its sizes are unknown"
-    return Reference(
-        reference.VERSION, manifest.grain_length, manifest.latent_size, manifest.condition_size, hidden,
+    return PublishedSizes(
+        published_decoder.VERSION, manifest.grain_length, manifest.latent_size, manifest.condition_size, hidden,
         blocks=shapes.count((hidden, hidden)), linear=any(rows == hidden + manifest.latent_size for rows, _ in shapes),
     ), ""  # fmt: skip
 
 
-def _offline(bundle: Bundle, sizes: Reference | None, length: float, seconds: float) -> Offline:
+def _offline(bundle: Bundle, sizes: PublishedSizes | None, length: float, seconds: float) -> Offline:
     path, condition = _sound(bundle, length)
     calls: dict[str, Callable[[], object]] = {"ngs": lambda: decode(bundle, path, condition, seed=0)}
     if sizes:
-        from ngs.training.published_decoder import ReferenceDecoder, decoding, one_thread
+        from ngs.training.published_decoder import PublishedDecoder, decoding, one_thread
 
-        decoder = ReferenceDecoder(
+        decoder = PublishedDecoder(
             sizes.grain_length, sizes.latent_size, sizes.condition_size, sizes.hidden_size, sizes.blocks,
             linear=sizes.linear,
         )  # fmt: skip

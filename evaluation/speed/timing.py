@@ -70,7 +70,7 @@ class Machine:
     python: str
     numpy: str
     onnxruntime: str
-    load: tuple[float, ...] | None  # averages over 1, 5 and 15 minutes; None where the system does not say
+    load: tuple[float, ...] | None  # averages over 1, 5 and 15 minutes; None if the system does not say
 
 
 def machine() -> Machine:
@@ -88,7 +88,7 @@ def machine() -> Machine:
 
 
 def resident_mib() -> float | None:
-    """Memory of this process in RAM, in MiB; None where the system has no /proc."""
+    """Memory of this process in RAM, in MiB; None if the system has no /proc."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))

@@ -269,7 +269,7 @@
       return found >= 0 && distance(found) * unit <= (REACH_PIXELS[pointerType] ?? REACH_PIXELS.touch) ? found : -1;
     }
 
-    /** The nearest grain in a direction from the chosen one; the one nearest to the middle where none is chosen. */
+    /** The nearest grain in a direction from the chosen one; the one nearest to the middle if none is chosen. */
     towards(right, down) {
       const shown = this.shown();
       if (this.chosen < 0) return least(shown, (index) => Math.hypot(...this.places[index].map((place) => place - SIZE / 2)));

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ngs.runtime.bundle.manifest import Attribute
 from ngs.training.config import Config
 from ngs.training.run_folder import RunInfo
 
@@ -101,7 +102,7 @@ def test_pairs(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Pat
         (("nothing",), "There are no sounds in nothing"),
         (("broken",), "No sound can be used: 1 file left out"),
         (("nothing", "--run", "nothing"), "is not a run folder"),
-        (("broken", "--run", "run"), "None of the 1 sound that run set apart"),
+        (("broken", "--run", "run"), "broken has none of the sounds that run held back"),
         (("broken", "--run", "damaged"), "run.json is damaged"),
         (("--pair", "broken/a.wav", "broken/a.wav"), "cannot be read as sound"),
     ],
@@ -112,7 +113,7 @@ def test_an_error_is_one_line(
     for folder in ("nothing", "broken", "run", "damaged"):
         (tmp_path / folder).mkdir()
     (tmp_path / "broken" / "a.wav").write_text("no sound")
-    RunInfo(Config(), (("class", ("Kick",)),), "broken", None, 1, ("Kick/a.wav",)).write(tmp_path / "run")
+    RunInfo(Config(), (Attribute("class", ("Kick",)),), "broken", None, 1, ("Kick/a.wav",)).write(tmp_path / "run")
     (tmp_path / "damaged" / "run.json").write_text("{}")
     result = ngs("evaluate", exported_bundle, *arguments, cwd=tmp_path, check=False)
     assert result.returncode == 1 and result.stdout == "" and text in result.stderr

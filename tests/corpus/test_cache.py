@@ -283,7 +283,7 @@ def test_the_split_is_stratified_and_complete() -> None:
     training, validation, remarks = split(corpus, 0.1, seed=0)
     assert sorted([*training, *validation]) == list(range(137))
     assert np.bincount(corpus.labels[validation, 0], minlength=4).tolist() == [10, 3, 1, 0]
-    assert remarks == ("Fewer than 4 sounds of D: all are trained on, none is set apart",)
+    assert remarks == ("Fewer than 4 sounds of D: all are trained on, none is held back",)
 
 
 def test_the_split_depends_on_names_and_seed_only() -> None:

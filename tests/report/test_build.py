@@ -20,6 +20,7 @@ from ngs.evaluation.quality import selection
 from ngs.report import build, examples
 from ngs.report.curves import training_curves
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.training.run_folder import RunInfo
 
 Ngs = Callable[..., CompletedProcess[str]]
 SECTIONS = {"reconstructions": 16, "samples": 40, "paths": 5, "resyntheses": 6, "morphs": 15, "loops": 2}
@@ -59,7 +60,7 @@ def test_the_folder_holds_everything(made: tuple[Path, CompletedProcess[str]]) -
     page = (folder / "index.html").read_text()
     for text in ("Latent map", "CC0, a = b", "Validation distance", "mean of classes", "my voice.wav", "Kick/Kick_0"):
         assert text in page, text
-    assert all(remark in page for remark in build.REMARKS.values()), "each table has its remark"
+    assert all(remark in page for remark in build.CAPTIONS.values()), "each table has its remark"
     assert [path.name for path in folder.parent.iterdir()] == ["report"]
     original, again = (soundfile.read(folder / f"audio/reconstructions-00{number}.wav")[0] for number in (1, 2))
     assert len(original) == len(again) and np.abs(original).max() == pytest.approx(0.9, abs=0.01)
@@ -193,8 +194,9 @@ def test_curves_continue_from_phase_to_phase(tmp_path: Path) -> None:
 
 
 def test_the_run_of_another_model_is_recognised(exported_bundle: Path, trained_run: Path, tmp_path: Path) -> None:
-    assert build._trained(trained_run, Bundle.open(exported_bundle, "cpu"))
-    assert not build._trained(trained_run, Bundle.open())
+    run = RunInfo.read(trained_run)
+    assert build._run_matches(run, Bundle.open(exported_bundle, "cpu"))
+    assert not build._run_matches(run, Bundle.open())
     (tmp_path / "run.json").write_text('{"validation": [], "labels": null, "attributes": [], "config": {}}')
     with pytest.raises(ValueError, match=r"run.json is damaged \('format'\)"):
-        build._trained(tmp_path, Bundle.open())
+        RunInfo.read(tmp_path)

@@ -135,7 +135,7 @@ def _describe(config: Config, data: Path, labels: Path | None, corpus: Corpus, v
 
 
 def _divided_as_before(out: Path, data: Path, corpus: Corpus, info: RunInfo, say: Say) -> tuple[np.ndarray, np.ndarray]:
-    """Indices to train on and to validate on as the run began: what was set apart stays apart."""
+    """Indices to train on and to validate on as the run began: what was held back stays held back."""
     if corpus.attributes != info.attributes:
         raise RunError(
             f"The classes in {data} are not those that {out} was trained on: restore them, or train anew with another "
@@ -147,7 +147,7 @@ def _divided_as_before(out: Path, data: Path, corpus: Corpus, info: RunInfo, say
     everything = np.arange(len(corpus.names))
     validation = np.array([index for index, name in enumerate(corpus.names) if name in apart], dtype=np.int64)
     if len(validation) == 0:
-        raise RunError(f"None of the sounds that were set apart is in {info.data}: restore them, or train anew")
+        raise RunError(f"None of the sounds that were held back is in {info.data}: restore them, or train anew")
     if len(apart) == info.sounds:  # too few to set any apart
         return everything, validation
     return np.setdiff1d(everything, validation), validation

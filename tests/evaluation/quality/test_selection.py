@@ -57,7 +57,7 @@ def test_a_run_divides_its_sounds(bundle: Bundle, data: Path, tmp_path: Path) ->
     selection = select(bundle, data, run, None, None, None, 0)
     assert names(selection) == ["Kick/1.wav", "snare/4.wav"]
     assert selection.training is not None and len(selection.training) == 13
-    assert any("1 sound that the run set apart are missing: Kick/9.wav" in remark for remark in selection.remarks)
+    assert any(" lacks 1 sound that the run held back: Kick/9.wav" in remark for remark in selection.remarks)
 
 
 def test_labels_of_a_run_are_found_again(bundle: Bundle, data: Path, tmp_path: Path) -> None:

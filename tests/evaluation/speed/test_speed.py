@@ -15,7 +15,7 @@ from ngs.evaluation.speed.timing import Durations, in_turns
 from ngs.runtime.bundle import session
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import BundleError
-from ngs.training.published_decoder import ReferenceDecoder, decoding, one_thread
+from ngs.training.published_decoder import PublishedDecoder, decoding, one_thread
 
 LINEAR = [(24, 16), (16, 16), (16, 16), (32, 137)]  # layers of an exported bundle, the last two fused: in, out
 
@@ -76,7 +76,7 @@ def test_durations() -> None:
 
 @pytest.mark.parametrize("padded", [True, False])
 def test_the_reference_filters_its_noise(padded: bool) -> None:
-    decoder = ReferenceDecoder(256, 4, 3, 16, 2, padded=padded)
+    decoder = PublishedDecoder(256, 4, 3, 16, 2, padded=padded)
     with one_thread():
         assert torch.get_num_threads() == 1
         sound = decoding(decoder, np.ones((6, 4), np.float32), np.ones(3, np.float32))()
@@ -85,7 +85,7 @@ def test_the_reference_filters_its_noise(padded: bool) -> None:
 
 
 def test_a_flat_filter_delays_the_reference_by_half_a_grain() -> None:
-    decoder = ReferenceDecoder(256, 4, 3, 16, 2, padded=True)
+    decoder = PublishedDecoder(256, 4, 3, 16, 2, padded=True)
     torch.manual_seed(0)
     grains = decoder.grains(torch.ones(1, 129))
     torch.manual_seed(0)
