@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ngs.training.learning.batches import one_hot
-from ngs.training.model.model import NeuralGranularModel
+from ngs.training.model.model import NeuralGranularModel, one_hot
 
 AUDIBLE = 0.05  # peak of a grain or hop
 SIGNALS_AT_ONCE, PATHS_AT_ONCE = 16, 64
