@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ngs.runtime.dsp.grains import AUDIBLE
 from ngs.training.model.model import NeuralGranularModel, one_hot
 
-AUDIBLE = 0.05  # peak of a grain or hop
 SIGNALS_AT_ONCE, PATHS_AT_ONCE = 16, 64
 
 
@@ -53,5 +53,5 @@ def encode_excerpts(model: NeuralGranularModel, audio: Tensor, labels: Tensor) -
 
 
 def audible(peaks: Tensor) -> Tensor:
-    """Which of `peaks`, of grains or hops, can be heard well. Where all are faint, the louder ones."""
+    """Which of `peaks`, of grains or hops, can be heard well. If all are faint, the louder ones."""
     return peaks > min(AUDIBLE, float(peaks.max()) / 2)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ngs.export.encoding import AUDIBLE, audible, encode_excerpts
+from ngs.export.encoding import audible, encode_excerpts
+from ngs.runtime.dsp.grains import AUDIBLE
 from ngs.training.config import load_preset, override
 from ngs.training.model.model import NeuralGranularModel
 

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ngs.corpus.cache import Corpus
+from ngs.corpus.cache import FULL_SCALE, Corpus
 from ngs.runtime.atomic import replaced
 from ngs.training.config import Config
 from ngs.training.learning.batches import first_signals
 from ngs.training.run_folder import EXCERPTS, RunError
 
 MOST_SOUNDS = 512
-FULL_SCALE = 32767  # samples are kept as 16-bit integers
 
 
 def write_excerpts(run: Path, corpus: Corpus, sounds: np.ndarray, config: Config) -> None:
