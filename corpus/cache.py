@@ -41,7 +41,7 @@ class Corpus:
     starts: np.ndarray  # int64 [N], samples
     lengths: np.ndarray  # int64 [N], samples
     levels: np.ndarray  # float32 [N]: float sample = int16 sample * level
-    labels: np.ndarray  # int32 [N, A], -1 where unknown
+    labels: np.ndarray  # int32 [N, A], -1 if unknown
     attributes: tuple[Attribute, ...]
     names: tuple[str, ...]
     sample_rate: int  # Hz

@@ -1,7 +1,7 @@
 """Excitations: what fills the decoded magnitudes of a grain.
 
 The paper filters noise alone. With the random phases of noise, overlapping grains work against each other, and tones
-shimmer. The locked excitation, beyond the paper, reads phases off the decoded magnitudes as a phase-locked vocoder does
+shimmer. The locked excitation, not in the paper, reads phases off the decoded magnitudes as a phase-locked vocoder does
 (Laroche and Dolson, 1999; single-pass spectrogram inversion, Beauregard, 2015): every bin follows the peak that it
 belongs to, and the phase of a peak advances by its frequency from grain to grain. Bins of no prominent peak carry
 noise. The energy within a grain follows a decoded profile. The phases are the only state; training treats them as
