@@ -113,7 +113,7 @@ class Reference:
 
 
 def _real_inputs(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[str, Tensor]:
-    """Those inputs, of any graph, that come from sounds or must make sense together."""
+    """The inputs, of any graph, that come from sounds or have to fit one another."""
     few = excerpts.every(max(len(excerpts) // CANDIDATES, 1))
     rows = _least_rounded(model.embedding, "encode", few.paths, few.condition)
     path, condition = few.paths[rows], few.condition[rows]
@@ -142,7 +142,7 @@ def _least_rounded(module: nn.Module, method: str, *inputs: Tensor) -> Tensor:
 
 
 def _clear_latents(model: NeuralGranularModel, path: Tensor, condition: Tensor) -> Tensor:
-    """For each condition [N, C] the one latent [Z] of paths [N, T, Z] whose peaks rounding is least likely to move."""
+    """For each condition [N, C], the latent [Z] in paths [N, T, Z] whose peaks are least likely to move by rounding."""
     latents, chosen = path.flatten(0, 1), []
     for row in condition:
         spectra = model.decoder.coefficients(latents, row.expand(len(latents), -1))[:, : model.decoder.bins]

@@ -204,7 +204,7 @@ class PostProcessingGraph(nn.Module):
 
 
 class StreamGraph(nn.Module):
-    """One hop of a sound: decoder, synthesis, overlap-add and post-processing. All that lasts is state.
+    """One hop of a sound: decoder, synthesis, overlap-add and post-processing. What lasts beyond a hop is state.
 
     `sum` and `weight` are what past grains and their windows add to the next hops; `history` is the past that the
     filter needs. A grain whose onset flag is set starts a sound and ignores the state.
