@@ -67,7 +67,10 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     was and the new folder is removed. Missing parent folders are made. Raises OSError, which names `path` if writing
     failed.
     """
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=writable(path.parent)))
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=writable(path.parent)))
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
     try:
         made = scratch / path.name
         made.mkdir()
