@@ -71,12 +71,11 @@ class RunInfo:
             raise RunError(f"{path} is damaged ({reason(error)}): restore it or train anew") from error
         if not isinstance(document, dict):
             raise RunError(f"{path} is damaged (it holds no object): restore it or train anew")
-        if document.get("format") != RUN_FORMAT:
-            raise RunError(f"{path} has format {document.get('format')!r}; this version of ngs reads {RUN_FORMAT}")
+        if document.get("format", RUN_FORMAT) != RUN_FORMAT:
+            raise RunError(f"{path} has format {document['format']!r}; this version of ngs reads {RUN_FORMAT}")
         for name, fits in _MEMBERS.items():
             if name not in document or not fits(document[name]):
-                found = "has an unknown form" if name in document else "is missing"
-                raise RunError(f"{path} is damaged ({name!r} {found}): restore it or train anew")
+                raise RunError(f"{path} is damaged ({name!r}): restore it or train anew")
         try:
             config = _read_config(document["config"])
         except ConfigError as error:
@@ -105,8 +104,9 @@ def _are_attributes(value: Any) -> bool:
     )
 
 
-# what run.json holds beside its format: the name of each member, and whether a value fits it
+# what run.json holds: the name of each member, and whether a value fits it
 _MEMBERS: dict[str, Callable[[Any], bool]] = {
+    "format": lambda value: value == RUN_FORMAT,
     "data": lambda value: isinstance(value, str),
     "labels": lambda value: value is None or isinstance(value, str),
     "sounds": lambda value: type(value) is int,

@@ -64,26 +64,26 @@ def test_a_run_from_before_a_limit_stays_readable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "value", "message"),
+    ("member", "value"),
     [
-        ("sounds", "three", "'sounds' has an unknown form"),
-        ("sounds", 3.5, "'sounds' has an unknown form"),
-        ("attributes", [["class"]], "'attributes' has an unknown form"),
-        ("attributes", [["class", []]], "'attributes' has an unknown form"),
-        ("attributes", [["class", [1]]], "'attributes' has an unknown form"),
-        ("attributes", ["ab"], "'attributes' has an unknown form"),
-        ("attributes", [], "'attributes' has an unknown form"),
-        ("data", 3, "'data' has an unknown form"),
-        ("labels", 3, "'labels' has an unknown form"),
-        ("validation", "a.wav", "'validation' has an unknown form"),
-        ("config", [], "'config' has an unknown form"),
+        ("sounds", "three"),
+        ("sounds", 3.5),
+        ("attributes", [["class"]]),
+        ("attributes", [["class", []]]),
+        ("attributes", [["class", [1]]]),
+        ("attributes", ["ab"]),
+        ("attributes", []),
+        ("data", 3),
+        ("labels", 3),
+        ("validation", "a.wav"),
+        ("config", []),
     ],
 )
-def test_a_damaged_member_is_named(tmp_path: Path, member: str, value: object, message: str) -> None:
+def test_a_damaged_member_is_named(tmp_path: Path, member: str, value: object) -> None:
     INFO.write(tmp_path)
     document = json.loads((tmp_path / "run.json").read_text())
     (tmp_path / "run.json").write_text(json.dumps({**document, member: value}))
-    with pytest.raises(RunError, match=rf"run.json is damaged \({message}\): restore it or train anew$"):
+    with pytest.raises(RunError, match=rf"run.json is damaged \('{member}'\): restore it or train anew$"):
         RunInfo.read(tmp_path)
 
 
@@ -114,7 +114,7 @@ def test_a_wrong_configuration_names_the_file(tmp_path: Path, section: str, valu
         ('{"format": 2, "attributes": [], "config": [], "data": "", "labels": null}', "is damaged"),
         ('{"format": 2, "config": {"joint_stage": 3}}', "is damaged"),
         ('{"format": 9}', "has format 9; this version of ngs reads 2"),
-        ('{"config": {}}', "has format None"),
+        ('{"config": {}}', r"is damaged \('format'\)"),
     ],
 )
 def test_a_damaged_description_is_one_line(tmp_path: Path, text: str | bytes, message: str) -> None:
