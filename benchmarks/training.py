@@ -55,7 +55,7 @@ def measure(name: str, config: Config, corpus: Corpus) -> None:
     start_grains(model, corpus, everything)
     for planned in plan(config):
         size = min(planned.stage.batch_size, SEQUENCES)
-        phase = planned.phase(model, replace(planned.stage, batch_size=size), sizes, 0)
+        phase = planned.phase(model, replace(planned.stage, batch_size=size))
         batches = phase.batches(corpus, everything, rank=0)
         phase.prepare(batches)
         step_seconds, drawing_seconds = time_steps(phase, batches)

@@ -70,8 +70,8 @@ def train(
     """
     # threads that spin while they wait for one another take cores from other programs
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    from ngs.training.config import ConfigError, load_preset, override
-    from ngs.training.learning.session import budget, train as run_training
+    from ngs.training.config import ConfigError, budget, load_preset, override
+    from ngs.training.learning.session import train as run_training
     from ngs.training.learning.trainer import Machine
 
     if resume and (preset or minutes or steps or assignments or seed is not None):

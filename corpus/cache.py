@@ -17,16 +17,15 @@ from typing import IO, Any
 import numpy as np
 
 from ngs.corpus.digests import content_digests, parallel
-from ngs.corpus.reading import BLOCK, Sound, SoundError, decode
+from ngs.corpus.reading import BLOCK, PEAK, Sound, SoundError, decode
 from ngs.corpus.sounds import SoundFile, Sounds
 from ngs.corpus.words import counted, listing
 from ngs.runtime.bundle.manifest import Attribute
 
 FORMAT = 1  # part of every key: raise it when decoding changes samples
-PEAK = 0.9  # of a normalised sound
-FULL_SCALE = 32767
+FULL_SCALE = 32767  # samples are kept as 16-bit integers
 AUDIO, INDEX = "audio.int16", "index.npz"
-STALE_SECONDS = 24 * 3600.0  # age from which on an unfinished cache was left by a process that was killed
+STALE_SECONDS = 24 * 3600.0  # an unfinished cache older than this was left by a killed process
 
 Progress = Callable[[int, int], None]
 
@@ -42,7 +41,7 @@ class Corpus:
     starts: np.ndarray  # int64 [N], samples
     lengths: np.ndarray  # int64 [N], samples
     levels: np.ndarray  # float32 [N]: float sample = int16 sample * level
-    labels: np.ndarray  # int32 [N, A], -1 where unknown
+    labels: np.ndarray  # int32 [N, A], -1 if unknown
     attributes: tuple[Attribute, ...]
     names: tuple[str, ...]
     sample_rate: int  # Hz

@@ -7,9 +7,7 @@ for skins, clusters of square waves for metal, filtered noise for wires, hands a
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +15,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-PEAK = 0.9
+from ngs.corpus.reading import PEAK
+from ngs.runtime.atomic import replaced_folder
+
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.08, 1.5
 METAL_HZ = (205.3, 304.4, 369.6, 522.7, 540.0, 800.0)  # the six oscillators of the TR-808's cymbals
 _FILE = re.compile(r"(\w+)/\1_\d{3,}\.wav")
@@ -223,22 +223,14 @@ def write_hits(folder: Path, count: int, seed: int = 0, sample_rate: int = 44100
     folder = folder.resolve()
     if folder.exists():
         _require_hits_only(folder)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
+    with replaced_folder(folder) as made:
         for index, name in enumerate(RECIPES):
-            (beside / name).mkdir(parents=True)
+            (made / name).mkdir()
             for number in range(count):
                 hit = make_hit(name, np.random.default_rng([seed, index, number]), sample_rate)
                 encoded = io.BytesIO()
                 soundfile.write(encoded, hit, sample_rate, subtype="PCM_16", format="WAV")
-                (beside / name / f"{name}_{number:03d}.wav").write_bytes(encoded.getbuffer())
-        if folder.exists():
-            shutil.rmtree(folder)
-        beside.replace(folder)
-    except OSError as error:
-        raise OSError(f"{folder} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+                (made / name / f"{name}_{number:03d}.wav").write_bytes(encoded.getbuffer())
     return count * len(RECIPES)
 
 

@@ -19,6 +19,7 @@ ONSET_DB, ONSET_KEPT_SECONDS = -50.0, 0.001  # the onset's level relative to the
 END_DB, END_KEPT_SECONDS = -60.0, 0.020  # the same for the end
 FADE_SECONDS = 0.001  # at a cut end
 RATES_HZ = (1000, 768000)  # lowest and highest
+PEAK = 0.9  # of a normalised sound
 # libsndfile's log of a truncated WAV, AIFF or AU file; a stream that was never closed claims 2 GiB or more and is whole
 _LENGTH = re.compile(r"(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)")
 

@@ -18,7 +18,7 @@ from ngs.runtime.bundle.manifest import Attribute
 CLASS = "class"
 UNNAMED_CLASS = "all"
 LABELS_FILE = "labels.csv"
-# all that libsndfile reads, except MAT files, which hold any arrays, and RAW files, which tell neither rate nor width
+# all that libsndfile reads, except MAT files, whose arrays may be anything, and RAW files, which have no header
 EXTENSIONS = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) - {".mat4", ".mat5", ".raw"} | {
     ".aif", ".aifc", ".iff", ".mp2", ".mp3", ".oga", ".opus", ".snd", ".sph", ".wave",
 }  # fmt: skip
@@ -30,7 +30,7 @@ class SoundFile:
 
     path: Path
     name: str  # relative to the folder of sounds, with /, printable
-    labels: tuple[int, ...]  # class index for each attribute, -1 where unknown
+    labels: tuple[int, ...]  # class index for each attribute, -1 if unknown
 
 
 @dataclass(frozen=True)

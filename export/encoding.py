@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ngs.training.learning.batches import one_hot
-from ngs.training.model.model import NeuralGranularModel
+from ngs.runtime.dsp.grains import AUDIBLE
+from ngs.training.model.model import NeuralGranularModel, one_hot
 
-AUDIBLE_PEAK = 0.05  # peak of a grain or hop
 SIGNALS_AT_ONCE, PATHS_AT_ONCE = 16, 64
 
 
@@ -55,4 +54,4 @@ def encode_excerpts(model: NeuralGranularModel, audio: Tensor, labels: Tensor) -
 
 def audible(peaks: Tensor) -> Tensor:
     """Which of `peaks`, of grains or hops, can be heard well. If all are faint, the louder ones."""
-    return peaks > min(AUDIBLE_PEAK, float(peaks.max()) / 2)
+    return peaks > min(AUDIBLE, float(peaks.max()) / 2)

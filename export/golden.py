@@ -73,8 +73,11 @@ class Reference:
     def decoder(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
         return self.model.decoder.frame(self.model.decoder.coefficients(latent, condition))
 
-    def synthesis(self, noise: Tensor, onset: Tensor = NOTHING, phase: Tensor = NOTHING, **frame: Tensor) -> Any:
-        return self.model.decoder.synthesise(*frame.values(), noise=noise, onset=onset, phase=phase)
+    def synthesis(
+        self, noise: Tensor, onset: Tensor = NOTHING, phase: Tensor = NOTHING, **frame: Tensor
+    ) -> tuple[Tensor, ...]:
+        grain, states = self.model.decoder.synthesise(*frame.values(), noise=noise, onset=onset, phase=phase)
+        return grain, *states
 
     def postprocessing(self, signal: Tensor) -> Tensor:
         return self.model.postprocessing.filter_block(signal)
@@ -88,14 +91,13 @@ class Reference:
         goes_on = 1 - onset
         phase = phase * goes_on if len(phase) else phase
         frame = self.decoder(latent, condition)
-        grain = self.model.decoder.synthesise(*frame, noise=noise, onset=onset, phase=phase)
-        grain, *next_phase = grain if isinstance(grain, tuple) else (grain,)
+        grain, states = self.model.decoder.synthesise(*frame, noise=noise, onset=onset, phase=phase)
         first, later = event_windows(length, 2)
         window = onset * first + goes_on * later
         sum = nn.functional.pad(sum * goes_on, (0, hop)) + level * window * grain
         weight = nn.functional.pad(weight * goes_on, (0, hop)) + window
         signal = torch.cat((history * goes_on, sum[:, :hop] / weight[:, :hop].clamp_min(1.0)), 1)
-        return self.postprocessing(signal), sum[:, hop:], weight[:, hop:], signal[:, hop:], *next_phase
+        return self.postprocessing(signal), sum[:, hop:], weight[:, hop:], signal[:, hop:], *states
 
     def embedding_encoder(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         return self.model.embedding.encode(path, condition)
@@ -111,7 +113,7 @@ class Reference:
 
 
 def _real_inputs(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[str, Tensor]:
-    """Those inputs, of any graph, that come from sounds or must make sense together."""
+    """The inputs, of any graph, that come from sounds or have to fit one another."""
     few = excerpts.every(max(len(excerpts) // CANDIDATES, 1))
     rows = _least_rounded(model.embedding, "encode", few.paths, few.condition)
     path, condition = few.paths[rows], few.condition[rows]
@@ -140,7 +142,7 @@ def _least_rounded(module: nn.Module, method: str, *inputs: Tensor) -> Tensor:
 
 
 def _clear_latents(model: NeuralGranularModel, path: Tensor, condition: Tensor) -> Tensor:
-    """For each condition [N, C] the one latent [Z] of paths [N, T, Z] whose peaks rounding is least likely to move."""
+    """For each condition [N, C], the latent [Z] in paths [N, T, Z] whose peaks are least likely to move by rounding."""
     latents, chosen = path.flatten(0, 1), []
     for row in condition:
         spectra = model.decoder.coefficients(latents, row.expand(len(latents), -1))[:, : model.decoder.bins]

@@ -1,6 +1,6 @@
 """The graphs of a bundle: torch modules of standard operators only, with named inputs and outputs.
 
-Where a trained module computes a DFT, a rewritten one takes its place, with matrix products instead. Another excitation
+A rewritten module replaces each trained module that computes a DFT: it uses matrix products instead. Another excitation
 needs such a module here, and an entry in SYNTHESES.
 """
 
@@ -43,7 +43,8 @@ def _grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     postprocessing = PostProcessingGraph(model.postprocessing)
     length, hop = model.config.audio.grain_length, model.config.audio.hop_length
     history, latent, condition = model.postprocessing.history, model.config.grain.latent_size, sum(model.sizes)
-    frame, state = _shapes(excitation.frame_sizes), _shapes(excitation.state_sizes)
+    frame = _shapes(excitation.frame_sizes)
+    state = {"phase": (excitation.bins,)} if excitation.has_phase else {}
     onset = {"onset": (1,)} if state else {}
     lasting = {"sum": (length - hop,), "weight": (length - hop,), "history": (history,), **state}
     given = {"latent": (latent,), "condition": (condition,)}
@@ -203,7 +204,7 @@ class PostProcessingGraph(nn.Module):
 
 
 class StreamGraph(nn.Module):
-    """One hop of a sound: decoder, synthesis, overlap-add and post-processing. All that lasts is state.
+    """One hop of a sound: decoder, synthesis, overlap-add and post-processing. What lasts beyond a hop is state.
 
     `sum` and `weight` are what past grains and their windows add to the next hops; `history` is the past that the
     filter needs. A grain whose onset flag is set starts a sound and ignores the state.

@@ -16,7 +16,7 @@ from ngs.export.graphs import Graph
 OPSET = 20
 LARGEST_BATCH = 1 << 20
 CONTROL_FLOW = {"If", "Loop", "Scan"}
-HALVED = 1024  # weights of a tensor, from which on it is stored in 16 bits
+HALVED = 1024  # a tensor with at least this many weights is stored in 16 bits
 
 
 @torch.no_grad()
@@ -71,7 +71,7 @@ def _converted(graph: Graph) -> onnx.ModelProto:
 
 
 def _halve_weights(model: onnx.ModelProto) -> None:
-    """Store weights as 16-bit floats if that loses nothing; casts give the graph its 32 bits when it is loaded."""
+    """Store weights as 16-bit floats if that loses nothing. Casts restore the 32 bits when the graph is loaded."""
     casts = []
     for initializer in model.graph.initializer:
         values = numpy_helper.to_array(initializer)

@@ -12,7 +12,7 @@ from ngs.evaluation.quality.quality_tables import tables
 from ngs.evaluation.quality.selection import Progress, select
 from ngs.report.curves import training_curves
 from ngs.report.examples import read_given
-from ngs.report.output_folder import check_output, replaced_folder
+from ngs.report.output_folder import check_output
 from ngs.report.page import write_page
 from ngs.report.page_map import MapFrame, page_map, place_grains
 from ngs.report.page_model import PageTable, ReportPage
@@ -20,6 +20,7 @@ from ngs.report.players import PlayerFiles
 from ngs.report.sections import play_sections
 from ngs.report.sounds import ReportSounds
 from ngs.report.spectrogram import frequency_ticks
+from ngs.runtime.atomic import replaced_folder
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.training.run_folder import RunInfo
 

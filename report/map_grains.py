@@ -17,7 +17,6 @@ from ngs.runtime.dsp.grains import OVERLAP, analysis_grains, hann
 from ngs.runtime.dsp.timbre import loudest_band
 from ngs.runtime.offline.render import batches, decode, encode
 
-AUDIBLE_PEAK = 0.05  # peak of a grain; fainter ones, the ends of sounds, are all much alike
 MOST_OF_A_SOUND = 64  # grains, evenly in time, so that long sounds do not crowd out others
 STEADY = 2 * OVERLAP - 1  # repetitions of a grain after which a whole grain length holds nothing else
 
@@ -68,7 +67,7 @@ def sound_grains(bundle: Bundle, sounds: Iterable[tuple[Entry, Array]]) -> Grain
     for owner, (entry, signal) in enumerate(sounds):
         files.append(entry.file.name)
         peaks = np.abs(analysis_grains(signal, manifest.grain_length)).max(axis=1, initial=0.0)
-        audible = np.flatnonzero(peaks > AUDIBLE_PEAK)
+        audible = np.flatnonzero(peaks > AUDIBLE)
         if len(audible) > MOST_OF_A_SOUND:
             audible = audible[np.linspace(0, len(audible) - 1, MOST_OF_A_SOUND).astype(np.int64)]
         parts.append((encode(bundle, signal)[audible], class_of(bundle, entry.condition), owner, audible))

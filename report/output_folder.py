@@ -1,16 +1,11 @@
-"""The folder of a report: which folder may be replaced, and replacing it all at once."""
+"""The folder of a report: what may be replaced."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from ngs.corpus.words import listing
-from ngs.runtime.atomic import replace_path, writable
 
 GENERATOR = re.compile(r'<meta name="generator" content="ngs [^"]*, report">')
 PARTS = {"index.html", "style.css", "page.js", "map.js", "audio", "pictures"}
@@ -30,23 +25,3 @@ def check_output(output: Path, data: Path) -> None:
     others = sorted({entry.name for entry in output.iterdir()} - PARTS)
     if others:
         raise ValueError(f"{output} holds more than a report, which would be lost: {listing(others)}; move it away")
-
-
-@contextlib.contextmanager
-def replaced_folder(output: Path) -> Iterator[Path]:
-    """A new folder to write to. It replaces `output` when the block ends, and is removed if the block raises.
-
-    Raises OSError, which names `output` if writing failed.
-    """
-    scratch = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=writable(output.parent)))
-    try:
-        made = scratch / output.name
-        made.mkdir()
-        yield made
-        replace_path(made, output, scratch / "former")
-    except OSError as error:
-        if error.filename and not Path(error.filename).is_relative_to(scratch):
-            raise
-        raise OSError(f"{output} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +57,31 @@ def replace_path(made: Path, path: Path, old: Path) -> None:
         if old.exists() and not path.exists():
             os.rename(old, path)
         raise
+
+
+@contextlib.contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """Replace a folder as a whole: write to the folder that this yields, a new one beside it.
+
+    When the block ends, the new folder takes the name `path`. When the block or the renaming fails, `path` stays as it
+    was and the new folder is removed. Missing parent folders are made. Raises OSError, which names `path` if writing
+    failed.
+    """
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=writable(path.parent)))
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+    try:
+        made = scratch / path.name
+        made.mkdir()
+        yield made
+        replace_path(made, path, scratch / "former")
+    except OSError as error:
+        if error.filename and not Path(error.filename).is_relative_to(scratch):
+            raise
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def writable(folder: Path) -> Path:

@@ -16,6 +16,10 @@ from typing import Any
 ENCODERS = ("spectral", "convolution")
 DECODERS = ("log_magnitude", "sigmoid")
 EXCITATIONS = ("locked", "noise")
+# those that read and decode log spectra, as their classes say too
+SPECTRAL_ENCODERS = {"spectral"}
+SPECTRAL_DECODERS = {"log_magnitude"}
+STAGES = ("grain", "embedding", "joint")
 
 
 class ConfigError(ValueError):
@@ -85,9 +89,9 @@ class GrainConfig:
 
     # What reads a grain: "spectral" takes its log magnitude spectrum, "convolution" the waveform (the paper).
     encoder: str = "spectral"
-    # What is decoded: "log_magnitude" is a log spectrum over a floor, "sigmoid" the paper's filter (eq. 6).
+    # The decoder's head: "log_magnitude" decodes a log spectrum over a floor, "sigmoid" the paper's filter (eq. 6).
     decoder: str = "log_magnitude"
-    # What fills the spectrum: "locked" is tones with steady phases and noise between them, "noise" noise alone (paper).
+    # What fills the spectrum: "locked" is tones with steady phases and noise between them, "noise" only noise (paper).
     excitation: str = "locked"
     latent_size: int = 256  # Dimensions of a grain's latent.
     hidden_size: int = 512  # Width of the linear layers of encoder and decoder.
@@ -95,9 +99,9 @@ class GrainConfig:
     channels: int = 128  # Channels of the convolution encoder.
     stride: int = 4  # Stride of each stage of the convolution encoder.
     stages: int = 4  # Stages of the convolution encoder.
-    # Magnitude |DFT| of a windowed grain at and below which a bin is silent; for "spectral" and "log_magnitude".
+    # A bin of a windowed grain is silent up to this magnitude |DFT|; for "spectral" and "log_magnitude" only.
     floor: float = 0.007
-    condition_dropout: float = 0.15  # Share of attributes hidden in grain and joint stage: they may then be left open.
+    condition_dropout: float = 0.15  # Share of labels hidden in the grain and joint stages, so that they are optional.
     postprocessing_taps: int = 33  # Length of the FIR filter in samples; one less divides the hop.
     soft_sign_knee: float = 0.8  # Level up to which the soft sign is linear; 0 is the paper's x / (1 + |x|).
 
@@ -115,12 +119,11 @@ class GrainConfig:
         for key in ("hidden_size", "channels", "stride", "stages"):
             _check(self, f"grain.{key}", getattr(self, key) >= 1, "at least 1")
         _check(self, "grain.blocks", self.blocks >= 0, "at least 0")
-        _check(self, "grain.condition_dropout", 0 <= self.condition_dropout <= 1, "a number between 0 and 1")
 
     @property
     def spectral(self) -> bool:
         """Whether the decoder decodes the spectra that the encoder reads, so that the two compare without sound."""
-        return (self.encoder, self.decoder) == ("spectral", "log_magnitude")
+        return self.encoder in SPECTRAL_ENCODERS and self.decoder in SPECTRAL_DECODERS
 
 
 @dataclass(frozen=True)
@@ -134,14 +137,13 @@ class EmbeddingConfig:
     components: int = 64
     linear: bool = False  # Whether a PCA of whole paths stands beside the GRUs; not in the paper.
     pool_mb: float = 512.0  # Memory in MiB, for each process, of the encoded paths that batches are drawn from.
-    condition_dropout: float = 0.05  # Share of attributes hidden in the embedding stage.
+    condition_dropout: float = 0.05  # Share of labels hidden in the embedding stage.
 
     def __post_init__(self) -> None:
         _check(self, "embedding.embedding_size", 1 <= self.embedding_size <= 4096, "a size between 1 and 4096")
         for key in ("hidden_size", "grains_per_step", "components"):
             _check(self, f"embedding.{key}", getattr(self, key) >= 1, "at least 1")
         _check(self, "embedding.pool_mb", self.pool_mb > 0, "a size above 0")
-        _check(self, "embedding.condition_dropout", 0 <= self.condition_dropout <= 1, "a number between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,6 @@ class LossConfig:
         windows = self.windows
         _check(self, "loss.windows", len(windows) > 0 and min(windows) >= 16, "windows of at least 16 samples")
         _check(self, "loss.windows", all(window % 4 == 0 for window in windows), "multiples of 4 samples")
-        _check(self, "loss.floor", self.floor > 0, "a power above 0")
-        _check(self, "loss.log_frequency", self.log_frequency >= 0, "a weight of at least 0")
 
 
 @dataclass(frozen=True)
@@ -168,18 +168,15 @@ class StageConfig:
     steps: int = 0  # Length of the stage in steps; 0 goes by minutes.
     learning_rate: float = 1e-3  # Learning rate of AdamW at the start.
     final_learning_rate: float = 0.02  # Learning rate at the end as a share of learning_rate; it falls by a cosine.
-    batch_size: int = 16  # Sequences in a batch; when single grains are learned, 16 grains stand for a sequence.
+    batch_size: int = 16  # Sequences in a batch; single grains are learned 16 for each sequence.
     beta: float = 1e-4  # Weight of the KL divergence in nats.
     warm_up: float = 0.2  # Share of the stage over which beta rises linearly from 0.
 
-    def __post_init__(self) -> None:
-        _require(self.minutes > 0 or self.steps > 0, "a stage needs minutes or steps above 0")
-        _check(self, "batch_size", self.batch_size >= 1, "at least 1")
-        _check(self, "steps", self.steps >= 0, "at least 0")
-        _check(self, "learning_rate", self.learning_rate > 0, "a number above 0")
-        _check(self, "final_learning_rate", self.final_learning_rate >= 0, "at least 0")
-        _check(self, "beta", self.beta >= 0, "at least 0")
-        _check(self, "warm_up", 0 <= self.warm_up <= 1, "a number between 0 and 1")
+    def check(self, section: str) -> None:
+        """Raise ConfigError for a value that is out of range. The error names the section of the stage."""
+        _require(self.minutes > 0 or self.steps > 0, f"{section} needs minutes or steps above 0")
+        _check(self, f"{section}.batch_size", self.batch_size >= 1, "at least 1")
+        _check(self, f"{section}.learning_rate", self.learning_rate > 0, "a number above 0")
 
 
 @dataclass(frozen=True)
@@ -188,9 +185,9 @@ class GrainStageConfig(StageConfig):
 
     spectral_share: float = 0.0  # Share of the stage that compares spectra of single grains, before sound is compared.
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(self, "spectral_share", 0 <= self.spectral_share <= 1, "a number between 0 and 1")
+    def check(self, section: str) -> None:
+        super().check(section)
+        _check(self, f"{section}.spectral_share", 0 <= self.spectral_share <= 1, "a number between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -209,6 +206,8 @@ class Config:
 
     def __post_init__(self) -> None:
         _check(self, "seed", 0 <= self.seed < 2**63, "0 to 2 ** 63 - 1")
+        for name in STAGES:
+            self.stage(name).check(f"{name}_stage")
         _require(
             self.grain.spectral or self.grain_stage.spectral_share == 0,
             "grain_stage.spectral_share above 0 needs grain.encoder 'spectral' and grain.decoder 'log_magnitude'",
@@ -230,6 +229,11 @@ class Config:
             f"audio.path_length is {self.audio.path_length}: "
             f"choose a multiple of embedding.grains_per_step, {self.embedding.grains_per_step}",
         )
+
+    def stage(self, name: str) -> StageConfig:
+        """The section of a stage: "grain", "embedding" or "joint"."""
+        stage: StageConfig = getattr(self, f"{name}_stage")
+        return stage
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, which `from_dict` takes."""
@@ -280,20 +284,73 @@ def override(config: Config, assignments: Iterable[str]) -> Config:
         else:
             changes.setdefault(section, {})[key] = value
     changed = _changed(config, changes)
-    for section, key, need in _idle(changed):
+    for section, key, accepted, choice in _limits(changed):
+        if key in changes.get(section, {}):
+            _check(getattr(changed, section), f"{section}.{key}", accepted, choice)
+    for section, key, need in idle(changed):
         _require(key not in changes.get(section, {}), f"{section}.{key} does nothing here: it needs {need}")
     return changed
 
 
-def _idle(config: Config) -> Iterator[tuple[str, str, str]]:
+def budget(config: Config, option: str, text: str) -> Config:
+    """Apply `--minutes` or `--steps`: one number for every stage, or `grain=8,embedding=4`.
+
+    `option` is "minutes" or "steps". Raises ConfigError for another text.
+    """
+    entries = {}
+    for part in text.split(","):
+        stage, equals, number = part.rpartition("=")
+        if equals and stage.strip() not in STAGES:
+            raise ConfigError(f"--{option}: there is no stage {stage.strip()!r}; known: {', '.join(STAGES)}")
+        try:
+            value = float(number) if option == "minutes" else int(number)
+        except ValueError as error:
+            raise ConfigError(f"--{option}: {number!r} is not a number") from error
+        if not value > 0:
+            raise ConfigError(f"--{option}: {number} is not above 0")
+        for name in [stage.strip()] if equals else STAGES:
+            entries[name] = value
+    for name, value in entries.items():
+        if option == "minutes":
+            changed = replace(config.stage(name), minutes=float(value), steps=0)
+        else:
+            changed = replace(config.stage(name), steps=int(value))
+        config = with_stage(config, name, changed)
+    return config
+
+
+def _limits(config: Config) -> Iterator[tuple[str, str, bool, str]]:
+    """Limits that only `override` enforces, since runs from before there were any have to stay readable.
+
+    Section and key of each, whether the value is within it, and what to choose.
+    """
+    grain, embedding, loss = config.grain, config.embedding, config.loss
+    yield "grain", "condition_dropout", 0 <= grain.condition_dropout <= 1, "a number between 0 and 1"
+    yield "embedding", "condition_dropout", 0 <= embedding.condition_dropout <= 1, "a number between 0 and 1"
+    at_most = f"at most grain.latent_size, {grain.latent_size}"
+    yield "embedding", "components", embedding.components <= grain.latent_size, at_most
+    yield "loss", "floor", loss.floor > 0, "a power above 0"
+    yield "loss", "log_frequency", loss.log_frequency >= 0, "a weight of at least 0"
+    for name in STAGES:
+        section, stage = f"{name}_stage", config.stage(name)
+        yield section, "steps", stage.steps >= 0, "at least 0"
+        yield section, "final_learning_rate", stage.final_learning_rate >= 0, "at least 0"
+        yield section, "beta", stage.beta >= 0, "at least 0"
+        yield section, "warm_up", 0 <= stage.warm_up <= 1, "a number between 0 and 1"
+
+
+def idle(config: Config) -> Iterator[tuple[str, str, str]]:
     """Section and key of the settings that do nothing in a configuration, and what they need to do something."""
     if config.grain.encoder != "convolution":
         for key in ("channels", "stride", "stages"):
             yield "grain", key, "grain.encoder=convolution"
-    if config.grain.encoder != "spectral" and config.grain.decoder != "log_magnitude":
+    if config.grain.encoder not in SPECTRAL_ENCODERS and config.grain.decoder not in SPECTRAL_DECODERS:
         yield "grain", "floor", "grain.encoder=spectral or grain.decoder=log_magnitude"
     if config.grain_stage.spectral_share == 0:
         yield "data", "low_pass_share", "a grain_stage.spectral_share above 0"
+    for name in STAGES:
+        if config.stage(name).steps > 0:
+            yield f"{name}_stage", "minutes", f"{name}_stage.steps=0"
 
 
 def _sections() -> list[str]:

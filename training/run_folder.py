@@ -1,7 +1,7 @@
 """A run folder: where `ngs train` keeps what it knows. Imports no torch.
 
-RUN/run.json             configuration, attributes and where the sounds are: all that is needed to go on
-RUN/excerpts.npz         starts of some sounds: export needs no library
+RUN/run.json             configuration, attributes and the place of the sounds: all that a resumed run needs
+RUN/excerpts.npz         starts of some sounds, so that export needs no library
 RUN/history.jsonl        one line for each validation
 RUN/checkpoints/NAME.ckpt        a finished phase
 RUN/checkpoints/NAME.last.ckpt   the phase under way
@@ -11,7 +11,7 @@ RUN/logs/                TensorBoard
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from ngs.runtime.atomic import replaced
 from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.errors import reason
-from ngs.training.config import Config
+from ngs.training.config import Config, ConfigError
 
 RUN_FORMAT = 2
 DESCRIPTION, HISTORY, EXCERPTS = "run.json", "history.jsonl", "excerpts.npz"
@@ -67,28 +67,62 @@ class RunInfo:
             raise RunError(f"{run} is not a run folder: it has no run.json. `ngs train DATA --out {run}` makes one")
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            if document["format"] != RUN_FORMAT:
-                raise RunError(f"{path} has format {document['format']}; this version of ngs reads {RUN_FORMAT}")
-            return cls(
-                config=_read_config(document["config"]),
-                attributes=tuple(
-                    Attribute(str(name), tuple(map(str, known))) for name, known in document["attributes"]
-                ),
-                data=document["data"],
-                labels=document["labels"],
-                sounds=int(document["sounds"]),
-                validation=tuple(map(str, document["validation"])),
-            )
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        except ValueError as error:  # neither UTF-8 nor JSON
             raise RunError(f"{path} is damaged ({reason(error)}): restore it or train anew") from error
+        if not isinstance(document, dict):
+            raise RunError(f"{path} is damaged (it holds no object): restore it or train anew")
+        if document.get("format", RUN_FORMAT) != RUN_FORMAT:
+            raise RunError(f"{path} has format {document['format']!r}; this version of ngs reads {RUN_FORMAT}")
+        for name, fits in _MEMBERS.items():
+            if name not in document or not fits(document[name]):
+                raise RunError(f"{path} is damaged ({name!r}): restore it or train anew")
+        try:
+            config = _read_config(document["config"])
+        except ConfigError as error:
+            raise RunError(f"{path}: {error}") from error
+        return cls(
+            config=config,
+            attributes=tuple(Attribute(name, tuple(classes)) for name, classes in document["attributes"]),
+            data=document["data"],
+            labels=document["labels"],
+            sounds=document["sounds"],
+            validation=tuple(document["validation"]),
+        )
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _are_attributes(value: Any) -> bool:
+    """Whether this is a list of at least one [name, classes], with at least one class each."""
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(entry, list) and len(entry) == 2 for entry in value)
+        and all(isinstance(name, str) and _are_names(classes) and len(classes) > 0 for name, classes in value)
+    )
+
+
+# what run.json holds: the name of each member, and whether a value fits it
+_MEMBERS: dict[str, Callable[[Any], bool]] = {
+    "format": lambda value: value == RUN_FORMAT,
+    "data": lambda value: isinstance(value, str),
+    "labels": lambda value: value is None or isinstance(value, str),
+    "sounds": lambda value: type(value) is int,
+    "validation": _are_names,
+    "attributes": _are_attributes,
+    "config": lambda value: isinstance(value, dict),
+}
 
 
 def _read_config(values: Mapping[str, Any]) -> Config:
     """The configuration of a run, without the shares that once stood in every stage and did nothing in these two."""
     sections: dict[str, Any] = {**values}
-    for stage in ("embedding_stage", "joint_stage"):
-        if stage in sections:
-            sections[stage] = {key: value for key, value in sections[stage].items() if key != "spectral_share"}
+    for name in ("embedding_stage", "joint_stage"):
+        stage = sections.get(name)
+        if isinstance(stage, dict):
+            sections[name] = {key: value for key, value in stage.items() if key != "spectral_share"}
     return Config.from_dict(sections)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ngs.corpus.reading import PEAK
 from ngs.evaluation.quality.envelope import crispness
 from ngs.evaluation.quality.spectra import FLOOR, MEL_WINDOW, power_stft
 from ngs.runtime.arrays import Array
@@ -16,11 +17,10 @@ Described = Mapping[str, Array]  # class -> descriptions of its sounds [N, D]
 SECONDS = 1.5
 SEGMENTS_SECONDS = (0.0, 0.03, 0.1, 0.3, 0.7, SECONDS)
 BANDS = 32
-PEAK = 0.9  # every sound is brought to it before it is measured, as in training
 
 
 def normalised(signal: Array) -> Array:
-    """A signal [n] scaled to a peak of 0.9; silence stays silence."""
+    """A signal [n] scaled to a peak of 0.9, as in training; silence stays silence."""
     peak = float(np.abs(signal).max(initial=0.0))
     return signal * np.float32(PEAK / peak) if peak > 0 else signal
 

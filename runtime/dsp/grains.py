@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ngs.runtime.arrays import Array
 
 OVERLAP = 4
+AUDIBLE = 0.05  # peak of a grain or hop; fainter ones, the ends of sounds, are all much alike
 
 
 @lru_cache(maxsize=8)

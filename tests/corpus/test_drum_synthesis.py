@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,7 +79,23 @@ def test_the_folder_is_one_to_train_on_and_may_be_replaced(tmp_path: Path) -> No
     sounds = find_sounds(tmp_path)
     assert sounds.attributes[0].classes == tuple(sorted(RECIPES))
     assert len(sounds.files) == 8 and not sounds.remarks
-    assert not list(tmp_path.parent.glob(".*.part"))
+    assert not list(tmp_path.parent.glob(f".{tmp_path.name}*"))
+
+
+def test_a_failure_leaves_the_hits_that_were_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, written = tmp_path / "hits", []
+    write_hits(folder, 1, 0, 8000)
+    before, write = contents(folder), soundfile.write
+
+    def full(*arguments: Any, **named: Any) -> None:
+        written.append(write(*arguments, **named))
+        if len(written) == 5:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(soundfile, "write", full)
+    with pytest.raises(OSError, match=r"hits cannot be written: No space left on device"):
+        write_hits(folder, 2, 1, 8000)
+    assert contents(folder) == before and [path.name for path in tmp_path.iterdir()] == ["hits"]
 
 
 @pytest.mark.parametrize("name", ["song.wav", "Kick/mine.wav", "Kick/Snare_000.wav", "Bass/Bass_000.wav"])

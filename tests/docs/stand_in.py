@@ -46,8 +46,7 @@ def ngs(*arguments: str) -> None:
 
 def train(given: dict[str, object], arguments: list[str]) -> None:
     from ngs.corpus.sounds import find_sounds
-    from ngs.training.config import load_preset, override
-    from ngs.training.learning.session import budget
+    from ngs.training.config import budget, load_preset, override
 
     out = Path(str(given["out"]))
     if given["resume"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ngs.runtime.atomic import close_replaced, replace_path, replaced, writable
+from ngs.runtime.atomic import close_replaced, replace_path, replaced, replaced_folder, writable
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -80,6 +80,36 @@ def test_a_folder_comes_back_when_it_cannot_be_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         replace_path(tmp_path / "missing", tmp_path / "path", tmp_path / "old")
     assert os.listdir(tmp_path) == ["path"]
+
+
+def test_a_new_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "path"
+    for name in ("first", "second"):
+        with replaced_folder(path) as made:
+            (made / name).write_text("text")
+        assert os.listdir(path) == [name] and os.listdir(path.parent) == ["path"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("renamings", [0, 1])
+def test_a_failure_leaves_the_old_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, renamings: int
+) -> None:
+    """Also between the two renamings."""
+    path, rename, renamed = tmp_path / "path", os.rename, list[object]()
+    path.mkdir()
+    (path / "old").write_text("text")
+
+    def fails(source: Path, target: Path) -> None:
+        renamed.append(target)
+        if len(renamed) == renamings + 1:
+            raise error
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fails)
+    with pytest.raises(type(error)), replaced_folder(path) as made:
+        (made / "half").write_text("text")
+    assert os.listdir(path) == ["old"] and os.listdir(tmp_path) == ["path"]
 
 
 def test_folders_that_cannot_be_written_to_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,8 @@ from importlib import resources
 import pytest
 
 from ngs import training
-from ngs.training.config import Config, ConfigError, _idle, load_preset, override, presets
+from ngs.training.config import Config, ConfigError, budget, idle, load_preset, override, presets
 from ngs.training.learning.plan import plan
-from ngs.training.learning.session import budget
 
 
 def test_the_presets_are_these() -> None:
@@ -98,16 +97,21 @@ def test_the_seed_is_an_override_and_later_ones_win() -> None:
         ("embedding.hidden_size=0", "embedding.hidden_size is 0"),
         ("embedding.embedding_size=0", "between 1 and 4096"),
         ("embedding.grains_per_step=0", "at least 1"),
-        ("joint_stage.minutes=0", "minutes or steps above 0"),
-        ("joint_stage.batch_size=0", "at least 1"),
-        ("joint_stage.learning_rate=-1", "learning_rate is -1.0: choose a number above 0"),
-        ("grain_stage.spectral_share=1.5", "between 0 and 1"),
+        ("joint_stage.minutes=0", "joint_stage needs minutes or steps above 0"),
+        ("joint_stage.batch_size=0", "joint_stage.batch_size is 0: choose at least 1"),
+        ("grain_stage.batch_size=0", "grain_stage.batch_size is 0"),
+        ("joint_stage.learning_rate=-1", "joint_stage.learning_rate is -1.0: choose a number above 0"),
+        ("joint_stage.final_learning_rate=-1", "joint_stage.final_learning_rate is -1.0: choose at least 0"),
+        ("embedding_stage.steps=-1", "embedding_stage.steps is -1: choose at least 0"),
+        ("embedding_stage.beta=-1", "embedding_stage.beta is -1.0: choose at least 0"),
+        ("grain_stage.spectral_share=1.5", "grain_stage.spectral_share is 1.5: choose .* between 0 and 1"),
         ("joint_stage.spectral_share=0.5", "no key 'spectral_share'"),
         ("embedding_stage.spectral_share=0", "no key 'spectral_share'"),
-        ("joint_stage.warm_up=2", "between 0 and 1"),
+        ("joint_stage.warm_up=2", "joint_stage.warm_up is 2.0: choose a number between 0 and 1"),
         ("grain.condition_dropout=-0.1", "between 0 and 1"),
         ("embedding.condition_dropout=2", "between 0 and 1"),
         ("embedding.components=0", "at least 1"),
+        ("embedding.components=257", "embedding.components is 257: choose at most grain.latent_size, 256"),
         ("embedding.pool_mb=0", "above 0"),
         ("loss.floor=0", "above 0"),
         ("loss.log_frequency=-1", "at least 0"),
@@ -194,12 +198,26 @@ def test_an_override_that_does_nothing_is_refused(preset: str, assignments: list
 def test_no_preset_has_a_setting_that_does_nothing(name: str) -> None:
     text = (resources.files(training) / "presets" / f"{name}.toml").read_text()
     settings = [(section, key) for section, entries in tomllib.loads(text).items() for key in entries]
-    assert not {(section, key) for section, key, _ in _idle(load_preset(name))}.intersection(settings)
+    assert not {(section, key) for section, key, _ in idle(load_preset(name))}.intersection(settings)
 
 
 def test_what_does_nothing_alone_may_be_set_together_with_what_it_needs() -> None:
     changes = ["grain.channels=64", "grain.encoder=convolution", "grain.excitation=noise"]
     assert override(load_preset("fast"), [*changes, "grain_stage.spectral_share=0"]).grain.channels == 64
+
+
+def test_minutes_beside_steps_do_nothing() -> None:
+    config = load_preset("fast")
+    with pytest.raises(ConfigError, match=r"^grain_stage.minutes does nothing here: it needs grain_stage.steps=0$"):
+        override(config, ["grain_stage.minutes=9", "grain_stage.steps=5"])
+    with pytest.raises(ConfigError, match=r"^joint_stage.minutes does nothing here"):
+        override(budget(config, "steps", "5"), ["joint_stage.minutes=9"])
+    assert override(budget(config, "steps", "grain=5"), ["joint_stage.minutes=9"]).joint_stage.minutes == 9
+    assert override(budget(config, "minutes", "9"), ["joint_stage.steps=5"]).joint_stage.steps == 5
+
+
+def test_fewer_latents_than_components_may_be_set() -> None:
+    assert override(load_preset("fast"), ["grain.latent_size=16"]).embedding.components == 64
 
 
 def test_windows_of_the_loss_have_whole_hops() -> None:

@@ -161,7 +161,7 @@ class PathBatches(CounterBatches):
 
 
 class _StepSampler(Sampler[int]):
-    """Counts steps from `start` on, without an end."""
+    """Counts steps from `start`, without end."""
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -171,7 +171,7 @@ class _StepSampler(Sampler[int]):
 
 
 def loader(batches: CounterBatches, start: int, workers: int) -> DataLoader[Batch]:
-    """An endless loader of batches from step `start` on, drawn by so many processes."""
+    """An endless loader of batches from step `start` on; `workers` processes draw them."""
     if batches.in_memory:
         workers = 0
     return DataLoader(
@@ -184,19 +184,11 @@ def loader(batches: CounterBatches, start: int, workers: int) -> DataLoader[Batc
     )
 
 
-def validation_signals(corpus: Corpus, sounds: np.ndarray, config: Config, limit: int = 64) -> tuple[Tensor, Tensor]:
-    """The starts of up to `limit` validation sounds, spread over the classes: audio [B, T * hop], label [B, A]."""
+def first_signals(corpus: Corpus, sounds: np.ndarray, config: Config, limit: int = 64) -> tuple[Tensor, Tensor]:
+    """The starts of at most `limit` sounds, spread over the classes: audio [B, T * hop], label [B, A]."""
     if len(sounds) > limit:
         by_class = sounds[np.argsort(corpus.labels[sounds, 0], kind="stable")]
         sounds = by_class[np.linspace(0, len(by_class) - 1, limit).astype(int)]
     length = config.audio.path_length * config.audio.hop_length
     audio = np.stack([corpus.read(int(sound), 0, length) for sound in sounds])
     return torch.from_numpy(audio), torch.from_numpy(corpus.labels[sounds])
-
-
-def one_hot(labels: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    """Labels [B, A] (-1: unknown) to conditions [B, sum(sizes)], zeros for the unknown."""
-    parts = [
-        torch.nn.functional.one_hot(labels[:, a].long() + 1, size + 1)[:, 1:].float() for a, size in enumerate(sizes)
-    ]
-    return torch.cat(parts, -1)

@@ -1,4 +1,4 @@
-"""What happens beside the steps: checkpoints, validation, the progress display, a stop that loses nothing."""
+"""Lightning callbacks: checkpoints, validation, progress, and a clean stop."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from ngs.training.run_folder import HistoryEntry, append_history, phase_checkpoi
 SAVE_SECONDS = 60.0
 VALIDATE_SECONDS = 30.0
 VALIDATIONS_A_PHASE = 8  # at least, however short the phase
-FEW_STEPS = 200  # too few to tell how it goes
-PLAIN_LINE_SECONDS = 15.0  # from one line of progress to the next, where there is no terminal
+FEW_STEPS = 200  # fewer say nothing about the trend
+PLAIN_LINE_SECONDS = 15.0  # between two lines of progress, if there is no terminal
 SHOWN_SOUNDS = 4  # in TensorBoard
 
 
@@ -82,7 +82,7 @@ class Keeper(lightning.Callback):
 
 
 class Validation(lightning.Callback):
-    """Measures every now and then how far validation sounds are from their reconstructions.
+    """Regularly measures how far validation sounds are from their reconstructions.
 
     The distances go into the run's history and to TensorBoard, which also gets sounds and spectrograms.
     """
@@ -144,7 +144,7 @@ class Validation(lightning.Callback):
 
 
 class Display(lightning.Callback):
-    """The progress of a phase: a bar on a terminal, a line every now and then elsewhere."""
+    """The progress of a phase: a bar on a terminal, else a line from time to time."""
 
     def __init__(self, planned: PlannedPhase, index: int, total: int, validation: Validation) -> None:
         self.title = f"{index + 1}/{total} {planned.phase.title}"

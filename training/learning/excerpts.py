@@ -9,19 +9,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ngs.corpus.cache import Corpus
+from ngs.corpus.cache import FULL_SCALE, Corpus
 from ngs.runtime.atomic import replaced
 from ngs.training.config import Config
-from ngs.training.learning.batches import validation_signals
+from ngs.training.learning.batches import first_signals
 from ngs.training.run_folder import EXCERPTS, RunError
 
 MOST_SOUNDS = 512
-FULL_SCALE = 32767  # samples are kept as 16-bit integers
 
 
 def write_excerpts(run: Path, corpus: Corpus, sounds: np.ndarray, config: Config) -> None:
     """Keep the starts of up to 512 of the sounds (indices), spread over the classes."""
-    audio, labels = validation_signals(corpus, sounds, config, MOST_SOUNDS)
+    audio, labels = first_signals(corpus, sounds, config, MOST_SOUNDS)
     samples = (audio.numpy() * FULL_SCALE).round().astype(np.int16)
     with replaced(run / EXCERPTS) as beside, open(beside, "wb") as file:
         np.savez_compressed(file, audio=samples, labels=labels.numpy())

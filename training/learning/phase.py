@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from ngs.corpus.cache import Corpus
 from ngs.training.config import Config, StageConfig
-from ngs.training.learning.batches import Batch, CounterBatches, one_hot
-from ngs.training.model.model import NeuralGranularModel
+from ngs.training.learning.batches import Batch, CounterBatches
+from ngs.training.model.model import NeuralGranularModel, one_hot
 
-RISING_STEPS = 50  # in which the learning rate rises at first
-MOST_GRADIENT = 1.0  # norm that gradients are clipped to
+RISING_STEPS = 50  # at the start of a phase, in which the learning rate rises
+MOST_GRADIENT = 1.0  # gradients are clipped to this norm
 
 
 def step_seed(seed: int, rank: int, step: int) -> int:
-    """A seed for torch of which seed, rank and step all change the lower 32 bits: on CPUs only these count."""
+    """A seed for torch. Seed, rank and step all change its lower 32 bits, the only ones that CPUs use."""
     return int(np.random.SeedSequence((seed, rank, step)).generate_state(1)[0])
 
 
@@ -33,9 +33,9 @@ class Phase(lightning.LightningModule):
     section: ClassVar[str]  # of the configuration
     through_embedding: ClassVar[bool] = False  # whether validation sounds pass through the embedding too
 
-    def __init__(self, model: NeuralGranularModel, stage: StageConfig, sizes: tuple[int, ...], seed: int) -> None:
+    def __init__(self, model: NeuralGranularModel, stage: StageConfig) -> None:
         super().__init__()
-        self.model, self.stage, self.sizes, self.seed = model, stage, sizes, seed
+        self.model, self.stage = model, stage
         self.seconds = 0.0  # of training until this step began, without interruptions, on the first process
         self._started = 0.0
         # done here, before Lightning hands the module to several processes: these synchronise what needs a gradient
@@ -58,7 +58,7 @@ class Phase(lightning.LightningModule):
         raise NotImplementedError
 
     def prepare(self, batches: CounterBatches) -> None:
-        """What has to be computed once before the first step, alike on every process."""
+        """Compute what the phase needs before its first step, the same on every process."""
 
     @property
     def config(self) -> Config:
@@ -74,7 +74,7 @@ class Phase(lightning.LightningModule):
     def conditions(self, labels: Tensor, dropout: float) -> Tensor:
         """One-hot conditions [B, C] of labels [B, A]; a share `dropout` of the labels is hidden, and so left open."""
         hidden = torch.rand(labels.shape, device=labels.device) < dropout
-        return one_hot(labels.masked_fill(hidden, -1), self.sizes)
+        return one_hot(labels.masked_fill(hidden, -1), self.model.sizes)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         parameters = [parameter for module in self.trained() for parameter in module.parameters()]
@@ -88,7 +88,7 @@ class Phase(lightning.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # every step has its own seed, so that a resumed run goes on as it would have
-        torch.manual_seed(step_seed(self.seed, self.global_rank, self.global_step))
+        torch.manual_seed(step_seed(self.config.seed, self.global_rank, self.global_step))
         self.seconds = time.monotonic() - self._started
         if self.trainer.world_size > 1:
             self.seconds = self.trainer.strategy.broadcast(self.seconds)
@@ -98,7 +98,7 @@ class Phase(lightning.LightningModule):
             group["lr"] = self._learning_rate()
 
     def _learning_rate(self) -> float:
-        """Of this step: a short linear rise, then a cosine over the phase."""
+        """The learning rate of this step: it rises linearly at first, then falls by a cosine."""
         final = self.stage.final_learning_rate
         cosine = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * self.progress))
         return self.stage.learning_rate * cosine * min(1.0, (self.global_step + 1) / RISING_STEPS)
@@ -132,7 +132,7 @@ class Phase(lightning.LightningModule):
         self.model.eval()
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            condition = one_hot(labels, self.sizes)
+            condition = one_hot(labels, self.model.sizes)
             path, _ = self.model.encode(audio)
             if self.through_embedding:
                 embedding, _ = self.model.embedding.encode(path, condition)

@@ -1,6 +1,6 @@
 """What each phase of training learns from and minimises. All share one model.
 
-spectra    the grain VAE on spectra and energy profiles of single grains (beyond the paper: minutes instead of hours)
+spectra    the grain VAE on spectra and energy profiles of single grains (not in the paper; minutes instead of hours)
 grains     the grain VAE on sound, multi-scale spectral distance (paper, section 3.3, eq. 9)
 embedding  the recurrent VAE on the latent paths of the frozen grain VAE (section 3.4)
 joint      both levels together, through all losses (section 3.4, last paragraph)
@@ -23,9 +23,9 @@ from ngs.training.learning.phase import Phase
 from ngs.training.model.encoders import magnitude_spectrum
 from ngs.training.model.overlap_add import analysis_windows
 
-SPECTRA_WEIGHT = 0.5  # of the distance of spectra beside that of sounds
-PATH_WEIGHT = 0.5  # of the error of paths beside the distance of sounds, in the joint phase
-STRETCH = 24  # grains of a sequence where only grains are learned
+SPECTRA_WEIGHT = 0.5  # of the distance between spectra; that between sounds has weight 1
+PATH_WEIGHT = 0.5  # of the error of paths in the joint phase
+STRETCH = 24  # grains of a sequence in the grains phase
 EXAMPLES = 1536  # paths that the embedding's linear maps are computed from
 
 
@@ -40,7 +40,7 @@ class SpectraPhase(Phase):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         model, config, encoder = self.model, self.config, self.model.spectral
-        assert encoder is not None  # the configuration sees to it
+        assert encoder is not None  # the configuration allows this phase with spectral parts only
         grains = windowed(batch, config)
         with torch.no_grad():
             magnitudes = augment_magnitudes(magnitude_spectrum(grains), config.data)
@@ -58,7 +58,7 @@ class GrainsPhase(Phase):
         return [self.model.encoder, self.model.decoder, self.model.postprocessing]
 
     def batches(self, corpus: Corpus, sounds: np.ndarray, rank: int) -> SequenceBatches:
-        # many short stretches teach grains more than few long ones, whose ends are silent
+        # many short stretches teach more about grains than a few long ones, whose ends are silent
         audio, step = self.config.audio, self.config.embedding.grains_per_step
         length = min(audio.path_length, step * max(STRETCH // step, 1))
         config = replace(self.config, audio=replace(audio, path_length=length))
@@ -74,7 +74,7 @@ class GrainsPhase(Phase):
             "kl": kl_divergence(mean, log_variance),
         }
         spectra = model.spectral_distance(decoded, audio)
-        if spectra is not None:  # keeps what sound does not teach of a spectrum
+        if spectra is not None:  # sound alone does not teach all of a spectrum
             losses["spectra"] = SPECTRA_WEIGHT * spectra
         return losses
 
@@ -87,7 +87,7 @@ class EmbeddingPhase(Phase):
         return [self.model.embedding.encoder, self.model.embedding.decoder]
 
     def batches(self, corpus: Corpus, sounds: np.ndarray, rank: int) -> PathBatches:
-        self.model.eval()  # what an encoder makes of a sound does not depend on the sounds beside it
+        self.model.eval()  # batch normalisation must not mix the sounds of a batch
         config = _at_their_level(self.config)
         return PathBatches(corpus, sounds, config, self.stage.batch_size, rank, self.model.paths)
 
@@ -148,5 +148,5 @@ def windowed(batch: Batch, config: Config) -> Tensor:
 
 
 def _at_their_level(config: Config) -> Config:
-    """For whole sounds, which are learned at their own level: no sampled sound should be quiet by chance."""
+    """The configuration without random gain: if levels varied, some sampled sounds would be quiet by chance."""
     return replace(config, data=replace(config.data, gain_db=0.0))

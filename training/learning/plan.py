@@ -8,7 +8,7 @@ from ngs.training.config import Config, StageConfig
 from ngs.training.learning.phase import Phase
 from ngs.training.learning.phases import EmbeddingPhase, GrainsPhase, JointPhase, SpectraPhase
 
-FINE_TUNING = 0.3  # learning rate on sound as a share of that on spectra
+FINE_TUNING = 0.3  # learning rate on sound, as a share of that on spectra
 
 
 @dataclass(frozen=True)

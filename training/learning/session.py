@@ -6,7 +6,6 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,8 @@ import torch
 
 from ngs.corpus.cache import Corpus, build_cache, split
 from ngs.corpus.sounds import find_sounds
-from ngs.training.config import Config, ConfigError, StageConfig, with_stage
-from ngs.training.learning.batches import validation_signals
+from ngs.training.config import Config
+from ngs.training.learning.batches import first_signals
 from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validation
 from ngs.training.learning.excerpts import write_excerpts
 from ngs.training.learning.plan import PlannedPhase, plan
@@ -23,37 +22,7 @@ from ngs.training.learning.trainer import Machine, check_machine, train_phases
 from ngs.training.run_folder import DESCRIPTION, RunError, RunInfo, remove_parts
 
 Say = Callable[[str], None]
-STAGES = ("grain", "embedding", "joint")
-VALIDATION_SOUNDS = 32  # that are measured again and again while training
-
-
-def budget(config: Config, option: str, text: str) -> Config:
-    """Apply `--minutes` or `--steps`: one number for every stage, or `grain=8,embedding=4`.
-
-    `option` is "minutes" or "steps". Raises ConfigError for another text.
-    """
-    entries = {}
-    for part in text.split(","):
-        stage, equals, number = part.rpartition("=")
-        if equals and stage.strip() not in STAGES:
-            raise ConfigError(f"--{option}: there is no stage {stage.strip()!r}; known: {', '.join(STAGES)}")
-        try:
-            value = float(number) if option == "minutes" else int(number)
-        except ValueError as error:
-            raise ConfigError(f"--{option}: {number!r} is not a number") from error
-        if not value > 0:
-            raise ConfigError(f"--{option}: {number} is not above 0")
-        for name in [stage.strip()] if equals else STAGES:
-            entries[name] = value
-    for name, value in entries.items():
-        stage_config: StageConfig = getattr(config, f"{name}_stage")
-        changed = (
-            replace(stage_config, minutes=float(value), steps=0)
-            if option == "minutes"
-            else replace(stage_config, steps=int(value))
-        )
-        config = with_stage(config, name, changed)
-    return config
+VALIDATION_SOUNDS = 32  # measured at each validation
 
 
 def train(
@@ -71,7 +40,7 @@ def train(
 
     With `resume`, the run in `out` goes on with its own configuration, and with its own sounds unless `data` is given.
     `say` is called with lines for the user, `decoding` with (done, total) files while sounds are decoded into the
-    folder `cache`. Raises ValueError or OSError with one line for everything that the user can mend.
+    folder `cache`. Raises ValueError or OSError with one line for everything that the user can fix.
     """
     _quiet()
     before = _description(out, resume)
@@ -98,7 +67,7 @@ def train(
         remove_parts(out)
         write_excerpts(out, corpus, training, config)
     say(_summary(corpus, len(training), len(validation)))
-    signals = validation_signals(corpus, validation, config, limit=VALIDATION_SOUNDS)
+    signals = first_signals(corpus, validation, config, limit=VALIDATION_SOUNDS)
     with StopSignal() as stop:
 
         def callbacks(planned: PlannedPhase, index: int, total: int) -> list[object]:

@@ -1,4 +1,4 @@
-"""The phases of a run, one after the other, each from where it was left."""
+"""Runs the phases of a run one after the other; a phase that was stopped goes on from its checkpoint."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from ngs.training.learning.plan import PlannedPhase, plan
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.run_folder import RunError, RunInfo, phase_checkpoints
 
-PCA_GRAINS = 8000  # at least, and six for each sample of a grain
-PCA_STEP = 2**39  # of the batch that they are: no training gets there
+PCA_GRAINS = 8000  # the fewest that a PCA is computed from; long grains need more, six for each of their samples
+PCA_STEP = 2**39  # number of the batch with these grains, one that no training reaches
 
 Callbacks = Callable[[PlannedPhase, int, int], list[Any]]
 
@@ -57,7 +57,7 @@ def train_phases(
         if finished.is_file():
             load_weights(model, finished)
             continue
-        phase = planned.phase(model, planned.stage, info.sizes, info.config.seed)
+        phase = planned.phase(model, planned.stage)
         trainer = make_trainer(run, planned, machine, callbacks(planned, index, len(phases)))
         start = saved_step(under_way)
         model.to(trainer.strategy.root_device)  # what is encoded there once is the same after a resume
@@ -67,7 +67,7 @@ def train_phases(
             if index == 0:
                 start_grains(model, corpus, training)
             phase.prepare(batches)
-        if not _fit(trainer, phase, loader(batches, start, machine.workers), under_way):
+        if not train_phase(trainer, phase, loader(batches, start, machine.workers), under_way):
             return False
         save_checkpoint(trainer, finished)
         if trainer.is_global_zero:
@@ -76,7 +76,7 @@ def train_phases(
     return True
 
 
-def _fit(trainer: lightning.Trainer, phase: Phase, batches: Any, under_way: Path) -> bool:
+def train_phase(trainer: lightning.Trainer, phase: Phase, batches: Any, under_way: Path) -> bool:
     """Train a phase from its checkpoint, if there is one; returns False if it was stopped before its end."""
     try:
         trainer.fit(phase, batches, ckpt_path=str(under_way) if under_way.is_file() else None)

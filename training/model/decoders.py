@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ngs.training.config import GrainConfig
-from ngs.training.model.excitation import Excitation
+from ngs.training.model.excitation import Excitation, States
 from ngs.training.model.heads import Head
 from ngs.training.model.layers import ResidualBlock, zero_linear
 
@@ -54,11 +54,12 @@ class GrainDecoder(nn.Module):
         spectral, profile = coefficients[..., : self.bins], coefficients[..., self.bins :]
         return self.excitation.frame(spectral, profile, self.magnitudes)
 
-    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """A frame [N, ...] and noise [N, L] in [-1, 1] -> grain [N, L], not windowed: one hop.
+    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
+        """A frame [N, ...] and noise [N, L] in [-1, 1] -> grain [N, L], not windowed, and states: one hop.
 
-        An excitation with a state also takes onset [N, 1], 1 in the first grain of a sound, else 0, and phase [N, K]:
-        zeros, or what the grain before gave. It returns the grain and the phase of this one.
+        An excitation that has a phase also reads onset [N, 1], 1 in the first grain of a sound, else 0, and phase
+        [N, K]: zeros, or the state that the grain before gave. Its only state is the phase of this grain. Other
+        excitations ignore both and have no states.
         """
         return self.excitation.synthesise(*frame, noise=noise, onset=onset, phase=phase)
 

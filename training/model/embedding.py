@@ -4,7 +4,7 @@ A path of T grains is read and written `grains_per_step` grains at a time (1 in 
 length, the recurrence is four times shorter: it trains several times faster, and its first step writes the whole attack
 of a sound.
 
-Beyond the paper, the VAE sees paths in audible units, and only their strongest components. With `linear`, a PCA of
+Unlike in the paper, the VAE sees paths in audible units, and only their strongest components. With `linear`, a PCA of
 whole paths stands beside the GRUs. These start at zero and learn what the PCA lacks; the PCA itself is not trained.
 
 Shapes: B sounds, T path length, Z latent size, P components, C condition size, E embedding size, H hidden size.
@@ -19,7 +19,7 @@ from ngs.training.config import EmbeddingConfig
 from ngs.training.model.layers import LOG_VARIANCE_RANGE, START_LOG_VARIANCE, zero_linear
 from ngs.training.model.prior import EmbeddingPrior
 
-CLOCKS = 8  # decaying exponentials that tell the decoder how far it is; time constants 1/2, 1, 2 .. 64 steps
+CLOCKS = 8  # decaying exponentials that tell the decoder the time; time constants 1/2, 1, 2 .. 64 steps
 FAINTEST_VARIANCE = 1e-5  # of a component of whole paths, as a share of the strongest one's
 FAINTEST = 0.05  # weight of times at which all sounds have ended, as a share of the mean loudness
 
@@ -56,10 +56,10 @@ class EmbeddingEncoder(nn.Module):
 
 
 class EmbeddingDecoder(nn.Module):
-    """A GRU writes a path. Embedding and condition start it and feed every step.
+    """A GRU writes a path. Its first state and the input of each step come from the embedding and the condition.
 
-    It never sees what it wrote, so a path may go on for as long as a note is held. The linear map of step n is row n of
-    `basis`; after the last row, that row stays in use.
+    Its own output is never its input, so a path may last as long as a note is held. Step n uses row n of `basis` as its
+    linear map; all steps past the last row use the last row.
     """
 
     decay: Tensor

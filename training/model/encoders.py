@@ -1,6 +1,8 @@
 """Grain encoders q(z|x) (paper, section 3.1): windowed grain in, mean and log-variance out.
 
-Another one is a class here and an entry in `parts.ENCODERS`.
+Another one is a class here, its word in `config.ENCODERS` (and in `config.SPECTRAL_ENCODERS` if it is spectral), and an
+entry in `parts.ENCODERS`.
+
 Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, F = K + S features, Z latent size.
 """
 
@@ -35,8 +37,9 @@ class GrainEncoder(nn.Module, ABC):
 class SpectralEncoder(GrainEncoder):
     """Log spectrum and energy profile, a linear path that starts as a PCA, and a network that starts at zero.
 
-    Beyond the paper: under 1 MMAC a grain where the convolutions take 190, and useful from the first step. A feature
-    vector [F] is log(floor + |DFT|) of the K bins, then PROFILE_SCALE times the S points of the profile.
+    Not in the paper. It takes under 1 million multiplications a grain (the convolutions take 190 million) and is useful
+    from the first step. A feature vector [F] is log(floor + |DFT|) of the K bins, then PROFILE_SCALE times the S points
+    of the profile.
     """
 
     center: Tensor

@@ -1,6 +1,6 @@
 """How the energy within a grain is spread over time, read from a grain and put back into one.
 
-A magnitude spectrum does not say where in a grain an attack lies; the profile does. Beyond the paper.
+A magnitude spectrum does not say where in a grain an attack lies; the profile does. Not in the paper.
 Shapes: L samples of a grain, S points of its profile.
 """
 

@@ -1,14 +1,14 @@
 """Excitations: what fills the decoded magnitudes of a grain.
 
 The paper filters noise alone. With the random phases of noise, overlapping grains work against each other, and tones
-shimmer. The locked excitation, beyond the paper, reads phases off the decoded magnitudes as a phase-locked vocoder does
+shimmer. The locked excitation, not in the paper, reads phases off the decoded magnitudes as a phase-locked vocoder does
 (Laroche and Dolson, 1999; single-pass spectrogram inversion, Beauregard, 2015): every bin follows the peak that it
 belongs to, and the phase of a peak advances by its frequency from grain to grain. Bins of no prominent peak carry
 noise. The energy within a grain follows a decoded profile. The phases are the only state; training treats them as
 constants.
 
-An excitation has no weights. Another one is a class here and an entry in `parts.EXCITATIONS`, and, since graphs need
-DFTs as matrix products, a module in `ngs.export.graphs`.
+An excitation has no weights. Another one needs four places: a class here, its word in `config.EXCITATIONS`, an entry in
+`parts.EXCITATIONS`, and a module in `ngs.export.graphs.SYNTHESES`, because graphs need DFTs as matrix products.
 
 Shapes: B signals, G grains each, L samples of a grain, K = L/2 + 1 bins, S points of the profile.
 """
@@ -34,12 +34,14 @@ PROMINENCE = 0.7  # log magnitude above those neighbours that makes a peak a ton
 LOUDER = 1e9  # than any magnitude
 
 Frame = tuple[Tensor, ...]
+States = tuple[Tensor, ...]  # the phase of a grain [N, K], or nothing
 
 
 class Excitation(ABC):
     """Fills the magnitudes of grains of L samples. A frame is all that it needs to know of a grain."""
 
     points: ClassVar[int]  # S
+    has_phase: ClassVar[bool]  # whether one grain hands the phases of its bins to the next: the only state there is
 
     def __init__(self, audio: AudioConfig) -> None:
         self.grain_length, self.bins = audio.grain_length, audio.grain_length // 2 + 1
@@ -48,11 +50,6 @@ class Excitation(ABC):
     @abstractmethod
     def frame_sizes(self) -> dict[str, int]:
         """The tensors of a frame in order: name and size."""
-
-    @property
-    @abstractmethod
-    def state_sizes(self) -> dict[str, int]:
-        """The tensors that one grain hands to the next: name and size."""
 
     @abstractmethod
     def gain(self, head: Head) -> float:
@@ -66,7 +63,7 @@ class Excitation(ABC):
         """
 
     @abstractmethod
-    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
         """One grain of each of N sounds: see `GrainDecoder.synthesise`."""
 
     @abstractmethod
@@ -78,14 +75,11 @@ class FilteredNoise(Excitation):
     """The paper's: grain = iDFT(H * DFT(noise)) (eq. 7 and 8)."""
 
     points = 0
+    has_phase = False
 
     @property
     def frame_sizes(self) -> dict[str, int]:
         return {"magnitude": self.bins}
-
-    @property
-    def state_sizes(self) -> dict[str, int]:
-        return {}
 
     def gain(self, head: Head) -> float:
         return head.filter_gain
@@ -93,8 +87,8 @@ class FilteredNoise(Excitation):
     def frame(self, spectral: Tensor, profile: Tensor, magnitudes: Callable[[Tensor], Tensor]) -> Frame:
         return (magnitudes(spectral),)
 
-    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> Tensor:
-        return self.grains(frame, noise)
+    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
+        return self.grains(frame, noise), ()
 
     def grains(self, frame: Frame, noise: Tensor) -> Tensor:
         filtered: Tensor = torch.fft.irfft(frame[0] * torch.fft.rfft(noise), n=self.grain_length)
@@ -109,14 +103,11 @@ class LockedTones(Excitation):
     """
 
     points = 8
+    has_phase = True
 
     @property
     def frame_sizes(self) -> dict[str, int]:
         return {"magnitude": self.bins, "peak": self.bins, "advance": self.bins, "profile": self.points}
-
-    @property
-    def state_sizes(self) -> dict[str, int]:
-        return {"phase": self.bins}
 
     def gain(self, head: Head) -> float:
         return 1.0
@@ -127,10 +118,10 @@ class LockedTones(Excitation):
         magnitude = magnitudes(spectral)
         return torch.where(tone, magnitude, -magnitude), peak, advance, profile / PROFILE_SCALE
 
-    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
+    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
         magnitude, peak, advance, profile = frame
         phase = next_phase(phase, peak, advance, onset)
-        return self._filled(magnitude, profile, noise, onset, phase), phase
+        return self._filled(magnitude, profile, noise, onset, phase), (phase,)
 
     def grains(self, frame: Frame, noise: Tensor) -> Tensor:
         magnitude, peak, advance, profile = frame

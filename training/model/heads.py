@@ -1,6 +1,8 @@
 """Heads: what the numbers that a decoder gives for the bins of a grain stand for.
 
-A head has no weights, only the law. Another one is a class here and an entry in `parts.HEADS`.
+A head has no weights. Another one is a class here, its word in `config.DECODERS` (and in `config.SPECTRAL_DECODERS` if
+it is spectral), and an entry in `parts.HEADS`.
+
 Shapes: K = L/2 + 1 bins of a grain of L samples.
 """
 
@@ -22,8 +24,8 @@ LOUDEST = 20.0  # no sound reaches e^20; far out in the latent space nothing may
 class Head(ABC):
     """Turns the coefficients of bins into magnitudes."""
 
-    spectral: ClassVar[bool]  # coefficients are log spectra: the decoder adds a linear path, which a PCA starts
-    filter_gain: float  # times a magnitude: the filter that gives uniform noise that magnitude
+    spectral: ClassVar[bool]  # whether coefficients are log spectra: the decoder then has a linear path, set by a PCA
+    filter_gain: float  # a filter of filter_gain * magnitude gives uniform noise that magnitude
 
     def __init__(self, audio: AudioConfig, grain: GrainConfig) -> None:
         # |DFT| of uniform noise in [-1, 1] under a Hann window, root mean square: its |DFT|^2 without one is L/3

@@ -147,3 +147,9 @@ class NeuralGranularModel(nn.Module):
             slopes = (moved[1:] - moved[:1]) / step[:, None]
             metric += slopes @ slopes.T / self.decoder.bins / METRIC_POINTS
         return metric
+
+
+def one_hot(labels: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Labels [B, A] (-1: unknown) -> conditions [B, sum(sizes)], zeros for the unknown."""
+    parts = [nn.functional.one_hot(labels[:, a].long() + 1, size + 1)[:, 1:].float() for a, size in enumerate(sizes)]
+    return torch.cat(parts, -1)

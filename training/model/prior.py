@@ -8,15 +8,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-RIDGE = 0.005  # as a share of the mean variance: without it, directions that no sound takes magnify rounding errors
+RIDGE = 0.005  # share of the mean variance; without it, directions in which no sound varies magnify rounding errors
 
 
 class EmbeddingPrior(nn.Module):
     """An affine map, for each class, between N(0, 1) and the embeddings that sounds of that class really have.
 
-    Beyond the paper, whose prior is N(0, 1) alone: a VAE trained for minutes on hundreds of sounds leaves most of that
-    prior empty. The map is fitted after training. Its mean is that of the class of the first attribute, plus a linear
-    effect of the other attributes; its covariance lies between that of the class and that of all sounds. Row 0 stands
+    In the paper, the prior is N(0, 1). A VAE trained for minutes on hundreds of sounds leaves most of that prior empty,
+    so ngs adds this map and fits it after training. Its mean is that of the class of the first attribute, plus a linear
+    effect of the other attributes. Its covariance lies between that of the class and that of all sounds. Row 0 stands
     for an open class.
     """
 

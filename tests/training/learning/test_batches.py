@@ -18,9 +18,8 @@ from ngs.training.learning.batches import (
     GrainBatches,
     PathBatches,
     SequenceBatches,
+    first_signals,
     loader,
-    one_hot,
-    validation_signals,
 )
 
 KINDS = [GrainBatches, SequenceBatches]
@@ -135,17 +134,11 @@ def test_balance_decides_how_often_a_class_is_drawn(
     assert (batch["label"] == 0).float().mean().item() == pytest.approx(share, abs=0.04)
 
 
-def test_validation_signals_are_starts_spread_over_the_classes(corpus: Corpus, tiny_config: Config) -> None:
-    audio, labels = validation_signals(corpus, everything(corpus), tiny_config, limit=8)
+def test_first_signals_are_starts_spread_over_the_classes(corpus: Corpus, tiny_config: Config) -> None:
+    audio, labels = first_signals(corpus, everything(corpus), tiny_config, limit=8)
     assert len(audio) == 8 and sorted(labels[:, 0].tolist()) == list(range(8))
-    everyone, _ = validation_signals(corpus, everything(corpus), tiny_config)
+    everyone, _ = first_signals(corpus, everything(corpus), tiny_config)
     np.testing.assert_array_equal(everyone[5], corpus.read(5, 0, audio.shape[1]))
-
-
-def test_one_hot_leaves_unknown_labels_open() -> None:
-    condition = one_hot(torch.tensor([[0, 1], [2, -1], [-1, -1]]), (3, 2))
-    expected = [[1, 0, 0, 0, 1], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
-    torch.testing.assert_close(condition, torch.tensor(expected, dtype=torch.float32))
 
 
 def test_the_first_paths_of_a_pool_are_of_all_classes(corpus: Corpus, tiny_config: Config) -> None:

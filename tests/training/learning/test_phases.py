@@ -16,7 +16,7 @@ from ngs.training.config import Config
 from ngs.training.learning.batches import GRAINS_A_SEQUENCE
 from ngs.training.learning.phase import Phase
 from ngs.training.learning.plan import plan
-from ngs.training.learning.trainer import _fit, start_grains
+from ngs.training.learning.trainer import start_grains, train_phase
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.run_folder import RunError
 
@@ -28,10 +28,7 @@ def phases(tiny_config: Config) -> dict[str, Phase]:
     stage = replace(tiny_config.grain_stage, spectral_share=0.5)
     config = replace(tiny_config, grain_stage=stage)
     model = NeuralGranularModel(config, (8,))
-    return {
-        planned.phase.name: planned.phase(model, replace(planned.stage, batch_size=3), (8,), 0)
-        for planned in plan(config)
-    }
+    return {planned.phase.name: planned.phase(model, replace(planned.stage, batch_size=3)) for planned in plan(config)}
 
 
 def drawn(phase: Phase, corpus: Corpus) -> dict[str, tuple[int, ...]]:
@@ -75,5 +72,5 @@ def test_full_memory_names_the_setting_to_lower(phases: dict[str, Phase], name: 
 
     trainer: Any = SimpleNamespace(fit=fit)
     with pytest.raises(RunError, match=rf"with a lower --set {setting}.batch_size=") as caught:
-        _fit(trainer, phases[name], None, Path("none"))
+        train_phase(trainer, phases[name], None, Path("none"))
     assert "\n" not in str(caught.value)

@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from ngs.cli import main as command_line
-from ngs.training.config import Config
+from ngs.training.config import Config, budget
 from ngs.training.learning.phase import Phase
-from ngs.training.learning.session import budget, train
+from ngs.training.learning.session import train
 from ngs.training.learning.trainer import Machine
 from ngs.training.run_folder import RunInfo
 

@@ -9,7 +9,7 @@ import torch
 
 from ngs.training.config import load_preset, override
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile
-from ngs.training.model.model import NeuralGranularModel
+from ngs.training.model.model import NeuralGranularModel, one_hot
 
 FREQUENCIES_HZ = (100.0, 440.0, 1000.0, 3500.0)
 SMALL = ["grain.hidden_size=16", "embedding.hidden_size=16"]  # what starts at zero anyway
@@ -137,3 +137,9 @@ def test_no_time_counts_less_than_nothing(preset: str) -> None:
     assert (model.embedding.time_weight > 0).all()
     path = torch.randn(2, 8, size)
     assert model.embedding.path_error(path, path + 1) > 0
+
+
+def test_one_hot_leaves_unknown_labels_open() -> None:
+    condition = one_hot(torch.tensor([[0, 1], [2, -1], [-1, -1]]), (3, 2))
+    expected = [[1, 0, 0, 0, 1], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
+    torch.testing.assert_close(condition, torch.tensor(expected, dtype=torch.float32))

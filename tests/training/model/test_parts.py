@@ -24,6 +24,13 @@ def test_every_word_of_the_configuration_has_a_part() -> None:
     assert set(EXCITATIONS) == set(words.EXCITATIONS)
 
 
+def test_the_configuration_knows_which_parts_are_spectral() -> None:
+    config = load_preset("fast")
+    encoders = {word for word, make in ENCODERS.items() if make(config.audio, config.grain, 0).spectral}
+    assert encoders == words.SPECTRAL_ENCODERS
+    assert {word for word, head in HEADS.items() if head.spectral} == words.SPECTRAL_DECODERS
+
+
 @pytest.mark.parametrize(
     ("preset", "like"),
     [("fast", "fast"), ("fast-44k", "fast"), ("paper-16k", "paper-16k"), ("paper-22k", "paper-16k")],
