@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.files import MAX_ARRAYS_BYTES, Files, read_arrays
 from ngs.runtime.bundle.graph_check import MAX_GRAPH_BYTES
 from ngs.runtime.bundle.latent_map import check_latent_map
-from ngs.runtime.bundle.manifest import MAX_MANIFEST_BYTES, BundleError, Manifest, read_manifest
+from ngs.runtime.bundle.manifest import MAX_MANIFEST_BYTES, Manifest, read_manifest
 from ngs.runtime.bundle.session import PROVIDERS, check_signature, choose_provider, make_session
-from ngs.runtime.dsp.excitation import HAS_FFT32, Filling
+from ngs.runtime.dsp.locked_tones import HAS_FFT32, Filling
 from ngs.runtime.errors import reason
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from ngs.runtime.atomic import replace_path, writable
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.files import Files
 from ngs.runtime.bundle.golden import TOLERANCE, largest_errors
-from ngs.runtime.bundle.manifest import BundleError, Manifest
+from ngs.runtime.bundle.manifest import Manifest
 from ngs.runtime.bundle.session import make_session, signature
 from ngs.runtime.bundle.specs import FileSpec, GraphSpec, TensorSpec
 

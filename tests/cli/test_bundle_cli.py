@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from pytest import FixtureRequest as Request
 
 from ngs.cli.bundle import info, validate
-from ngs.runtime.dsp.excitation import HAS_FFT32
+from ngs.runtime.dsp.locked_tones import HAS_FFT32
 
 
 def test_info_shows_what_is_in_a_bundle(tiny_bundle: Path) -> None:

@@ -17,8 +17,9 @@ import onnx
 import pytest
 
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.golden import MAGNIFICATION, TOLERANCE, largest_errors
-from ngs.runtime.bundle.manifest import Attribute, BundleError
+from ngs.runtime.bundle.manifest import Attribute
 
 
 @pytest.fixture
