@@ -77,7 +77,7 @@ def _write_contents(path: Path, contents: Mapping[str, bytes], zipped: bool) -> 
 
 
 def check_target(path: Path) -> None:
-    """Raise BundleError or OSError where no bundle can be written under this name."""
+    """Raise BundleError or OSError if no bundle can be written to this path."""
     if path.exists() and not _is_bundle(path):
         raise BundleError(f"{path} exists and is not a bundle: choose another name")
     writable(path.parent)

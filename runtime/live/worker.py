@@ -53,7 +53,7 @@ class WorkDurations:
 
 
 class Worker(ABC):
-    """Calls `_work` again and again in a thread, and rests when there was nothing to do."""
+    """A thread that calls `_work` in a loop, and rests when there is nothing to do."""
 
     thread_name: ClassVar[str] = "ngs engine"
     urgent: ClassVar[bool] = True  # whether the thread asks for real-time scheduling

@@ -85,7 +85,7 @@ def reconstruct(bundle: Bundle, signal: Array, condition: Array, seed: int) -> A
 
 
 def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
-    """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed where it is open."""
+    """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed if it is open."""
     condition = completed(bundle, condition, seed, index)
     embedding = drawn_embedding(bundle, temperature, seed, index)
     return decode_embeddings(bundle, embedding[None], condition[None], [noise_seed(seed, index)])[0]
@@ -136,7 +136,7 @@ def play_path(bundle: Bundle, path: Array, condition: Array, seed: int) -> Array
 def interpolate(start: Array, end: Array, steps: int) -> Array:
     """Embeddings [steps, E] from `start` to `end`, along the arc between them, so that their norms do not shrink.
 
-    Along the straight line where the two point in the same or in opposite directions.
+    Along the straight line if the two point in the same or in opposite directions.
     """
     share = np.linspace(0, 1, steps)[:, None]
     scale = float(np.linalg.norm(start)) * float(np.linalg.norm(end))

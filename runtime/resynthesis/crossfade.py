@@ -13,7 +13,7 @@ from ngs.runtime.resynthesis.resynthesiser_bank import ResynthesiserBank
 
 
 class Crossfade(Effect):
-    """A bank that plays, and the change to others, one after another. Of several changes that wait, the last counts."""
+    """Plays a bank and fades to others, one after another. Of several that wait, the last counts."""
 
     def __init__(self, bank: ResynthesiserBank, block: int) -> None:
         """`block`: the most samples worked on at once."""
@@ -54,7 +54,7 @@ class Crossfade(Effect):
             self._follow()
 
     def change(self, bank: ResynthesiserBank, fade: int) -> None:
-        """Go to another bank in `fade` samples, as soon as it has heard its latency. It takes over the controls."""
+        """Fade to another bank, which takes over the controls, in `fade` samples. The fade begins after its latency."""
         for stream, old in zip(bank.streams, self._now.streams, strict=True):
             stream.set(**old.controls)
         if len(self._coming) > 1:

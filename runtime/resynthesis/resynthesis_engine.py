@@ -194,7 +194,7 @@ class ResynthesisEngine(Effect, Worker):
         return True
 
     def _put(self, time: int, made: Array) -> None:
-        """Hand over what is heard from `time` on: without its late part, after silence where input was skipped."""
+        """Hand over what is heard from `time` on. What is late is left out; silence replaces input that was skipped."""
         self._skipped += self._out.skip()
         missing = time - self._out.written
         if missing > 0:

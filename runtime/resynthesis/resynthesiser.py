@@ -22,7 +22,7 @@ from ngs.runtime.synth.grain_chance import GrainChance
 
 SETTLING_HOPS = 40  # after these, the delay of the resamplers grows by less than the margin
 MARGIN = 8  # samples (measured: 1, over 400 000 samples at eight pairs of rates)
-LOUDEST = 16.0  # 24 dB above full scale, where input is clipped
+LOUDEST = 16.0  # input is clipped here, 24 dB above full scale
 
 
 class Resynthesiser(Effect):

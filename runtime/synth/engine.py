@@ -43,12 +43,12 @@ class Statistics(WorkStatistics):
 
 
 class Engine(NoteStream, Worker):
-    """Plays the notes of a bundle's synth in a host's callback. One thread, the host's, calls `process`; any the rest.
+    """Plays a bundle's notes in a host's callback. Only the host's thread calls `process`; any thread calls the rest.
 
     block: frames rendered at a time. ahead: frames rendered before the host reads them, the `latency`; at least two
-    blocks and what the host reads at once. The default is 8 ms and another 0.5 ms per voice, in which a laptop core
-    decodes all of them at once. threaded: False if nobody waits for the sound: `process` then renders what it needs, is
-    never late, and all else is the same. After `stop`, the frames that are ready can still be read.
+    blocks and what the host reads at once. The default, 8 ms and another 0.5 ms per voice, is what a laptop core needs
+    to decode all voices at once. threaded: False if nobody waits for the sound. `process` then renders what it needs
+    and is never late; all else is the same. After `stop`, the frames that are ready can still be read.
 
     `at` counts the frames the host has read (`time`). A time is met exactly if it is at least `latency` and one read
     away. Without one, a note plays as soon as possible.
