@@ -543,3 +543,17 @@ def test_bad_arguments_are_refused(tiny: Bundle) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             wrong()
+
+
+@pytest.mark.parametrize("error", [BundleError("a.ngs is damaged: " + 400 * "x" + ": export it anew"), MemoryError()])
+def test_a_warm_up_that_fails_says_all_that_is_known(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def failing(*_: object) -> None:
+        raise error
+
+    synth = Synth(tiny)
+    monkeypatch.setattr("ngs.runtime.synth.voice_batch.Voice", failing)
+    with pytest.raises(BundleError) as raised:
+        synth.warm_up()
+    assert raised.value is error or str(raised.value) == f"{tiny.path} cannot be played (MemoryError)"
