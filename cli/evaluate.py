@@ -29,7 +29,9 @@ from ngs.runtime.console import BUNDLE, Number
     type=click.IntRange(0, 10000),
     help="How many sounds to sample of each class; 0 for none.",
 )
-@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10), help="Of the sampled sounds.")
+@click.option(
+    "--temperature", default=0.7, show_default=True, type=Number(0, 10), help="Temperature of the sampled sounds."
+)
 @options.seed
 @options.limit
 @click.option("--pair", "pairs", nargs=2, multiple=True, type=FILE, metavar="INPUT OUTPUT",

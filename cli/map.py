@@ -35,7 +35,7 @@ MOST_SOUNDS = 1000  # of DATA
     help="How many grains to draw, at most.",
 )
 @click.option("--projection", default="timbre", show_default=True, type=click.Choice(["timbre", "umap"]),
-              help="Axes along which timbre changes, or UMAP (needs: pip install 'ngs[umap]').")  # fmt: skip
+              help="Axes along which timbre changes, or UMAP (needs: pip install '.[umap]').")  # fmt: skip
 @options.seed
 @click.option("--title", help="A line above the picture.  [default: the bundle's name]")
 @click.option("--json", "as_json", is_flag=True, help="Print the points, the paths and the explained variance as JSON.")

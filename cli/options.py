@@ -15,14 +15,12 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 provider: Decorator = click.option(
     "--provider", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]),
-    help="Where to compute; auto takes a GPU where there is one.",
+    help="Where to compute; auto uses a GPU if there is one.",
 )  # fmt: skip
 seed: Decorator = click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides everything that is random."
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="The seed of all random choices."
 )
-limit: Decorator = click.option(
-    "--limit", type=click.IntRange(1), help="Files of each class, at most: for large libraries."
-)
+limit: Decorator = click.option("--limit", type=click.IntRange(1), help="Use at most this many files of each class.")
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 

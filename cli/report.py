@@ -23,7 +23,9 @@ from ngs.runtime.console import BUNDLE
 @click.option("--sound", "sounds", multiple=True, type=FILE, help="A sound file to resynthesise. Repeatable.")
 @options.limit
 @options.seed
-@click.option("--json", "as_json", is_flag=True, help="Print where the page is, how many sounds and bytes as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the path of the page and the number of sounds and bytes as JSON."
+)
 def report(
     bundle: Path, data: Path, output: Path, run: Path | None, labels: Path | None, sounds: tuple[Path, ...],
     limit: int | None, seed: int, as_json: bool,

@@ -34,7 +34,7 @@ import click
     help="CSV file with more attributes.  [default: DATA/labels.csv]",
 )
 @click.option("--resume", is_flag=True, help="Continue the run in --out where it stopped.")
-@click.option("--seed", type=int, help="Decides everything that is random.  [default: the preset's, 0]")
+@click.option("--seed", type=int, help="The seed of all random choices.  [default: the preset's, 0]")
 @click.option(
     "--devices", default="auto", show_default=True, help="How many devices, or which ones, in Lightning's notation."
 )
@@ -58,7 +58,7 @@ def train(
 ) -> None:  # fmt: skip
     """Train a model on DATA, a folder of sounds, or a folder with a folder of sounds for each class.
 
-    Training has stages: first the grains, then the embedding of their paths, then, where the preset asks for it, both
+    Training has stages: first the grains, then the embedding of their paths, then, if the preset asks for it, both
     together. Stop with Ctrl-C at any time and continue later with --resume; nothing is lost.
     `tensorboard --logdir OUT/logs` shows curves, spectrograms and sounds.
 

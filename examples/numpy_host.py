@@ -64,7 +64,7 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) not in (4, 5) or not all(map(str.isdecimal, sys.argv[4:])):
-        sys.exit("Usage: python numpy_host.py BUNDLE CLASS OUT.wav [SEED], where a seed is a whole number from 0")
+        sys.exit("Usage: python numpy_host.py BUNDLE CLASS OUT.wav [SEED]; a seed is a whole number from 0")
     try:
         main(*sys.argv[1:])
     except Exception as error:  # file errors, bad contents, and those of onnxruntime have no common base class

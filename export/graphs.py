@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ngs.export.dft import RealDFT
-from ngs.runtime.dsp.excitation import GAIN
+from ngs.runtime.dsp.locked_tones import GAIN
 from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.encoders import FEATURE_SCALE, GrainEncoder, SpectralEncoder
 from ngs.training.model.energy_profile import profile_gain

@@ -16,7 +16,6 @@ from ngs.report.page_map import MapFrame
 from ngs.report.players import Clip, ClipRow
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import Stream, seeded
 from ngs.runtime.dsp.audio_files import read_audio, resample
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
 from ngs.runtime.offline.loop import render_loop
@@ -27,9 +26,10 @@ from ngs.runtime.offline.render import (
     grains_for,
     interpolate,
     play_path,
-    resynthesise,
+    reconstruct,
     sample,
 )
+from ngs.runtime.streams import Stream, seeded
 
 MOST_PAIRS, PAIRS_A_CLASS = 20, 2
 MOST_ROWS, SAMPLES_A_CLASS = 16, 5
@@ -56,7 +56,7 @@ def reconstructions(bundle: Bundle, sounds: Sounds, seed: int) -> list[ClipRow]:
     rows = []
     for entry, whole in _pairs(sounds, seed):
         signal = whole[: round(MOST_SECONDS * bundle.manifest.sample_rate)]
-        rebuilt = resynthesise(bundle, signal, entry.condition, seed)
+        rebuilt = reconstruct(bundle, signal, entry.condition, seed)
         cut = f", the first {MOST_SECONDS:g} s" if len(signal) < len(whole) else ""
         pair = (Clip("Original", "", signal), Clip("Reconstruction", "", rebuilt))
         rows.append(ClipRow(entry.name, entry.file.name + cut, pair))
@@ -110,7 +110,7 @@ def resyntheses(bundle: Bundle, given: Sequence[GivenSound], seed: int) -> list[
     condition = np.zeros(bundle.manifest.condition_size, np.float32)
     rows = []
     for title, detail, signal in (_drum_loop(rate), _glide(rate), *given):
-        played = resynthesise(bundle, signal, condition, seed)
+        played = reconstruct(bundle, signal, condition, seed)
         rows.append(ClipRow(title, detail, (Clip("Original", "", signal), Clip("Resynthesis", "", played))))
     return rows
 

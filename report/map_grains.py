@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ngs.evaluation.quality.selection import Entry, limited
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import Stream, seeded
-from ngs.runtime.dsp.grains import OVERLAP, analysis_grains, hann
+from ngs.runtime.dsp.grains import AUDIBLE, OVERLAP, analysis_grains, hann
 from ngs.runtime.dsp.timbre import loudest_band
 from ngs.runtime.offline.render import batches, decode, encode
+from ngs.runtime.streams import Stream, seeded
 
 MOST_OF_A_SOUND = 64  # grains, evenly in time, so that long sounds do not crowd out others
 STEADY = 2 * OVERLAP - 1  # repetitions of a grain after which a whole grain length holds nothing else

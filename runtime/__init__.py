@@ -1,6 +1,6 @@
 """Plays bundles with numpy and onnxruntime, without torch.
 
-Offline: open a `Bundle`, then call `sample`, `resynthesise` and the other functions of `ngs.runtime.offline.render`.
+Offline: open a `Bundle`, then call `sample`, `reconstruct` and the other functions of `ngs.runtime.offline.render`.
 In blocks: a `Synth` plays `Note`s, and a `Resynthesiser` plays a signal with the bundle's grains. Live, an
 audio host's callback calls `process` of an `Engine` (a synth on a thread of its own), of a `ResynthesisEngine` or of
 `Pads` (a sampler that renders a fresh one-shot for every hit). Names are imported when they are first used.
@@ -14,7 +14,8 @@ from ngs.runtime.lazy import lazy_face
 
 if TYPE_CHECKING:
     from ngs.runtime.bundle.bundle import Bundle as Bundle
-    from ngs.runtime.bundle.manifest import BundleError as BundleError, Manifest as Manifest
+    from ngs.runtime.bundle.fields import BundleError as BundleError
+    from ngs.runtime.bundle.manifest import Manifest as Manifest
     from ngs.runtime.bundle.seeds import sample_embeddings as sample_embeddings
     from ngs.runtime.dsp.paths import free_path as free_path
     from ngs.runtime.live.schedule import EngineBusy as EngineBusy
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         encode as encode,
         interpolate as interpolate,
         play_path as play_path,
-        resynthesise as resynthesise,
+        reconstruct as reconstruct,
         sample as sample,
     )
     from ngs.runtime.pads.pads import Pads as Pads, PadStatistics as PadStatistics
@@ -46,12 +47,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ngs.runtime.bundle.bundle": "Bundle",
-    "ngs.runtime.bundle.manifest": "BundleError Manifest",
+    "ngs.runtime.bundle.fields": "BundleError",
+    "ngs.runtime.bundle.manifest": "Manifest",
     "ngs.runtime.bundle.seeds": "sample_embeddings",
     "ngs.runtime.dsp.paths": "free_path",
     "ngs.runtime.live.schedule": "EngineBusy",
     "ngs.runtime.offline.loop": "render_loop",
-    "ngs.runtime.offline.render": "decode decode_embeddings embed encode interpolate play_path resynthesise sample",
+    "ngs.runtime.offline.render": "decode decode_embeddings embed encode interpolate play_path reconstruct sample",
     "ngs.runtime.pads.pads": "Pads PadStatistics",
     "ngs.runtime.resynthesis.resynthesis_engine": "ResynthesisEngine ResynthesisStatistics",
     "ngs.runtime.resynthesis.resynthesiser": "Resynthesiser",

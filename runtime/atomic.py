@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +16,18 @@ from pathlib import Path
 def replaced(path: Path) -> Iterator[Path]:
     """Replace a file as a whole: write to the path that this yields, a new name in the same folder.
 
-    When the block ends, the file written there takes the name `path`. When the block raises, `path` stays as it was and
-    the new file is removed. Missing parent folders are made. Raises OSError, which names `path`.
+    When the block ends, the file written there takes the name `path`, and the mode of the file that it replaces. When
+    the block raises, `path` stays as it was and the new file is removed. Missing parent folders are made. A symbolic
+    link stays one: the file it points to is replaced. Raises OSError, which names `path`.
     """
-    beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    target = path.resolve() if path.is_symlink() else path
+    beside = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield beside
-        os.replace(beside, path)
+        if target.is_file():
+            beside.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(beside, target)
     except OSError as error:
         if error.filename != str(beside):
             raise
@@ -32,7 +37,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
 
 def close_replaced(stack: contextlib.ExitStack, keep: bool) -> None:
-    """Close a stack that holds a `replaced` file: the file takes its name, or is removed where `keep` is false."""
+    """Close a stack that holds a `replaced` file: the file takes its name, or is removed if `keep` is false."""
     if keep:
         stack.close()
     else:
@@ -85,7 +90,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
 
 
 def writable(folder: Path) -> Path:
-    """The folder, made where it is missing. Raises OSError where it cannot be made or written to."""
+    """The folder, made if it is missing. Raises OSError if it cannot be made or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

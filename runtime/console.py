@@ -10,8 +10,13 @@ from typing import Any
 
 import click
 
-# top-level modules of every extra but `train`: what needs them, and the extra
+from ngs.runtime.errors import one_line
+
+# top-level modules of the extras: what needs them, and the extra
 EXTRAS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("torch", "lightning", "onnx", "onnxscript", "tensorboard", "rich"), ("Training and export need", "train")
+    ),
     **dict.fromkeys(("pyo", "pythonosc", "mido", "rtmidi"), ("Playing live needs", "live")),
     **dict.fromkeys(("jinja2", "matplotlib", "PIL", "contourpy"), ("Pictures and reports need", "report")),
     "umap": ("UMAP needs", "umap"),
@@ -21,7 +26,8 @@ EXTRAS: dict[str, tuple[str, str]] = {
 def guarded(command: click.Command) -> None:
     """Run a command. An error that is expected is one line on stderr and exit status 1; Ctrl-C is exit status 130.
 
-    With NGS_DEBUG=1 in the environment the error is raised, for its traceback.
+    With NGS_DEBUG=1 in the environment such an error is raised, for its traceback. Errors of the command line are
+    shown as click shows them.
     """
     try:
         command.main(standalone_mode=False)
@@ -36,18 +42,22 @@ def guarded(command: click.Command) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except ImportError as error:
-        missing = (error.name or "").partition(".")[0]
-        extra, name = EXTRAS.get(missing, ("Training and export need", "train"))
-        click.echo(f"Error: {error}. {extra} the extra: pip install 'ngs[{name}]'", err=True)
-        sys.exit(1)
-    except (ValueError, OSError) as error:
+    except (ImportError, ValueError, OSError) as error:
         if os.environ.get("NGS_DEBUG"):
             raise
-        if isinstance(error, OSError) and error.filename and error.strerror:
-            error = OSError(f"{error.filename} cannot be used: {error.strerror}")
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {one_line(_said(error))}", err=True)
         sys.exit(1)
+
+
+def _said(error: Exception) -> str:
+    """What to print of an error: the file it is about, or what to install."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename} cannot be used: {error.strerror}"
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    if missing in EXTRAS:
+        what_needs, extra = EXTRAS[missing]
+        return f"{error}. {what_needs} the extra: pip install '.[{extra}]' in the folder of ngs"
+    return str(error)
 
 
 SHIPPED = "drums"

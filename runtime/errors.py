@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+LONGEST = 300  # characters of a reason
+
 
 def reason(error: BaseException) -> str:
-    """What an exception says, in one printable line."""
-    text = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return printable(text)[:200]
+    """The first line of what an exception says, of at most 300 characters, or its type if it says nothing."""
+    first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    text = one_line(first)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def one_line(text: str) -> str:
+    """A text in one printable line."""
+    return printable(" ".join(part.strip() for part in text.splitlines() if part.strip()))
 
 
 def printable(text: str) -> str:

@@ -63,7 +63,7 @@ def test_playing_without_pyo_says_what_to_install(tmp_path: Path) -> None:
         blocked = HEAD.replace("'torch'", f"'torch', '{module}'")
         code = f"{blocked}from ngs.cli.main import main\nmain()"
         result = python(code, "play", "--audio", "offline", "--seconds", "1", "--record", "take.wav", cwd=tmp_path)
-        assert result.returncode == 1 and "pip install 'ngs[live]'" in result.stderr, module
+        assert result.returncode == 1 and "pip install '.[live]'" in result.stderr, module
         assert result.stderr.count("\n") == 1
 
 
@@ -71,7 +71,7 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "sounds").mkdir()
     for arguments in (["train", "sounds", "--out", "run"], ["export", "run"]):
         result = ngs(*arguments, cwd=tmp_path)
-        assert result.returncode == 1 and "pip install 'ngs[train]'" in result.stderr
+        assert result.returncode == 1 and "pip install '.[train]'" in result.stderr
         assert result.stderr.count("\n") == 1
 
 
@@ -79,7 +79,7 @@ def test_pictures_without_matplotlib_say_what_to_install(tiny_bundle: Path, tmp_
     (tmp_path / "sounds").mkdir()
     for arguments in (["map", tiny_bundle, "-o", "map.png"], ["report", tiny_bundle, "sounds", "-o", "report"]):
         result = ngs(*arguments, cwd=tmp_path)
-        assert result.returncode == 1 and "pip install 'ngs[report]'" in result.stderr, result.stderr
+        assert result.returncode == 1 and "pip install '.[report]'" in result.stderr, result.stderr
         assert result.stderr.count("\n") == 1
 
 

@@ -10,8 +10,8 @@ import os
 import sys
 from dataclasses import asdict
 
-from ngs.cli.probes.finding import one_line
 from ngs.cli.probes.probes import PROBES, failed
+from ngs.runtime.errors import reason
 
 
 def main(name: str) -> None:
@@ -22,7 +22,7 @@ def main(name: str) -> None:
         try:
             finding = PROBES[name].run()
         except Exception as error:
-            finding = failed(name, one_line(error))
+            finding = failed(name, reason(error))
         json.dump(asdict(finding), report)
     os._exit(0)  # libraries may hang when they are torn down
 

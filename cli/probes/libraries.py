@@ -97,5 +97,5 @@ def of_training() -> Finding:
     absent = ", ".join(name for name, version in versions.items() if not version)
     if absent:
         found = f"no {absent}" + (f"; {there}" if there else "")
-        return Finding(MISSING, found, "To train and export: pip install 'ngs[train]'", versions)
+        return Finding(MISSING, found, "To train and export: pip install '.[train]' in the folder of ngs", versions)
     return Finding(OK, there, details=versions)

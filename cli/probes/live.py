@@ -14,7 +14,7 @@ from typing import Any
 from ngs.cli.probes.finding import MISSING, NOTE, OK, Finding, installed_version, why_not_loaded
 
 CARDS = Path("/proc/asound/cards")  # ALSA's list
-LIVE = "pip install 'ngs[live]'"
+LIVE = "pip install '.[live]' in the folder of ngs"
 NO_CARD = "To play live: connect a sound card or start a JACK server"
 PYO_LISTS = Finding(NOTE, "not known without pyo", f"To list them: {LIVE}", {"devices": None})
 

@@ -27,7 +27,7 @@ ONNXRUNTIME = "onnxruntime" if sys.platform == "darwin" else "onnxruntime-gpu"
 @dataclass(frozen=True)
 class Probe:
     run: Callable[[], Finding]
-    repair: str = ""  # what to do when it fails; only where rendering needs it
+    repair: str = ""  # what to do when it fails; only if rendering needs it
     limit_seconds: float = 10.0  # it is stopped after
 
 

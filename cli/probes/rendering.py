@@ -9,7 +9,7 @@ from typing import Any
 
 from ngs.cli.probes.finding import MISSING, NOTE, OK, Finding, why_not_loaded
 
-GPU = "To render on it: pip install 'ngs[gpu]'"
+GPU = "To render on it: pip install '.[gpu]' in the folder of ngs"
 CPU_ONLY = "sounds are rendered on the CPU"
 
 

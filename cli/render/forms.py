@@ -27,10 +27,10 @@ def reconstruct(job: Job, file: Path) -> None:
       ngs render sample --class Kick -o kick.wav
       ngs render reconstruct kick.wav -o reconstructed.wav
     """
-    from ngs.runtime.offline.render import resynthesise
+    from ngs.runtime.offline import render
 
     path = job.path(f"reconstruct-{file.stem}.wav")
-    job.write(path, resynthesise(job.bundle, job.read(file), job.condition(), job.seed))
+    job.write(path, render.reconstruct(job.bundle, job.read(file), job.condition(), job.seed))
 
 
 @form

@@ -14,14 +14,14 @@ bundle_option = click.option(
 
 
 def one_bundle(first: Path | None, second: Path | None) -> Path | None:
-    """The bundle that was named in one of two places. Raises UsageError where both name one."""
+    """The bundle, which may be named in either of two places. Raises UsageError if both name one."""
     if first and second:
         raise click.UsageError(f"Name one bundle: {first} or {second}")
     return first or second
 
 
 class _Forms(click.Group):
-    """A group of forms. A first word that is no form is the bundle."""
+    """The group of the forms. If the first word is not a form, it is the bundle."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -60,7 +60,7 @@ class Job:
         return read_audio(file, self.bundle.manifest.sample_rate)
 
     def path(self, default: str) -> Path:
-        """Where the sound goes: --output, where that is a folder the default name in it. Raises AudioError."""
+        """Where to write: --output, or the default name in it if it is a folder. Raises AudioError."""
         from ngs.runtime.dsp.audio_files import audio_format
 
         path = self.output or Path(default)

@@ -108,7 +108,7 @@ def live(bundle: Bundle) -> Figure:
     d.band(3.2, 3.15, "the engine's thread: renders ahead", GREEN, x=2.0)
     synth = d.box(0.3, 3.57, 2.6, HEIGHT, "Synth", "cuts the block at events", GREEN)
     d.arrow(queue.bottom, synth.top)
-    bank = d.box(0.3, 4.4, 2.6, HEIGHT, "VoiceBank", "one row for each voice", GREEN)
+    bank = d.box(0.3, 4.4, 2.6, HEIGHT, "VoiceBatch", "one row for each voice", GREEN)
     d.arrow(synth.bottom, bank.top)
     writer = d.box(3.5, 3.57, 2.6, HEIGHT, "embedding_step.onnx", "state: step, hidden", GREEN)
     decoder = d.box(3.5, 4.4, 2.6, HEIGHT, "decoder_stream.onnx", f"a hop [rows, {m.hop_length}]", GREEN)

@@ -14,8 +14,8 @@ from style import BLUE, CLASSES, GREEN, GREY, INK, ORANGE, PALE, VERMILION, figu
 from ngs.runtime import Bundle
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.seeds import drawn_embedding
-from ngs.runtime.dsp.excitation import Phases
 from ngs.runtime.dsp.grains import hann, noise_grains, onset_window, slice_grains
+from ngs.runtime.dsp.locked_tones import Phases
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
 from ngs.runtime.offline.render import decode, sample
 

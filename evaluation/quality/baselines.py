@@ -9,9 +9,9 @@ from ngs.evaluation.quality.distances import SCALES, Measures, spectral_distance
 from ngs.evaluation.quality.latents import AUDIBLE_SHARE
 from ngs.evaluation.quality.spectra import FLOOR, Spectra
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.seeds import Stream, seeded
 from ngs.runtime.dsp.grains import OVERLAP, analysis_grains, overlap_add, slice_grains
 from ngs.runtime.dsp.timbre import MELS, mel_filters
+from ngs.runtime.streams import Stream, seeded
 
 MOST_GRAINS = 20000
 BLOCK = 256  # grains that are looked up at a time

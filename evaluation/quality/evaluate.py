@@ -20,7 +20,7 @@ from ngs.evaluation.quality.selection import Entry, Progress, bundle_classes, re
 from ngs.evaluation.quality.spectra import Spectra
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.offline.render import decode_embeddings, resynthesise, sample
+from ngs.runtime.offline.render import decode_embeddings, reconstruct, sample
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class _Measured:
     def add(self, owner: int, entry: Entry, signal: Array) -> None:
         bundle, rate, name = self.bundle, self.bundle.manifest.sample_rate, entry.name
         target = Spectra(signal, rate)
-        rebuilt = resynthesise(bundle, signal, entry.condition, self.seed)
+        rebuilt = reconstruct(bundle, signal, entry.condition, self.seed)
         self.reconstruction.add(name, distances(target, Spectra(rebuilt, rate)))
         self.crispness["real"].add(name, vars(crispness(signal, rate)))
         self.crispness["reconstructed"].add(name, vars(crispness(rebuilt, rate)))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ngs.evaluation.quality.descriptors import Described
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.seeds import Stream, seeded
+from ngs.runtime.streams import Stream, seeded
 
 DIRECTIONS = 8  # principal components
 SPLITS = 10

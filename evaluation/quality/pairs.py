@@ -10,7 +10,7 @@ from ngs.evaluation.quality.distances import Measures, distances, fitted
 from ngs.evaluation.quality.spectra import Spectra
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.audio_files import read_audio, resample
-from ngs.runtime.offline.render import resynthesise
+from ngs.runtime.offline.render import reconstruct
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def compare_pairs(bundle: Bundle, pairs: Sequence[tuple[Path, Path]], sample_rat
     results = []
     for source, other in pairs:
         target, theirs = read_audio(source, rate), read_audio(other, rate)
-        rebuilt = resynthesise(bundle, read_audio(source, ours_hz), bundle.condition({}), seed)
+        rebuilt = reconstruct(bundle, read_audio(source, ours_hz), bundle.condition({}), seed)
         length = min(len(target), len(theirs))
         spectra = Spectra(target[:length], rate)
         ours, published = (

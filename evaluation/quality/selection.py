@@ -16,7 +16,7 @@ from ngs.evaluation.quality.descriptors import normalised
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Manifest
-from ngs.runtime.bundle.seeds import Stream, seeded
+from ngs.runtime.streams import Stream, seeded
 from ngs.training.run_folder import RunInfo
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, out of how many

@@ -16,8 +16,8 @@ import numpy as np
 from ngs.evaluation.speed.timing import WARMING, Durations, in_turns, timed
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.graph_stream import GraphStream
-from ngs.runtime.bundle.manifest import BundleError
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.synth import Synth
 

@@ -12,8 +12,9 @@ from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.timing.clock import Clock
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.live.schedule import EngineBusy
 from ngs.runtime.synth.controls import CONTROLS, Control, check_controls
-from ngs.runtime.synth.engine import Engine, EngineBusy
+from ngs.runtime.synth.engine import Engine
 from ngs.runtime.synth.notes import Note
 
 STEADY_SECONDS = 0.04  # rendered ahead if nobody plays keys; docs/speed.md has the measurements

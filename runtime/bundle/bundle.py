@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.files import MAX_ARRAYS_BYTES, Files, read_arrays
 from ngs.runtime.bundle.graph_check import MAX_GRAPH_BYTES
 from ngs.runtime.bundle.latent_map import check_latent_map
-from ngs.runtime.bundle.manifest import MAX_MANIFEST_BYTES, BundleError, Manifest, read_manifest
+from ngs.runtime.bundle.manifest import MAX_MANIFEST_BYTES, Manifest, read_manifest
 from ngs.runtime.bundle.session import PROVIDERS, check_signature, choose_provider, make_session
-from ngs.runtime.dsp.excitation import HAS_FFT32, Filling
+from ngs.runtime.dsp.locked_tones import HAS_FFT32, Filling
 from ngs.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Bundle:
     def open(cls, path: str | Path | None = None, provider: str = "auto", threads: int = 1) -> Self:
         """Open a folder or a zipped bundle; without a path, the drums that come with ngs.
 
-        provider: "cpu", "cuda", or "auto" (CUDA where it works, else the CPU). threads: how many a session computes
+        provider: "cpu", "cuda", or "auto" (CUDA if it works, else the CPU). threads: how many a session computes
         with; 1 is the steadiest beside live audio. Raises BundleError, ValueError.
         """
         if provider not in ("auto", *PROVIDERS):
@@ -64,7 +65,7 @@ class Bundle:
     def run(self, graph: str, **inputs: Array) -> tuple[Array, ...]:
         """Run a graph on float32 inputs by name, and return its outputs in the manifest's order.
 
-        Raises BundleError where the graph fails, or where an output has the wrong shape or is not finite.
+        Raises BundleError if the graph fails, or if an output has the wrong shape or is not finite.
         """
         session = self.session(graph)
         if not all(value.size for value in inputs.values()):  # onnxruntime's GRU would crash the process
@@ -93,7 +94,7 @@ class Bundle:
         return self._sessions[graph]
 
     def captured_session(self, graph: str) -> onnxruntime.InferenceSession:
-        """A new CUDA session that replays its calls as a CUDA graph; `session` where onnxruntime cannot do that.
+        """A new CUDA session that replays its calls as a CUDA graph, or `session` if onnxruntime cannot do that.
 
         Its inputs and outputs must be bound once, to buffers on the device.
         """
@@ -134,7 +135,7 @@ class Bundle:
         return vector
 
     def first_class(self, condition: Array) -> int | None:
-        """Number of the class of the first attribute that a condition [C] has; None where it is left open."""
+        """The index of the condition's class of the first attribute, or None if it is open."""
         classes = condition[self.manifest.places[self.manifest.attributes[0].name]]
         return int(classes.argmax()) if classes.any() else None
 
@@ -159,7 +160,7 @@ class Bundle:
 
     @cached_property
     def filling(self) -> Filling | None:
-        """Does with numpy, for many grains at once and faster, what the synthesis graph does; None where it cannot."""
+        """A faster numpy version of the synthesis graph, or None if it does not match the graph."""
         found = self._filling_or_reason
         return None if isinstance(found, str) else found
 
@@ -175,12 +176,12 @@ class Bundle:
 
     @cached_property
     def _filling_or_reason(self) -> Filling | str:
-        """What fills grains with numpy, or why the graph has to."""
+        """The numpy version of the synthesis graph, or why there is none."""
         spec, grain_length = self.manifest.graphs["synthesis"], self.manifest.grain_length
         if self.provider != "cpu":
             return "it runs on a GPU"
         if not spec.states:
-            return "this bundle's grains are noise alone"
+            return "numpy has a faster version for locked tones only"
         if not HAS_FFT32:
             return f"numpy {np.__version__} has no FFT of 32-bit floats (numpy 2 has one, and is faster)"
         points = int({tensor.name: tensor.shape[1] for tensor in spec.inputs}["profile"])
@@ -208,7 +209,7 @@ class Bundle:
 
 
 def shipped() -> Path:
-    """Path of the bundle that comes with ngs, drums of eight classes. Raises BundleError where it is not installed."""
+    """Path of the bundle that comes with ngs, drums of eight classes. Raises BundleError if it is missing."""
     path = Path(str(resources.files("ngs.runtime") / "drums.ngs"))
     if not path.is_file():
         raise BundleError(f"The bundle that comes with ngs is missing ({path}): install ngs again, or name a bundle")

@@ -27,7 +27,7 @@ def as_object(value: object, field: str, most: int = 256) -> dict[str, Any]:
 
 
 def member(fields: dict[str, Any], key: str, parent: str = "") -> Any:
-    """A member that has to be there; `parent` goes before its name in the error."""
+    """A member that must be present. `parent` goes before its name in the error."""
     if key not in fields:
         raise wrong(f"{parent}{key}", "a value", "none")
     return fields[key]
@@ -58,7 +58,7 @@ def as_text(value: object, field: str, most: int = 256, lines: bool = False) -> 
 
 
 def check_distinct(names: Sequence[str], field: str) -> None:
-    """Raise BundleError for a name that is there twice."""
+    """Raise BundleError if a name occurs twice."""
     seen = set()
     for name in names:
         if name in seen:
@@ -67,7 +67,7 @@ def check_distinct(names: Sequence[str], field: str) -> None:
 
 
 def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """For json.loads: an object from its members, none of which may be there twice."""
+    """For json.loads: make an object of its members. Raises BundleError if a name occurs twice."""
     members = dict(pairs)
     if len(members) != len(pairs):
         names = [name for name, _ in pairs]

@@ -64,7 +64,7 @@ class Files:
         return self.archive.namelist() if self.archive else [entry.name for entry in self.path.iterdir()]
 
     def check(self, name: str) -> None:
-        """Raise BundleError where there is no such plain file."""
+        """Raise BundleError if there is no plain file of this name."""
         self._size(name)
 
     def read(self, name: str, most: int) -> bytes:

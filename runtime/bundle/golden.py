@@ -23,8 +23,8 @@ MAGNIFICATION = {"embedding_encoder": 10.0}
 def largest_errors(bundle: Bundle) -> dict[str, float]:
     """Run every graph on its golden inputs: the largest difference from the golden outputs, by graph.
 
-    Relative to the largest value of an output where that is above 1, and divided by the graph's MAGNIFICATION. A graph
-    passes below TOLERANCE. Raises BundleError.
+    An error is divided by the largest value of the output, if that is above 1, and by the graph's MAGNIFICATION.
+    A graph passes if its error is below TOLERANCE. Raises BundleError.
     """
     golden = bundle.golden()
     errors = {}

@@ -199,7 +199,7 @@ def _define(types: dict[bytes, int], values: dict[str, Any], type_: int) -> byte
 
 
 def _initializer(values: dict[str, Any]) -> Tensor:
-    """A constant, with its values where sizes may depend on them."""
+    """A constant, with its values if sizes may depend on them."""
     if values.get("type") not in ITEM_BYTES:
         raise Unexpected("initializers of numbers", f"type {values.get('type')}")
     count, content = math.prod(values["sizes"]), values.get("content", b"")

@@ -27,14 +27,14 @@ class Misfit(ValueError):
 
 
 class Tensor:
-    """The shape of a tensor and, where they are followed, its values."""
+    """The shape of a tensor and, if they are followed, its values."""
 
     def __init__(self, shape: Shape, values: Values | None = None) -> None:
         self.shape, self.values = shape, values
 
 
 class Node:
-    """A node as the rules see it: attributes, inputs (None where one is left out), and the number of outputs."""
+    """A node as the rules see it: attributes, inputs (None for one that is left out), and the number of outputs."""
 
     def __init__(self, attributes: Mapping[str, Any], inputs: list[Tensor | None], count: int) -> None:
         self.attributes, self.inputs, self.count = attributes, inputs, count
@@ -66,7 +66,7 @@ def outputs_of(operator: bytes, attributes: Mapping[str, Any], inputs: list[Tens
 
 
 def _values(operator: bytes, node: Node, shapes: list[Shape]) -> Values | None:
-    """The values of a node's output, where they follow from values that are known."""
+    """The values of a node's output, if they follow from values that are known."""
     given = [tensor for tensor in node.inputs if tensor]
     followed = [tensor.values for tensor in given if tensor.values is not None]
     if operator == b"Shape":

@@ -9,7 +9,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.errors import reason
 
 
@@ -76,7 +76,7 @@ class GraphStream:
 
 
 class InPlace:
-    """Runs rows of numpy arrays where they are. Bindings are made when these rows are first run."""
+    """Runs rows of numpy arrays in place. The bindings of rows are made when they first run."""
 
     def __init__(self, session: Any, inputs: dict[str, Array], outputs: dict[str, Array]) -> None:
         self._session, self._inputs, self._outputs = session, inputs, outputs

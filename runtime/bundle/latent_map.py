@@ -7,9 +7,9 @@ With Z numbers in a latent, E in an embedding, and A attributes, its arrays are
     explained_variance  [K]     variance of the latents along each axis
     low, high           [K]     2nd and 98th percentiles along each axis
     points              [N, Z]  latents of grains of the corpus
-    labels              [N, A]  their classes, -1 where unknown
+    labels              [N, A]  their classes, -1 if unknown
     embeddings          [M, E]  embeddings of sounds of the corpus
-    embedding_labels    [M, A]  their classes, -1 where unknown
+    embedding_labels    [M, A]  their classes, -1 if unknown
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Unexpected(Exception):
 
 
 def read_fields(message: memoryview, schema: Schema, what: str) -> dict[str, Any]:
-    """The fields of a message by name: numbers or bytes, in a list where there may be several."""
+    """The fields of a message by name: numbers or bytes, in a list if there may be several."""
     values: dict[str, Any] = {name: [] for name, most in schema.values() if most > 1 or name == "opset_import"}
     at, end = 0, len(message)
     while at < end:

@@ -1,33 +1,12 @@
-"""Everything that a seed decides: embeddings, noise, open classes. Each kind of draw has a stream of its own."""
+"""What a seed decides about the sounds of a bundle: embeddings, noise and the attributes left open."""
 
 from __future__ import annotations
-
-from enum import IntEnum
 
 import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-
-
-class Stream(IntEnum):
-    """What a stream decides: its last number. The stream of embeddings has none."""
-
-    NOISE = 1
-    CLASS = 2
-    OPEN_ATTRIBUTES = 3
-    GRAINS = 4  # scatter and density, grain by grain; for a one-shot path, its kind
-    NEAREST_GRAINS = 31
-    FRECHET_SPLITS = 47
-    SELECTION = 53
-    REPORT_PAIRS = 67
-    REPORT_GRAINS = 71
-    REPORT_CLASSES = 73
-
-
-def seeded(seed: int, *stream: int) -> np.random.Generator:
-    """A counter-based random generator for a seed, and for a stream within it that the numbers name."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *stream])))
+from ngs.runtime.streams import Stream, seeded
 
 
 def drawn_embedding(bundle: Bundle, temperature: float, seed: int, *stream: int) -> Array:

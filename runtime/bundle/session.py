@@ -87,7 +87,7 @@ def signature(values: Iterable[Any], file: str) -> list[tuple[str, str, tuple[in
 
 
 def check_signature(session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
-    """Raise BundleError where a session's inputs or outputs are not those of the manifest."""
+    """Raise BundleError unless a session's inputs and outputs are those of the manifest."""
     for kind, found, specs in (
         ("inputs", signature(session.get_inputs(), spec.file), spec.inputs),
         ("outputs", signature(session.get_outputs(), spec.file), spec.outputs),
@@ -98,9 +98,9 @@ def check_signature(session: onnxruntime.InferenceSession, spec: GraphSpec) -> N
 
 
 def choose_provider(wanted: str) -> str:
-    """Decide between "cpu" and "cuda": "auto" takes CUDA where there is a driver and onnxruntime was built for it.
+    """Decide between "cpu" and "cuda": "auto" uses CUDA if a driver is installed and onnxruntime supports it.
 
-    Looks first, because onnxruntime prints errors when it is asked for CUDA in vain. Raises ValueError where "cuda" is
+    Looks first, because onnxruntime prints errors when it is asked for CUDA in vain. Raises ValueError if "cuda" is
     asked for and cannot work.
     """
     if wanted == "cpu":
@@ -118,5 +118,7 @@ def choose_provider(wanted: str) -> str:
     if usable and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
     if wanted == "cuda" and not usable:
-        raise ValueError("The provider cuda needs an NVIDIA GPU with its driver, and: pip install 'ngs[gpu]'")
+        raise ValueError(
+            "The provider cuda needs an NVIDIA GPU with its driver, and: pip install '.[gpu]' in the folder of ngs"
+        )
     return "cuda" if usable else "cpu"

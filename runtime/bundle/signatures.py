@@ -24,7 +24,7 @@ MAX_HISTORY_SAMPLES = 65536  # that post-processing looks back
 
 
 def check_signatures(manifest: Manifest) -> None:
-    """Raise BundleError where a required graph lacks an input, an output or a state, or has another one or size."""
+    """Raise BundleError unless each required graph has exactly the inputs, outputs and states it must have."""
     for name, (inputs, outputs) in _signatures(manifest).items():
         graph = manifest.graphs[name]
         states = tuple(tensor for tensor in inputs if f"next_{tensor.name}" in [other.name for other in outputs])

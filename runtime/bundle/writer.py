@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from ngs.runtime.atomic import replace_path, writable
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.files import Files
 from ngs.runtime.bundle.golden import TOLERANCE, largest_errors
-from ngs.runtime.bundle.manifest import BundleError, Manifest
+from ngs.runtime.bundle.manifest import Manifest
 from ngs.runtime.bundle.session import make_session, signature
 from ngs.runtime.bundle.specs import FileSpec, GraphSpec, TensorSpec
 
@@ -76,7 +77,7 @@ def _write_contents(path: Path, contents: Mapping[str, bytes], zipped: bool) -> 
 
 
 def check_target(path: Path) -> None:
-    """Raise BundleError or OSError where no bundle can be written under this name."""
+    """Raise BundleError or OSError if no bundle can be written to this path."""
     if path.exists() and not _is_bundle(path):
         raise BundleError(f"{path} exists and is not a bundle: choose another name")
     writable(path.parent)

@@ -43,7 +43,7 @@ def read_mono(path: Path) -> tuple[Array, int]:
 
 
 def resample(signal: Array, from_hz: float, to_hz: float) -> Array:
-    """Resample a signal [n] from one sample rate to another; returned as it is where the two are equal."""
+    """Resample a signal [n] from one sample rate to another. If the two are equal, it is returned as it is."""
     if from_hz == to_hz:
         return signal
     converted: Array = soxr.resample(signal, from_hz, to_hz, quality="HQ").astype(np.float32)
@@ -69,7 +69,10 @@ def write_audio(path: Path, signal: Array, sample_rate: int) -> float:
         signal, peak = signal * np.float32(0.999 / peak), 0.999
     try:
         with replaced(path) as beside:
+            beside.touch()  # libsndfile would not say why it cannot make it
             soundfile.write(beside, signal, sample_rate, subtype="PCM_24", format=file_format)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise OSError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+    except soundfile.SoundFileError as error:
+        raise OSError(f"{path} cannot be written: {getattr(error, 'error_string', error)}") from error
     return peak

@@ -82,7 +82,7 @@ def free_path(
     axes, low, high = (latent_map[name][:2] for name in ("components", "low", "high"))
     span = high - low
     wide = span > 0
-    # round on the map, with its center where there is room around it
+    # round on the map, with its center in a place with room around it
     radius = min(0.8 * float(np.mean(spread[:2][wide] / span[wide])), 0.5) if wide.any() else 0.0
     place = (start - latent_map["mean"]) @ axes.T
     center = start + (np.clip(place, low + radius * span, high - radius * span) - place) @ axes
@@ -100,7 +100,7 @@ def map_grid(latent_map: Mapping[str, NDArray[Any]], size: int = 17) -> Array:
     has this as its path plays it with `position` as x and `morph` as y. A node is the weighted mean of the grains of
     the corpus nearest to it on the map (weights of Franke and Little, 1980), moved along the map to the node itself;
     close to a grain it is that grain. Nothing changes in a direction in which the map has no extent. Raises ValueError
-    where size is below 2.
+    if size is below 2.
     """
     if size < 2:
         raise ValueError(f"size is {size}: choose 2 or more nodes")
@@ -138,7 +138,7 @@ def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
 def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights [nodes, points] of the points nearest to each node; they fall to 0 at the next point's distance."""
     ordered = np.sort(distances, axis=1)
-    reach = ordered[:, [min(NEIGHBOURS, ordered.shape[1] - 1)]] + 1e-9  # avoids 0 / 0 where all are equally far
+    reach = ordered[:, [min(NEIGHBOURS, ordered.shape[1] - 1)]] + 1e-9  # avoids 0 / 0 if all are equally far
     nearness = np.maximum(reach - distances, 0) / (reach * (distances + 1e-9))
     weights = nearness**2
     total: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
@@ -146,7 +146,7 @@ def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _within(latent_map: Mapping[str, NDArray[Any]], path: Array) -> Array:
-    """Bring a path [T, Z] back to where it leaves the map: beyond it, everything is as loud as it can be."""
+    """Move what a path [T, Z] has beyond the map to its edge: beyond it everything is as loud as it can be."""
     components = latent_map["components"]
     place = (path - latent_map["mean"]) @ components.T
     inside: Array = path + (np.clip(place, latent_map["low"], latent_map["high"]) - place) @ components

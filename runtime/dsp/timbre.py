@@ -20,7 +20,7 @@ def timbre(
 ) -> NDArray[np.float64]:
     """Timbres [N, B], in nepers, of grains with magnitudes [N, bins] from 0 Hz to Nyquist, whose signs are ignored.
 
-    The logarithm of each of 64 mel bands (fewer where grains are short), minus its mean over the bands, so that a grain
+    The logarithm of each of 64 mel bands (fewer if grains are short), minus its mean over the bands, so that a grain
     has the same timbre at every level. `loudest` is the `loudest_band` of all grains that are compared; by default of
     these.
     """

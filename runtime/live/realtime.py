@@ -7,12 +7,12 @@ import os
 import sys
 import threading
 
-PRIORITY = 5  # among real-time threads: below those of audio servers
-SWITCH_SECONDS = 0.0005  # how long a busy thread may keep the GIL when another one wants it
+PRIORITY = 5  # among real-time threads: below audio servers
+SWITCH_SECONDS = 0.0005  # how long a thread may hold the GIL while another waits for it
 
 
 class Interpreter:
-    """Sets Python up while engines play: threads release the GIL early, and existing objects are not garbage-collected.
+    """Tunes Python while engines play: threads release the GIL early, and the garbage collector skips existing objects.
 
     Engines may overlap: the first one changes the settings, the last one restores them.
     """

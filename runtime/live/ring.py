@@ -10,7 +10,7 @@ FADE_SECONDS = 0.005  # how long engines fade before and after a gap
 
 
 class Ring:
-    """Frames of `channels` from one writer to one reader, whose time goes on whether there is audio or not.
+    """Carries frames from one writer to one reader. The reader's time goes on even if no frames are ready.
 
     `written` and `read` count frames since the start. Each is changed by one side only, after the frames are in place.
     If the writer is late, the reader gets an echo (what it heard last, backwards and fading), then silence; when there

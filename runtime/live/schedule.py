@@ -76,7 +76,7 @@ class Schedule:
             self._starts[number] = event
 
     def cancel(self, number: int | None) -> None:
-        """Drop the start of a note, or of all (None), where it was asked for before the act being carried out."""
+        """Cancel a note that has not begun (None: all). Notes requested after the current act stay."""
         for each in list(self._starts) if number is None else [number]:
             event = self._starts.get(each)
             if event and event.order < self._current:
@@ -94,7 +94,7 @@ class Schedule:
                 yield event.act
 
     def free(self, now: int, most: int) -> int:
-        """Samples from `now` on, at most `most`, before the next event."""
+        """Samples from `now` until the next event, at most `most`."""
         return min(most, self._events[0].time - now) if self._events else most
 
     def segments(self, now: int, count: int, do: Callable[[Act], Any]) -> Iterator[tuple[int, int]]:

@@ -15,8 +15,8 @@ class AudioStream(ABC):
     The sound does not depend on the size of the blocks: chunked equals whole, to the bit. One thread, the host's,
     calls `process`. Errors that a bundle causes while it plays are counted, not raised.
 
-    latency: samples, the same for every block size. A `Source` plays what it is asked for now that much later; an
-    `Effect` plays what it makes of an input sample that much later.
+    latency: samples, the same for every block size. A `Source` plays a new request after `latency` samples;
+    an `Effect` plays what it makes of an input sample after `latency` samples.
     """
 
     latency: int

@@ -53,7 +53,7 @@ class WorkDurations:
 
 
 class Worker(ABC):
-    """Calls `_work` again and again in a thread, and rests when there was nothing to do."""
+    """A thread that calls `_work` in a loop, and rests when there is nothing to do."""
 
     thread_name: ClassVar[str] = "ngs engine"
     urgent: ClassVar[bool] = True  # whether the thread asks for real-time scheduling
@@ -62,10 +62,14 @@ class Worker(ABC):
         """`pause_seconds`: how long to rest."""
         self._pause = pause_seconds
         self._thread: threading.Thread | None = None
-        self._stopping = False
+        self._stopping = self._realtime = False
+        self._forget_work()
+
+    def _forget_work(self) -> None:
+        """Start the statistics again."""
         self._durations = WorkDurations()
         self._started = self._busy = 0.0
-        self._failures, self._last_failure, self._realtime = 0, "", False
+        self._failures, self._last_failure = 0, ""
 
     @property
     def running(self) -> bool:

@@ -85,7 +85,7 @@ def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
     """A built-in pattern by name, or one from a text file, for a bundle with these classes.
 
     A file may only name classes of the bundle. A built-in pattern leaves out the lines of classes that the bundle
-    lacks; where the bundle has none of them, the lines go to the bundle's classes in turn. Raises PatternError.
+    lacks; if the bundle has none of them, the lines go to the bundle's classes in turn. Raises PatternError.
     """
     known = {candidate.lower(): candidate for candidate in classes}
     if name in BUILT_IN:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.seeds import completed, drawn_embedding, noise_seed
-from ngs.runtime.dsp.excitation import Phases
 from ngs.runtime.dsp.grains import OVERLAP, Assembly, analysis_grains, noise_grains
+from ngs.runtime.dsp.locked_tones import Phases
 
 BATCH_SAMPLES = 96 << 10  # of the grains in one call, so that the data stays in the processor's caches
 SILENT = 1e-4  # -80 dB
@@ -79,13 +79,13 @@ def postprocess(bundle: Bundle, signal: Array) -> Array:
     return np.concatenate([bundle.run("postprocessing", signal=part)[0].reshape(-1) for part in parts])
 
 
-def resynthesise(bundle: Bundle, signal: Array, condition: Array, seed: int) -> Array:
+def reconstruct(bundle: Bundle, signal: Array, condition: Array, seed: int) -> Array:
     """Encode and decode a signal [n] of any length at the bundle's sample rate: float32 [n]."""
     return decode(bundle, encode(bundle, signal), condition, seed, tail=False)[: len(signal)]
 
 
 def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
-    """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed where it is open."""
+    """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed if it is open."""
     condition = completed(bundle, condition, seed, index)
     embedding = drawn_embedding(bundle, temperature, seed, index)
     return decode_embeddings(bundle, embedding[None], condition[None], [noise_seed(seed, index)])[0]
@@ -136,7 +136,7 @@ def play_path(bundle: Bundle, path: Array, condition: Array, seed: int) -> Array
 def interpolate(start: Array, end: Array, steps: int) -> Array:
     """Embeddings [steps, E] from `start` to `end`, along the arc between them, so that their norms do not shrink.
 
-    Along the straight line where the two point in the same or in opposite directions.
+    Along the straight line if the two point in the same or in opposite directions.
     """
     share = np.linspace(0, 1, steps)[:, None]
     scale = float(np.linalg.norm(start)) * float(np.linalg.norm(end))

@@ -83,7 +83,10 @@ class HitMaker(Worker):
         self.made += 1
 
     def most_urgent(self) -> tuple[int, int] | None:
-        """Pad and number of the next hit to make: of the pads with the fewest hits, the one not served the longest."""
+        """Pad and number of the next hit to make.
+
+        It is for the pad with the fewest hits or, of several, the one served longest ago.
+        """
         now, jobs = time.monotonic(), []
         for pad, store in enumerate(self.stores):
             store.prune(self.ready)

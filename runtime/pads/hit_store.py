@@ -1,4 +1,4 @@
-"""The hits of one pad that are ready: which it needs, which it has."""
+"""The hits of one pad: which it needs, and which are ready."""
 
 from __future__ import annotations
 

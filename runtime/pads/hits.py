@@ -8,10 +8,11 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import Stream, completed, noise_seed, seeded
+from ngs.runtime.bundle.seeds import completed, noise_seed
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.dsp.paths import KINDS, free_path
 from ngs.runtime.offline.render import play_path, sample, trim_tail
+from ngs.runtime.streams import Stream, seeded
 
 SOURCES = ("note", "path")
 SEMITONES = 12  # in an octave

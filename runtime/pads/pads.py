@@ -128,9 +128,9 @@ class Pads(Source):
         return None if hit is None else (hit.samples, hit.number)
 
     def load(self, bundle: Bundle | str | Path, provider: str = "auto") -> None:
-        """Go on with the hits of another bundle. The caller's thread makes the first ones while the old ones play on.
+        """Change to another bundle. The caller's thread makes the first hits while the old ones play on.
 
-        Its classes in turn replace those that it lacks. Raises BundleError, ValueError.
+        A pad whose class the new bundle lacks takes the bundle's classes in turn. Raises BundleError, ValueError.
         """
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
         hits = []

@@ -16,8 +16,9 @@ from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Schedule
 from ngs.runtime.live.stream import Effect
 from ngs.runtime.live.worker import Worker, WorkStatistics
-from ngs.runtime.resynthesis.crossfade import Choices, Crossfade, ResynthesiserBank
+from ngs.runtime.resynthesis.crossfade import Crossfade
 from ngs.runtime.resynthesis.resynthesiser import Resynthesiser
+from ngs.runtime.resynthesis.resynthesiser_bank import Choices, ResynthesiserBank
 from ngs.runtime.synth.controls import RESYNTHESIS_CONTROLS, check_controls, check_fade, check_sample_rate
 
 AHEAD_SECONDS = 0.016  # besides a block
@@ -26,7 +27,7 @@ BACKLOG_SECONDS = 0.25  # of input that a late thread works off; if there is mor
 
 @dataclass(frozen=True)
 class ResynthesisStatistics(WorkStatistics):
-    """What an engine did since it was made. Most pieces of its work have no hop to decode."""
+    """What an engine did since it was made or reset. Most pieces of its work have no hop to decode."""
 
     frames: int  # from the host
     late: int  # reads that found too few frames
@@ -79,14 +80,16 @@ class ResynthesisEngine(Effect, Worker):
         self.reset()
 
     def reset(self) -> None:
-        """Silence at time 0 and no commands to come. Raises RuntimeError while the thread runs."""
+        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs."""
         self._refuse_while_running("reset")
         fade = max(1, round(FADE_SECONDS * self.sample_rate))
         self._in = Ring(1 << (2 * self._most + 2 * fade).bit_length(), self.channels, fade)
         self._out = Ring(1 << (self.ahead + self.block + 2 * fade).bit_length(), self.channels, fade)
         self._out.write(np.zeros((self.channels, self.ahead), np.float32))
         self._schedule, self._skipped = Schedule(), 0
+        self._forget_work()
         self._bank.reset()
+        self._bank.forget_failures()
 
     # the host's side
 
@@ -191,7 +194,7 @@ class ResynthesisEngine(Effect, Worker):
         return True
 
     def _put(self, time: int, made: Array) -> None:
-        """Hand over what is heard from `time` on: without its late part, after silence where input was skipped."""
+        """Hand over what is heard from `time` on. What is late is left out; silence replaces input that was skipped."""
         self._skipped += self._out.skip()
         missing = time - self._out.written
         if missing > 0:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.graph_stream import GraphStream
-from ngs.runtime.bundle.manifest import BundleError
 from ngs.runtime.dsp.grains import NoiseGrains, analysis_windows
 from ngs.runtime.errors import reason
 from ngs.runtime.live.resampling import PieceResampler
@@ -22,11 +22,11 @@ from ngs.runtime.synth.grain_chance import GrainChance
 
 SETTLING_HOPS = 40  # after these, the delay of the resamplers grows by less than the margin
 MARGIN = 8  # samples (measured: 1, over 400 000 samples at eight pairs of rates)
-LOUDEST = 16.0  # 24 dB above full scale, where input is clipped
+LOUDEST = 16.0  # input is clipped here, 24 dB above full scale
 
 
 class Resynthesiser(Effect):
-    """One channel through encoder and decoder: `render.resynthesise` block by block. Blocks are [1, n].
+    """One channel through encoder and decoder: `render.reconstruct` block by block. Blocks are [1, n].
 
     latency: at the bundle's rate, a grain less one sample: the first sample of a grain can be played when the last one
     has come in. `at_least` asks for more.

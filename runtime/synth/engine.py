@@ -16,7 +16,7 @@ import numpy as np
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
-from ngs.runtime.live.schedule import Act, EngineBusy as EngineBusy, Schedule
+from ngs.runtime.live.schedule import Act, Schedule
 from ngs.runtime.live.worker import Worker, WorkStatistics
 from ngs.runtime.synth.controls import check_fade
 from ngs.runtime.synth.note_stream import NoteStream
@@ -28,7 +28,7 @@ COMMANDS_AT_ONCE = 64  # taken in before a block, so that a thousand notes do no
 
 @dataclass(frozen=True)
 class Statistics(WorkStatistics):
-    """What an engine did since it was started. A piece of work is a block."""
+    """What an engine did since it was made or reset. A piece of work is a block."""
 
     frames: int  # read by the host
     blocks: int  # rendered
@@ -43,12 +43,12 @@ class Statistics(WorkStatistics):
 
 
 class Engine(NoteStream, Worker):
-    """Plays the notes of a bundle's synth in a host's callback. One thread, the host's, calls `process`; any the rest.
+    """Plays a bundle's notes in a host's callback. Only the host's thread calls `process`; any thread calls the rest.
 
     block: frames rendered at a time. ahead: frames rendered before the host reads them, the `latency`; at least two
-    blocks and what the host reads at once. The default is 8 ms and another 0.5 ms per voice, in which a laptop core
-    decodes all of them at once. threaded: False if nobody waits for the sound: `process` then renders what it needs, is
-    never late, and all else is the same. After `stop`, the frames that are ready can still be read.
+    blocks and what the host reads at once. The default, 8 ms and another 0.5 ms per voice, is what a laptop core needs
+    to decode all voices at once. threaded: False if nobody waits for the sound. `process` then renders what it needs
+    and is never late; all else is the same. After `stop`, the frames that are ready can still be read.
 
     `at` counts the frames the host has read (`time`). A time is met exactly if it is at least `latency` and one read
     away. Without one, a note plays as soon as possible.
@@ -67,23 +67,25 @@ class Engine(NoteStream, Worker):
         Worker.__init__(self, block / self.sample_rate / 4)
         self.block, self.latency, self.threaded = block, ahead, threaded
         self._bundle, self._synth = bundle, self._new_synth(bundle)
-        self._loaded: deque[tuple[Synth, float]] = deque()  # with the seconds of the fade to it
+        # the synth to change to, with the seconds of the fade; of several before the next block, the last counts
+        self._loaded: deque[tuple[Synth, float]] = deque(maxlen=1)
         self._leaving: list[Synth] = []  # fading out
         self._retired: list[Synth] = []  # to be freed by another thread than the one that plays
-        self._earlier_hops = self._earlier_dropped = self._earlier_failures = 0  # of synths that are gone
         self._out, self._mix = (np.zeros((self.rows, block), dtype=np.float32) for _ in range(2))
         self.reset()
 
     def reset(self) -> None:
-        """Silence at time 0 and no commands to come. Raises RuntimeError while the thread runs."""
+        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs."""
         self._refuse_while_running("reset")
         fade = max(1, round(FADE_SECONDS * self.sample_rate))
         self._ring = Ring(1 << (self.latency + self.block + 2 * fade).bit_length(), self.rows, fade)
         self._schedule = Schedule()
         self._late_events = self._skipped = 0
+        self._earlier_hops = self._earlier_dropped = self._earlier_failures = 0  # of synths that are gone
+        self._forget_work()
         self._change_synths()
-        for synth in self._synths():
-            synth.reset()
+        self._leaving.clear()
+        self._synth.reset()
 
     # the host's side
 
@@ -91,6 +93,7 @@ class Engine(NoteStream, Worker):
         """Warm up, fill the ring buffer and, if `threaded`, start the thread. Raises BundleError."""
         if self.running:
             return
+        self._change_synths()
         if not self._worked:  # a warm-up would end notes that sound
             self._synth.warm_up()
         if self.threaded:
@@ -190,9 +193,9 @@ class Engine(NoteStream, Worker):
     def _change_synths(self) -> None:
         while self._loaded:
             synth, fade = self._loaded.popleft()
-            self._synth.end(None, fade)
-            self._leaving.append(self._synth)
-            self._synth = synth
+            old, self._synth = self._synth, synth  # first, so that statistics never count a synth twice
+            old.end(None, fade)
+            self._leaving.append(old)
 
     def begin(self, note: Note, number: int) -> None:
         self._synth.begin(note, number)

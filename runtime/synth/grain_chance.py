@@ -9,7 +9,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import Stream, seeded
+from ngs.runtime.streams import Stream, seeded
 
 
 class GrainChance:

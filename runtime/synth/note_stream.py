@@ -16,8 +16,8 @@ from ngs.runtime.synth.notes import Note
 class NoteStream(Source):
     """Plays notes. `at` is a time in samples since the start, the nearest one if it is fractional; None is now.
 
-    outputs: separate mixes; a note goes to the one of its `output`. channels: of each output, 2, or 1, where pan has no
-    effect. A block is [outputs * channels, n], the channels of an output next to each other.
+    outputs: separate mixes; a note goes to the one of its `output`. channels: of each output, 2, or 1
+    (pan then has no effect). A block is [outputs * channels, n], the channels of an output next to each other.
     """
 
     def __init__(self, sample_rate: float, voices: int, outputs: int, channels: int) -> None:

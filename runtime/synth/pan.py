@@ -16,7 +16,7 @@ class Pan:
     """The gains of both sides. They move in straight lines, without zipper noise or clicks."""
 
     def __init__(self, gain: float, pan: float, sample_rate: int, channels: int) -> None:
-        """`channels`: 2, or 1, where pan has no effect."""
+        """`channels`: 2, or 1, and then pan has no effect."""
         self._sample_rate, self._channels = sample_rate, channels
         self._end = self._start = self._sides(gain, pan)
         self._length, self.remaining = 1, 0  # samples of the line: in all, and still to come

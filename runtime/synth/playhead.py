@@ -14,7 +14,7 @@ LONGEST_PATH = 1 << 14  # grains written for a held note; after that, the last o
 
 
 class Playhead:
-    """Reads the latents of a note's path, between grains where need be.
+    """Reads the latents of a note's path, between grains if need be.
 
     The path is the note's own, or is written while it is read: `write` is then called for `grains_needed`.
     `controls` is the voice's mapping of values: speed, freeze and morph are looked up when they are needed.

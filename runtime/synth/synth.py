@@ -10,7 +10,7 @@ from ngs.runtime.live.schedule import Act, Schedule, check_frame
 from ngs.runtime.synth.note_stream import NoteStream
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.voice import Voice
-from ngs.runtime.synth.voice_bank import VoiceBank
+from ngs.runtime.synth.voice_batch import VoiceBatch
 
 STEAL_SECONDS = 0.005  # how long a stolen voice fades
 
@@ -28,40 +28,40 @@ class Synth(NoteStream):
         self, bundle: Bundle, sample_rate: int | None = None, voices: int = 16, outputs: int = 1, channels: int = 2
     ) -> None:
         super().__init__(sample_rate or bundle.manifest.sample_rate, voices, outputs, channels)
-        self._bank = VoiceBank(bundle, 2 * voices, self.sample_rate, channels, outputs)  # stolen voices still fade
+        self._batch = VoiceBatch(bundle, 2 * voices, self.sample_rate, channels, outputs)  # stolen voices still fade
         self.reset()
 
     def reset(self) -> None:
         """Silence at time 0, no events to come, nothing counted."""
-        self._bank.clear()
-        self._bank.hops = self._bank.failures = 0
-        self._bank.last_failure = ""
+        self._batch.clear()
+        self._batch.hops = self._batch.failures = 0
+        self._batch.last_error = None
         self._schedule = Schedule()
         self.time = 0  # samples played
         self.dropped = 0  # notes not heard or not faded, because too many came at once
 
     def warm_up(self) -> None:
         """Do what the first notes would have to wait for. Raises BundleError if the bundle cannot be played."""
-        self._bank.warm_up()
+        self._batch.warm_up()
 
     @property
     def bundle(self) -> Bundle:
-        return self._bank.bundle
+        return self._batch.bundle
 
     @property
     def sounding(self) -> int:
         """Voices that sound, including released ones."""
-        return sum(not voice.ended for voice in self._bank.voices)
+        return sum(not voice.ended for voice in self._batch.voices)
 
     @property
     def hops(self) -> int:
         """Calls of the decoder so far."""
-        return self._bank.hops
+        return self._batch.hops
 
     @property
     def failures(self) -> tuple[int, str]:
         """How many failures so far, and the reason of the last one."""
-        return self._bank.failures, self._bank.last_failure
+        return self._batch.failures, self._batch.last_failure
 
     def process(self, out: Array) -> None:
         """Overwrite `out`, float32 [outputs * channels, n], with the next n samples.
@@ -77,9 +77,9 @@ class Synth(NoteStream):
                 length, attempts = self._segment(out[:, done:]), 0
             except Exception as error:
                 length, attempts = 0, attempts + 1
-                self._bank.fail_all(error)
+                self._batch.fail_all(error)
                 if attempts > 1:  # the echoes fail as well
-                    self._bank.clear()
+                    self._batch.clear()
                 if attempts > 2:  # and so does silence
                     length = count - done
             done += length
@@ -89,11 +89,11 @@ class Synth(NoteStream):
         """Mix into `out` until something happens or it is full. Returns the samples mixed."""
         for act in self._schedule.due(self.time):
             act()
-        self._bank.fill()
+        self._batch.fill()
         length = self._schedule.free(self.time, out.shape[1])
-        for voice in self._bank.voices:
+        for voice in self._batch.voices:
             length = min(length, voice.horizon)
-        for voice in self._bank.voices:
+        for voice in self._batch.voices:
             voice.mix(out[:, :length])
         return length
 
@@ -101,17 +101,17 @@ class Synth(NoteStream):
         self._schedule.add(self.time if at is None else check_frame(at), act, number)
 
     def begin(self, note: Note, number: int) -> None:
-        self._bank.sweep()  # ended voices make room
-        held = [voice for voice in self._bank.voices if not voice.stolen]
+        self._batch.sweep()  # ended voices make room
+        held = [voice for voice in self._batch.voices if not voice.stolen]
         if len(held) >= self.voices:
             victim = min(held, key=lambda voice: (not voice.releasing, voice.age))
             if victim.grains:
                 victim.steal(STEAL_SECONDS)
             else:
                 self._drop(victim)
-        if len(self._bank.voices) == self._bank.rows:
-            self._drop(min((v for v in self._bank.voices if v.stolen), key=lambda voice: voice.pan.remaining))
-        voice = self._bank.start(note)
+        if len(self._batch.voices) == self._batch.rows:
+            self._drop(min((v for v in self._batch.voices if v.stolen), key=lambda voice: voice.pan.remaining))
+        voice = self._batch.start(note)
         if voice:
             voice.number = number
 
@@ -125,8 +125,8 @@ class Synth(NoteStream):
             voice.set(values)
 
     def _voices(self, number: int | None) -> list[Voice]:
-        return [voice for voice in self._bank.voices if number in (None, voice.number)]
+        return [voice for voice in self._batch.voices if number in (None, voice.number)]
 
     def _drop(self, voice: Voice) -> None:
         self.dropped += 1
-        self._bank.remove(self._bank.voices.index(voice))
+        self._batch.remove(self._batch.voices.index(voice))

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from pytest import FixtureRequest as Request
 
 from ngs.cli.bundle import info, validate
-from ngs.runtime.dsp.excitation import HAS_FFT32
+from ngs.runtime.dsp.locked_tones import HAS_FFT32
 
 
 def test_info_shows_what_is_in_a_bundle(tiny_bundle: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_valid_bundle(kind: str, request: Request) -> None:
     [
         (None, "numpy, which agrees with the synthesis graph"),
         ("tiny_bundle", "the synthesis graph: numpy computes other grains than this graph"),
-        ("tiny_noise", "the synthesis graph: this bundle's grains are noise alone"),
+        ("tiny_noise", "the synthesis graph: numpy has a faster version for locked tones only"),
     ],
 )
 def test_validate_says_how_offline_decoding_fills_grains(kind: str | None, said: str, request: Request) -> None:

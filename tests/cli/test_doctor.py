@@ -191,9 +191,9 @@ def test_what_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         monkeypatch.setattr(module, "installed_version", lambda package: "1.0" if package == "onnx" else None)
     assert libraries.of_training().status == MISSING
     assert libraries.of_training().found == "no torch, lightning, onnxscript; onnx 1.0"
-    assert "pip install 'ngs[train]'" in libraries.of_training().advice
-    assert live.of_pyo().status == MISSING and "pip install 'ngs[live]'" in live.of_pyo().advice
-    assert live.of_midi_inputs().status == NOTE and "pip install 'ngs[live]'" in live.of_midi_inputs().advice
+    assert "pip install '.[train]'" in libraries.of_training().advice
+    assert live.of_pyo().status == MISSING and "pip install '.[live]'" in live.of_pyo().advice
+    assert live.of_midi_inputs().status == NOTE and "pip install '.[live]'" in live.of_midi_inputs().advice
     monkeypatch.setattr(sys, "platform", "linux")
     cards = tmp_path / "cards"
     monkeypatch.setattr(live, "CARDS", cards)
@@ -227,7 +227,7 @@ def test_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "_devices", lambda driver: ("13.0", ["H100"]))
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    assert rendering.of_cuda().status == MISSING and "pip install 'ngs[gpu]'" in rendering.of_cuda().advice
+    assert rendering.of_cuda().status == MISSING and "pip install '.[gpu]'" in rendering.of_cuda().advice
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     for provider, status in (("CPUExecutionProvider", MISSING), ("CUDAExecutionProvider", OK)):

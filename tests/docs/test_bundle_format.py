@@ -23,7 +23,7 @@ from ngs.runtime.bundle.session import NO_FOLDER, make_session
 from ngs.runtime.bundle.signatures import REQUIRED_GRAPHS
 from ngs.runtime.bundle.specs import MAX_FILE_BYTES, GraphSpec
 from ngs.runtime.dsp.grains import noise_stream
-from ngs.runtime.offline.render import decode, resynthesise
+from ngs.runtime.offline.render import decode, reconstruct
 
 PAGE = "docs/bundle-format.md"
 TEXT = (ROOT / PAGE).read_text()
@@ -253,6 +253,6 @@ def test_resynthesis_is_late_by_a_grain_less_one_sample(block: int, bundle: Bund
     host = code["Resynthesis"](*as_host(bundle), condition, code["noise_of"](9))
     parts = [host.process(padded[at : at + block]) for at in range(0, len(padded), block)]
     found = np.concatenate(parts)
-    wanted = resynthesise(bundle, signal, condition, seed=9)
+    wanted = reconstruct(bundle, signal, condition, seed=9)
     assert len(found) == len(padded) and not found[:latency].any() and np.abs(wanted).max() > 1e-3
     np.testing.assert_allclose(found[latency:], wanted, atol=1e-4)

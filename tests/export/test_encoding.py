@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ngs.export.encoding import audible, encode_excerpts
+from ngs.runtime.dsp.grains import AUDIBLE
 from ngs.training.config import load_preset, override
 from ngs.training.model.model import NeuralGranularModel
 
@@ -35,7 +36,7 @@ def test_excerpts_hold_what_the_model_encodes(model: NeuralGranularModel) -> Non
         torch.testing.assert_close(values, vars(excerpts)[name][::7])
 
 
-def test_where_all_is_faint_the_louder_half_is_audible() -> None:
+def test_if_all_is_faint_the_louder_half_is_audible() -> None:
     peaks = torch.tensor([0.0, 0.04, 0.06, 0.9])
     assert audible(peaks).tolist() == [False, False, True, True] and AUDIBLE == 0.05
     assert audible(peaks / 100).tolist() == [False, False, False, True]

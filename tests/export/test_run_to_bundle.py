@@ -18,12 +18,13 @@ from ngs.export.graphs import bundle_graphs
 from ngs.export.onnx_export import export_graph
 from ngs.export.run_to_bundle import export_run
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.golden import largest_errors
-from ngs.runtime.bundle.manifest import Attribute, BundleError
+from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.bundle.session import make_session
 from ngs.runtime.bundle.writer import write_bundle
-from ngs.runtime.dsp.excitation import HAS_FFT32
 from ngs.runtime.dsp.grains import noise_grains
+from ngs.runtime.dsp.locked_tones import HAS_FFT32
 from ngs.runtime.dsp.timbre import explained, timbre
 from ngs.runtime.offline.render import decode
 from ngs.training.config import load_preset, override

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.live.stream import Effect, Source
@@ -72,3 +73,25 @@ def silence_stays_silent(make: Callable[[], Source | Effect], total: int, block:
     stream = make()
     given: int | Array = total if isinstance(stream, Source) else np.zeros((stream.rows, total), np.float32)
     assert not in_blocks(stream, given, block).any()
+
+
+def in_place_equals_apart(make: Callable[[], Effect], given: Array, blocks: Sequence[int] = BLOCKS) -> None:
+    """The input of an effect may be its output, a block may be empty, and a block of another kind is refused."""
+    for block in blocks:
+        apart, stream = in_blocks(make(), given, block), make()
+        both = given.copy()
+        for start in range(0, given.shape[1], block):
+            part = both[:, start : start + block]
+            stream.process(part, part)
+            stream.process(part[:, :0], part[:, :0])
+        np.testing.assert_array_equal(both, apart)
+    a_block_of_another_kind_is_refused(make())
+
+
+def a_block_of_another_kind_is_refused(stream: Effect) -> None:
+    """Of another shape or dtype, and two blocks of different shapes."""
+    good = np.zeros((stream.rows, 8), np.float32)
+    for bad in (good[0], good[:, :4], np.zeros((stream.rows + 1, 8), np.float32), good.astype(np.float64)):
+        for blocks in ((good, bad), (bad, good)):
+            with pytest.raises(ValueError, match="block"):
+                stream.process(*blocks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,33 @@ def test_folders_that_cannot_be_written_to_are_named(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(OSError, match="a cannot be written to"):
         writable(tmp_path / "a")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+@pytest.mark.parametrize(
+    ("umask", "before", "after"),
+    [(0o022, None, 0o644), (0o077, None, 0o600), (0o022, 0o600, 0o600), (0o077, 0o644, 0o644)],
+)
+def test_a_file_keeps_its_mode(tmp_path: Path, umask: int, before: int | None, after: int) -> None:
+    path = tmp_path / "a.txt"
+    if before is not None:
+        path.write_text("before")
+        path.chmod(before)
+    previous = os.umask(umask)
+    try:
+        with replaced(path) as beside:
+            beside.write_text("whole")
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE(path.stat().st_mode) == after and path.read_text() == "whole"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "there" / "b.txt", tmp_path / "a.txt"
+    target.parent.mkdir()
+    target.write_text("before")
+    link.symlink_to(Path("there", "b.txt"))
+    with replaced(link) as beside:
+        beside.write_text("whole")
+    assert link.is_symlink() and target.read_text() == "whole" and os.listdir(target.parent) == ["b.txt"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ngs.runtime.dsp.excitation import PROFILE_FLOOR, PROFILE_LIMIT, RISE
+from ngs.runtime.dsp.locked_tones import PROFILE_FLOOR, PROFILE_LIMIT, RISE
 from ngs.training.model.overlap_add import analysis_windows
 
 PROFILE_SCALE = 4.0  # weight of a point of the profile beside a log magnitude, in features and coefficients

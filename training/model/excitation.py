@@ -23,7 +23,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ngs.runtime.dsp.excitation import GAIN
+from ngs.runtime.dsp.locked_tones import GAIN
 from ngs.training.config import AudioConfig
 from ngs.training.model.energy_profile import PROFILE_SCALE, profile_gain
 from ngs.training.model.heads import Head

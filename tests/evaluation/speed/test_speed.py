@@ -14,7 +14,7 @@ from ngs.evaluation.speed.products import Product, alone, products
 from ngs.evaluation.speed.timing import Durations, in_turns
 from ngs.runtime.bundle import session
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.fields import BundleError
 from ngs.training.published_decoder import PublishedDecoder, decoding, one_thread
 
 LINEAR = [(24, 16), (16, 16), (16, 16), (32, 137)]  # layers of an exported bundle, the last two fused: in, out

@@ -17,8 +17,9 @@ import onnx
 import pytest
 
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.golden import MAGNIFICATION, TOLERANCE, largest_errors
-from ngs.runtime.bundle.manifest import Attribute, BundleError
+from ngs.runtime.bundle.manifest import Attribute
 
 
 @pytest.fixture
@@ -216,7 +217,7 @@ def test_empty_golden_vectors_prove_nothing(copy: Path) -> None:
 @pytest.mark.parametrize("graph", ["decoder/magnitude", "embedding_encoder/mean"])
 @pytest.mark.parametrize("level", [1e-3, 50.0])
 def test_golden_vectors_that_differ_are_noticed(copy: Path, graph: str, level: float) -> None:
-    """Errors are absolute where values are at most 1, and relative to the largest value where they are larger.
+    """Errors are absolute if values are at most 1, and relative to the largest value if they are larger.
 
     They are divided by what the graph magnifies rounding errors by.
     """

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ngs.runtime import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.graph_stream import GraphStream, OnDevice
-from ngs.runtime.bundle.manifest import BundleError
 
 ROWS = 4
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ngs.runtime.bundle.manifest import BundleError, Manifest
+from ngs.runtime.bundle.fields import BundleError
+from ngs.runtime.bundle.manifest import Manifest
 
 
 @pytest.fixture

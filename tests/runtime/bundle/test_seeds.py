@@ -1,4 +1,4 @@
-"""What a seed decides: embeddings, streams, and the classes that are left open."""
+"""What a seed decides: embeddings, and the classes that are left open."""
 
 from __future__ import annotations
 
@@ -23,12 +23,6 @@ def test_sampled_embeddings_do_not_depend_on_the_count(tiny_bundle: Path) -> Non
     np.testing.assert_array_equal(few, many[:2])
     assert not np.allclose(many[0], many[1])
     np.testing.assert_array_equal(seeds.sample_embeddings(bundle, 2, 0.0, 3), 0)
-
-
-def test_seeded_streams_are_independent() -> None:
-    draws = [seeds.seeded(*key).integers(1 << 62) for key in ((0,), (1,), (0, 1), (1, 1), (0, 1, 1), (0, 1, 2))]
-    assert len(set(draws)) == len(draws)
-    assert seeds.seeded(0, 1).integers(1 << 62) == draws[2]
 
 
 def two_attributes() -> Bundle:

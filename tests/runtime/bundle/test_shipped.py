@@ -8,8 +8,8 @@ import pytest
 
 from ngs.runtime.bundle import bundle as bundles
 from ngs.runtime.bundle.bundle import Bundle, shipped
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.golden import TOLERANCE, largest_errors
-from ngs.runtime.bundle.manifest import BundleError
 
 CLASSES = ("Clap", "Cowbell", "Crash", "Hat", "Kick", "Ride", "Snare", "Tom")
 MOST_BYTES = 12_000_000

@@ -28,8 +28,8 @@ from tests.tiny import write_tiny
 
 from ngs.runtime.bundle import files, graph_check, graph_sizes, onnx_fields
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.graph_check import check_graph
-from ngs.runtime.bundle.manifest import BundleError
 from ngs.runtime.bundle.session import make_session
 
 ROOT = Path(__file__).parents[3]

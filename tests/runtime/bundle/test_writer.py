@@ -11,7 +11,7 @@ import pytest
 from tests.tiny import tiny_arrays, tiny_graphs, tiny_manifest, write_tiny
 
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.writer import write_bundle
 
 

@@ -27,7 +27,7 @@ def sound(samples: int) -> Array:
 
 @pytest.mark.parametrize("samples", [1, HOP, 1000, 70 * LENGTH + 7])
 def test_resynthesis_has_the_length_of_its_input(bundle: Bundle, samples: int) -> None:
-    result = render.resynthesise(bundle, sound(samples), bundle.condition({}), 0)
+    result = render.reconstruct(bundle, sound(samples), bundle.condition({}), 0)
     assert result.shape == (samples,) and result.dtype == np.float32
     assert np.isfinite(result).all() and np.abs(result).max() < 1
 
@@ -97,7 +97,7 @@ def test_the_condition_is_heard(bundle: Bundle) -> None:
 
 def test_silence_stays_silence(bundle: Bundle) -> None:
     silence = np.zeros(1000, np.float32)
-    assert not render.resynthesise(bundle, silence, bundle.condition({}), 0).any()
+    assert not render.reconstruct(bundle, silence, bundle.condition({}), 0).any()
     assert render.trim_tail(silence, HOP).shape == (HOP,)
 
 

@@ -21,7 +21,7 @@ from tests.tiny import write_tiny
 
 from ngs.runtime import Bundle, Pads
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.offline.render import sample
 from ngs.runtime.pads import hits

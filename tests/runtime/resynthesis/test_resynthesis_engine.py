@@ -14,6 +14,7 @@ import pytest
 from tests.runtime.laws import (
     an_impulse_arrives_at_the_latency,
     chunked_equals_whole_and_reset_equals_fresh,
+    in_place_equals_apart,
     silence_stays_silent,
 )
 from tests.tiny import HOP, LENGTH, write_tiny
@@ -77,6 +78,27 @@ def schedule(engine: ResynthesisEngine) -> None:
     engine.condition("Hat", at=2500)
     engine.set(at=3111, freeze=1)
     engine.set(at=3500, freeze=0, density=0.5)
+
+
+def test_the_input_may_be_the_output_during_a_change(tiny: Bundle) -> None:
+    def make() -> ResynthesisEngine:
+        engine = ResynthesisEngine(tiny, "Kick", RATE, channels=2, ahead=AHEAD, threaded=False)
+        engine.load(tiny, "Hat")
+        return engine
+
+    in_place_equals_apart(make, signal(3000, channels=2))
+
+
+def test_reset_forgets_what_was_counted(tiny: Bundle) -> None:
+    engine = ResynthesisEngine(tiny, "Kick", RATE, threaded=False)
+    fresh = engine.statistics()
+    engine._bank._now._failures, engine._bank._last_failure = 1, "why"
+    engine._failures, engine._last_failure = 1, "why"
+    engine.process(signal(2000), signal(2000))
+    counted = engine.statistics()
+    assert counted.failures == 2 and counted.worst_ms > 0 and counted.frames == 2000
+    engine.reset()
+    assert engine.statistics() == fresh
 
 
 @pytest.mark.parametrize("rate", [8000, RATE])

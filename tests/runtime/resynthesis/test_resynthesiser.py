@@ -13,6 +13,7 @@ from tests.runtime.laws import (
     an_impulse_arrives_at_the_latency,
     chunked_equals_whole_and_reset_equals_fresh,
     in_blocks,
+    in_place_equals_apart,
     silence_stays_silent,
 )
 from tests.tiny import HOP, LENGTH, write_tiny
@@ -20,7 +21,7 @@ from tests.tiny import HOP, LENGTH, write_tiny
 from ngs.runtime import Bundle, Resynthesiser
 from ngs.runtime.arrays import Array
 from ngs.runtime.dsp.grains import hann, onset_window
-from ngs.runtime.offline.render import resynthesise
+from ngs.runtime.offline.render import reconstruct
 
 RATES = (16000, 22050, 44100)
 HOST_RATES = (None, 8000, 44100, 48000)
@@ -48,7 +49,7 @@ def played(stream: Resynthesiser, samples: Array, block: int = 1 << 20) -> Array
 @pytest.mark.parametrize("block", BLOCKS)
 def test_it_equals_the_offline_resynthesis_later(bundle: Bundle, block: int) -> None:
     given = signal(3000)
-    offline = resynthesise(bundle, given, bundle.condition({"class": "Hat"}), seed=3)
+    offline = reconstruct(bundle, given, bundle.condition({"class": "Hat"}), seed=3)
     stream = Resynthesiser(bundle, {"class": "Hat"}, seed=3)
     assert stream.latency == LENGTH - 1
     live = played(stream, np.concatenate((given, np.zeros(LENGTH, np.float32))), block)
@@ -63,6 +64,11 @@ def test_at_another_rate_chunked_equals_whole_and_reset_equals_fresh(bundle: Bun
 
     whole = chunked_equals_whole_and_reset_equals_fresh(make, signal(6000)[None])
     assert np.abs(whole).max() > 0.05
+
+
+@pytest.mark.parametrize("rate", HOST_RATES)
+def test_the_input_may_be_the_output(tiny: Bundle, rate: int | None) -> None:
+    in_place_equals_apart(lambda: Resynthesiser(tiny, sample_rate=rate, seed=3), signal(6000)[None])
 
 
 class _Passing:

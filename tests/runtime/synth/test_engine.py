@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from tests.tiny import LATENT, write_tiny
 
 from ngs.runtime import Bundle, Engine, EngineBusy, Note, Synth
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.live.ring import Ring
 from ngs.runtime.live.schedule import COMMANDS
 
@@ -159,6 +160,49 @@ def test_without_a_thread_nothing_is_late_and_the_latency_is_the_same(tiny: Bund
     assert (statistics.late, statistics.skipped, statistics.late_events) == (0, 0, 1)
 
 
+def test_reset_forgets_what_was_counted(tiny: Bundle) -> None:
+    engine = Engine(tiny, 8000, threaded=False)
+    fresh = engine.statistics()
+    for _ in range(2):
+        engine.note_on(Note(path=TONE, mode="loop"))
+        engine.render(2000)
+        engine.load(tiny, fade=0.01)
+        engine._failures, engine._last_failure = 1, "why"
+    counted = engine.statistics()
+    assert counted.failures == 1 and counted.hops > engine._synth.hops > 0 and counted.worst_ms > 0
+    engine.reset()
+    assert engine.statistics() == fresh
+
+
+def test_bundles_loaded_before_the_start_leave_only_the_last(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    warm_up, warmed = Synth.warm_up, []
+    monkeypatch.setattr(Synth, "warm_up", lambda synth: (warmed.append(synth), warm_up(synth)))
+    engine = Engine(tiny, 8000)
+    for _ in range(5):
+        engine.load(tiny)
+    assert len(engine._loaded) == 1
+    with engine:
+        engine.note_on(Note(path=TONE))
+        assert np.abs(read(engine, 3000)).max() > 0.01
+    assert warmed[-1] is engine._synth and warmed[-2] is warmed[-1] and not engine._leaving
+
+
+def test_a_change_never_counts_a_synth_twice(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(tiny, 8000, threaded=False)
+    engine.note_on(Note(path=TONE, mode="loop"))
+    engine.render(2000)
+    seen, end = [], Synth.end
+
+    def watched(synth: Synth, *arguments: Any) -> None:
+        seen.append(engine.statistics().voices)
+        end(synth, *arguments)
+
+    engine.load(tiny)
+    monkeypatch.setattr(Synth, "end", watched)
+    engine.render(100)
+    assert seen == [0] and engine.statistics().voices == 1
+
+
 def test_another_bundle_without_a_thread(tiny: Bundle, tmp_path: Path) -> None:
     other = write_tiny(tmp_path / "other.ngs", zipped=True, sample_rate=11025)
     engine, out = Engine(tiny, 8000, threaded=False, channels=1), np.zeros((1, 8000), np.float32)
@@ -290,7 +334,7 @@ def test_an_error_ends_voices_without_a_click_and_the_thread_goes_on(
     with Engine(tiny, 8000) as engine:
         engine.note_on(Note(path=TONE, mode="loop"))
         before = read(engine, 3000)
-        fill, times = engine._synth._bank.fill, [3]
+        fill, times = engine._synth._batch.fill, [3]
 
         def failing() -> None:
             if times[0] > 0:
@@ -298,7 +342,7 @@ def test_an_error_ends_voices_without_a_click_and_the_thread_goes_on(
                 raise MemoryError("no more of it")
             fill()
 
-        monkeypatch.setattr(engine._synth._bank, "fill", failing)
+        monkeypatch.setattr(engine._synth._batch, "fill", failing)
         after = read(engine, 3000)
         statistics = engine.statistics()
         engine.note_on(Note(path=TONE))
@@ -353,17 +397,17 @@ def test_stopping_restores_the_interpreter_and_starting_again_goes_on(tiny: Bund
 
 def test_a_failing_bundle_fails_its_notes_only(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     with Engine(tiny, 8000) as engine:
-        bank = engine._synth._bank
-        step = bank._decoder.step
+        batch = engine._synth._batch
+        step = batch._decoder.step
 
         def refused(start: int, stop: int) -> None:
             raise BundleError("the graph cannot be run")
 
-        monkeypatch.setattr(bank._decoder, "step", refused)
+        monkeypatch.setattr(batch._decoder, "step", refused)
         engine.note_on(Note())
         assert not read(engine, 2000).any()
         assert engine.statistics().last_failure == "the graph cannot be run"
-        monkeypatch.setattr(bank._decoder, "step", step)
+        monkeypatch.setattr(batch._decoder, "step", step)
         engine.note_on(Note(path=TONE))
         assert np.abs(read(engine, 2000)).max() > 0.01
 

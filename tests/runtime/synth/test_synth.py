@@ -15,7 +15,7 @@ from tests.tiny import HOP, LATENT, PATH, write_tiny
 
 from ngs.runtime import Bundle, Note, Synth
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.manifest import BundleError
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.offline.render import decode, play_path, sample
 
 RATES = (16000, 22050, 44100)
@@ -316,7 +316,7 @@ def test_a_note_of_another_bundle_fails_alone(tiny: Bundle, tmp_path: Path) -> N
 def test_a_held_loop_backwards_stays_within_the_sound(tiny: Bundle, mode: str) -> None:
     stream = playing(tiny, Note({"class": "Kick"}, mode=mode, hold=True, controls={"speed": -7}))
     assert np.abs(stream.render(50 * PATH * HOP)[0, -HOP:]).max() > 1e-4
-    assert stream._bank.voices[0].path.written == PATH
+    assert stream._batch.voices[0].path.written == PATH
 
 
 def test_gain_and_pan_follow_smoothly_at_equal_power(tiny: Bundle) -> None:
@@ -379,12 +379,12 @@ def test_a_voice_that_fails_is_silenced_and_the_others_go_on(tiny: Bundle, monke
         return synth
 
     def not_a_number(synth: Synth) -> None:
-        synth._bank._decoder.inputs["sum"][1] = np.nan
+        synth._batch._decoder.inputs["sum"][1] = np.nan
 
     assert "NaN" in played(not_a_number).failures[1]
 
     def refused(synth: Synth) -> None:
-        step = synth._bank._decoder.step
+        step = synth._batch._decoder.step
         failed: list[bool] = []
 
         def stepped(start: int, stop: int) -> None:
@@ -394,7 +394,7 @@ def test_a_voice_that_fails_is_silenced_and_the_others_go_on(tiny: Bundle, monke
                 raise BundleError("it cannot be run")
             step(start, stop)
 
-        monkeypatch.setattr(synth._bank._decoder, "step", stepped)
+        monkeypatch.setattr(synth._batch._decoder, "step", stepped)
 
     assert played(refused).failures[1] == "it cannot be run"
 
@@ -408,7 +408,7 @@ def test_the_error_of_one_session_ends_one_voice(
     for seed in range(3):
         synth.note_on(Note({"class": "Kick"}, seed=seed, hold=True))
     synth.render(1000)
-    decoder = synth._bank._decoder
+    decoder = synth._batch._decoder
     run, alone = decoder._run, []
 
     def failing(start: int, stop: int) -> None:
@@ -462,7 +462,7 @@ def test_an_error_in_the_middle_of_a_block_ends_voices_without_a_click(
         assert np.abs(np.diff(sound)).max() < 1.5 * np.abs(np.diff(plain)).max()
     synth = Synth(tiny)
     synth.note_on(Note(path=path))
-    monkeypatch.setattr(synth._bank, "fill", lambda: 1 / 0)
+    monkeypatch.setattr(synth._batch, "fill", lambda: 1 / 0)
     assert not synth.render(500)[:, 200:].any() and synth.time == 500
 
 
@@ -543,3 +543,17 @@ def test_bad_arguments_are_refused(tiny: Bundle) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             wrong()
+
+
+@pytest.mark.parametrize("error", [BundleError("a.ngs is damaged: " + 400 * "x" + ": export it anew"), MemoryError()])
+def test_a_warm_up_that_fails_says_all_that_is_known(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def failing(*_: object) -> None:
+        raise error
+
+    synth = Synth(tiny)
+    monkeypatch.setattr("ngs.runtime.synth.voice_batch.Voice", failing)
+    with pytest.raises(BundleError) as raised:
+        synth.warm_up()
+    assert raised.value is error or str(raised.value) == f"{tiny.path} cannot be played (MemoryError)"

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ngs.runtime.dsp.excitation import RISE, Phases
+from ngs.runtime.dsp.locked_tones import RISE, Phases
 from ngs.training.config import load_preset, override
 from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile, profile_gain

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.dsp.excitation import Array, Filling, Phases, fixed_point, in_turns
+from ngs.runtime.dsp.locked_tones import Array, Filling, Phases, fixed_point, in_turns
 
 GRAINS, BINS = 60, 129
 

@@ -1,8 +1,8 @@
-"""The locked excitation offline: fills many grains at once, as a synthesis graph does, with numpy's FFT.
+"""The tones of the locked excitation offline: fills many grains at once, as a synthesis graph does, with numpy's FFT.
 
 A synthesis graph fills one hop in a call, with matrix products for its DFTs. Offline, all grains of a sound are known:
-their phases are followed here, and where numpy has an FFT of 32-bit floats the grains are filled here too, in half the
-time. The graph is the reference: `Filling.agrees` compares the two, and where they differ the graph runs.
+their phases are followed here, and if numpy has an FFT of 32-bit floats the grains are filled here too, in half the
+time. The graph is the reference: `Filling.agrees` compares the two, and if they differ the graph runs.
 """
 
 from __future__ import annotations

@@ -7,22 +7,22 @@ import itertools
 import numpy as np
 
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.graph_stream import GraphStream
-from ngs.runtime.bundle.manifest import BundleError
 from ngs.runtime.errors import reason
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.voice import Voice
 
 
-class VoiceBank:
-    """At most `rows` voices of one bundle. A voice may fail, the bank goes on; `failures` counts them."""
+class VoiceBatch:
+    """At most `rows` voices of one bundle. A voice may fail, the batch goes on; `failures` counts them."""
 
     def __init__(self, bundle: Bundle, rows: int, sample_rate: int, channels: int, outputs: int = 1) -> None:
         self.bundle, self.rows, self.sample_rate = bundle, rows, sample_rate
         self._channels, self._outputs = channels, outputs
         self.voices: list[Voice] = []
         self.hops = self.failures = 0
-        self.last_failure = ""
+        self.last_error: Exception | None = None
         self._ages = itertools.count()
         self._decoder = GraphStream(bundle, "decoder_stream", rows)
         self._writer = GraphStream(bundle, "embedding_step", rows)
@@ -98,8 +98,10 @@ class VoiceBank:
         self.fill()
         self.clear()
         self.hops = 0
-        if self.failures:
-            raise BundleError(self.last_failure)
+        if isinstance(self.last_error, BundleError):
+            raise self.last_error
+        if self.last_error:
+            raise BundleError(f"{self.bundle.path} cannot be played ({reason(self.last_error)})") from self.last_error
 
     def _decode(self, start: int, stop: int) -> None:
         """Decode the next hop of the voices in rows start .. stop - 1. A voice that fails ends."""
@@ -151,10 +153,16 @@ class VoiceBank:
                 self.failed(error)
                 self.voices[start].fail()
 
+    @property
+    def last_failure(self) -> str:
+        """The reason of the last failure, or an empty string."""
+        error = self.last_error
+        return reason(error) if error else ""
+
     def failed(self, error: Exception) -> None:
         """Count a failure."""
         self.failures += 1
-        self.last_failure = reason(error)
+        self.last_error = error
 
 
 def _runs(rows: list[int]) -> list[tuple[int, int]]:
