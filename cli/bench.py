@@ -8,7 +8,7 @@ import os
 import click
 
 from ngs.cli import options
-from ngs.runtime.console import BUNDLE
+from ngs.runtime.console.parameters import BUNDLE
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # that numpy reads
 

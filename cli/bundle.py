@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ngs.cli import options
-from ngs.runtime.console import BUNDLE
+from ngs.runtime.console.parameters import BUNDLE
 
 
 @click.command()

@@ -11,7 +11,7 @@ import click
 
 from ngs.cli import options
 from ngs.cli.options import FILE, FOLDER, show_progress
-from ngs.runtime.console import BUNDLE, Number
+from ngs.runtime.console.parameters import BUNDLE, Number
 
 
 @click.command()

@@ -7,7 +7,7 @@ import importlib
 import click
 
 from ngs import __version__
-from ngs.runtime.console import guarded
+from ngs.runtime.console.guard import guarded
 
 # command -> (module, function, one-line help shown by `ngs --help`)
 COMMANDS: dict[str, tuple[str, str, str]] = {

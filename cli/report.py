@@ -9,7 +9,7 @@ import click
 
 from ngs.cli import options
 from ngs.cli.options import FILE, FOLDER, show_progress
-from ngs.runtime.console import BUNDLE
+from ngs.runtime.console.parameters import BUNDLE
 
 
 @click.command()

@@ -8,7 +8,7 @@ import click
 
 from ngs.cli.render.group import render as render
 from ngs.cli.render.job import Job, file_name, form
-from ngs.runtime.console import Number
+from ngs.runtime.console.parameters import Number
 
 SOUND = click.Path(path_type=Path)
 BUILT_IN = ("house", "breakbeat", "drum-and-bass", "electro")  # ngs.runtime.offline.patterns has them; --help is quick

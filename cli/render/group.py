@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ngs.runtime.console import BUNDLE
+from ngs.runtime.console.parameters import BUNDLE
 
 bundle_option = click.option(
     "--bundle", type=BUNDLE, help="The bundle to play.  [default: the drums that come with ngs]"

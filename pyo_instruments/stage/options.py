@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ngs.runtime.console import BUNDLE, Number
+from ngs.runtime.console.parameters import BUNDLE, Number
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument

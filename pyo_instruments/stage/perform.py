@@ -11,7 +11,7 @@ import click
 
 from ngs.pyo_instruments.commands.arguments import Number, Switch, Whole
 from ngs.pyo_instruments.stage.options import OPTIONS, PlayOptions
-from ngs.runtime.console import guarded
+from ngs.runtime.console.guard import guarded
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
