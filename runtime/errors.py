@@ -7,8 +7,7 @@ LONGEST = 300  # characters of a reason
 
 def reason(error: BaseException) -> str:
     """The first line of what an exception says, of at most 300 characters, or its type if it says nothing."""
-    first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    text = one_line(first)
+    text = next((printable(line.strip()) for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 

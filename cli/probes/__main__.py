@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 
 from ngs.cli.probes.probes import PROBES, failed
-from ngs.runtime.errors import reason
+from ngs.runtime.errors import one_line
 
 
 def main(name: str) -> None:
@@ -22,7 +22,7 @@ def main(name: str) -> None:
         try:
             finding = PROBES[name].run()
         except Exception as error:
-            finding = failed(name, reason(error))
+            finding = failed(name, one_line(str(error)) or type(error).__name__)
         json.dump(asdict(finding), report)
     os._exit(0)  # libraries may hang when they are torn down
 

@@ -88,7 +88,7 @@ def _live(speed: Speed) -> list[list[str]]:
     return [
         *rows,
         ["All voices sound and are decoded in one call. A synth is measured whole, Python included."],
-        [f"Last columns: {share}, per second of sound. In real time: the voices at which that is 1, interpolated."],
+        [f"Last columns: {share}, per second of sound. In real time: the voices at which it is 1."],
     ]
 
 
