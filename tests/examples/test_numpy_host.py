@@ -97,7 +97,7 @@ def test_an_unknown_class_is_one_line(tiny_bundle: Path, tmp_path: Path) -> None
 def test_wrong_arguments_get_the_usage(arguments: str, tiny_bundle: Path, tmp_path: Path) -> None:
     result = play(*(tiny_bundle if word == "BUNDLE" else word for word in arguments.split()), cwd=tmp_path)
     assert result.returncode == 1 and not (tmp_path / "out.wav").exists()
-    assert re.fullmatch(r"Usage: python numpy_host\.py BUNDLE CLASS OUT\.wav \[SEED\], .*\n", result.stderr)
+    assert re.fullmatch(r"Usage: python numpy_host\.py BUNDLE CLASS OUT\.wav \[SEED\]; .*\n", result.stderr)
 
 
 @pytest.mark.parametrize(
