@@ -21,7 +21,10 @@ class Keyboard(Instrument):
 
     KEYS = {
         **{name: Press("/note", (key, 100), DRUM_NAMES) for name, key in zip("12345678", DRUM_KEYS, strict=True)},
-        **{name: Press("/note", (60 + key, 100), "notes from middle C up") for key, name in enumerate("zsxdcvgbhnjm,")},
+        **{
+            name: Press("/note", (60 + key, 100), "notes from middle C up, if the bundle has pitches")
+            for key, name in enumerate("zsxdcvgbhnjm,")
+        },
         " ": Press("/off", (), "all notes off"),
     }  # fmt: skip
 
