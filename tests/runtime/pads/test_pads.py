@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.runtime.laws import (
     chunked_equals_whole_and_reset_equals_fresh,
     silence_stays_silent,
 )
+from tests.runtime.waiting import wait_for
 from tests.tiny import write_tiny
 
 from ngs.runtime import Bundle, Pads
@@ -34,14 +34,6 @@ RATE, TOTAL = 11025, 9000
 @pytest.fixture(scope="module")
 def tiny(tiny_bundle: Path) -> Bundle:
     return Bundle.open(tiny_bundle, "cpu")
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    for _ in range(5000):
-        if happened():
-            return
-        time.sleep(0.002)
-    raise AssertionError("it never happened")
 
 
 def settle(pads: Pads) -> None:

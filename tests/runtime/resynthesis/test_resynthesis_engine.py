@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.runtime.laws import (
     in_place_equals_apart,
     silence_stays_silent,
 )
+from tests.runtime.waiting import wait_for
 from tests.tiny import HOP, LENGTH, write_tiny
 
 from ngs.runtime import Bundle, BundleError, EngineBusy, ResynthesisEngine, Resynthesiser
@@ -39,14 +39,6 @@ def signal(samples: int, channels: int = 1) -> Array:
 
 def tone(samples: int) -> Array:
     return (0.3 * np.sin(np.arange(samples)[None] * 0.05)).astype(np.float32)
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    for _ in range(5000):
-        if happened():
-            return
-        time.sleep(0.002)
-    raise AssertionError("it never happened")
 
 
 def play(engine: ResynthesisEngine, given: Array, size: int) -> Array:

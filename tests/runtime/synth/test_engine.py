@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from tests.runtime.laws import (
     chunked_equals_whole_and_reset_equals_fresh,
     silence_stays_silent,
 )
+from tests.runtime.waiting import wait_for
 from tests.tiny import LATENT, write_tiny
 
 from ngs.runtime import Bundle, Engine, EngineBusy, Note, Synth
@@ -32,14 +31,6 @@ TONE = np.repeat(np.random.default_rng(3).normal(size=(1, LATENT)).astype(np.flo
 @pytest.fixture(scope="module")
 def tiny(tiny_bundle: Path) -> Bundle:
     return Bundle.open(tiny_bundle, "cpu")
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    for _ in range(5000):
-        if happened():
-            return
-        time.sleep(0.002)
-    raise AssertionError("it never happened")
 
 
 def read(engine: Engine, frames: int, block: int = 50) -> Array:
