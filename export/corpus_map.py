@@ -40,7 +40,7 @@ def corpus_map(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[st
         "high": np.percentile(projected, 98, axis=0).astype(np.float32),
         "points": points.numpy().astype(np.float16),
         "labels": labels[chosen].numpy().astype(np.int32),
-        "embeddings": excerpts.normal_embeddings(model).numpy().astype(np.float16),
+        "embeddings": excerpts.embedding_mean.numpy().astype(np.float16),
         "embedding_labels": excerpts.labels.numpy().astype(np.int32),
     }
 

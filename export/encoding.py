@@ -15,10 +15,7 @@ SIGNALS_AT_ONCE, PATHS_AT_ONCE = 16, 64
 
 @dataclass(frozen=True)
 class EncodedExcerpts:
-    """N sounds of the corpus, cut to the model's path length.
-
-    Embeddings are as the encoder sees them. The prior is fitted to them; `normal_embeddings` is what it maps them to.
-    """
+    """N sounds of the corpus, cut to the model's path length."""
 
     audio: Tensor  # [N, n]
     labels: Tensor  # [N, A], -1: unknown
@@ -34,13 +31,6 @@ class EncodedExcerpts:
         """Every `step`-th excerpt."""
         return EncodedExcerpts(*(values[::step] for values in vars(self).values()))
 
-    @torch.no_grad()
-    def normal_embeddings(self, model: NeuralGranularModel) -> Tensor:
-        """Embedding means [N, E] under the fitted prior of `model`: N(0, 1) within each class."""
-        prior = model.embedding.prior
-        mean, _ = prior.to_normal(self.embedding_mean, self.embedding_log_variance, self.condition)
-        return mean
-
 
 @torch.no_grad()
 def encode_excerpts(model: NeuralGranularModel, audio: Tensor, labels: Tensor) -> EncodedExcerpts:
@@ -48,7 +38,7 @@ def encode_excerpts(model: NeuralGranularModel, audio: Tensor, labels: Tensor) -
     condition = one_hot(labels, model.sizes)
     paths = torch.cat([model.encode(part)[0] for part in torch.split(audio, SIGNALS_AT_ONCE)])
     parts = zip(torch.split(paths, PATHS_AT_ONCE), torch.split(condition, PATHS_AT_ONCE), strict=True)
-    means, log_variances = zip(*(model.embedding.posterior(*part) for part in parts), strict=True)
+    means, log_variances = zip(*(model.embedding.encode(*part) for part in parts), strict=True)
     return EncodedExcerpts(audio, labels, condition, paths, torch.cat(means), torch.cat(log_variances))
 
 

@@ -99,6 +99,12 @@ class Reference:
         signal = torch.cat((history * goes_on, sum[:, :hop] / weight[:, :hop].clamp_min(1.0)), 1)
         return self.postprocessing(signal), sum[:, hop:], weight[:, hop:], signal[:, hop:], *states
 
+    def prior(self, normal: Tensor, condition: Tensor) -> Tensor:
+        return self.model.embedding.prior.from_normal(normal, condition)
+
+    def prior_inverse(self, embedding: Tensor, condition: Tensor) -> Tensor:
+        return self.model.embedding.prior.to_normal(embedding, condition)
+
     def embedding_encoder(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         return self.model.embedding.encode(path, condition)
 

@@ -67,6 +67,8 @@ def _embedding_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     path = (model.config.audio.path_length, model.config.grain.latent_size)
     given = {"embedding": embedding, "condition": condition}
     return {
+        "prior": Graph(PriorGraph(model), {"normal": embedding, "condition": condition}, ("embedding",)),
+        "prior_inverse": Graph(InversePriorGraph(model), given, ("normal",)),
         "embedding_encoder": Graph(
             EmbeddingEncoderGraph(model), {"path": path, "condition": condition}, ("mean", "log_variance")
         ),
@@ -242,6 +244,24 @@ class StreamGraph(nn.Module):
 
     def _added(self, past: Tensor, grain: Tensor) -> Tensor:
         return torch.cat((past + grain[:, : -self.hop], grain[:, -self.hop :]), 1)
+
+
+class PriorGraph(nn.Module):
+    def __init__(self, model: NeuralGranularModel) -> None:
+        super().__init__()
+        self.prior = model.embedding.prior
+
+    def forward(self, normal: Tensor, condition: Tensor) -> Tensor:
+        return self.prior.from_normal(normal, condition)
+
+
+class InversePriorGraph(nn.Module):
+    def __init__(self, model: NeuralGranularModel) -> None:
+        super().__init__()
+        self.prior = model.embedding.prior
+
+    def forward(self, embedding: Tensor, condition: Tensor) -> Tensor:
+        return self.prior.to_normal(embedding, condition)
 
 
 class EmbeddingEncoderGraph(nn.Module):

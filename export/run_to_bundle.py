@@ -42,7 +42,10 @@ def export_run(
 
     round_weights(model)
     excerpts = encode_excerpts(model, *read_excerpts(run))
-    model.embedding.prior.fit(excerpts.embedding_mean, excerpts.condition)
+    if phase != "prior":  # not trained yet: a normal distribution for each condition
+        prior, everyone = model.embedding.prior, torch.ones(len(excerpts))
+        prior.know(info.attributes)
+        prior.fit(excerpts.embedding_mean, excerpts.embedding_log_variance.exp(), excerpts.condition, everyone)
     modules, graphs = bundle_graphs(model), {}
     for key, graph in modules.items():
         say(f"Exporting {key} ...")

@@ -19,7 +19,7 @@ EXCITATIONS = ("locked", "noise")
 # those that read and decode log spectra, as their classes say too
 SPECTRAL_ENCODERS = {"spectral"}
 SPECTRAL_DECODERS = {"log_magnitude"}
-STAGES = ("grain", "embedding", "joint")
+STAGES = ("grain", "embedding", "joint", "prior")
 
 
 class ConfigError(ValueError):
@@ -135,13 +135,14 @@ class EmbeddingConfig:
     grains_per_step: int = 4  # Grains that one step of the GRUs reads or writes; 1 in the paper.
     # Components of a grain's latent that paths keep, those most audible first; at most grain.latent_size.
     components: int = 64
-    linear: bool = False  # Whether a PCA of whole paths stands beside the GRUs; not in the paper.
+    linear: bool = False  # Whether linear maps of whole paths, a PCA at first, stand beside the GRUs; not in the paper.
+    prior_size: int = 256  # Width of the prior's network, which learns which embeddings sounds have; not in the paper.
     pool_mb: float = 512.0  # Memory in MiB, for each process, of the encoded paths that batches are drawn from.
     condition_dropout: float = 0.05  # Share of labels hidden in the embedding stage.
 
     def __post_init__(self) -> None:
         _check(self, "embedding.embedding_size", 1 <= self.embedding_size <= 4096, "a size between 1 and 4096")
-        for key in ("hidden_size", "grains_per_step", "components"):
+        for key in ("hidden_size", "grains_per_step", "components", "prior_size"):
             _check(self, f"embedding.{key}", getattr(self, key) >= 1, "at least 1")
         _check(self, "embedding.pool_mb", self.pool_mb > 0, "a size above 0")
 
@@ -164,23 +165,39 @@ class LossConfig:
 class StageConfig:
     """How long a stage trains, and how."""
 
-    minutes: float = 5.0  # Length of the stage in minutes, unless steps is above 0.
+    # Length of the stage in minutes, unless steps is above 0. The joint stage is left out if both are 0.
+    minutes: float = 5.0
     steps: int = 0  # Length of the stage in steps; 0 goes by minutes.
     learning_rate: float = 1e-3  # Learning rate of AdamW at the start.
     final_learning_rate: float = 0.02  # Learning rate at the end as a share of learning_rate; it falls by a cosine.
     batch_size: int = 16  # Sequences in a batch; single grains are learned 16 for each sequence.
-    beta: float = 1e-4  # Weight of the KL divergence in nats.
-    warm_up: float = 0.2  # Share of the stage over which beta rises linearly from 0.
 
     def check(self, section: str) -> None:
         """Raise ConfigError for a value that is out of range. The error names the section of the stage."""
-        _require(self.minutes > 0 or self.steps > 0, f"{section} needs minutes or steps above 0")
+        if section != "joint_stage":
+            _require(self.minutes > 0 or self.steps > 0, f"{section} needs minutes or steps above 0")
         _check(self, f"{section}.batch_size", self.batch_size >= 1, "at least 1")
         _check(self, f"{section}.learning_rate", self.learning_rate > 0, "a number above 0")
 
 
 @dataclass(frozen=True)
-class GrainStageConfig(StageConfig):
+class VariationalStageConfig(StageConfig):
+    """How long a stage that trains a VAE lasts, and how."""
+
+    beta: float = 1e-4  # Weight of the KL divergence in nats.
+    warm_up: float = 0.2  # Share of the stage over which beta rises linearly from 0.
+
+
+@dataclass(frozen=True)
+class PriorStageConfig(StageConfig):
+    """How long the prior's stage trains, and how."""
+
+    minutes: float = 1.0  # Length of the stage in minutes, unless steps is above 0.
+    batch_size: int = 256  # Embeddings in a batch.
+
+
+@dataclass(frozen=True)
+class GrainStageConfig(VariationalStageConfig):
     """How long the grain stage trains, and how."""
 
     spectral_share: float = 0.0  # Share of the stage that compares spectra of single grains, before sound is compared.
@@ -200,8 +217,9 @@ class Config:
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     grain_stage: GrainStageConfig = field(default_factory=GrainStageConfig)
-    embedding_stage: StageConfig = field(default_factory=StageConfig)
-    joint_stage: StageConfig = field(default_factory=StageConfig)
+    embedding_stage: VariationalStageConfig = field(default_factory=VariationalStageConfig)
+    joint_stage: VariationalStageConfig = field(default_factory=VariationalStageConfig)
+    prior_stage: PriorStageConfig = field(default_factory=PriorStageConfig)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -231,7 +249,7 @@ class Config:
         )
 
     def stage(self, name: str) -> StageConfig:
-        """The section of a stage: "grain", "embedding" or "joint"."""
+        """The section of a stage: "grain", "embedding", "joint" or "prior"."""
         stage: StageConfig = getattr(self, f"{name}_stage")
         return stage
 
@@ -246,7 +264,7 @@ class Config:
 
 
 def with_stage(config: Config, stage: str, changed: StageConfig) -> Config:
-    """The configuration with one of its stages ("grain", "embedding", "joint") changed."""
+    """The configuration with one of its stages changed."""
     sections: dict[str, Any] = {f"{stage}_stage": changed}
     return replace(config, **sections)
 
@@ -335,8 +353,9 @@ def _limits(config: Config) -> Iterator[tuple[str, str, bool, str]]:
         section, stage = f"{name}_stage", config.stage(name)
         yield section, "steps", stage.steps >= 0, "at least 0"
         yield section, "final_learning_rate", stage.final_learning_rate >= 0, "at least 0"
-        yield section, "beta", stage.beta >= 0, "at least 0"
-        yield section, "warm_up", 0 <= stage.warm_up <= 1, "a number between 0 and 1"
+        if isinstance(stage, VariationalStageConfig):
+            yield section, "beta", stage.beta >= 0, "at least 0"
+            yield section, "warm_up", 0 <= stage.warm_up <= 1, "a number between 0 and 1"
 
 
 def idle(config: Config) -> Iterator[tuple[str, str, str]]:

@@ -21,7 +21,7 @@ from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.errors import reason
 from ngs.training.config import Config, ConfigError
 
-RUN_FORMAT = 2
+RUN_FORMAT = 3
 DESCRIPTION, HISTORY, EXCERPTS = "run.json", "history.jsonl", "excerpts.npz"
 
 

@@ -6,9 +6,9 @@ General MIDI 1, "Percussion Key Map". Key 60 is C4, middle C; A4 is 69.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from ngs.runtime.bundle.manifest import Attribute
+from ngs.runtime.bundle.pitches import pitch
 
 FIRST_KEY = 36  # of the first class, if no name fits
 KICK = ("kick", "bass drum", "bassdrum", "bd")
@@ -39,10 +39,6 @@ DRUMS: dict[int, tuple[str, ...]] = {
     80: ("triangle", *PERCUSSION), 81: ("triangle", *PERCUSSION), 82: ("shaker", *PERCUSSION),
 }  # fmt: skip
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-PITCH = re.compile(r"([A-G])([#bs♯♭]?)(-?\d)", re.IGNORECASE)
-SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "s": 1, "b": -1, "♭": -1}
-NUMBERED = ("pitch", "note", "key", "midi")  # attributes whose classes may be key numbers
 
 
 def drum_class(key: int, classes: Sequence[str]) -> str | None:
@@ -65,17 +61,6 @@ def in_order(classes: Sequence[str]) -> list[str]:
     return sorted(classes, key=place)
 
 
-def pitch(name: str) -> int | None:
-    """The key of a pitch name, "A4", "C#3", "Cs3" (as in file names) or "Bb2", or of a key number; else None."""
-    if name.isdecimal() and int(name) <= 127:
-        return int(name)
-    found = PITCH.fullmatch(name)
-    if not found:
-        return None
-    letter, accidental, octave = found.groups()
-    return 12 * (int(octave) + 1) + SEMITONES[letter.upper()] + ACCIDENTALS[accidental.lower()]
-
-
 def pitch_class(key: int, classes: Sequence[str]) -> tuple[str, float]:
     """The class whose pitch is nearest to a key, and the semitones from there to the key.
 
@@ -86,16 +71,6 @@ def pitch_class(key: int, classes: Sequence[str]) -> tuple[str, float]:
         raise ValueError(f"no class is a pitch such as A4 or C#3: {', '.join(classes)}")
     _, nearest, name = min(found)
     return name, float(key - nearest)
-
-
-def pitch_attribute(attributes: Iterable[Attribute]) -> Attribute | None:
-    """The first attribute whose classes are pitches."""
-    for each in attributes:
-        numbered = any(name.isdecimal() for name in each.classes)
-        named = any(word in each.name.lower() for word in NUMBERED)
-        if all(pitch(name) is not None for name in each.classes) and (named or not numbered):
-            return each
-    return None
 
 
 def _words(name: str) -> set[str]:

@@ -3,18 +3,20 @@
 The batch of step n on rank r comes from a counter-based generator keyed with (seed, r, n). Nothing else decides it,
 so the number of worker processes does not matter either.
 
-Shapes: B sequences in a batch, N grains, L grain length, T path length, Z latent size, A attributes.
+Shapes: B sequences in a batch, N grains or paths, L grain length, T path length, Z latent size, E embedding size,
+A attributes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 import soxr
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ngs.corpus.cache import Corpus
@@ -25,9 +27,11 @@ ONSET_SHARE = 0.12  # share of single grains that are the first of a sound
 COPIES = 4  # of each sound in a pool of paths, each with an augmentation of its own
 REFRESH = 2000  # steps after which a pool too small for all sounds is drawn anew
 ENCODED_AT_ONCE = 32  # signals
+EMBEDDED_AT_ONCE = 256  # paths
 
 Batch = dict[str, Tensor]
 Encode = Callable[[Tensor], Tensor]  # signals [B, n] to latent paths [B, T, Z]
+Embed = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # paths [B, T, Z], labels [B, A] to mean, log-variance [B, E]
 
 
 class CounterBatches(Dataset[Batch]):
@@ -111,8 +115,18 @@ class SequenceBatches(CounterBatches):
         return augmented
 
 
+@dataclass(frozen=True)
+class PathPool:
+    """Paths that batches are drawn from."""
+
+    paths: Tensor  # [N, T, Z]
+    loudness: Tensor  # RMS of each grain [N, T]
+    sounds: np.ndarray  # [N], indices in the corpus
+    weights: np.ndarray  # [N], the probability of each
+
+
 class PathBatches(CounterBatches):
-    """Latent paths of a frozen grain VAE: path [B, T, Z], label [B, A], drawn from a pool in memory.
+    """Latent paths of a frozen grain VAE: path [B, T, Z], loudness [B, T], label [B, A], from a pool in memory.
 
     The pool holds augmented copies of every sound, encoded once. If the memory is too small for that, it holds some of
     the sounds, and others every REFRESH steps. The pool, too, is a pure function of seed and step.
@@ -128,36 +142,82 @@ class PathBatches(CounterBatches):
         self.encode = encode
         size = 4 * config.audio.path_length * config.grain.latent_size
         self.room = max(int(config.embedding.pool_mb * 2**20 / size), batch_size)
-        self._pool: tuple[int, Tensor, np.ndarray, np.ndarray] | None = None
+        self._pool: tuple[int, PathPool] | None = None
 
     def fill(self, step: int) -> None:
         self.pool(step)
 
-    def pool(self, step: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
-        """Paths [N, T, Z] that the batch of a step is drawn from, their sounds [N], and the probability of each [N]."""
-        age = step // REFRESH if len(self.sounds) > self.room else 0
+    def pool(self, step: int) -> PathPool:
+        """What the batch of a step is drawn from."""
+        age = self.age(step)
         if self._pool is None or self._pool[0] != age:
             self._pool = None  # makes room for the new one
-            self._pool = age, *self._new_pool(age)
-        return self._pool[1:]
+            self._pool = age, self._new_pool(age)
+        return self._pool[1]
 
-    def _new_pool(self, age: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+    def age(self, step: int) -> int:
+        """The number of the pool that the batch of a step is drawn from."""
+        return step // REFRESH if len(self.sounds) > self.room else 0
+
+    def _new_pool(self, age: int) -> PathPool:
         key = np.array([self.config.seed, (1 << 63) + age], dtype=np.uint64)  # the same on every process
         rng = np.random.Generator(np.random.Philox(key=key))
         copies = min(COPIES, self.room // len(self.sounds))
         sounds = rng.permutation(np.tile(self.sounds, max(copies, 1)))[: self.room]
         weights = balanced_weights(self.corpus.labels[sounds, 0], self.config.data.balance)
-        paths = torch.empty(len(sounds), self.config.audio.path_length, self.config.grain.latent_size)
+        length, size = self.config.audio.path_length, self.config.grain.latent_size
+        paths, loudness = torch.empty(len(sounds), length, size), torch.empty(len(sounds), length)
         for at in range(0, len(sounds), ENCODED_AT_ONCE):
             part = sounds[at : at + ENCODED_AT_ONCE]
-            signals = np.stack([self.signals.draw(rng, int(sound)) for sound in part])
-            paths[at : at + len(part)] = self.encode(torch.from_numpy(signals))
-        return paths, sounds, weights
+            signals = torch.from_numpy(np.stack([self.signals.draw(rng, int(sound)) for sound in part]))
+            paths[at : at + len(part)] = self.encode(signals)
+            loudness[at : at + len(part)] = grain_loudness(signals, length)
+        return PathPool(paths, loudness, sounds, weights)
+
+    def chosen(self, step: int) -> np.ndarray:
+        """The places in the pool [B] of the batch of a step."""
+        pool = self.pool(step)
+        return self.rng(step).choice(len(pool.sounds), self.batch_size, p=pool.weights)
 
     def __getitem__(self, step: int) -> Batch:
-        paths, sounds, weights = self.pool(step)
-        chosen = self.rng(step).choice(len(sounds), self.batch_size, p=weights)
-        return {"path": paths[chosen], "label": torch.from_numpy(self.corpus.labels[sounds[chosen]])}
+        pool, chosen = self.pool(step), self.chosen(step)
+        label = torch.from_numpy(self.corpus.labels[pool.sounds[chosen]])
+        return {"path": pool.paths[chosen], "loudness": pool.loudness[chosen], "label": label}
+
+
+def grain_loudness(signals: Tensor, grains: int) -> Tensor:
+    """RMS of the grains of signals [B, T * hop], which overlap by three quarters: [B, T]."""
+    power = signals.reshape(len(signals), grains, -1).square().mean(-1)
+    around = nn.functional.pad(power, (0, 3)).unfold(1, 4, 1).mean(-1)
+    return around.sqrt()
+
+
+class EmbeddingBatches(PathBatches):
+    """Embeddings of paths by a frozen embedding: mean, log_variance [B, E], label [B, A]."""
+
+    def __init__(
+        self, corpus: Corpus, sounds: np.ndarray, config: Config, batch_size: int, rank: int, encode: Encode,
+        embed: Embed,
+    ) -> None:  # fmt: skip
+        super().__init__(corpus, sounds, config, batch_size, rank, encode)
+        self.embed = embed
+        self._embeddings: tuple[int, Tensor, Tensor] | None = None
+
+    def embeddings(self, step: int) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance [N, E] of the pool that the batch of a step is drawn from."""
+        age = self.age(step)
+        if self._embeddings is None or self._embeddings[0] != age:
+            pool = self.pool(step)
+            labels = torch.from_numpy(self.corpus.labels[pool.sounds])
+            pairs = zip(pool.paths.split(EMBEDDED_AT_ONCE), labels.split(EMBEDDED_AT_ONCE), strict=True)
+            means, log_variances = zip(*(self.embed(*pair) for pair in pairs), strict=True)
+            self._embeddings = age, torch.cat(means), torch.cat(log_variances)
+        return self._embeddings[1:]
+
+    def __getitem__(self, step: int) -> Batch:
+        chosen, (mean, log_variance) = self.chosen(step), self.embeddings(step)
+        label = torch.from_numpy(self.corpus.labels[self.pool(step).sounds[chosen]])
+        return {"mean": mean[chosen], "log_variance": log_variance[chosen], "label": label}
 
 
 class _StepSampler(Sampler[int]):

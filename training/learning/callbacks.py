@@ -18,7 +18,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
 from ngs.training.learning.checkpoints import save_checkpoint
-from ngs.training.learning.losses import kl_divergence, log_spectral_distance, multi_scale_distance
 from ngs.training.learning.phase import Phase
 from ngs.training.learning.plan import PlannedPhase
 from ngs.training.run_folder import HistoryEntry, append_history, phase_checkpoints
@@ -104,25 +103,16 @@ class Validation(lightning.Callback):
     def measure(self, trainer: lightning.Trainer, phase: Phase) -> None:
         self._last_progress, self._last_time = phase.progress, time.monotonic()
         self._step = trainer.global_step
-        model = phase.model
         audio, labels = self.audio.to(phase.device), self.labels.to(phase.device)
-        sound = phase.reconstruct(audio, labels)
-        with torch.no_grad():
-            distance = float(multi_scale_distance(sound, audio, model.config.loss))
-            values = {
-                "distance": distance,
-                "lsd_1024": float(log_spectral_distance(sound, audio, 1024).mean()),
-                "lsd_2048": float(log_spectral_distance(sound, audio, 2048).mean()),
-                "kl_grain": float(kl_divergence(*model.encode(audio[:8]))),
-            }
-        self.distances.append(distance)
+        sound, values = phase.validate(audio, labels)
+        self.distances.append(values["distance"])
         append_history(self.run, HistoryEntry(phase.name, phase.seconds, {"step": trainer.global_step, **values}))
         if isinstance(trainer.logger, TensorBoardLogger):
             writer = trainer.logger.experiment
             for name, value in values.items():
                 writer.add_scalar(f"validation/{name}", value, trainer.global_step)
             if len(self.distances) == 1 or phase.progress >= 1:
-                self._show(writer, sound, audio, model.config.audio.sample_rate, trainer.global_step)
+                self._show(writer, sound, audio, phase.config.audio.sample_rate, trainer.global_step)
 
     def _show(self, writer: Any, sound: Tensor, audio: Tensor, sample_rate: int, step: int) -> None:
         from ngs.training.learning.spectrogram_pairs import spectrogram_pairs  # matplotlib is slow to import

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ngs.corpus.cache import Corpus
-from ngs.training.config import Config, StageConfig
+from ngs.training.config import Config, StageConfig, VariationalStageConfig
 from ngs.training.learning.batches import Batch, CounterBatches
+from ngs.training.learning.losses import kl_divergence, log_spectral_distance, multi_scale_distance
 from ngs.training.model.model import NeuralGranularModel, one_hot
 
 RISING_STEPS = 50  # at the start of a phase, in which the learning rate rises
@@ -95,7 +96,7 @@ class Phase(lightning.LightningModule):
         optimizer = self.optimizers()
         assert isinstance(optimizer, torch.optim.Optimizer | lightning.pytorch.core.optimizer.LightningOptimizer)
         for group in optimizer.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = group.get("share", 1.0) * self._learning_rate()
 
     def _learning_rate(self) -> float:
         """The learning rate of this step: it rises linearly at first, then falls by a cosine."""
@@ -104,9 +105,7 @@ class Phase(lightning.LightningModule):
         return self.stage.learning_rate * cosine * min(1.0, (self.global_step + 1) / RISING_STEPS)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        warm_up = min(1.0, self.progress / self.stage.warm_up) if self.stage.warm_up > 0 else 1.0
-        beta = self.stage.beta * warm_up
-        parts = self.losses(batch)
+        parts, beta = self.losses(batch), self._beta()
         total = sum((beta * part if name.startswith("kl") else part for name, part in parts.items()), torch.zeros(()))
         if not torch.isfinite(total):
             raise ValueError(
@@ -116,6 +115,13 @@ class Phase(lightning.LightningModule):
         self.log_dict({f"{self.name}/{name}": part.detach() for name, part in parts.items()})
         return total
 
+    def _beta(self) -> float:
+        """The weight of divergences in this step."""
+        stage = self.stage
+        if not isinstance(stage, VariationalStageConfig):
+            return 0.0
+        return stage.beta * (min(1.0, self.progress / stage.warm_up) if stage.warm_up > 0 else 1.0)
+
     def configure_gradient_clipping(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         self.clip_gradients(optimizer, gradient_clip_val=MOST_GRADIENT, gradient_clip_algorithm="norm")
 
@@ -124,6 +130,20 @@ class Phase(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.seconds = checkpoint["seconds"]
+
+    @torch.no_grad()
+    def validate(self, audio: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Sounds [B, n] to hear beside validation sounds, audio [B, n] with labels [B, A], and figures by name.
+
+        The figure "distance" is what tells whether the phase still improves.
+        """
+        sound = self.reconstruct(audio, labels)
+        return sound, {
+            "distance": float(multi_scale_distance(sound, audio, self.config.loss)),
+            "lsd_1024": float(log_spectral_distance(sound, audio, 1024).mean()),
+            "lsd_2048": float(log_spectral_distance(sound, audio, 2048).mean()),
+            "kl_grain": float(kl_divergence(*self.model.encode(audio[:8]))),
+        }
 
     @torch.no_grad()
     def reconstruct(self, audio: Tensor, labels: Tensor) -> Tensor:

@@ -4,11 +4,13 @@ spectra    the grain VAE on spectra and energy profiles of single grains (not in
 grains     the grain VAE on sound, multi-scale spectral distance (paper, section 3.3, eq. 9)
 embedding  the recurrent VAE on the latent paths of the frozen grain VAE (section 3.4)
 joint      both levels together, through all losses (section 3.4, last paragraph)
+prior      what embeddings sounds have, on those of the frozen levels (not in the paper, whose prior is N(0, 1))
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,16 +19,29 @@ from torch import Tensor, nn
 from ngs.corpus.cache import Corpus
 from ngs.training.config import Config
 from ngs.training.learning.augmentation import augment_magnitudes
-from ngs.training.learning.batches import Batch, CounterBatches, GrainBatches, PathBatches, SequenceBatches
-from ngs.training.learning.losses import kl_divergence, multi_scale_distance, sample_normal
+from ngs.training.learning.batches import (
+    Batch,
+    CounterBatches,
+    EmbeddingBatches,
+    GrainBatches,
+    PathBatches,
+    SequenceBatches,
+)
+from ngs.training.learning.losses import kl_divergence, level_distance, multi_scale_distance, sample_normal
 from ngs.training.learning.phase import Phase
 from ngs.training.model.encoders import magnitude_spectrum
+from ngs.training.model.model import one_hot
 from ngs.training.model.overlap_add import analysis_windows
 
 SPECTRA_WEIGHT = 0.5  # of the distance between spectra; that between sounds has weight 1
 PATH_WEIGHT = 0.5  # of the error of paths in the joint phase
 STRETCH = 24  # grains of a sequence in the grains phase
 EXAMPLES = 1536  # paths that the embedding's linear maps are computed from
+LINEAR_SHARE = 0.15  # learning rate of these maps, as a share of the stage's
+PATH_SHARE = 0.3  # of the error of paths beside that of levels
+SOME_GRAINS = 10  # of a path, loud ones, whose levels are compared in a step; and as many of all
+TIMES = 16  # at which the velocities of a validation sound are compared
+TEMPERATURE = 0.7  # of the sounds that TensorBoard shows
 
 
 class SpectraPhase(Phase):
@@ -93,15 +108,45 @@ class EmbeddingPhase(Phase):
 
     def prepare(self, batches: CounterBatches) -> None:
         assert isinstance(batches, PathBatches)
-        paths, _, weights = batches.pool(0)
-        self.model.start_embedding(paths[:EXAMPLES], torch.from_numpy(weights[:EXAMPLES]).float())
+        pool = batches.pool(0)
+        self.model.start_embedding(pool.paths[:EXAMPLES], torch.from_numpy(pool.weights[:EXAMPLES]).float())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        maps = self.model.embedding.linear_maps
+        known = {id(parameter) for parameter in maps}
+        others = [one for module in self.trained() for one in module.parameters() if id(one) not in known]
+        groups: list[dict[str, Any]] = [{"params": others}]
+        if maps:  # what starts as a PCA has far to go and far to fall
+            groups.append({"params": maps, "share": LINEAR_SHARE, "weight_decay": 0.0})
+        return torch.optim.AdamW(groups, lr=self.stage.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         model, path = self.model, batch["path"]
         condition = self.conditions(batch["label"], self.config.embedding.condition_dropout)
-        mean, log_variance = model.embedding.posterior(path, condition)
-        decoded = model.embedding.path(sample_normal(mean, log_variance), condition, path.shape[1])
-        return {"path": model.embedding.path_error(decoded, path), "kl": kl_divergence(mean, log_variance)}
+        mean, log_variance = model.embedding.encode(path, condition)
+        decoded = model.embedding.decode(sample_normal(mean, log_variance), condition, path.shape[1])
+        grains = _some_grains(batch["loudness"])
+        with torch.no_grad():
+            wanted = model.log_magnitudes(_at(path, grains), condition)
+        found = model.log_magnitudes(_at(decoded, grains), condition)
+        return {
+            "path": PATH_SHARE * model.embedding.path_error(decoded, path),
+            "levels": level_distance(found, wanted, self.config.audio.sample_rate, SOME_GRAINS),
+            "kl": kl_divergence(mean, log_variance),
+        }
+
+
+def _some_grains(loudness: Tensor) -> Tensor:
+    """Numbers of grains [B, 2 * SOME_GRAINS] of sounds, drawn by their loudness [B, T]; then as many of any."""
+    batch, grains = loudness.shape
+    chance = loudness + 0.1 * loudness.mean(1, keepdim=True) + 1e-6
+    loud = torch.multinomial(chance, SOME_GRAINS, replacement=True)
+    return torch.cat((loud, torch.randint(grains, (batch, SOME_GRAINS), device=loud.device)), 1)
+
+
+def _at(path: Tensor, grains: Tensor) -> Tensor:
+    """The grains [B, G], by number, of paths [B, T, Z]: [B, G, Z]."""
+    return path.gather(1, grains[:, :, None].expand(-1, -1, path.shape[2]))
 
 
 class JointPhase(Phase):
@@ -122,9 +167,9 @@ class JointPhase(Phase):
         condition = self.conditions(batch["label"], config.grain.condition_dropout)
         mean, log_variance = model.encode(audio)
         path = sample_normal(mean, log_variance)
-        embedding_mean, embedding_log_variance = model.embedding.posterior(path, condition)
+        embedding_mean, embedding_log_variance = model.embedding.encode(path, condition)
         embedding = sample_normal(embedding_mean, embedding_log_variance)
-        decoded = model.embedding.path(embedding, condition, path.shape[1])
+        decoded = model.embedding.decode(embedding, condition, path.shape[1])
         coefficients = model.coefficients(torch.cat((path, decoded)), condition.repeat(2, 1))
         sound = model.play(coefficients)
         # the grain level's own divergence keeps the weight that it was trained with
@@ -139,6 +184,60 @@ class JointPhase(Phase):
         if spectra is not None:
             losses["spectra"] = SPECTRA_WEIGHT * spectra
         return losses
+
+
+class PriorPhase(Phase):
+    name, title, section = "prior", "prior", "prior_stage"
+    through_embedding = True
+
+    def trained(self) -> list[nn.Module]:
+        return [self.model.embedding.prior]
+
+    def batches(self, corpus: Corpus, sounds: np.ndarray, rank: int) -> EmbeddingBatches:
+        self.model.eval()
+        config = _at_their_level(self.config)
+        return EmbeddingBatches(
+            corpus, sounds, config, self.stage.batch_size, rank, self.model.paths, self.model.embeddings
+        )
+
+    def prepare(self, batches: CounterBatches) -> None:
+        assert isinstance(batches, EmbeddingBatches)
+        prior, pool, (mean, log_variance) = self.model.embedding.prior, batches.pool(0), batches.embeddings(0)
+        prior.know(batches.corpus.attributes)
+        device = prior.center.device
+        condition = one_hot(torch.from_numpy(batches.corpus.labels[pool.sounds]), self.model.sizes)
+        weight = torch.from_numpy(pool.weights).float()
+        prior.fit(*(values.to(device) for values in (mean, log_variance.exp(), condition, weight)))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        condition = self.conditions(batch["label"], self.config.embedding.condition_dropout)
+        return {"velocity": self._error(batch["mean"], batch["log_variance"], condition)}
+
+    def _error(self, mean: Tensor, log_variance: Tensor, condition: Tensor) -> Tensor:
+        """How far velocities are from those of straight ways between draws and embeddings: mean square, scalar."""
+        prior = self.model.embedding.prior
+        end = prior.remainder(sample_normal(mean, log_variance), condition)
+        start, time = torch.randn_like(end), torch.rand(len(end), 1, device=end.device)
+        place = (1 - time) * start + time * end
+        return (prior.velocity(place, time, condition) - (end - start)).square().mean()
+
+    @torch.no_grad()
+    def validate(self, audio: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Drawn sounds with the labels of validation sounds; how well the velocities of these are known."""
+        model, prior = self.model, self.model.embedding.prior
+        learning = prior.training
+        prior.eval()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            condition = one_hot(labels, model.sizes)
+            mean, log_variance = model.embedding.encode(model.encode(audio)[0], condition)
+            many = [values.repeat(TIMES, 1) for values in (mean, log_variance, condition)]
+            error = float(self._error(*many))
+            normal = TEMPERATURE * torch.randn_like(mean)
+            path = model.embedding.decode(prior.from_normal(normal, condition), condition, self.config.audio.path_length)
+            sound = model.decode(path, condition)
+        prior.train(learning)
+        return sound, {"distance": error}
 
 
 def windowed(batch: Batch, config: Config) -> Tensor:

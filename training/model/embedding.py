@@ -4,8 +4,8 @@ A path of T grains is read and written `grains_per_step` grains at a time (1 in 
 length, the recurrence is four times shorter: it trains several times faster, and its first step writes the whole attack
 of a sound.
 
-Unlike in the paper, the VAE sees paths in audible units, and only their strongest components. With `linear`, a PCA of
-whole paths stands beside the GRUs. These start at zero and learn what the PCA lacks; the PCA itself is not trained.
+Unlike in the paper, the VAE sees paths in audible units, and only their strongest components. With `linear`, linear
+maps of whole paths stand beside the GRUs. They start as a PCA, the GRUs at zero, and both learn.
 
 Shapes: B sounds, T path length, Z latent size, P components, C condition size, E embedding size, H hidden size.
 """
@@ -27,9 +27,6 @@ FAINTEST = 0.05  # weight of times at which all sounds have ended, as a share of
 class EmbeddingEncoder(nn.Module):
     """A bidirectional GRU reads a path. Its last states, and a linear map, give mean and log-variance."""
 
-    linear: Tensor | None
-    linear_center: Tensor | None
-
     def __init__(self, latent_size: int, condition_size: int, path_length: int, config: EmbeddingConfig) -> None:
         super().__init__()
         self.grains_per_step = config.grains_per_step
@@ -38,8 +35,8 @@ class EmbeddingEncoder(nn.Module):
         layer = zero_linear if config.linear else nn.Linear
         self.output = layer(2 * config.hidden_size, 2 * config.embedding_size)
         shape = (latent_size * path_length, config.embedding_size)
-        self.register_buffer("linear", torch.zeros(shape) if config.linear else None)
-        self.register_buffer("linear_center", torch.zeros(shape[0]) if config.linear else None)
+        self.linear = nn.Parameter(torch.zeros(shape)) if config.linear else None
+        self.linear_center = nn.Parameter(torch.zeros(shape[0])) if config.linear else None
         if config.linear:
             with torch.no_grad():
                 self.output.bias[config.embedding_size :] = START_LOG_VARIANCE
@@ -63,8 +60,6 @@ class EmbeddingDecoder(nn.Module):
     """
 
     decay: Tensor
-    basis: Tensor | None
-    center: Tensor | None
 
     def __init__(self, latent_size: int, condition_size: int, path_length: int, config: EmbeddingConfig) -> None:
         super().__init__()
@@ -81,8 +76,8 @@ class EmbeddingDecoder(nn.Module):
         self.output = layer(hidden, out_size)
         self.correction = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.SiLU(), layer(hidden, out_size))
         steps = path_length // config.grains_per_step
-        self.register_buffer("basis", torch.zeros(steps, config.embedding_size, out_size) if config.linear else None)
-        self.register_buffer("center", torch.zeros(steps, out_size) if config.linear else None)
+        self.basis = nn.Parameter(torch.zeros(steps, config.embedding_size, out_size)) if config.linear else None
+        self.center = nn.Parameter(torch.zeros(steps, out_size)) if config.linear else None
         self.register_buffer("decay", torch.exp(-1 / 2.0 ** torch.arange(-1, CLOCKS - 1)), persistent=False)
 
     def forward(self, embedding: Tensor, condition: Tensor, length: int) -> Tensor:
@@ -136,33 +131,32 @@ class EmbeddingVAE(nn.Module):
         size = min(config.components, latent_size)
         self.encoder = EmbeddingEncoder(size, sum(sizes), path_length, config)
         self.decoder = EmbeddingDecoder(size, sum(sizes), path_length, config)
-        self.prior = EmbeddingPrior(sizes[0], sum(sizes), config.embedding_size)
+        self.prior = EmbeddingPrior(sum(sizes), config.embedding_size, config.prior_size)
         self.register_buffer("path_mean", torch.zeros(latent_size))
         self.register_buffer("path_map", torch.eye(latent_size, size))
         self.register_buffer("path_unmap", torch.eye(size, latent_size))
         self.register_buffer("path_scale", torch.ones(size))
         self.register_buffer("time_weight", torch.ones(path_length))
 
-    def posterior(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Paths [B, T, Z] and conditions [B, C] -> mean, log-variance [B, E] of the encoder's own embeddings."""
+    @property
+    def linear_maps(self) -> list[nn.Parameter]:
+        """The parameters of the linear maps; none without `linear`."""
+        encoder, decoder = self.encoder, self.decoder
+        maps = (encoder.linear, encoder.linear_center, decoder.basis, decoder.center)
+        return [parameter for parameter in maps if parameter is not None]
+
+    def encode(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Paths [B, T, Z] and conditions [B, C] -> mean, log-variance [B, E] of their embeddings."""
         mean, log_variance = self.encoder(self._scaled(path), condition)
         return mean, log_variance
 
-    def path(self, embedding: Tensor, condition: Tensor, length: int) -> Tensor:
-        """The encoder's own embeddings [B, E] and conditions [B, C] -> paths [B, length, Z]."""
-        return self._latents(self.decoder(embedding, condition, length))
-
-    def encode(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Paths [B, T, Z] and conditions [B, C] -> mean, log-variance [B, E], distributed as N(0, 1) in each class."""
-        return self.prior.to_normal(*self.posterior(path, condition), condition)
-
     def decode(self, embedding: Tensor, condition: Tensor, length: int) -> Tensor:
-        """Embeddings [B, E], of N(0, 1) in each class, and conditions [B, C] -> paths [B, length, Z]."""
-        return self.path(self.prior.from_normal(embedding, condition), condition, length)
+        """Embeddings [B, E] and conditions [B, C] -> paths [B, length, Z]."""
+        return self._latents(self.decoder(embedding, condition, length))
 
     def decode_step(self, embedding: Tensor, condition: Tensor, step: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """One step of `decode`, see `EmbeddingDecoder.step`: grains [B, grains_per_step, Z] and the state [B, H]."""
-        path, state = self.decoder.step(self.prior.from_normal(embedding, condition), condition, step, hidden)
+        path, state = self.decoder.step(embedding, condition, step, hidden)
         return self._latents(path), state
 
     def path_error(self, decoded: Tensor, path: Tensor) -> Tensor:

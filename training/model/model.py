@@ -65,6 +65,10 @@ class NeuralGranularModel(nn.Module):
         coefficients = self.decoder.coefficients(path.flatten(0, 1), repeated.flatten(0, 1))
         return coefficients.reshape(*path.shape[:2], -1)
 
+    def log_magnitudes(self, path: Tensor, condition: Tensor) -> Tensor:
+        """Paths [B, G, Z] and conditions [B, C] -> log |DFT| of the windowed grains that they stand for [B, G, K]."""
+        return self.decoder.log_magnitudes(self.coefficients(path, condition)[..., : self.decoder.bins])
+
     def spectral_distance(self, coefficients: Tensor, audio: Tensor) -> Tensor | None:
         """How far coefficients [B, G, F] are from the spectra of audio [B, n]; None if `spectral` is None."""
         if self.spectral is None:
@@ -135,6 +139,13 @@ class NeuralGranularModel(nn.Module):
         """Mean latent paths [B, G, Z] of signals [B, n], both in main memory, on whichever device the model is."""
         device = next(self.parameters()).device
         return self.encode(audio.to(device))[0].cpu()
+
+    @torch.no_grad()
+    def embeddings(self, path: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance [B, E] of paths [B, T, Z] with labels [B, A], in main memory, as `paths` are."""
+        device = next(self.parameters()).device
+        mean, log_variance = self.embedding.encode(path.to(device), one_hot(labels.to(device), self.sizes))
+        return mean.cpu(), log_variance.cpu()
 
     def _metric(self, latent: Tensor, loudness: Tensor) -> Tensor:
         """The quadratic form [Z, Z] that a small change of latents [N, Z] gives: its mean square audible change."""

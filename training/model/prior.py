@@ -1,94 +1,136 @@
-"""The prior of embeddings: what N(0, 1) stands for in each class.
+"""The prior of embeddings: a flow that takes N(0, 1) to the embeddings that sounds under a condition really have.
 
-Shapes: B sounds, C condition size, E embedding size.
+In the paper, the prior is N(0, 1). A VAE trained for minutes on hundreds of sounds leaves most of that empty. So ngs
+adds a conditional flow (flow matching: Lipman et al., 2023, arXiv 2210.02747; straight paths: Liu et al., 2022, arXiv
+2209.03003), learned once the levels below are. An embedding is an affine function of its condition, and a remainder
+that the flow draws. A draw follows the flow's velocity from t = 0 to t = 1, in a few unrolled midpoint steps, and so is
+a plain graph; followed backwards, it tells which draw an embedding would come from.
+
+Shapes: B sounds, C condition size, E embedding size, H hidden size.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-RIDGE = 0.005  # share of the mean variance; without it, directions in which no sound varies magnify rounding errors
+from ngs.runtime.bundle.pitches import pitches_of
+from ngs.runtime.bundle.specs import Attribute
+
+STEPS = 8  # of the midpoint rule
+WAVES = 8  # sines and cosines that tell the network the time
+BLOCKS = 3
+DROPOUT = 0.1
+CLEAREST = 1e-3  # of the mean spread: the least that a dimension of the remainder is taken to have
+RIDGE = 5.0  # sounds of the mean sound that each class is counted with when the affine part is fitted
+KINSHIP = 1.0  # semitones: how far apart pitches share what is known of them, when the affine part is fitted
 
 
 class EmbeddingPrior(nn.Module):
-    """An affine map, for each class, between N(0, 1) and the embeddings that sounds of that class really have.
+    """Draws from N(0, 1) to embeddings and back, under any condition, with some or all attributes open.
 
-    In the paper, the prior is N(0, 1). A VAE trained for minutes on hundreds of sounds leaves most of that prior empty,
-    so ngs adds this map and fits it after training. Its mean is that of the class of the first attribute, plus a linear
-    effect of the other attributes. Its covariance lies between that of the class and that of all sounds. Row 0 stands
-    for an open class.
+    `facts` turns a condition into what the flow is told: classes as they are, but pitches, recognised by their names,
+    as points on a circle of twelve semitones and a height. So pitches that no sound has are near those that sounds
+    have, and a mixture of two is a pitch between them.
     """
 
-    mean: Tensor
+    facts: Tensor
+    kinship: Tensor
+    center: Tensor
     effect: Tensor
-    factor: Tensor
-    inverse: Tensor
+    scale: Tensor
 
-    def __init__(self, first_classes: int, condition_size: int, size: int) -> None:
+    def __init__(self, condition_size: int, embedding_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.first_classes = first_classes
-        self.register_buffer("mean", torch.zeros(first_classes + 1, size))
-        self.register_buffer("effect", torch.zeros(condition_size - first_classes, size))
-        self.register_buffer("factor", torch.eye(size).repeat(first_classes + 1, 1, 1))
-        self.register_buffer("inverse", torch.eye(size).repeat(first_classes + 1, 1, 1))
+        self.register_buffer("facts", torch.eye(condition_size))
+        self.register_buffer("kinship", torch.eye(condition_size))
+        self.register_buffer("center", torch.zeros(embedding_size))
+        self.register_buffer("effect", torch.zeros(condition_size, embedding_size))
+        self.register_buffer("scale", torch.ones(embedding_size))
+        self.input = nn.Linear(embedding_size + condition_size + 2 * WAVES, hidden_size)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size), nn.SiLU(), nn.Dropout(DROPOUT),
+                nn.Linear(hidden_size, hidden_size),
+            )
+            for _ in range(BLOCKS)
+        )  # fmt: skip
+        self.output = nn.Linear(hidden_size, embedding_size)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
 
-    def _rows(self, condition: Tensor) -> Tensor:
-        first = condition[:, : self.first_classes]
-        return torch.cat((1 - first.sum(1, keepdim=True), first), 1)
+    @torch.no_grad()
+    def know(self, attributes: Sequence[Attribute]) -> None:
+        """Learn which classes of the attributes are pitches."""
+        start = 0
+        for attribute in attributes:
+            stop = start + len(attribute.classes)
+            pitches = pitches_of(attribute)
+            if pitches is not None and len(pitches) > 3:
+                heights = torch.tensor(pitches)
+                angles = heights * (2 * math.pi / 12)
+                self.facts[start:stop, start:stop] = 0.0
+                rows = torch.stack((angles.sin(), angles.cos(), (heights - 60) / 12, torch.ones(len(heights))), 1)
+                self.facts[start:stop, start : start + 4] = rows
+                near = torch.exp(-0.5 * ((heights[:, None] - heights) / KINSHIP).square())
+                self.kinship[start:stop, start:stop] = near / near.sum(1, keepdim=True)
+            start = stop
 
-    def _matrix(self, matrices: Tensor, condition: Tensor) -> Tensor:
-        size = matrices.shape[1]
-        return (self._rows(condition) @ matrices.reshape(-1, size * size)).reshape(-1, size, size)
+    @torch.no_grad()
+    def fit(self, mean: Tensor, variance: Tensor, condition: Tensor, weight: Tensor) -> None:
+        """Fit the affine part to embeddings [N, E] of sounds under conditions [N, C], each with a weight [N].
 
-    def _mean(self, condition: Tensor) -> Tensor:
-        mean = self._rows(condition) @ self.mean
-        if len(self.effect):
-            mean = mean + condition[:, self.first_classes :] @ self.effect
-        return mean
+        The mean of an embedding is fitted by ridge regression; what the variances [N, E] of the posteriors and the
+        distances from that mean spread over is the scale.
+        """
+        share = (weight / weight.sum())[:, None]
+        known = condition @ self.kinship
+        self.center.copy_((share * mean).sum(0))
+        square = len(mean) * known.T @ (share * known) + RIDGE * torch.eye(known.shape[1], device=known.device)
+        effect = torch.linalg.solve(square, len(mean) * known.T @ (share * (mean - self.center)))
+        self.effect.copy_(self.kinship @ effect)
+        remainder = mean - self.center - condition @ self.effect
+        scale = (share * (remainder.square() + variance)).sum(0).sqrt()
+        self.scale.copy_(scale.clamp_min(CLEAREST * float(scale.mean()) + 1e-6))
+
+    def remainder(self, embedding: Tensor, condition: Tensor) -> Tensor:
+        """Embeddings [B, E] without what their conditions [B, C] tell, in units of its spread: [B, E]."""
+        return (embedding - self._mean(condition)) / self.scale
+
+    def velocity(self, place: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        """Where a remainder at `place` [B, E] on its way moves at `time`, [B, 1] from 0 to 1: [B, E].
+
+        For a remainder of N(0, 1) the best velocity is known, and linear; the network adds what it really takes.
+        """
+        spread = time.square() + (1 - time).square()
+        wave = math.pi * time * torch.exp(0.5 * torch.arange(WAVES, device=time.device))
+        told = torch.cat((place / spread.sqrt(), condition @ self.facts, wave.sin(), wave.cos()), 1)
+        hidden = self.input(told)
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        moved: Tensor = (2 * time - 1) / spread * place + self.output(hidden) / spread.sqrt()
+        return moved
 
     def from_normal(self, normal: Tensor, condition: Tensor) -> Tensor:
         """Draws from N(0, 1) [B, E] -> embeddings [B, E] under conditions [B, C]."""
-        moved = (self._matrix(self.factor, condition) @ normal[:, :, None])[:, :, 0]
-        return self._mean(condition) + moved
+        return self._follow(normal, condition, 1) * self.scale + self._mean(condition)
 
-    def to_normal(self, mean: Tensor, log_variance: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance [B, E] of embeddings -> those of what `from_normal` takes, covariances left out."""
-        inverse = self._matrix(self.inverse, condition)
-        centered = (inverse @ (mean - self._mean(condition))[:, :, None])[:, :, 0]
-        variance = (inverse.square() @ log_variance.exp()[:, :, None])[:, :, 0]
-        return centered, torch.log(variance + 1e-9)
+    def to_normal(self, embedding: Tensor, condition: Tensor) -> Tensor:
+        """Embeddings [B, E] under conditions [B, C] -> the draws [B, E] that `from_normal` takes (nearly) to them."""
+        return self._follow(self.remainder(embedding, condition), condition, -1)
 
-    @torch.no_grad()
-    def fit(self, embeddings: Tensor, condition: Tensor, steadiness: float = 1.0) -> None:
-        """Fit to the embedding means [N, E] of sounds under conditions [N, C].
+    def _follow(self, place: Tensor, condition: Tensor, direction: int) -> Tensor:
+        """The flow from `place` [B, E] at one end of time to the other: forwards (1) or backwards (-1)."""
+        half = 0.5 * direction / STEPS
+        start = 0.0 if direction > 0 else 1.0
+        for step in range(STEPS):
+            time = torch.full_like(place[:, :1], start + 2 * half * step)
+            middle = place + half * self.velocity(place, time, condition)
+            place = place + 2 * half * self.velocity(middle, time + half, condition)
+        return place
 
-        A class of `steadiness` sounds gets a covariance halfway between its own and that of all sounds.
-        """
-        rows = self._rows(condition)[:, 1:]
-        overall = embeddings.mean(0)
-        counts = rows.sum(0)
-        means = (rows.T @ embeddings + overall) / (counts + 1)[:, None]
-        center = torch.where(rows.sum(1, keepdim=True) > 0, rows @ means, overall)
-        others = condition[:, self.first_classes :]
-        if others.shape[1]:
-            ridge = others.T @ others + 2.0 * torch.eye(others.shape[1])
-            self.effect.copy_(torch.linalg.solve(ridge, others.T @ (embeddings - center)))
-            center = center + others @ self.effect
-        residual = embeddings - center
-        common = _covariance(residual)
-        self.mean.copy_(torch.cat((overall[None], means)))
-        for row in range(self.first_classes + 1):
-            if row == 0:
-                covariance = _covariance(embeddings - overall)
-            else:
-                own = residual[rows[:, row - 1] > 0]
-                weight = len(own) / (len(own) + steadiness)
-                covariance = weight * _covariance(own) + (1 - weight) * common
-            covariance = covariance + RIDGE * covariance.diagonal().mean() * torch.eye(len(covariance))
-            self.factor[row] = torch.linalg.cholesky(covariance)
-            self.inverse[row] = torch.linalg.inv(self.factor[row])
-
-
-def _covariance(residual: Tensor) -> Tensor:
-    return residual.T @ residual / max(len(residual), 1) + 1e-6 * torch.eye(residual.shape[1])
+    def _mean(self, condition: Tensor) -> Tensor:
+        return self.center + condition @ self.effect
