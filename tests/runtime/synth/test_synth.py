@@ -105,15 +105,9 @@ def test_a_path_equals_the_rendered_one(bundle: Bundle) -> None:
     for onset, render in ((True, decode), (False, play_path)):
         note = Note({"class": "Hat"}, path=path, onset=onset)
         stream = playing(bundle, note)
-        offline = render(bundle, path, condition, noise_seed_of(note))
+        offline = render(bundle, path, condition, (note.seed, note.index))
         np.testing.assert_allclose(stream.render(len(offline))[0], offline, atol=1e-5)
         assert not stream.render(100).any() and not stream.sounding
-
-
-def noise_seed_of(note: Note) -> int:
-    from ngs.runtime.bundle.seeds import noise_seed
-
-    return noise_seed(note.seed, note.index)
 
 
 @pytest.mark.parametrize("rate", [8000, 48000])
