@@ -120,7 +120,7 @@ def changed(bundle: Path, target: Path, **fields: object) -> Path:
 def run_module(site: Path, node: str, text: str) -> Any:
     """What a module beside the page's prints as JSON; `show` prints it."""
     show = "const show = (value) => console.log(JSON.stringify(value));"
-    command = [node, "--input-type=module", "--eval", text + show]
+    command = [node, "--input-type=module", "--eval", show + text]
     result = subprocess.run(command, cwd=site, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)

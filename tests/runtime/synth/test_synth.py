@@ -496,7 +496,7 @@ def test_silence_stays_silent(tiny: Bundle) -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"choices": {"class": "Cow"}}, "no class 'Cow'"),
     ({"choices": {"size": "big"}}, "no attribute 'size'"),
-    ({"seed": -1}, "seed and index are -1 and 0: choose whole numbers"),
+    ({"seed": -1}, "seed is -1: choose a whole number"),
     ({"seed": 1.5}, "seed and index are 1.5 and 0"),
     ({"mode": "twice"}, "no mode 'twice'; known: once, loop"),
     ({"temperature": float("nan")}, "temperature is nan: choose 0 to 10"),
