@@ -49,7 +49,8 @@ class Draws:
 
     def uniform(self, count: int) -> NDArray[np.float64]:
         """Numbers in [0, 1), float64 [count]: the upper 53 bits of a word each."""
-        return (self._philox.random_raw(count) >> np.uint64(11)) * 2.0**-53
+        words: NDArray[np.uint64] = self._philox.random_raw(count) >> np.uint64(11)
+        return words.astype(np.float64) * 2.0**-53
 
     def below(self, most: int, count: int) -> NDArray[np.int64]:
         """Whole numbers from 0 to `most` - 1: int64 [count]."""
