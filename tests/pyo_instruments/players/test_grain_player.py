@@ -209,4 +209,4 @@ def test_only_the_last_of_a_flood_of_paths_is_played(rooms: Any, bundle: Bundle)
         for _ in range(300):
             grains.change(0)
         room.hear_seconds(0.5)
-        assert [note.seed for note in begun] == [301] and room.clock.statistics().unprepared == 0
+        assert [note.index for note in begun] == [301] and room.clock.statistics().unprepared == 0

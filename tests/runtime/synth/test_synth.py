@@ -497,7 +497,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"choices": {"class": "Cow"}}, "no class 'Cow'"),
     ({"choices": {"size": "big"}}, "no attribute 'size'"),
     ({"seed": -1}, "seed is -1: choose a whole number"),
-    ({"seed": 1.5}, "seed and index are 1.5 and 0"),
+    ({"seed": 1.5}, "seed is 1.5: choose a whole number"),
     ({"mode": "twice"}, "no mode 'twice'; known: once, loop"),
     ({"temperature": float("nan")}, "temperature is nan: choose 0 to 10"),
     ({"seconds": 0}, "seconds are 0: choose above 0"),
