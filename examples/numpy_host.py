@@ -30,6 +30,17 @@ class Graph:
         return result
 
 
+def words(purpose: int, seed: int, index: int, count: int) -> Any:
+    """Random words: "Chance" in docs/bundle-format.md."""
+    return np.random.Philox(key=np.uint64([seed, purpose]), counter=np.uint64([0, index, 0, 0])).random_raw(count)
+
+
+def normals(seed: int, index: int, count: int) -> Any:
+    first, second = ((words(1, seed, index, count + count % 2) >> np.uint64(11)) / 2**53).reshape(-1, 2).T
+    radius, angle = np.sqrt(-2 * np.log(1 - first)), 2 * np.pi * second
+    return np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1).ravel()[:count]
+
+
 def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     files: Any = zipfile.Path(bundle) if Path(bundle).is_file() else Path(bundle)
     manifest = json.loads((files / "manifest.json").read_bytes())
@@ -41,9 +52,9 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     if class_name not in classes:
         sys.exit(f"{class_name} is not one of the classes: {', '.join(classes)}")
     condition[:, classes.index(class_name)] = 1
-    rng = np.random.default_rng(int(seed))
-    embedding = 0.7 * rng.standard_normal((len(HITS), manifest["embedding_size"]))  # 0.7 is the temperature
-    noise = rng.uniform(-1, 1, (len(HITS), (grains + 6) * hop))
+    sounds = range(len(HITS))
+    embedding = 0.7 * np.stack([normals(int(seed), sound, manifest["embedding_size"]) for sound in sounds])
+    noise = np.stack([words(0, int(seed), sound, (grains + 6) * hop // 4) for sound in sounds]).view("<i2") / 32768
 
     path, heard = list[Any](), list[Any]()
     for grain in range(grains + 3):  # the last grain rings out for three hops

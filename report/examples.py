@@ -16,6 +16,7 @@ from ngs.report.page_map import MapFrame
 from ngs.report.players import Clip, ClipRow
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.chance import Purpose, generator
 from ngs.runtime.dsp.audio_files import read_audio, resample
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
 from ngs.runtime.offline.loop import render_loop
@@ -29,7 +30,6 @@ from ngs.runtime.offline.render import (
     reconstruct,
     sample,
 )
-from ngs.runtime.streams import Stream, seeded
 
 MOST_PAIRS, PAIRS_A_CLASS = 20, 2
 MOST_ROWS, SAMPLES_A_CLASS = 16, 5
@@ -76,7 +76,7 @@ def samples(bundle: Bundle, seed: int) -> list[ClipRow]:
             ClipRow(name, f"seed {seed}", [clip(name, index, str(index + 1)) for index in range(SAMPLES_A_CLASS)])
             for name in attribute.classes
         ]
-    chosen = sorted(seeded(seed, Stream.REPORT_CLASSES).permutation(len(attribute.classes))[:MOST_CLASSES].tolist())
+    chosen = sorted(generator(Purpose.REPORT_CLASSES, seed).permutation(len(attribute.classes))[:MOST_CLASSES].tolist())
     names = [attribute.classes[number] for number in chosen]
     left_out = len(attribute.classes) - len(names)
     detail = f"{len(names)} of {len(attribute.classes)}, drawn by the seed {seed}" if left_out else f"seed {seed}"
@@ -145,7 +145,9 @@ def _pairs(sounds: Sounds, seed: int) -> Sounds:
     """The sounds to reconstruct, by class."""
     classes = len({entry.name for entry, _ in sounds})
     few = _limited(sounds, max(min(MOST_PAIRS // classes, PAIRS_A_CLASS), 1), seed)
-    return [few[turn] for turn in sorted(seeded(seed, Stream.REPORT_PAIRS).permutation(len(few))[:MOST_PAIRS].tolist())]
+    return [
+        few[turn] for turn in sorted(generator(Purpose.REPORT_PAIRS, seed).permutation(len(few))[:MOST_PAIRS].tolist())
+    ]
 
 
 def _ends(sounds: Sounds, seed: int) -> Sounds:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ngs.evaluation.quality.selection import Entry, limited
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.chance import Purpose, generator
 from ngs.runtime.dsp.grains import AUDIBLE, OVERLAP, analysis_grains, hann
 from ngs.runtime.dsp.timbre import loudest_band
 from ngs.runtime.offline.render import batches, decode, encode
-from ngs.runtime.streams import Stream, seeded
 
 MOST_OF_A_SOUND = 64  # grains, evenly in time, so that long sounds do not crowd out others
 STEADY = 2 * OVERLAP - 1  # repetitions of a grain after which a whole grain length holds nothing else
@@ -38,7 +38,7 @@ class Grains:
         """At most `most` of them, drawn by the seed: from each class all it has, up to an equal share."""
         if len(self.labels) <= most:
             return self
-        order = seeded(seed, Stream.REPORT_GRAINS).permutation(len(self.labels))
+        order = generator(Purpose.REPORT_GRAINS, seed).permutation(len(self.labels))
         counts: dict[int, int] = {}
         turns = np.empty(len(order), np.int64)  # when each grain is drawn among those of its class
         for row in order:

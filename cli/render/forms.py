@@ -74,7 +74,7 @@ def sample(job: Job, count: int, temperature: float) -> None:
         job.output.mkdir(parents=True, exist_ok=True)
     sounds = []
     for index in range(count):
-        condition = sampled_condition(job.bundle, job.condition(), job.seed, index)
+        condition = sampled_condition(job.bundle, job.condition(), (job.seed, index))
         label = job.bundle.first_class(condition) or 0
         chosen = file_name(job.bundle.manifest.attributes[0].classes[label])
         path = job.path(f"sample-{chosen}-{job.seed}{f'-{index}' if count > 1 else ''}.wav")
@@ -124,13 +124,13 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
     """
     import numpy as np
 
-    from ngs.runtime.bundle.seeds import completed, sample_embeddings
+    from ngs.runtime.bundle.seeds import completed, drawn_embedding
     from ngs.runtime.offline.render import decode_embeddings, embed, interpolate
 
     output = job.path(f"morph-{file_name(Path(start).stem)}-{file_name(Path(end).stem)}.wav")
     condition = completed(job.bundle, job.condition(), job.seed) if job.choices else job.condition()
     ends = [
-        sample_embeddings(job.bundle, 1, 1.0, int(text))[0]
+        drawn_embedding(job.bundle, 1.0, int(text))
         if text.isascii() and text.isdigit()
         else embed(job.bundle, job.read(Path(text)), condition)
         for text in (start, end)

@@ -9,9 +9,9 @@ from ngs.evaluation.quality.distances import SCALES, Measures, spectral_distance
 from ngs.evaluation.quality.latents import AUDIBLE_SHARE
 from ngs.evaluation.quality.spectra import FLOOR, Spectra
 from ngs.runtime.arrays import Array
+from ngs.runtime.chance import Purpose, generator
 from ngs.runtime.dsp.grains import OVERLAP, analysis_grains, overlap_add, slice_grains
 from ngs.runtime.dsp.timbre import MELS, mel_filters
-from ngs.runtime.streams import Stream, seeded
 
 MOST_GRAINS = 20000
 BLOCK = 256  # grains that are looked up at a time
@@ -28,7 +28,7 @@ class GrainLibrary:
 
     def __init__(self, grain_length: int, sample_rate: int, seed: int, most: int = MOST_GRAINS) -> None:
         self.grain_length, self.sample_rate, self.most = grain_length, sample_rate, most
-        self._random = seeded(seed, Stream.NEAREST_GRAINS)
+        self._random = generator(Purpose.NEAREST_GRAINS, seed)
         self._parts: list[tuple[Array, Array, Array, NDArray[np.int64], NDArray[np.float64]]] = []
         self._held = 0
 

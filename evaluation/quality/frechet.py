@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ngs.evaluation.quality.descriptors import Described
 from ngs.runtime.arrays import Array
-from ngs.runtime.streams import Stream, seeded
+from ngs.runtime.chance import Purpose, generator
 
 DIRECTIONS = 8  # principal components
 SPLITS = 10
@@ -41,7 +41,7 @@ def frechet_by_class(real: Described, sampled: Described, seed: int) -> dict[str
         ours, theirs = project(real[name]), project(sampled[name])
         values, floors = [], []
         for split in range(SPLITS):
-            random = seeded(seed, Stream.FRECHET_SPLITS, split)
+            random = generator(Purpose.FRECHET_SPLITS, (seed, split))
             order = random.permutation(len(ours))
             half, other = ours[order[:size]], ours[order[size : 2 * size]]
             values.append(frechet_distance(half, theirs[random.permutation(len(theirs))[:size]]))

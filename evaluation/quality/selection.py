@@ -16,7 +16,7 @@ from ngs.evaluation.quality.descriptors import normalised
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Manifest
-from ngs.runtime.streams import Stream, seeded
+from ngs.runtime.chance import Purpose, generator
 from ngs.training.run_folder import RunInfo
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, out of how many
@@ -144,7 +144,7 @@ def _condition(bundle: Bundle, choices: dict[str, str]) -> Array:
 
 def limited(entries: Sequence[Entry], limit: int, seed: int) -> list[Entry]:
     """At most `limit` sounds of each class, drawn by the seed, in the order they had."""
-    kept, random = list[int](), seeded(seed, Stream.SELECTION)
+    kept, random = list[int](), generator(Purpose.SELECTION, seed)
     for name in sorted({entry.name for entry in entries}):
         members = [index for index, entry in enumerate(entries) if entry.name == name]
         kept += [members[place] for place in random.permutation(len(members))[:limit].tolist()]

@@ -8,7 +8,7 @@
  */
 
 import { BundleError, readGraph, readManifest } from "./bundle.js";
-import { NoiseStream, normal } from "./noise.js";
+import { EMBEDDING, NOISE, NoiseStream, normal, philox } from "./chance.js";
 
 const TAIL = 3; // silent grains while the last one rings out
 
@@ -47,20 +47,22 @@ export class Host {
     return Float32Array.from(vector);
   }
 
-  /** The embedding [E] of a seed, from the prior N(0, temperature^2). */
-  draw(seed, temperature) {
-    const stream = (1n << 64n) | BigInt(seed); // not that of the noise
-    return normal(stream, this.manifest.embedding_size).map((value) => temperature * value);
+  /** The embedding [E] of sound `index` of a seed, from the prior N(0, temperature^2). */
+  draw(seed, temperature, index = 0) {
+    const scale = Math.fround(temperature);
+    return normal(philox(EMBEDDING, seed, index), this.manifest.embedding_size).map((value) => scale * value);
   }
 
   /**
-   * Start a voice with the next hop, `offset` samples into it. `seed` decides its noise, `gain` its part in the mix.
+   * Start a voice with the next hop, `offset` samples into it. `seed` and `index` decide its noise, `gain` its part in
+   * the mix.
    * It lasts `length` grains and rings out; Infinity is a note that is held until `release()`.
    */
-  start({ embedding, condition, seed, gain = 1, offset = 0, length = this.manifest.path_length }) {
+  start({ embedding, condition, seed, index = 0, gain = 1, offset = 0, length = this.manifest.path_length }) {
     const { embedding_size: size, grain_length: samples, latent_size: latents } = this.manifest;
     if (embedding.length !== size) throw new RangeError(`An embedding has ${size} values, not ${embedding.length}`);
-    const voice = new Voice(this.graphs, latents, new NoiseStream(seed, samples, this.hopLength), {
+    const noise = new NoiseStream(philox(NOISE, seed, index), samples, this.hopLength);
+    const voice = new Voice(this.graphs, latents, noise, {
       embedding: Float32Array.from(embedding), condition: Float32Array.from(condition), gain, offset, length,
     });
     this.voices.push(voice);

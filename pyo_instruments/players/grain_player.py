@@ -96,7 +96,7 @@ class GrainPlayer(EnginePort):
         chosen, wanted = self._choice(stream), self._path(stream)
         self.prepare(
             stream,
-            lambda serial: self._note(wanted, chosen, self.seed + serial),
+            lambda serial: self._note(wanted, chosen, serial),
             lambda note: self._wanted.__setitem__(stream, note),
         )
 
@@ -121,12 +121,12 @@ class GrainPlayer(EnginePort):
             raise ValueError(f"There is no kind of path {path!r}; known: {', '.join(KINDS)}")
         Note(choices or {}, path=None if path is None or isinstance(path, str) else path).check(self.bundle)
 
-    def _note(self, path: Any, choices: Any, seed: int) -> Note:
+    def _note(self, path: Any, choices: Any, index: int) -> Note:
         mode = "loop"
         if isinstance(path, str):
             mode = LOOP_MODES[path]
-            path = free_path(path, PATH_GRAINS, seed, self.bundle.latent_map, self._label(choices))
-        return Note(choices or {}, seed=seed, path=np.asarray(path, np.float32), onset=False, mode=mode)
+            path = free_path(path, PATH_GRAINS, (self.seed, index), self.bundle.latent_map, self._label(choices))
+        return Note(choices or {}, self.seed, index, path=np.asarray(path, np.float32), onset=False, mode=mode)
 
     def _label(self, choices: Any) -> int | None:
         """The number of the chosen class of the first attribute."""

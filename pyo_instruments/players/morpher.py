@@ -150,7 +150,7 @@ class Morpher(EnginePort):
 
     def _embedding(self, end: Any, condition: Array) -> Array:
         if isinstance(end, int):
-            return drawn_embedding(self.bundle, self._temperature, end, 0)
+            return drawn_embedding(self.bundle, self._temperature, end)
         if isinstance(end, str | Path):
             return embed(self.bundle, self._sounds[str(end)], condition)
         return np.asarray(end, dtype=np.float32)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ngs.runtime.arrays import Array
+from ngs.runtime.chance import Draws, Purpose, Seed
 
 OVERLAP = 4
 AUDIBLE = 0.05  # peak of a grain or hop; fainter ones, the ends of sounds, are all much alike
@@ -116,8 +117,8 @@ class Assembly:
 class NoiseGrains:
     """The grains of `noise_grains` one by one, without end."""
 
-    def __init__(self, seed: int, grain_length: int) -> None:
-        self._generator, self._hop, self._started = np.random.Philox(key=seed), grain_length // OVERLAP, False
+    def __init__(self, seed: Seed, grain_length: int) -> None:
+        self._draws, self._hop, self._started = Draws(Purpose.NOISE, seed), grain_length // OVERLAP, False
 
     def move_on(self, noise: Array) -> None:
         """Turn the noise [L] of one grain into that of the next, in place. The first call fills it."""
@@ -126,23 +127,17 @@ class NoiseGrains:
             noise[: -self._hop] = noise[self._hop :]
             fresh = noise[-self._hop :]
         self._started = True
-        _draw(self._generator, fresh)
+        self._draws.noise(fresh)
 
 
-def noise_stream(seed: int, samples: int) -> Array:
+def noise_stream(seed: Seed, samples: int) -> Array:
     """Uniform noise in [-1, 1), float32 [samples]. A longer stream of the same seed begins with the shorter one."""
     noise = np.empty(samples, dtype=np.float32)
-    _draw(np.random.Philox(key=seed), noise)
+    Draws(Purpose.NOISE, seed).noise(noise)
     return noise
 
 
-def _draw(generator: np.random.Philox, out: Array) -> None:
-    """Draw the next samples: 16 bits each, four at a time, which is several times faster than drawing floats."""
-    draws = generator.random_raw(-(-len(out) // 4)).astype("<u8", copy=False)
-    np.multiply(draws.view("<i2")[: len(out)], np.float32(1 / 32768), out=out)
-
-
-def noise_grains(seed: int, grains: int, grain_length: int) -> Array:
+def noise_grains(seed: Seed, grains: int, grain_length: int) -> Array:
     """Noise for the decoder, [G, L]. Overlapping grains share one stream of noise, so that they add up coherently."""
     hop = grain_length // OVERLAP
     if grains == 0:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngs.runtime.arrays import Array
+from ngs.runtime.chance import Draws, Purpose, Seed
 
 KINDS = ("linear", "back-and-forth", "circle", "spiral", "walk")
 # How a note loops each kind without a jump. The last grain of a circle lies one step before its first; all others end
@@ -25,9 +26,9 @@ def linear(start: Array, end: Array, length: int) -> Array:
     return _along(start, end, np.linspace(0, 1, length))
 
 
-def back_and_forth(start: Array, end: Array, length: int, rng: np.random.Generator, step: float = 0.06) -> Array:
+def back_and_forth(start: Array, end: Array, length: int, draws: Draws, step: float = 0.06) -> Array:
     """Back and forth between `start` and `end`, in random steps of up to `2 * step` of the distance: [length, Z]."""
-    travelled = np.concatenate(([0.0], np.cumsum(rng.uniform(0, 2 * step, length - 1))))
+    travelled = np.concatenate(([0.0], np.cumsum(2 * step * draws.uniform(length - 1))))
     return _along(start, end, 1 - np.abs(travelled % 2 - 1))
 
 
@@ -44,11 +45,11 @@ def spiral(center: Array, axis: Array, other: Array, length: int, turns: float =
 
 
 def walk(
-    start: Array, components: Array, low: Array, high: Array, length: int, rng: np.random.Generator, step: float = 0.08
+    start: Array, components: Array, low: Array, high: Array, length: int, draws: Draws, step: float = 0.08
 ) -> Array:
     """A random walk from `start` along K components [K, Z], reflected at the sides `low` and `high` [K] of a box."""
     span = high - low
-    moves = rng.normal(0, step, (length, len(span))) * span
+    moves = step * draws.normal(length * len(span)).reshape(length, -1) * span
     moves[0] = 0.0
     place = low + _reflect((np.cumsum(moves, 0) - low) / span) * span
     path: Array = (start + place @ components).astype(np.float32)
@@ -56,7 +57,7 @@ def walk(
 
 
 def free_path(
-    kind: str, length: int, seed: int, latent_map: Mapping[str, NDArray[Any]], label: int | None = None
+    kind: str, length: int, seed: Seed, latent_map: Mapping[str, NDArray[Any]], label: int | None = None
 ) -> Array:
     """A free path of one of KINDS through the latents of a bundle's corpus: [length, Z].
 
@@ -66,19 +67,19 @@ def free_path(
     """
     if kind not in KINDS:
         raise ValueError(f"There is no kind of path {kind!r}; known: {', '.join(KINDS)}")
-    rng = np.random.Generator(np.random.Philox(key=seed))
+    draws = Draws(Purpose.PATH, seed)
     points = latent_map["points"]
     if label is not None and (latent_map["labels"][:, 0] == label).any():
         points = points[latent_map["labels"][:, 0] == label]
-    start, end = _anchors(points, latent_map, rng)
+    start, end = _anchors(points, latent_map, draws)
     if kind == "linear":
         return linear(start, end, length)
     if kind == "back-and-forth":
-        return back_and_forth(start, end, length, rng)
+        return back_and_forth(start, end, length, draws)
     components = latent_map["components"]
     spread = np.std((points - points.mean(0)) @ components.T, 0)
     if kind == "walk":
-        return _within(latent_map, walk(start, components, -spread, spread + 1e-9, length, rng))
+        return _within(latent_map, walk(start, components, -spread, spread + 1e-9, length, draws))
     axes, low, high = (latent_map[name][:2] for name in ("components", "low", "high"))
     span = high - low
     wide = span > 0
@@ -153,9 +154,9 @@ def _within(latent_map: Mapping[str, NDArray[Any]], path: Array) -> Array:
     return inside.astype(np.float32)
 
 
-def _anchors(points: Array, latent_map: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> tuple[Array, Array]:
+def _anchors(points: Array, latent_map: Mapping[str, NDArray[Any]], draws: Draws) -> tuple[Array, Array]:
     """Two latents of the corpus: of a few random pairs, the one that lies furthest apart on the map."""
-    pairs = points[rng.integers(len(points), size=(8, 2))]
+    pairs = points[draws.below(len(points), 16).reshape(8, 2)]
     distances = np.linalg.norm((pairs[:, 0] - pairs[:, 1]) @ latent_map["components"].T, axis=1)
     start, end = pairs[int(np.argmax(distances))]
     return start, end

@@ -9,7 +9,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import completed, noise_seed, sample_embeddings
+from ngs.runtime.bundle.seeds import completed, drawn_embedding
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.offline.patterns import STEPS, Track
 from ngs.runtime.offline.render import decode_embeddings
@@ -62,13 +62,13 @@ def _hits(
     """The hits at places (step, number of the track), float32 [n] each at the bundle's sample rate."""
     attribute = bundle.manifest.attributes[0].name
     conditions = [bundle.condition({**choices, attribute: track.class_name}) for track in tracks]
-    streams = [(seed, step, zlib.crc32(tracks[track].class_name.encode())) for step, track in places]
+    seeds = [(seed, step, zlib.crc32(tracks[track].class_name.encode())) for step, track in places]
     return decode_embeddings(
         bundle,
-        np.stack([sample_embeddings(bundle, 1, temperature, *stream)[0] for stream in streams]),
+        np.stack([drawn_embedding(bundle, temperature, each) for each in seeds]),
         np.stack([
-            completed(bundle, conditions[track], *stream)
-            for (_, track), stream in zip(places, streams, strict=True)
+            completed(bundle, conditions[track], each)
+            for (_, track), each in zip(places, seeds, strict=True)
         ]),
-        [noise_seed(*stream) for stream in streams],
+        seeds,
     )  # fmt: skip

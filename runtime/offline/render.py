@@ -9,7 +9,8 @@ import numpy as np
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.seeds import completed, drawn_embedding, noise_seed
+from ngs.runtime.bundle.seeds import completed, drawn_embedding
+from ngs.runtime.chance import Seed
 from ngs.runtime.dsp.grains import OVERLAP, Assembly, analysis_grains, noise_grains
 from ngs.runtime.dsp.locked_tones import Phases
 
@@ -31,10 +32,11 @@ def encode(bundle: Bundle, signal: Array) -> Array:
     return np.concatenate(means) if means else np.zeros((0, bundle.manifest.latent_size), dtype=np.float32)
 
 
-def decode(bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool = True) -> Array:
+def decode(bundle: Bundle, path: Array, condition: Array, seed: Seed, tail: bool = True) -> Array:
     """The sound of a latent path [G, Z] under a condition [C], or one for each grain [G, C]: float32 [n], |x| < 1.
 
-    The seed decides the noise. With `tail` the last grains ring out and n is (G + 3) * hop, else G * hop.
+    The seed, or (seed, index) of one of its sounds, decides the noise. With `tail` the last grains ring out and n is
+    (G + 3) * hop, else G * hop.
     """
     manifest = bundle.manifest
     count = len(path)
@@ -79,16 +81,16 @@ def postprocess(bundle: Bundle, signal: Array) -> Array:
     return np.concatenate([bundle.run("postprocessing", signal=part)[0].reshape(-1) for part in parts])
 
 
-def reconstruct(bundle: Bundle, signal: Array, condition: Array, seed: int) -> Array:
+def reconstruct(bundle: Bundle, signal: Array, condition: Array, seed: Seed) -> Array:
     """Encode and decode a signal [n] of any length at the bundle's sample rate: float32 [n]."""
     return decode(bundle, encode(bundle, signal), condition, seed, tail=False)[: len(signal)]
 
 
 def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
     """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed if it is open."""
-    condition = completed(bundle, condition, seed, index)
-    embedding = drawn_embedding(bundle, temperature, seed, index)
-    return decode_embeddings(bundle, embedding[None], condition[None], [noise_seed(seed, index)])[0]
+    condition = completed(bundle, condition, (seed, index))
+    embedding = drawn_embedding(bundle, temperature, (seed, index))
+    return decode_embeddings(bundle, embedding[None], condition[None], [(seed, index)])[0]
 
 
 def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
@@ -101,7 +103,7 @@ def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
     return mean
 
 
-def decode_embeddings(bundle: Bundle, embeddings: Array, conditions: Array, seeds: Sequence[int]) -> list[Array]:
+def decode_embeddings(bundle: Bundle, embeddings: Array, conditions: Array, seeds: Sequence[Seed]) -> list[Array]:
     """The sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed."""
     paths = bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
     return [
@@ -120,7 +122,7 @@ def trim_tail(signal: Array, hop: int, level: float = SILENT) -> Array:
     return trimmed
 
 
-def play_path(bundle: Bundle, path: Array, condition: Array, seed: int) -> Array:
+def play_path(bundle: Bundle, path: Array, condition: Array, seed: Seed) -> Array:
     """The sound of a free path [G, Z], which starts in the middle of a sound: float32 [(G + 3) * hop].
 
     Its first grain is no onset. The sound is already under way when it begins, so it fades in within 10 ms.

@@ -8,11 +8,11 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import completed, noise_seed
+from ngs.runtime.bundle.seeds import completed
+from ngs.runtime.chance import Draws, Purpose
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.dsp.paths import KINDS, free_path
 from ngs.runtime.offline.render import play_path, sample, trim_tail
-from ngs.runtime.streams import Stream, seeded
 
 SOURCES = ("note", "path")
 SEMITONES = 12  # in an octave
@@ -53,12 +53,11 @@ def make_sound(recipe: Recipe, seed: int, index: int) -> Array:
 
 def _make_path(bundle: Bundle, condition: Array, seed: int, index: int) -> Array:
     """A free path of a random kind, half as long as a sound, between grains of the class if one is given."""
-    manifest = bundle.manifest
+    manifest, sound_seed = bundle.manifest, (seed, index)
     label = bundle.first_class(condition)
-    draw = seeded(seed, index, Stream.GRAINS)
-    kind, path_seed = KINDS[int(draw.integers(len(KINDS)))], int(draw.integers(1 << 63))
-    path = free_path(kind, max(manifest.path_length // 2, 1), path_seed, bundle.latent_map, label)
-    sound = play_path(bundle, path, completed(bundle, condition, seed, index), noise_seed(seed, index))
+    kind = KINDS[Draws(Purpose.PATH_KIND, sound_seed).below(len(KINDS), 1)[0]]
+    path = free_path(kind, max(manifest.path_length // 2, 1), sound_seed, bundle.latent_map, label)
+    sound = play_path(bundle, path, completed(bundle, condition, sound_seed), sound_seed)
     return trim_tail(sound, manifest.hop_length)
 
 

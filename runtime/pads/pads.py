@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.chance import check_seed
 from ngs.runtime.live.stream import Source
 from ngs.runtime.pads.hit_maker import HitMaker
 from ngs.runtime.pads.hit_store import HitStore, Wanted
@@ -63,9 +62,8 @@ class Pads(Source):
         for name, value, most in (("count", count, 128), ("ready", ready, 64), ("overlap", overlap, 64)):
             if not 1 <= value <= most:
                 raise ValueError(f"{name} is {value}: choose 1 to {most}")
-        if not isinstance(seed, int | np.integer) or seed < 0:
-            raise ValueError(f"seed is {seed!r}: choose a whole number from 0")
-        self.sample_rate, self.count, self.seed = check_sample_rate(sample_rate), count, int(seed)
+        (self.seed,) = check_seed(seed)
+        self.sample_rate, self.count = check_sample_rate(sample_rate), count
         self.ready, self.threaded = ready, threaded
         self._bundle = bundle
         self._incoming: deque[tuple[Bundle, list[tuple[int, Hit]]]] = deque(maxlen=1)

@@ -133,10 +133,10 @@ class Resynthesiser(Effect):
             np.multiply(grain, self._windows[0 if first else 1], out=self._encoder.inputs["grain"][0])
             self._encoder.step(0, 1)
         given["latent"][0] = self._encoder.outputs["mean"][0]
-        self._chance.scatter(given["latent"][0], self.controls)
+        self._chance.scatter(self._grains, given["latent"][0], self.controls)
         given["condition"][0] = self._condition
         self._noise.move_on(given["noise"][0])
-        given["onset"][0], given["level"][0] = first, not self._chance.silences(self.controls)
+        given["onset"][0], given["level"][0] = first, not self._chance.silences(self._grains, self.controls)
         self._decoder.step(0, 1)
         self._grains += 1
         audio: Array = self._decoder.outputs["audio"][0]

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 
 import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.streams import Stream, seeded
+from ngs.runtime.chance import Draws, Purpose, Seed, check_seed
 
 
 class GrainChance:
-    """The random draws for grains of one sound, one grain after another; a seed and its numbers decide them."""
+    """The random draws for the grains of one sound, (seed, index). Those of a grain depend on its number only."""
 
-    def __init__(self, bundle: Bundle, *seed: int) -> None:
-        self._bundle, self._seed = bundle, seed
+    def __init__(self, bundle: Bundle, seed: Seed) -> None:
+        numbers = check_seed(seed)
+        self._bundle, self._seed = bundle, (*numbers, *[0] * (3 - len(numbers)))
 
-    def scatter(self, latent: Array, controls: Mapping[str, float]) -> None:
-        """Move a latent [Z] by a random step, in place. At 1, steps are spread as the corpus is."""
+    def scatter(self, grain: int, latent: Array, controls: Mapping[str, float]) -> None:
+        """Move the latent [Z] of a grain by a random step, in place. At 1, steps are spread as the corpus is."""
         scatter = np.float32(controls["scatter"])
         if scatter > 0:
             spread = self._bundle.latent_spread
-            latent += scatter * (self._draws.standard_normal(len(spread), dtype=np.float32) @ spread)
+            latent += scatter * (Draws(Purpose.SCATTER, (*self._seed, grain)).normal(len(spread)) @ spread)
 
-    def silences(self, controls: Mapping[str, float]) -> bool:
-        """Whether the next grain is silent."""
+    def silences(self, grain: int, controls: Mapping[str, float]) -> bool:
+        """Whether a grain is silent."""
         density = controls["density"]
-        return density < 1 and self._draws.random() >= density
-
-    @cached_property
-    def _draws(self) -> np.random.Generator:
-        return seeded(*self._seed, Stream.GRAINS)  # takes a while, and few sounds need it
+        return density < 1 and bool(Draws(Purpose.DENSITY, (*self._seed, grain)).uniform(1)[0] >= density)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.chance import check_seed
 from ngs.runtime.synth.controls import MOST_TEMPERATURE, check_controls, check_fade
 
 MODES = ("once", "loop", "back-and-forth")
@@ -41,8 +42,7 @@ class Note:
         """Raise ValueError if the bundle, or a synth with this many outputs, cannot play the note."""
         bundle.condition(self.choices)
         check_controls(self.controls)
-        if not all(isinstance(number, int | np.integer) and number >= 0 for number in (self.seed, self.index)):
-            raise ValueError(f"seed and index are {self.seed!r} and {self.index!r}: choose whole numbers from 0")
+        check_seed((self.seed, self.index))
         if self.mode not in MODES:
             raise ValueError(f"There is no mode {self.mode!r}; known: {', '.join(MODES)}")
         if not 0 <= self.temperature <= MOST_TEMPERATURE:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import completed, drawn_embedding, noise_seed
+from ngs.runtime.bundle.seeds import completed, drawn_embedding
 from ngs.runtime.dsp.grains import OVERLAP, NoiseGrains
 from ngs.runtime.offline.render import FADE_SHARE, SILENT
 from ngs.runtime.synth.controls import CONTROLS
@@ -33,13 +33,14 @@ class Voice:
         self.note, self.hop, self._rate, self.sample_rate = note, manifest.hop_length, manifest.sample_rate, sample_rate
         self.controls = {name: control.start for name, control in CONTROLS.items()} | dict(note.controls)
         self.condition, self.embedding = bundle.condition(note.choices), note.embedding
+        seed = (note.seed, note.index)
         if note.path is None:
-            self.condition = completed(bundle, self.condition, note.seed, note.index)
+            self.condition = completed(bundle, self.condition, seed)
             if self.embedding is None:
-                self.embedding = drawn_embedding(bundle, note.temperature, note.seed, note.index)
+                self.embedding = drawn_embedding(bundle, note.temperature, seed)
         self.path = Playhead(note, manifest.path_length, self.controls, self.controls.pop("position"))
-        self._noise = NoiseGrains(noise_seed(note.seed, note.index), manifest.grain_length)
-        self._chance = GrainChance(bundle, note.seed, note.index)
+        self._noise = NoiseGrains(seed, manifest.grain_length)
+        self._chance = GrainChance(bundle, seed)
         self.grains = 0  # decoded so far
         self.lead = 0 if note.onset else OVERLAP  # grains before the first that is heard
         self._tail = -1  # silent grains still to come; -1 before the end of the path
@@ -120,13 +121,13 @@ class Voice:
         """Fill a row of the decoder's inputs with the next grain, and move on."""
         latent = inputs["latent"][row]
         self.path.read(latent)
-        self._chance.scatter(latent, self.controls)
+        self._chance.scatter(self.grains, latent, self.controls)
         first = self.grains == 0
         if first:
             inputs["condition"][row] = self.condition
         self._noise.move_on(inputs["noise"][row])
         inputs["onset"][row] = first
-        silent = self._chance.silences(self.controls)
+        silent = self._chance.silences(self.grains, self.controls)
         inputs["level"][row] = 0.0 if silent or self._tail > 0 else 1.0
         self.grains += 1
         if self._tail > 0:

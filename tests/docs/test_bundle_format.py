@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.docs.conftest import Play
 from tests.docs.pages import ROOT
+from tests.known_answers import KNOWN_ANSWERS
 
 from ngs.runtime.bundle import signatures as limits
 from ngs.runtime.bundle.bundle import Bundle
@@ -22,6 +24,7 @@ from ngs.runtime.bundle.manifest import FORMAT_VERSION, MAX_MANIFEST_BYTES, REQU
 from ngs.runtime.bundle.session import NO_FOLDER, make_session
 from ngs.runtime.bundle.signatures import REQUIRED_GRAPHS
 from ngs.runtime.bundle.specs import MAX_FILE_BYTES, GraphSpec
+from ngs.runtime.chance import Draws, Purpose, philox
 from ngs.runtime.dsp.grains import noise_stream
 from ngs.runtime.offline.render import decode, reconstruct
 
@@ -173,10 +176,35 @@ def test_golden_vectors(bundle: Bundle, code: dict[str, Any]) -> None:
     assert errors == pytest.approx(largest_errors(bundle), abs=1e-9) and max(errors.values()) < TOLERANCE
 
 
+@pytest.mark.parametrize("counter, key, wanted", KNOWN_ANSWERS)
+def test_philox_gives_the_known_answers(counter: str, key: str, wanted: str, code: dict[str, Any]) -> None:
+    numbers = [tuple(int(word, 16) for word in words.split()) for words in (key, counter, wanted)]
+    assert code["philox"](*numbers[:2]) == numbers[2]
+
+
+@pytest.mark.parametrize("sound", [(0,), (3, 7), (2**64 - 1, 2**64 - 1, 2**32 - 1, 2**40)])
+def test_chance_is_that_of_ngs(sound: tuple[int, ...], code: dict[str, Any]) -> None:
+    assert [code[purpose.name] for purpose in Purpose if purpose < 32] == list(range(8))
+    for purpose in (Purpose.EMBEDDING, Purpose.PATH_KIND):
+        words = code["words"](purpose, *sound)
+        numbers = philox(purpose, sound).random_raw(10).tolist()
+        assert list(islice(words, 10)) == numbers
+        draws, words = Draws(purpose, sound), code["words"](purpose, *sound)
+        np.testing.assert_array_equal(draws.uniform(5), [code["uniform"](words) for _ in range(5)])
+        np.testing.assert_array_equal(draws.below(7, 9), [code["below"](7, words) for _ in range(9)])
+        normal = np.array(list(islice(code["normal"](words), 500)))
+        assert normal.dtype == np.float32
+        np.testing.assert_array_max_ulp(draws.normal(500), normal, 1)
+        assert draws.uniform(1)[0] == code["uniform"](words)  # a pair at a time
+        draws.normal(3)
+        list(islice(code["normal"](words), 3))
+        assert draws.uniform(1)[0] == code["uniform"](words)
+
+
 def test_noise(code: dict[str, Any]) -> None:
-    for seed in (0, 2**63 - 1):
-        stream = code["noise_of"](seed)
-        np.testing.assert_array_equal(np.concatenate([stream(64), stream(4), stream(256)]), noise_stream(seed, 324))
+    for sound in ((0,), (2**64 - 1,), (5, 3, 2)):
+        stream = code["noise_of"](*sound)
+        np.testing.assert_array_equal(np.concatenate([stream(64), stream(3), stream(256)]), noise_stream(sound, 323))
     said = re.search(r"Seed 0 begins with ([-\d,\s]+)\.", TEXT)
     assert said and [int(number) for number in said[1].split(",")] == (noise_stream(0, 8) * 32768).tolist()
 

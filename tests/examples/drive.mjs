@@ -15,8 +15,10 @@ async function render(page) {
     for (const voices of sounds) {
       const samples = [];
       for (let hop = 0; hop === 0 || host.sounding || voices.some(({ start }) => start >= hop); hop++) {
-        for (const { start, choices, seed, ...rest } of voices) {
-          if (start === hop) host.start({ condition: host.condition(choices), seed: BigInt(seed), ...rest });
+        for (const { start, choices, seed, temperature, ...rest } of voices) {
+          if (start !== hop) continue;
+          const drawn = temperature === undefined ? {} : { embedding: host.draw(BigInt(seed), temperature, rest.index) };
+          host.start({ condition: host.condition(choices), seed: BigInt(seed), ...drawn, ...rest });
         }
         samples.push(...(await host.hop()));
       }
@@ -47,9 +49,9 @@ async function play(page) {
   }
   const [worker] = page.workers();
   const embeddings = await worker.evaluate(async ({ seed, presses, size }) => {
-    const { normal } = await import(new URL("noise.js", self.location).href);
+    const { EMBEDDING, normal, philox } = await import(new URL("chance.js", self.location).href);
     const numbers = Array.from({ length: presses }, (_, index) => seed + index);
-    return numbers.map((number) => [...normal((1n << 64n) | BigInt(number), size)]);
+    return numbers.map((number) => [...normal(philox(EMBEDDING, number), size)]);
   }, job);
   return { presses, embeddings, isolated: await page.evaluate(() => crossOriginIsolated) };
 }

@@ -19,11 +19,13 @@ import numpy as np
 import pytest
 from tests import browser
 from tests.browser import program
+from tests.known_answers import KNOWN_ANSWERS
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.chance import Draws, Purpose
 from ngs.runtime.dsp.grains import noise_grains
-from ngs.runtime.offline.render import decode
+from ngs.runtime.offline.render import decode, sample
 
 HERE = Path(__file__).resolve().parent
 LOUDNESS = 0.5 * 0.9**2  # the initial level of the page
@@ -115,17 +117,82 @@ def changed(bundle: Path, target: Path, **fields: object) -> Path:
     return target
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2**32 + 7, 2**63 - 1])
-def test_noise_is_the_same_as_in_python(site: Path, node: str, seed: int) -> None:
-    program_text = f"""
-        import {{ NoiseStream }} from "./noise.js";
-        const noise = new NoiseStream({seed}n, 256, 64);
-        console.log(JSON.stringify(Array.from({{ length: 40 }}, () => [...noise.next()])));
-    """
-    command = [node, "--input-type=module", "--eval", program_text]
+def run_module(site: Path, node: str, text: str) -> Any:
+    """What a module beside the page's prints as JSON; `show` prints it."""
+    show = "const show = (value) => console.log(JSON.stringify(value));"
+    command = [node, "--input-type=module", "--eval", show + text]
     result = subprocess.run(command, cwd=site, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    np.testing.assert_array_equal(np.array(json.loads(result.stdout), np.float32), noise_grains(seed, 40, 256))
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("counter, key, wanted", KNOWN_ANSWERS)
+def test_philox_gives_the_known_answers(site: Path, node: str, counter: str, key: str, wanted: str) -> None:
+    numbers = [", ".join(f"0x{word}n" for word in words.split()) for words in (key, counter)]
+    text = f"""
+        import {{ Philox }} from "./chance.js";
+        const words = new Int32Array(8);
+        new Philox([{numbers[0]}], [{numbers[1]}]).next(words);
+        show([...new BigUint64Array(words.buffer)].map((word) => word.toString(16)));
+    """
+    assert run_module(site, node, text) == wanted.split()
+
+
+def test_blocks_are_counted_in_64_bits(site: Path, node: str) -> None:
+    """Beyond 2 ** 32, which no sound reaches."""
+    text = """
+        import { Philox } from "./chance.js";
+        const words = new Int32Array(8), both = new BigUint64Array(words.buffer);
+        const blocks = new Philox([7, 1], [2 ** 32 - 1, 3, 0, 0]);
+        show([1, 2, 3].map(() => (blocks.next(words), String(both[3]))));
+    """
+    wanted = np.random.Philox(key=[7, 1], counter=[2**32 - 2, 3, 0, 0]).random_raw(12)[3::4]
+    assert [int(word) for word in run_module(site, node, text)] == wanted.tolist()
+
+
+@pytest.mark.parametrize("seed", [(0, 0), (1, 5), (2**32 + 7, 0), (2**64 - 1, 2**63 + 3)])
+def test_chance_is_the_same_as_in_python(site: Path, node: str, seed: tuple[int, int]) -> None:
+    text = f"""
+        import {{ EMBEDDING, NOISE, NoiseStream, normal, philox }} from "./chance.js";
+        const noise = new NoiseStream(philox(NOISE, {seed[0]}n, {seed[1]}n), 256, 64);
+        const noises = Array.from({{ length: 40 }}, () => [...noise.next()]);
+        show([noises, [...normal(philox(EMBEDDING, {seed[0]}n, {seed[1]}n), 501)]]);
+    """
+    noise, drawn = (np.array(each, np.float32) for each in run_module(site, node, text))
+    np.testing.assert_array_equal(noise, noise_grains(seed, 40, 256))
+    np.testing.assert_array_max_ulp(drawn, Draws(Purpose.EMBEDDING, seed).normal(501), 1)
+
+
+def test_a_bad_seed_is_one_line(site: Path, node: str) -> None:
+    text = """
+        import { philox } from "./chance.js";
+        const problem = (...numbers) => {
+          try {
+            philox(...numbers);
+          } catch (error) {
+            return error.message;
+          }
+        };
+        show([problem(0, 2n ** 64n), problem(0, 0, -1)]);
+    """
+    assert run_module(site, node, text) == [
+        "seed is 18446744073709551616: choose a whole number from 0 to 2 ** 64 - 1",
+        "index is -1: choose a whole number from 0 to 2 ** 64 - 1",
+    ]
+
+
+def test_a_seed_is_the_same_sound_as_in_python(serve: Serve, drive: Drive, exported_bundle: Path) -> None:
+    """From the seed alone: sound 4 of it as `ngs render sample` draws it, before silence is cut off its end."""
+    bundle = Bundle.open(exported_bundle, "cpu")
+    attribute, seed = bundle.manifest.attributes[0], (11, 4)
+    choices = {attribute.name: attribute.classes[1]}
+    voice = {"start": 0, "choices": choices, "seed": str(seed[0]), "index": seed[1], "temperature": 0.7}
+    with serve(exported_bundle) as url:
+        found = drive(url, "render", bundle="bundle.ngs", sounds=[[voice]])
+    assert found["errors"] == []
+    wanted = sample(bundle, bundle.condition(choices), 0.7, *seed)[: -bundle.manifest.hop_length]  # that fades
+    assert np.abs(wanted).max() > 0.01
+    np.testing.assert_allclose(found["render"][0][: len(wanted)], wanted, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["tiny_bundle", "tiny_noise", "exported_bundle"])

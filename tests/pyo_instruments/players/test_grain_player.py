@@ -21,9 +21,9 @@ RATE, BLOCK = 48000, 128
 PREPARED = round(PREPARED_SECONDS * RATE)
 
 
-def free_note(bundle: Bundle, kind: str, seed: int, **more: Any) -> Note:
-    path = free_path(kind, PATH_GRAINS, seed, bundle.latent_map)
-    return Note(seed=seed, path=path, onset=False, mode=LOOP_MODES[kind], **more)
+def free_note(bundle: Bundle, kind: str, seed: int, index: int, **more: Any) -> Note:
+    path = free_path(kind, PATH_GRAINS, (seed, index), bundle.latent_map)
+    return Note(seed=seed, index=index, path=path, onset=False, mode=LOOP_MODES[kind], **more)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -31,7 +31,7 @@ def test_a_free_path_sounds_as_on_a_synth(room: Any, bundle: Bundle, master: np.
     grains = GrainPlayer(bundle, kind, seed=4).out()
     heard = room.hear(60)
     synth = Synth(bundle, RATE, 2, channels=1)
-    synth.note_on(free_note(bundle, kind, 5), grains.latency)
+    synth.note_on(free_note(bundle, kind, 4, 1), grains.latency)
     np.testing.assert_array_equal(heard[:, 0], synth.render(60 * BLOCK)[0] * master)
     assert heard[:, 0].std() > 0.01 and not heard[: grains.latency].any()
 
@@ -44,7 +44,7 @@ def test_each_stream_has_its_path_class_and_values(room: Any, bundle: Bundle, ma
     synth = Synth(bundle, RATE, 4, outputs=2, channels=1)
     for stream, name, pitch in ((1, "Hat", 7), (0, "Kick", 0)):  # in the player's order, or the last bit differs
         controls = {"pitch": pitch, "gain": 0.5}
-        note = Note(name, seed=1 + stream, path=path, onset=False, mode="loop", output=stream, controls=controls)
+        note = Note(name, index=1 + stream, path=path, onset=False, mode="loop", output=stream, controls=controls)
         synth.note_on(note, grains.latency)
     np.testing.assert_array_equal(heard, synth.render(60 * BLOCK).T * master)
 
@@ -69,7 +69,7 @@ def test_an_object_is_followed_exactly(rooms: Any, bundle: Bundle, master: np.fl
         values = [turns[frame] for frame in range(pace, 100 * BLOCK, pace)]
         np.testing.assert_array_equal(np.float32(values) * master, heard[pace - 1 : 100 * BLOCK - 1 : pace, 1])
         synth = Synth(bundle, RATE, 2, channels=1)
-        synth.note_on(free_note(bundle, "circle", 1, controls={"gain": turns.pop(0)}), grains.latency)
+        synth.note_on(free_note(bundle, "circle", 0, 1, controls={"gain": turns.pop(0)}), grains.latency)
         for frame, gain in turns.items():
             synth.set(1, frame + grains.latency, gain=gain)
         np.testing.assert_array_equal(heard[:, 0], synth.render(100 * BLOCK)[0] * master)
@@ -86,7 +86,7 @@ def test_a_control_changes_at_its_frame_whenever_the_note_begins(
     heard = room.hear(100)[:, 0]
     synth = Synth(bundle, RATE, 2, channels=1)
     first = {"gain": 0.25} if at < BLOCK else {}  # changed before the first block
-    synth.note_on(free_note(bundle, "circle", 1, controls=first), grains.latency)
+    synth.note_on(free_note(bundle, "circle", 0, 1, controls=first), grains.latency)
     synth.set(1, at + grains.latency, gain=0.25)
     np.testing.assert_array_equal(heard, synth.render(100 * BLOCK)[0] * master)
 
@@ -109,9 +109,9 @@ def test_a_new_path_fades_in_while_the_old_one_fades_out(room: Any, bundle: Bund
     at = 10 * BLOCK + PREPARED  # in the middle of a block: the path begins with that block
     at = at // BLOCK * BLOCK + grains.latency
     synth = Synth(bundle, RATE, 2, channels=1)
-    synth.note_on(free_note(bundle, "walk", 1), grains.latency)
+    synth.note_on(free_note(bundle, "walk", 0, 1), grains.latency)
     synth.note_off(1, FADE_SECONDS, at)
-    synth.note_on(free_note(bundle, "circle", 2), at)
+    synth.note_on(free_note(bundle, "circle", 0, 2), at)
     np.testing.assert_array_equal(heard, synth.render(250 * BLOCK)[0][10 * BLOCK :] * master)
 
 
@@ -209,4 +209,4 @@ def test_only_the_last_of_a_flood_of_paths_is_played(rooms: Any, bundle: Bundle)
         for _ in range(300):
             grains.change(0)
         room.hear_seconds(0.5)
-        assert [note.seed for note in begun] == [301] and room.clock.statistics().unprepared == 0
+        assert [note.index for note in begun] == [301] and room.clock.statistics().unprepared == 0

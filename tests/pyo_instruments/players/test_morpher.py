@@ -39,7 +39,7 @@ def test_the_ends_are_the_two_sounds(room: Any, bundle: Bundle, morph: int, numb
     morpher = Morpher(bundle, 11, 12, "Kick", morph=morph).out()
     morpher.play_note(0.5)
     heard = room.hear(80)
-    wanted = sound(bundle, drawn_embedding(bundle, 0.7, number, 0), "Kick", 1, 80 * BLOCK, morpher.latency, 0.5)
+    wanted = sound(bundle, drawn_embedding(bundle, 0.7, number), "Kick", 1, 80 * BLOCK, morpher.latency, 0.5)
     np.testing.assert_allclose(heard, wanted, atol=2e-6)
     assert wanted.std() > 0.01
 
@@ -68,7 +68,7 @@ def test_a_trigger_sounds_at_its_sample(room: Any, bundle: Bundle) -> None:
     assert len(onsets) == 2 and len(marked) == 1
     for index, at in enumerate(onsets, 1):
         start = at + BLOCK + morpher.latency
-        alone = sound(bundle, drawn_embedding(bundle, 0.7, 1, 0), "Kick", index, 6000)[:, 0] * np.sqrt(2)
+        alone = sound(bundle, drawn_embedding(bundle, 0.7, 1), "Kick", index, 6000)[:, 0] * np.sqrt(2)
         np.testing.assert_allclose(heard[start : start + 6000, 0], alone, atol=1e-5)
         assert not heard[start - 100 : start, 0].any()
 
@@ -110,7 +110,7 @@ def test_a_new_end_is_heard_when_it_is_prepared(room: Any, bundle: Bundle) -> No
     morpher.start, morpher.choices = 5, "Hat"
     room.hear(PREPARED // BLOCK + 2)
     morpher.play_note()
-    wanted = sound(bundle, drawn_embedding(bundle, 0.7, 5, 0), "Hat", 1, 80 * BLOCK, morpher.latency)
+    wanted = sound(bundle, drawn_embedding(bundle, 0.7, 5), "Hat", 1, 80 * BLOCK, morpher.latency)
     np.testing.assert_allclose(room.hear(80), wanted, atol=2e-6)
     assert (morpher.start, morpher.end, morpher.choices) == (5, 2, "Hat")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.chance import Draws, Purpose
 from ngs.runtime.dsp.paths import (
     KINDS,
     LOOP_MODES,
@@ -30,7 +31,7 @@ def test_linear_has_both_ends_and_even_steps() -> None:
 
 
 def test_back_and_forth_stays_on_the_segment_and_turns() -> None:
-    path = back_and_forth(A, B, 300, np.random.default_rng(0))
+    path = back_and_forth(A, B, 300, Draws(Purpose.PATH, 0))
     share = (path - A) @ (B - A) / np.sum((B - A) ** 2)
     assert share.min() >= -1e-6 and share.max() <= 1 + 1e-6
     np.testing.assert_allclose(path, A + share[:, None] * (B - A), atol=1e-5)
@@ -54,7 +55,7 @@ def test_spiral_grows_from_its_center() -> None:
 def test_walk_stays_in_its_box_and_leaves_other_directions_alone() -> None:
     components = np.stack((FIRST, SECOND))
     low, high = np.array([-1, -2]), np.array([1, 0.5])
-    path = walk(A, components, low, high, 2000, np.random.default_rng(0), step=0.3)
+    path = walk(A, components, low, high, 2000, Draws(Purpose.PATH, 0), step=0.3)
     place = (path - A) @ components.T
     np.testing.assert_allclose(path[0], A, atol=1e-5)
     assert np.all(place >= low - 1e-5) and np.all(place <= high + 1e-5)

@@ -105,15 +105,9 @@ def test_a_path_equals_the_rendered_one(bundle: Bundle) -> None:
     for onset, render in ((True, decode), (False, play_path)):
         note = Note({"class": "Hat"}, path=path, onset=onset)
         stream = playing(bundle, note)
-        offline = render(bundle, path, condition, noise_seed_of(note))
+        offline = render(bundle, path, condition, (note.seed, note.index))
         np.testing.assert_allclose(stream.render(len(offline))[0], offline, atol=1e-5)
         assert not stream.render(100).any() and not stream.sounding
-
-
-def noise_seed_of(note: Note) -> int:
-    from ngs.runtime.bundle.seeds import noise_seed
-
-    return noise_seed(note.seed, note.index)
 
 
 @pytest.mark.parametrize("rate", [8000, 48000])
@@ -502,8 +496,8 @@ def test_silence_stays_silent(tiny: Bundle) -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"choices": {"class": "Cow"}}, "no class 'Cow'"),
     ({"choices": {"size": "big"}}, "no attribute 'size'"),
-    ({"seed": -1}, "seed and index are -1 and 0: choose whole numbers"),
-    ({"seed": 1.5}, "seed and index are 1.5 and 0"),
+    ({"seed": -1}, "seed is -1: choose a whole number"),
+    ({"seed": 1.5}, "seed is 1.5: choose a whole number"),
     ({"mode": "twice"}, "no mode 'twice'; known: once, loop"),
     ({"temperature": float("nan")}, "temperature is nan: choose 0 to 10"),
     ({"seconds": 0}, "seconds are 0: choose above 0"),
