@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ngs.runtime.arrays import Array
 
 OVERLAP = 4
+LOWEST_HZ = 20.0  # below, nothing is heard; nothing is learned or decoded there
 AUDIBLE = 0.05  # peak of a grain or hop; fainter ones, the ends of sounds, are all much alike
 
 
