@@ -76,10 +76,11 @@ def decode(path: Path, sample_rate: int, scratch: Path) -> Sound:
 
     Channels are averaged, and the mean and the rumble are removed. Silence is cut up to 1 ms before the onset, and from
     20 ms after the last sample above -60 dB of the peak; a cut end fades over 1 ms. Cutting comes before resampling,
-    whose filter would ring ahead of the onset. Long sounds pass through unnamed files in `scratch`, so that memory is bounded.
+    whose filter would ring ahead of the onset. Long sounds pass through unnamed files in `scratch`, so that memory is
+    bounded.
 
-    Raises SoundError if the file is unreadable, truncated, empty or silent, or holds samples that are not finite;
-    OSError if `scratch` cannot be written.
+    Raises SoundError if the file is unreadable, truncated, empty, or silent above 20 Hz, or holds samples that are not
+    finite; OSError if `scratch` cannot be written.
     """
     try:
         samples, source_rate = _read(path, scratch)

@@ -32,10 +32,10 @@ WITH_DFT = ("encoder",)  # already round in another way than the trained modules
 
 @torch.no_grad()
 def rehearse(model: NeuralGranularModel, audio: Tensor, labels: Tensor, embedding: bool) -> dict[str, float]:
-    """The errors that graphs would have if a model were exported now, for signals [N, n] with labels [N, A] of its sounds.
+    """The errors that graphs would have if a model were exported now, by graph.
 
-    Of the graphs of grains, and with `embedding` of those that read and write paths. The model does not change. Raises
-    RunError if an error is too large for an export.
+    Of the graphs of grains, and with `embedding` of those that read and write paths. Signals [N, n] with labels [N, A]
+    are of the model's sounds. The model does not change. Raises RunError if an error is too large for an export.
     """
     model = copy.deepcopy(model).cpu().eval()
     round_weights(model)
@@ -54,13 +54,13 @@ def rehearse(model: NeuralGranularModel, audio: Tensor, labels: Tensor, embeddin
         if not error < EXPORT_TOLERANCE:
             raise RunError(
                 f"A model of these sounds could not be exported: its {name} would differ by {error:.1g}, more than "
-                f"{EXPORT_TOLERANCE:.0e}: train with {_remedy(name, model.config)}"
+                f"{EXPORT_TOLERANCE:.0e}: train with --set {_remedy(name, model.config)}"
             )
     return errors
 
 
 def _remedy(name: str, config: Config) -> str:
-    """The option of `ngs train` after which rounding is magnified less."""
+    """The setting with which rounding is magnified less."""
     if name in GRAINS:
-        return f"--set grain.floor={3 * config.grain.floor:.2g}"
-    return f"--set embedding.components={max(config.embedding.components // 2, 1)}"
+        return f"grain.floor={3 * config.grain.floor:.2g}"
+    return f"embedding.components={max(config.embedding.components // 2, 1)}"

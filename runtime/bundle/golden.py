@@ -37,8 +37,11 @@ def largest_errors(bundle: Bundle) -> dict[str, float]:
             _check_vectors(golden, name, graph)
     except BundleError as error:
         raise BundleError(f"{bundle.path}: the golden vectors {error}") from error
-    names = {name: [[spec.name for spec in side] for side in (graph.inputs, graph.outputs)] for name, graph in graphs.items()}
-    return {name: graph_error(name, *sides, golden, bundle.run) for name, sides in names.items()}
+    errors = {}
+    for name, graph in graphs.items():
+        inputs, outputs = ([spec.name for spec in side] for side in (graph.inputs, graph.outputs))
+        errors[name] = graph_error(name, inputs, outputs, golden, bundle.run)
+    return errors
 
 
 def graph_error(
@@ -54,7 +57,10 @@ def graph_error(
     if not all(np.isfinite(values).all() for values in expected):
         return float("nan")
     found = list(run(name, **given))
-    errors = [np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max()) for ours, theirs in zip(found, expected, strict=True)]
+    errors = [
+        np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max())
+        for ours, theirs in zip(found, expected, strict=True)
+    ]
     if name in ("encoder", "embedding_encoder"):
         condition = given.get("condition", np.zeros((len(found[0]), golden["decoder/condition"].shape[1]), np.float32))
         ours, theirs = (_heard(run, name, values[0], condition) for values in (found, expected))

@@ -37,7 +37,8 @@ def write_bundle(
 
     The manifest comes without graphs and files; they are filled in from `graphs` (ONNX models by name) and `arrays`
     (latent_map and golden). The bundle appears under its name when it has been opened and every graph agrees with its
-    golden vectors, within a tenth of what a bundle may differ elsewhere. It replaces a bundle of that name. Raises BundleError, OSError.
+    golden vectors, to a tenth of what it may differ by on other machines. It replaces a bundle of that name. Raises
+    BundleError, OSError.
     """
     check_target(path)
     contents = {f"{name}.onnx": model for name, model in graphs.items()}

@@ -45,9 +45,9 @@ def train(
 
     With `resume`, the run in `out` goes on with its own configuration, and with its own sounds unless `data` is given.
     `say` is called with lines for the user, `decoding` with (done, total) files while sounds are decoded into the
-    folder `cache`. `check(model, audio, labels, embedding)` may refuse a model whose linear maps have just been computed,
-    before minutes are spent on it: those of its grains, or `embedding` too; the signals [N, n] are training sounds.
-    Raises ValueError or OSError with one line for everything that the user can fix.
+    folder `cache`. `check(model, audio, labels, embedding)` may refuse a model, before minutes are spent on it, when
+    its linear maps have been computed: those of grains, with `embedding` also those of paths. It gets signals [N, n] of
+    training sounds. Raises ValueError or OSError with one line for everything that the user can fix.
     """
     _quiet()
     before = _description(out, resume)

@@ -88,8 +88,8 @@ class NeuralGranularModel(nn.Module):
     def start_from_pca(self, grains: Tensor) -> float:
         """Set the linear paths of encoder and decoder to a whitened PCA of windowed grains [N, L].
 
-        Components fainter than FAINTEST_VARIANCE keep a smaller variance than 1. Returns the share of the variance
-        that the latent dimensions keep. Raises ValueError unless the decoder decodes the spectra that the encoder reads.
+        Components fainter than FAINTEST_VARIANCE get a variance below 1. Returns the share of the variance that the
+        latent dimensions keep. Raises ValueError unless the decoder decodes the spectra that the encoder reads.
         """
         encoder, decoder = self.spectral, self.decoder.linear
         if encoder is None or decoder is None:
