@@ -76,8 +76,9 @@ def _heard(run: Run, name: str, mean: NDArray[Any], condition: NDArray[Any]) -> 
         path = run("embedding_decoder", embedding=mean, condition=condition)[0]
         latents = path[:, np.linspace(0, path.shape[1] - 1, HEARD_GRAINS).astype(int)]
     grains = range(latents.shape[1])
-    magnitudes = [run("decoder", latent=np.ascontiguousarray(latents[:, n]), condition=condition)[0] for n in grains]
-    return np.abs(np.concatenate(magnitudes, 1))
+    decoded = [run("decoder", latent=np.ascontiguousarray(latents[:, n]), condition=condition)[0] for n in grains]
+    magnitudes: NDArray[Any] = np.abs(np.concatenate(decoded, 1))
+    return magnitudes
 
 
 def _check_vectors(golden: Mapping[str, NDArray[Any]], name: str, graph: GraphSpec) -> None:
