@@ -70,6 +70,7 @@ def train(
     """
     # threads that spin while they wait for one another take cores from other programs
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    from ngs.export.rehearsal import rehearse
     from ngs.training.config import ConfigError, budget, load_preset, override
     from ngs.training.learning.session import train as run_training
     from ngs.training.learning.trainer import Machine
@@ -97,7 +98,7 @@ def train(
             click.echo(f"\rReading sounds: {done} of {total}{end}", err=True, nl=False)
 
     machine = Machine(accelerator, devices, nodes, precision, workers)
-    finished = run_training(data, labels, out, config, resume, machine, cache, say, decoding)
+    finished = run_training(data, labels, out, config, resume, machine, cache, say, decoding, rehearse)
     if not finished:
         say(f"Stopped; nothing is lost. Continue with: ngs train --out {out} --resume")
         sys.exit(130)

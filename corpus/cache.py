@@ -22,7 +22,7 @@ from ngs.corpus.sounds import SoundFile, Sounds
 from ngs.corpus.words import counted, listing
 from ngs.runtime.bundle.manifest import Attribute
 
-FORMAT = 1  # part of every key: raise it when decoding changes samples
+FORMAT = 2  # part of every key: raise it when decoding changes samples
 FULL_SCALE = 32767  # samples are kept as 16-bit integers
 AUDIO, INDEX = "audio.int16", "index.npz"
 STALE_SECONDS = 24 * 3600.0  # an unfinished cache older than this was left by a killed process

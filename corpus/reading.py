@@ -1,9 +1,10 @@
-"""Reads one file, of any format and length, as one clean mono sound: decoded, centred, trimmed and resampled."""
+"""Reads one file, of any format and length, as one clean mono sound: decoded, high-passed, trimmed and resampled."""
 
 from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -11,6 +12,9 @@ from typing import IO
 import numpy as np
 import soundfile
 import soxr
+
+from ngs.corpus.high_pass import high_passed, reach
+from ngs.runtime.dsp.grains import LOWEST_HZ
 
 BLOCK = 1 << 18  # values worked on at a time
 IN_MEMORY = 1 << 22  # samples of a sound that stay in memory; longer sounds go through an unnamed file
@@ -43,6 +47,14 @@ class _Samples:
         self.scratch, self.blocks, self.length = scratch, list[np.ndarray](), 0
         self.file: IO[bytes] | None = None
 
+    @classmethod
+    def of(cls, blocks: Iterable[np.ndarray], scratch: Path) -> np.ndarray:
+        """The blocks as one array."""
+        collected = cls(scratch)
+        for block in blocks:
+            collected.append(block)
+        return collected.array()
+
     def append(self, block: np.ndarray) -> None:
         self.blocks.append(block)
         self.length += len(block)
@@ -60,14 +72,15 @@ class _Samples:
 
 
 def decode(path: Path, sample_rate: int, scratch: Path) -> Sound:
-    """Decode `path` to mono at `sample_rate` (Hz), without offset and without the silence around it.
+    """Decode `path` to mono at `sample_rate` (Hz), without rumble below 20 Hz and without the silence around it.
 
-    Channels are averaged and the mean is removed. Silence is cut up to 1 ms before the onset, and from 20 ms after the
-    last sample above -60 dB of the peak; a cut end fades over 1 ms. Cutting comes before resampling, whose filter would
-    ring ahead of the onset. Long sounds pass through unnamed files in `scratch`, so that memory is bounded.
+    Channels are averaged, and the mean and the rumble are removed. Silence is cut up to 1 ms before the onset, and from
+    20 ms after the last sample above -60 dB of the peak; a cut end fades over 1 ms. Cutting comes before resampling,
+    whose filter would ring ahead of the onset. Long sounds pass through unnamed files in `scratch`, so that memory is
+    bounded.
 
-    Raises SoundError if the file is unreadable, truncated, empty or silent, or holds samples that are not finite;
-    OSError if `scratch` cannot be written.
+    Raises SoundError if the file is unreadable, truncated, empty, or silent above 20 Hz, or holds samples that are not
+    finite; OSError if `scratch` cannot be written.
     """
     try:
         samples, source_rate = _read(path, scratch)
@@ -78,7 +91,7 @@ def decode(path: Path, sample_rate: int, scratch: Path) -> Sound:
     mean = sum(float(part.sum(dtype=np.float64)) for part in _parts(samples)) / len(samples)
     for part in _parts(samples):
         part -= np.float32(mean)
-    samples = _trim(samples, source_rate)
+    samples = _trim(samples, source_rate, scratch)
     samples = _resample(samples, source_rate, sample_rate, scratch)
     return Sound(samples, _audible_peak(samples))
 
@@ -105,8 +118,12 @@ def _read(path: Path, scratch: Path) -> tuple[np.ndarray, int]:
         return collected.array(), file.samplerate
 
 
+def _peak(samples: np.ndarray) -> float:
+    return max((float(np.abs(part).max()) for part in _parts(samples)), default=0.0)
+
+
 def _audible_peak(samples: np.ndarray) -> float:
-    peak = max((float(np.abs(part).max()) for part in _parts(samples)), default=0.0)
+    peak = _peak(samples)
     if not np.isfinite(peak):
         raise SoundError("holds samples too large for any sound")
     if peak < 10 ** (SILENCE_DB / 20):
@@ -114,16 +131,36 @@ def _audible_peak(samples: np.ndarray) -> float:
     return peak
 
 
-def _trim(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    peak = _audible_peak(samples)
-    onset = _first_above(samples, peak * 10 ** (ONSET_DB / 20))
-    end = len(samples) - _first_above(samples[::-1], peak * 10 ** (END_DB / 20))
-    start = max(onset - round(ONSET_KEPT_SECONDS * sample_rate), 0)
-    stop = min(end + round(END_KEPT_SECONDS * sample_rate), len(samples))
+def _trim(samples: np.ndarray, sample_rate: int, scratch: Path) -> np.ndarray:
+    """The sound without rumble and without the silence around it."""
+    _audible_peak(samples)
+    heard = _Samples.of(high_passed(samples, sample_rate), scratch)
+    if _peak(heard) < 10 ** (SILENCE_DB / 20):
+        raise SoundError(f"holds nothing above {LOWEST_HZ:.0f} Hz")
+    (first, last), (onset, end) = _bounds(samples), _bounds(heard)
+    begins, ends = onset < first < end, onset < last < end  # in silence, into which the filter rings
+    start = max((first if begins else onset) - round(ONSET_KEPT_SECONDS * sample_rate), 0)
+    stop = min((last if ends else end) + round(END_KEPT_SECONDS * sample_rate), len(samples))
+    near = reach(sample_rate)
+    if begins:
+        attack = samples[start : min(start + 2 * near, stop if ends else len(samples))]
+        kept = min(near, len(attack))
+        heard[start : start + kept] = np.concatenate([*high_passed(attack, sample_rate)])[:kept]
+    if ends:
+        decay = samples[max(stop - 2 * near, start if begins else 0) : stop]
+        kept = min(near, len(decay))
+        heard[stop - kept : stop] = np.concatenate([*high_passed(decay, sample_rate)])[-kept:]
     if stop < len(samples):
         fade = min(round(FADE_SECONDS * sample_rate), stop - start)
-        samples[stop - fade : stop] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return samples[start:stop]
+        heard[stop - fade : stop] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return heard[start:stop]
+
+
+def _bounds(samples: np.ndarray) -> tuple[int, int]:
+    """Where a sound begins and where it ends, by its own peak."""
+    peak = _peak(samples)
+    onset = _first_above(samples, peak * 10 ** (ONSET_DB / 20))
+    return onset, len(samples) - _first_above(samples[::-1], peak * 10 ** (END_DB / 20))
 
 
 def _first_above(samples: np.ndarray, threshold: float) -> int:
@@ -138,7 +175,6 @@ def _resample(samples: np.ndarray, source_rate: int, sample_rate: int, scratch: 
     if source_rate == sample_rate:
         return samples
     stream = soxr.ResampleStream(source_rate, sample_rate, 1, dtype="float32", quality="HQ")
-    collected, parts = _Samples(scratch), _parts(samples)
-    for index, part in enumerate(parts):
-        collected.append(stream.resample_chunk(part, last=index == len(parts) - 1))
-    return collected.array()
+    parts = _parts(samples)
+    last = len(parts) - 1
+    return _Samples.of((stream.resample_chunk(part, last=n == last) for n, part in enumerate(parts)), scratch)

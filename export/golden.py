@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ngs.export.encoding import EncodedExcerpts, audible
 from ngs.export.graphs import Graph
+from ngs.runtime.bundle.golden import FAINT
 from ngs.training.model.excitation import PROMINENCE, prominence
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.model.overlap_add import event_windows
@@ -24,6 +25,7 @@ from ngs.training.model.overlap_add import event_windows
 ROWS = 3  # of a golden vector
 CANDIDATES = 32  # excerpts that the rows are chosen from
 GRAINS_OF_EACH = 16
+LEVEL = 0.1  # peak of golden grains at most: the louder, the more rounding adds to silent bins
 NOTHING = torch.zeros(0)
 
 
@@ -125,8 +127,9 @@ def _real_inputs(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[
     path, condition = few.paths[rows], few.condition[rows]
     grains = torch.cat([model.windowed(signal[None])[0, :GRAINS_OF_EACH] for signal in few.audio])
     grains = grains[audible(grains.abs().amax(1))]
+    grains = grains * (LEVEL / grains.abs().amax(1, keepdim=True).clamp_min(LEVEL))
     return {
-        "grain": grains[_least_rounded(model.encoder, "forward", grains)],
+        "grain": grains[_least_rounded_grains(model, grains)],
         "path": path,
         "condition": condition,
         "latent": _clear_latents(model, path, condition),
@@ -134,6 +137,21 @@ def _real_inputs(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[
         "step": torch.arange(len(rows))[:, None].float(),
         "weight": torch.full((len(rows), 3 * model.config.audio.hop_length), 2.0),  # windows of a sound under way
     }
+
+
+def _least_rounded_grains(model: NeuralGranularModel, grains: Tensor) -> Tensor:
+    """The windowed grains [N, L], ROWS at most, of which the encoder's rounding changes least that is heard."""
+    magnitudes, log_variance = _heard(model, grains)
+    exact_magnitudes, exact_log_variance = _heard(copy.deepcopy(model).double(), grains.double())
+    errors = (magnitudes - exact_magnitudes).abs().amax(1) / exact_magnitudes.amax(1).clamp_min(FAINT)
+    return torch.maximum(errors, (log_variance - exact_log_variance).abs().amax(1)).argsort()[:ROWS]
+
+
+def _heard(model: NeuralGranularModel, grains: Tensor) -> tuple[Tensor, Tensor]:
+    """What is decoded from the means of windowed grains [N, L]: magnitudes [N, K]; and their log-variances [N, Z]."""
+    mean, log_variance = model.encoder(grains)
+    coefficients = model.decoder.coefficients(mean, mean.new_zeros(len(mean), sum(model.sizes)))
+    return model.decoder.magnitudes(coefficients[:, : model.decoder.bins]), log_variance
 
 
 def _least_rounded(module: nn.Module, method: str, *inputs: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from ngs.runtime.arrays import Array
 from ngs.runtime.chance import Draws, Purpose, Seed
 
 OVERLAP = 4
+LOWEST_HZ = 20.0  # below, nothing is heard; nothing is learned or decoded there
 AUDIBLE = 0.05  # peak of a grain or hop; fainter ones, the ends of sounds, are all much alike
 
 

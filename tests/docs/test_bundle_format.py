@@ -19,7 +19,7 @@ from tests.known_answers import KNOWN_ANSWERS
 
 from ngs.runtime.bundle import signatures as limits
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.golden import MAGNIFICATION, TOLERANCE, largest_errors
+from ngs.runtime.bundle.golden import EXPORT_TOLERANCE, FAINT, HEARD_GRAINS, TOLERANCE, largest_errors
 from ngs.runtime.bundle.manifest import FORMAT_VERSION, MAX_MANIFEST_BYTES, REQUIRED_FILES
 from ngs.runtime.bundle.session import NO_FOLDER, make_session
 from ngs.runtime.bundle.signatures import REQUIRED_GRAPHS
@@ -130,7 +130,7 @@ def test_fields_of_the_manifest(bundle: Bundle) -> None:
 def test_numbers(bundle: Bundle) -> None:
     assert TEXT.startswith(f"# The bundle format, version {FORMAT_VERSION}\n")
     assert [row[:3] for row in rows("Manifest")][0] == ["`format_version`", "integer", str(FORMAT_VERSION)]
-    assert TOLERANCE == 1e-4 and MAGNIFICATION == {"embedding_encoder": 10.0}
+    assert (TOLERANCE, EXPORT_TOLERANCE, FAINT, HEARD_GRAINS) == (1e-3, 1e-4, 0.01, 16)
     assert MAX_MANIFEST_BYTES == 4 << 20 and MAX_FILE_BYTES == 1 << 30
     letters = {row.split(" | ")[0]: row for row in TEXT.splitlines() if row.startswith("| ")}
     for letter, limit in (

@@ -8,7 +8,7 @@ from tests.docs.pages import ROOT
 
 FOLDERS = ("cli", "corpus", "evaluation", "export", "pyo_instruments", "runtime", "training")
 # between what a message always says
-FILLED_IN = r"; |: |\.\.\.|'\w+'|\b(?:NAME|DATA|FILE|RUN|N|class|nan)\b|\b\d+\b|\b1e-04\b|\w+\.(?:onnx|json)"
+FILLED_IN = r"; |: |\.\.\.|'\w+'|\b(?:NAME|DATA|FILE|RUN|N|class|nan)\b|\b\d+\b|\b1e-03\b|\w+\.(?:onnx|json)"
 
 
 def test_quoted_messages_are_there() -> None:

@@ -17,12 +17,16 @@ from ngs.training.config import Config
 from ngs.training.learning.batches import first_signals
 from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validation
 from ngs.training.learning.excerpts import write_excerpts
+from ngs.training.learning.phases import EmbeddingPhase
 from ngs.training.learning.plan import PlannedPhase, plan
 from ngs.training.learning.trainer import Machine, check_machine, train_phases
+from ngs.training.model.model import NeuralGranularModel
 from ngs.training.run_folder import DESCRIPTION, RunError, RunInfo, remove_parts
 
 Say = Callable[[str], None]
+Check = Callable[[NeuralGranularModel, torch.Tensor, torch.Tensor, bool], object]
 VALIDATION_SOUNDS = 32  # measured at each validation
+CHECKED_SOUNDS = 32
 
 
 def train(
@@ -35,12 +39,15 @@ def train(
     cache: Path | None,
     say: Say,
     decoding: Callable[[int, int], None],
+    check: Check = lambda model, audio, labels, embedding: None,
 ) -> bool:
     """Train all stages into the run folder `out`; True if they are finished, False if it was stopped before.
 
     With `resume`, the run in `out` goes on with its own configuration, and with its own sounds unless `data` is given.
     `say` is called with lines for the user, `decoding` with (done, total) files while sounds are decoded into the
-    folder `cache`. Raises ValueError or OSError with one line for everything that the user can fix.
+    folder `cache`. `check(model, audio, labels, embedding)` may refuse a model, before minutes are spent on it, when
+    its linear maps have been computed: those of grains, with `embedding` also those of paths. It gets signals [N, n] of
+    training sounds. Raises ValueError or OSError with one line for everything that the user can fix.
     """
     _quiet()
     before = _description(out, resume)
@@ -74,7 +81,13 @@ def train(
             measured = Validation(out, planned, *signals)
             return [measured, Keeper(out, planned, stop), Display(planned, index, total, measured)]
 
-        return train_phases(out, info, corpus, training, machine, callbacks)
+        def prepared(model: NeuralGranularModel, planned: PlannedPhase) -> None:
+            # those that compute linear maps from sounds
+            if model.spectral and planned.phase in (plan(config)[0].phase, EmbeddingPhase):
+                few = first_signals(corpus, training, config, CHECKED_SOUNDS)
+                check(model, *few, planned.phase is EmbeddingPhase)
+
+        return train_phases(out, info, corpus, training, machine, callbacks, prepared)
 
 
 def _first_process() -> bool:

@@ -28,6 +28,7 @@ PCA_GRAINS = 8000  # the fewest that a PCA is computed from; long grains need mo
 PCA_STEP = 2**39  # number of the batch with these grains, one that no training reaches
 
 Callbacks = Callable[[PlannedPhase, int, int], list[Any]]
+Prepared = Callable[[NeuralGranularModel, PlannedPhase], None]
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class Machine:
 
 
 def train_phases(
-    run: Path, info: RunInfo, corpus: Corpus, training: np.ndarray, machine: Machine, callbacks: Callbacks
-) -> bool:
+    run: Path, info: RunInfo, corpus: Corpus, training: np.ndarray, machine: Machine, callbacks: Callbacks,
+    prepared: Prepared,
+) -> bool:  # fmt: skip
     """Run all phases that are not finished yet; returns False if it was stopped before the end.
 
     `training` are the indices of the sounds to train on. `callbacks(planned, index, total)` gives the Lightning
-    callbacks of a phase: checkpoints, display, validation. Raises RunError for damaged checkpoints and full memory.
+    callbacks of a phase: checkpoints, display, validation. `prepared(model, planned)` is called before the first step
+    of a phase. Raises RunError for damaged checkpoints and full memory.
     """
     torch.manual_seed(info.config.seed)  # decides the first weights
     model = NeuralGranularModel(info.config, info.sizes)
@@ -67,6 +70,7 @@ def train_phases(
             if index == 0:
                 start_grains(model, corpus, training)
             phase.prepare(batches)
+            prepared(model, planned)
         if not train_phase(trainer, phase, loader(batches, start, machine.workers), under_way):
             return False
         save_checkpoint(trainer, finished)

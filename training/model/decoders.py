@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ngs.runtime.dsp.grains import LOWEST_HZ
 from ngs.training.config import GrainConfig
 from ngs.training.model.excitation import Excitation, States
 from ngs.training.model.heads import Head
@@ -33,7 +34,7 @@ class GrainDecoder(nn.Module):
         self.linear = nn.Linear(grain.latent_size, out_size) if head.spectral else None
         self.output = (zero_linear if head.spectral else nn.Linear)(grain.hidden_size, out_size)
         gain = torch.full((self.bins,), excitation.gain(head))
-        gain[0] = 0.0  # no DC
+        gain[: max(int(LOWEST_HZ / excitation.bin_hz + 0.5), 1)] = 0.0  # DC, and bins wholly below what is heard
         self.register_buffer("gain", gain, persistent=False)
 
     def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:

@@ -45,6 +45,7 @@ class Excitation(ABC):
 
     def __init__(self, audio: AudioConfig) -> None:
         self.grain_length, self.bins = audio.grain_length, audio.grain_length // 2 + 1
+        self.bin_hz = audio.sample_rate / audio.grain_length
 
     @property
     @abstractmethod

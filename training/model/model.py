@@ -18,6 +18,9 @@ EAR_HZ = 200.0  # below this, the ear resolves a constant width in Hz; above, a 
 METRIC_POINTS = 64  # grains at which the audible metric is measured
 PROFILE_WEIGHT = 0.3  # weight of a grain's energy profile beside its spectrum
 FAINT = 0.07  # |DFT| of a windowed grain that is hardly heard
+# variance of a component of spectra, as a share of the strongest one's. What is fainter is not brought to variance 1:
+# beside loud tones, rounding alone moves the logarithms of silent bins
+FAINTEST_VARIANCE = 1e-4
 
 
 class NeuralGranularModel(nn.Module):
@@ -89,8 +92,8 @@ class NeuralGranularModel(nn.Module):
     def start_from_pca(self, grains: Tensor) -> float:
         """Set the linear paths of encoder and decoder to a whitened PCA of windowed grains [N, L].
 
-        Returns the share of the variance that the latent dimensions keep. Raises ValueError unless the decoder decodes
-        the spectra that the encoder reads.
+        Components fainter than FAINTEST_VARIANCE get a variance below 1. Returns the share of the variance that the
+        latent dimensions keep. Raises ValueError unless the decoder decodes the spectra that the encoder reads.
         """
         encoder, decoder = self.spectral, self.decoder.linear
         if encoder is None or decoder is None:
@@ -100,7 +103,7 @@ class NeuralGranularModel(nn.Module):
         covariance = torch.cov((features - center).T.double())
         variances, directions = (part.flip(-1).float() for part in torch.linalg.eigh(covariance))
         size = min(self.config.grain.latent_size, len(variances), len(features) - 1)
-        kept = variances[:size].clamp_min(1e-6)
+        kept = variances[:size].clamp_min(max(FAINTEST_VARIANCE * float(variances[0]), 1e-6))
         encoder.center.copy_(center)
         encoder.linear.weight.zero_()
         encoder.linear.bias.zero_()
@@ -108,7 +111,7 @@ class NeuralGranularModel(nn.Module):
         decoder.weight.zero_()
         decoder.weight[:, :size] = directions[:, :size] * kept.sqrt()
         decoder.bias.copy_(center)
-        return float(kept.sum() / variances.clamp_min(0).sum())
+        return float(variances[:size].clamp_min(0).sum() / variances.clamp_min(0).sum())
 
     @torch.no_grad()
     def start_embedding(self, path: Tensor, weight: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -93,6 +94,23 @@ def test_a_pca_keeps_everything_it_has_room_for(model: NeuralGranularModel) -> N
     used = latent[:, : decoded.shape[1]]
     torch.testing.assert_close(used.var(0), torch.ones(used.shape[1]), atol=0.02, rtol=0)  # whitened
     assert used.mean(0).abs().max() < 0.01
+
+
+def test_faint_components_are_not_whitened_so_that_rounding_is_not_magnified() -> None:
+    """Clean tones lie in few components; what rounding adds to the silent bins beside them is in all the others."""
+    config = override(load_preset("fast"), SMALL)
+    whole = NeuralGranularModel(config, (2,)).eval()
+    length = config.audio.grain_length
+    time = torch.arange(length) / length
+    hertz, level = torch.linspace(4, 60, 300)[:, None], torch.linspace(0.1, 0.9, 300)[:, None]
+    grains = level * torch.sin(2 * torch.pi * hertz * time) * torch.hann_window(length)
+    whole.start_from_pca(grains)
+    with torch.no_grad():
+        latent, _ = whole.encoder(grains)
+        exact, _ = copy.deepcopy(whole.encoder).double()(grains.double())
+    spread = latent.std(0)
+    assert spread[0] == pytest.approx(1, abs=0.01) and spread.min() < 0.1
+    assert (latent - exact).abs().max() < 0.02
 
 
 def test_few_grains_are_enough_for_a_start() -> None:
