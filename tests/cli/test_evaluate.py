@@ -49,7 +49,16 @@ def test_sounds_that_a_run_set_apart(
     assert result["sampling"]["told_apart"] == {}  # nor can three sounds a class be told apart
     assert result == document(ngs, *arguments, cwd=tmp_path)
     shown = ngs("evaluate", *arguments, cwd=tmp_path)
-    for text in ("8 sounds", "24 training sounds", "mean of classes", "nearest grain", "Kick", "crest dB", "LUFS", "loud  onset  tail"):
+    for text in (
+        "8 sounds",
+        "24 training sounds",
+        "mean of classes",
+        "nearest grain",
+        "Kick",
+        "crest dB",
+        "LUFS",
+        "loud  onset  tail",
+    ):
         assert text in shown.stdout
     assert "Reconstructing: 8" in shown.stderr
 
