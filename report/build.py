@@ -33,7 +33,7 @@ CAPTIONS = {
     "Loudness": "Medians and spreads; what reconstructions, sounds through the embedding and samples have more, in dB.",
     "Level against the original": "How much louder each part is: loud parts, the first 50 ms, the tail; three bands.",
     "Crispness": "Attack and crest: medians of real sounds, and what others have more. Decay: how many times as long.",
-    "Told from real sounds": "How often a classifier tells them apart: 0.5 is guessing, 1 is always; Frechet distances.",
+    "Told from real sounds": "How often a classifier tells them apart: 0.5 is guessing, 1 always. Frechet distance.",
     "What tells them": "What the classifier heeds most, and whether the sounds have more or less of it.",
     "Novelty": "How far samples are from the nearest training sound: 0 is a copy, 1 as far as your sounds are apart.",
 }
