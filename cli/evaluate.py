@@ -49,8 +49,9 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Measure how good BUNDLE sounds on DATA, a folder of sounds with a folder for each class.
 
-    Measures how close reconstructions are, how much the latents hold, whether sampled sounds of a class are taken for
-    that class, and how crisp all of them are, beside simple baselines and real sounds. Name the sounds that the bundle
+    Measures how close reconstructions are and how much the latents hold, beside simple baselines; and of sampled
+    sounds, beside real ones, whether they are taken for their class, how loud and how crisp they are, what tells them
+    from real ones, and whether they are new. Name the sounds that the bundle
     was trained on with --run or --train. Without either, each sound in DATA is compared with all the others, which is
     fair only for a bundle that was trained on none of them.
 

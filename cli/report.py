@@ -32,8 +32,9 @@ def report(
 ) -> None:  # fmt: skip
     """Write a web page that shows and plays what BUNDLE makes of DATA, a folder of sounds with a folder for each class.
 
-    On the page: the model card, the training curves (with --run), the tables of `ngs evaluate`, a map of grains that
-    you can play, reconstructions, samples of every class, free paths, resynthesis, morphs and loops. It opens in a
+    On the page: the model card, the training curves (with --run), the tables of `ngs evaluate` and what they say of
+    new sounds in words, a map of grains that you can play, reconstructions, samples of every class, free paths,
+    resynthesis, morphs and loops. It opens in a
     browser from the disk, and works on any web server. A report that is already in the folder is replaced. BUNDLE is a
     .ngs folder or file; the word drums is the bundle that comes with ngs.
 

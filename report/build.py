@@ -20,6 +20,7 @@ from ngs.report.players import PlayerFiles
 from ngs.report.sections import play_sections
 from ngs.report.sounds import ReportSounds
 from ngs.report.spectrogram import frequency_ticks
+from ngs.report.words import in_words
 from ngs.runtime.atomic import replaced_folder
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.training.run_folder import RunInfo
@@ -28,8 +29,13 @@ CAPTIONS = {
     "Reconstruction": "How far reconstructions are from the sounds: less is better. A level below 0 dB means softer.",
     "Against baselines (mean of classes)": "The same for classic concatenative synthesis and for mean sounds.",
     "Latents": "How far latents are from N(0, 1), and how many dimensions are in use.",
-    "Sampling": "How often a classifier of real sounds recognises the class asked for; the distance from real sounds.",
-    "Crispness (medians)": "Attack, decay and crest of real sounds, their reconstructions, and samples.",
+    "Named as their class": "How often a classifier of real sounds recognises the class: 1 is always.",
+    "Loudness": "Medians and spreads; what reconstructions, sounds through the embedding and samples have more, in dB.",
+    "Level against the original": "How much louder each part is: loud parts, the first 50 ms, the tail; three bands.",
+    "Crispness": "Attack and crest: medians of real sounds, and what others have more. Decay: how many times as long.",
+    "Told from real sounds": "How often a classifier tells them apart: 0.5 is guessing, 1 always. Frechet distance.",
+    "What tells them": "What the classifier heeds most, and whether the sounds have more or less of it.",
+    "Novelty": "How far samples are from the nearest training sound: 0 is a copy, 1 as far as your sounds are apart.",
 }
 
 
@@ -78,6 +84,7 @@ def write_report(
             model_card=tuple((name.replace("_", " "), text) for name, text in bundle.manifest.model_card.items()),
             remarks=tuple(f"{remark}." for remark in remarks),
             charts=curves,
+            words=in_words(evaluation),
             tables=_tables(evaluation),
             map=page_map(bundle, drawn, frame, seed),
             sections=play_sections(bundle, files, examples, given, frame, seed, progress),

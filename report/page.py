@@ -14,7 +14,7 @@ from ngs.report.page_model import PageMap, PageTable, PlayerRow, ReportPage
 
 SOURCE = Path(__file__).with_name("page")
 MOST_COLUMNS, MOST_WITH_PATH = 5, 2  # players beside each other; those with a path are wider
-NUMBER = re.compile(r"[-+\u2212]?\d[\d.,]*\s*(%|dB|s|ms)?|[-\u2013]?")
+NUMBER = re.compile(r"[-+x\u2212]?\d[\d.,]*\s*(%|dB|s|ms)?|[-\u2013]?")
 
 
 def write_page(page: ReportPage, folder: Path) -> None:

@@ -95,6 +95,7 @@ class ReportPage:
     model_card: tuple[tuple[str, str], ...]  # name and text of each entry
     remarks: tuple[str, ...]
     charts: tuple[Chart, ...]  # training curves; may be empty
+    words: tuple[tuple[str, str], ...]  # class and what was measured of its new sounds, in words; may be empty
     tables: tuple[PageTable, ...]
     map: PageMap
     sections: tuple[Section, ...]

@@ -39,6 +39,7 @@ class Purpose(IntEnum):
     REPORT_PAIRS = 35
     REPORT_GRAINS = 36
     REPORT_CLASSES = 37
+    TOLD_APART = 38
 
 
 class Draws:

@@ -73,5 +73,6 @@ def fitted(sound: Array, length: int) -> Array:
 
 
 def mean_measures(rows: Sequence[Measures]) -> Measures:
-    """Mean of each measure over rows that all have the same; nothing for no rows."""
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
+    """Mean of each measure over the rows that have it; nothing for no rows."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}

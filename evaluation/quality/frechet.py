@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ngs.evaluation.quality.descriptors import Described
+from ngs.evaluation.quality.descriptors import Described, description_scale
 from ngs.runtime.arrays import Array
 from ngs.runtime.chance import Purpose, generator
 
@@ -21,16 +21,17 @@ class Frechet:
 
     distance: float  # between real and sampled sounds
     floor: float  # between two halves of the real sounds
+    ratio: float | None  # of the two; None if the floor is 0
     sounds: int  # on each side
 
 
 def frechet_by_class(real: Described, sampled: Described, seed: int) -> dict[str, Frechet]:
     """Frechet distance between sampled and real sounds, class by class, in 8 principal directions of all real sounds.
 
-    The directions are scaled to variance 1 over the real sounds, with the same weight for each class. The distance of
-    small sets is biased upwards, so distance and floor compare sets of one size: half of the real sounds of the class,
-    or all samples, whichever is less. Both are means over 10 seeded choices. Classes with fewer than 4 real sounds are
-    left out.
+    Descriptions are divided by their `description_scale`, and the directions scaled to variance 1 over the real sounds,
+    with the same weight for each class. The distance of small sets is biased upwards, so distance and floor compare
+    sets of one size: half of the real sounds of the class, or all samples, whichever is less. Both are means over 10
+    seeded choices. Classes with fewer than 4 real sounds are left out.
     """
     project = _Projection(real)
     results = {}
@@ -46,7 +47,8 @@ def frechet_by_class(real: Described, sampled: Described, seed: int) -> dict[str
             half, other = ours[order[:size]], ours[order[size : 2 * size]]
             values.append(frechet_distance(half, theirs[random.permutation(len(theirs))[:size]]))
             floors.append(frechet_distance(half, other))
-        results[name] = Frechet(float(np.mean(values)), float(np.mean(floors)), size)
+        distance, floor = float(np.mean(values)), float(np.mean(floors))
+        results[name] = Frechet(distance, floor, distance / floor if floor > 0 else None, size)
     return results
 
 
@@ -57,7 +59,7 @@ class _Projection:
         rows = np.concatenate(list(real.values())).astype(np.float64)
         weights = np.concatenate([np.full(len(part), 1 / (len(part) * len(real))) for part in real.values()])[:, None]
         self.mean = (weights * rows).sum(0)
-        self.scale = np.sqrt((weights * (rows - self.mean) ** 2).sum(0)) + 1e-6
+        self.scale = description_scale(real)
         standard = np.sqrt(weights) * (rows - self.mean) / self.scale
         _, singular, components = np.linalg.svd(standard, full_matrices=False)
         kept = int((singular[:DIRECTIONS] > 1e-6 * max(singular[0], 1e-12)).sum())

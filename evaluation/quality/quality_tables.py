@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ngs.evaluation.quality.by_class import Table
 from ngs.evaluation.quality.distances import Measures
-from ngs.evaluation.quality.evaluate import Evaluation, Table
+from ngs.evaluation.quality.drawn_tables import ALL, Rows, drawn_tables
+from ngs.evaluation.quality.evaluate import Evaluation
 from ngs.evaluation.quality.pairs import Pair
 from ngs.evaluation.text_table import aligned
 
@@ -14,10 +16,6 @@ COLUMNS = {
     "lsd_1024": "LSD 1024", "lsd_2048": "LSD 2048", "multi_scale": "multi-scale", "log_mel": "log-mel",
     "envelope_db": "envelope dB", "level_db": "level dB",
 }  # fmt: skip
-CRISPNESS = {"attack_ms": "attack ms", "decay_ms": "decay ms", "crest_db": "crest dB"}
-KINDS = ("real", "reconstructed", "sampled")
-ALL = "mean of classes"
-Rows = list[list[str]]
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
@@ -38,8 +36,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
 
 def tables(evaluation: Evaluation) -> list[Rows]:
     """Every table that is not empty; its first row holds the titles of the columns."""
-    sections = (_distances, _means, _latents, _sampling, _crispness)
-    return [rows for section in sections if (rows := section(evaluation))]
+    return [_distances(evaluation), _means(evaluation), _latents(evaluation), *drawn_tables(evaluation)]
 
 
 def pair_lines(pairs: Sequence[Pair]) -> list[str]:
@@ -80,54 +77,6 @@ def _latents(evaluation: Evaluation) -> Rows:
     return rows
 
 
-def _sampling(evaluation: Evaluation) -> Rows:
-    sampling, agreed = evaluation.sampling, evaluation.sampling.agreement
-    names = sorted(sampling.frechet.keys() | (agreed.sampled if agreed else {}).keys())
-    if not names:
-        return []
-    title = f"Sampling ({sampling.samples} a class, temperature {sampling.temperature:g})"
-    rows = [[title, "agreement", "real sounds", "taken for", "Frechet", "real halves"]]
-    for name in names:
-        frechet = sampling.frechet.get(name)
-        rows.append([
-            name,
-            _share(agreed.sampled.get(name) if agreed else None),
-            _share(agreed.real.get(name) if agreed else None),
-            agreed.taken_for.get(name, "-") if agreed else "-",
-            f"{frechet.distance:.2f}" if frechet else "-",
-            f"{frechet.floor:.2f}" if frechet else "-",
-        ])  # fmt: skip
-    distances = list(sampling.frechet.values())
-    rows.append([
-        ALL,
-        _share(agreed.sampled_mean if agreed else None),
-        _share(agreed.real_mean if agreed else None),
-        f"ratio {agreed.ratio:.2f}" if agreed and agreed.ratio is not None else "",
-        f"{sum(one.distance for one in distances) / len(distances):.2f}" if distances else "-",
-        f"{sum(one.floor for one in distances) / len(distances):.2f}" if distances else "-",
-    ])  # fmt: skip
-    return rows
-
-
-def _crispness(evaluation: Evaluation) -> Rows:
-    titles = [f"{title}: real" for title in CRISPNESS.values()]
-    rows = [["Crispness (medians)", *(cell for title in titles for cell in (title, "reconstr.", "sampled"))]]
-    for name, kinds in evaluation.crispness.items():
-        rows.append([
-            name,
-            *(
-                f"{kinds[kind][measure]:.1f}" if kind in kinds else "-"
-                for measure in CRISPNESS
-                for kind in KINDS
-            ),
-        ])  # fmt: skip
-    return rows
-
-
 def _numbers(measures: Measures) -> list[str]:
     signed = {"level_db"}
     return [f"{measures[name]:{'+' if name in signed else ''}.3f}" if name in measures else "-" for name in COLUMNS]
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

@@ -35,13 +35,30 @@ def test_sounds_that_a_run_set_apart(
         assert len(result[table]["by_class"]) == 8 and set(result[table]["mean_of_classes"]) == DISTANCES
     assert result["mean_sound"]["mean_of_files"]["lsd_1024"] > 0
     assert result["grain_latents"]["size"] == 16 and result["embedding_latents"]["count"] == 8
-    assert set(result["crispness"]["Kick"]) == {"real", "reconstructed", "sampled"}
+    kinds = {"reconstructed", "through_embedding", "sampled"}
+    assert set(result["compared"]) == {"loudness", "attack_ms", "decay_ms", "crest_db", "sounding_ms"}
+    assert set(result["compared"]["loudness"]["by_class"]["Kick"]["median"]) == {"real", *kinds}
+    assert set(result["compared"]["attack_ms"]["mean_of_classes"]["difference"]) == kinds
+    assert len(result["levels"]["through_embedding"]["by_class"]) == 8
+    assert {"loud", "onset", "loud_high"} <= set(result["levels"]["reconstructed"]["mean_of_classes"])
+    assert set(result["sampling"]["novelty"]["sampled"]) == set(result["sampling"]["novelty"]["real"])
     assert result["sampling"]["frechet"] == {}  # of three sounds a class there are no halves
     if result["sampling"]["agreement"]:
-        assert set(result["sampling"]["agreement"]["real"]) == set(result["crispness"])
+        assert set(result["sampling"]["agreement"]["by_class"]) == {"real", *kinds}
+        assert len(result["sampling"]["agreement"]["by_class"]["through_embedding"]) == 8
+    assert result["sampling"]["told_apart"] == {}  # nor can three sounds a class be told apart
     assert result == document(ngs, *arguments, cwd=tmp_path)
     shown = ngs("evaluate", *arguments, cwd=tmp_path)
-    for text in ("8 sounds", "24 training sounds", "mean of classes", "nearest grain", "Kick", "crest dB"):
+    for text in (
+        "8 sounds",
+        "24 training sounds",
+        "mean of classes",
+        "nearest grain",
+        "Kick",
+        "crest dB",
+        "LUFS",
+        "loud  onset  tail",
+    ):
         assert text in shown.stdout
     assert "Reconstructing: 8" in shown.stderr
 
@@ -50,7 +67,7 @@ def test_sounds_compared_with_each_other_and_with_a_training_set(
     ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path
 ) -> None:
     shown = ngs("evaluate", exported_bundle, hits_folder, "--samples", "0", "--limit", "2", cwd=tmp_path).stdout
-    assert "16 sounds" in shown and "each compared with all others" in shown and "Sampling" not in shown
+    assert "16 sounds" in shown and "each compared with all others" in shown and "Novelty" not in shown
     arguments = (exported_bundle, hits_folder, "--train", hits_folder, "--samples", "2", "--limit", "2")
     result = document(ngs, *arguments, cwd=tmp_path)
     assert (result["sounds"], result["reference"]) == (16, 16)
@@ -76,6 +93,7 @@ def test_remarks_name_what_cannot_be_measured(
     )
     assert "real sounds of two classes" in remarks and "No real sounds of Clap" in remarks
     assert result["sampling"]["agreement"] is None and set(result["sampling"]["frechet"]) == {"Kick"}
+    assert set(result["sampling"]["novelty"]["sampled"]) == {"Kick"}
 
 
 def test_one_sound(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ async function contents() {
       elements: [...new Set([...document.body.querySelectorAll("*")].map(({ localName }) => localName))],
       numbers: texts("td.number"),
       words: texts("td:not(.number)"),
+      said: texts("#beside dd"),
       handlers: document.querySelectorAll("[onerror], [onclick], [onload]").length,
     };
   }, sounds);

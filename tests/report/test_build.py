@@ -49,6 +49,7 @@ def test_every_sound_plays_in_a_browser(made: tuple[Path, CompletedProcess[str]]
     assert len(found["pictures"]) == len(names) and min(found["pictures"]) > 10
     assert found["sound_titles"][:2] == ["Original", "Reconstruction"]
     assert found["title"].startswith("drums") and "Kick" in found["legend"]
+    assert len(found["said"]) == 9 and all("of the time, your own sounds" in words for words in found["said"])
 
 
 def test_the_folder_holds_everything(made: tuple[Path, CompletedProcess[str]]) -> None:

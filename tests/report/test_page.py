@@ -89,6 +89,7 @@ def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
     made = ReportPage(
         TAG, "2026-11-24", "0.1.0", (("classes", ", ".join(CLASSES)),), ((SCRIPT, words), ("licence", TAG)),
         (SCRIPT,), (Chart(SCRIPT, TAG, QUOTES, (Series(SCRIPT, ((0, 1), (1, 0.5))), Series(TAG, ((0, 2),)))),),
+        ((SCRIPT, TAG), ("Kick", QUOTES)),
         (PageTable(TAG, ("class", *map(str, range(9)), "word"), ((SCRIPT, *["0.5"] * 9, TAG),), QUOTES),),
         a_map(bundle),
         (Section("pairs", SCRIPT, TAG, (pair,)), Section("others", "Others", "", (morph, way))),
@@ -127,6 +128,7 @@ def test_everything_is_there_and_names_are_text(drive: Drive, page: tuple[Report
     assert found["legend"] == [*CLASSES, "unknown"]
     assert found["scripts"] == ["map.js", "page.js"] and "script" not in found["elements"]
     assert found["handlers"] == 0
+    assert found["said"] == [TAG, QUOTES]
     assert (found["numbers"], found["words"]) == (["0.5"] * 9, [TAG])
     levels = found["levels"]
     assert levels[0] == 1 and all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))

@@ -36,5 +36,12 @@ def test_samples_of_the_real_distribution_are_at_the_floor() -> None:
         results = frechet_by_class(real, sampled, seed)
         assert set(results) == {"a", "b"} and results["a"].sounds == 30
         assert results["b"].distance > 2 * results["b"].floor
-        ratios.append(results["a"].distance / results["a"].floor)
+        assert results["a"].ratio == results["a"].distance / results["a"].floor
+        ratios.append(results["a"].ratio)
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.25)
+
+
+def test_a_band_that_is_silent_in_real_sounds_does_not_decide() -> None:
+    real, sampled = rows(0, 60), rows(0, 40, 1)
+    real[:, 0], sampled[:, 0] = 1e-7 * real[:, 0], 0.05 * sampled[:, 0]
+    assert frechet_by_class({"a": real}, {"a": sampled}, 0)["a"].distance < 2
