@@ -31,15 +31,19 @@ def encode(bundle: Bundle, signal: Array) -> Array:
     return np.concatenate(means) if means else np.zeros((0, bundle.manifest.latent_size), dtype=np.float32)
 
 
-def decode(bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool = True) -> Array:
+def decode(
+    bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool = True, level: Array | float = 1.0
+) -> Array:
     """The sound of a latent path [G, Z] under a condition [C], or one for each grain [G, C]: float32 [n], |x| < 1.
 
-    The seed decides the noise. With `tail` the last grains ring out and n is (G + 3) * hop, else G * hop.
+    The seed decides the noise. With `tail` the last grains ring out and n is (G + 3) * hop, else G * hop. `level`: the
+    factor of the sound, or of each grain [G], before the limiter.
     """
     manifest = bundle.manifest
     count = len(path)
     noise = noise_grains(seed, count, manifest.grain_length)
     conditions = np.broadcast_to(condition, (count, manifest.condition_size))
+    levels = np.broadcast_to(np.float32(level), (count,))
     onset = np.zeros((count, 1), dtype=np.float32)
     onset[:1] = 1.0
     phases = Phases() if manifest.graphs["synthesis"].states else None
@@ -53,11 +57,13 @@ def decode(bundle: Bundle, path: Array, condition: Array, seed: int, tail: bool 
         if phases and bundle.filling:
             turns = phases.follow(frame["peak"], frame["advance"])[1:]
             grains = bundle.filling.grains(frame["magnitude"], turns, noise[part], first=part.start == 0)
-            assembly.add(grains, bundle.filling.gains(frame["profile"], first=part.start == 0))
+            gains = bundle.filling.gains(frame["profile"], first=part.start == 0)
+            assembly.add(grains, gains * levels[part][:, None])
             continue
         if phases:
             frame |= {"onset": onset[part], "phase": phases.before(frame["peak"], frame["advance"])}
-        assembly.add(bundle.run("synthesis", **frame, noise=np.ascontiguousarray(noise[part]))[0])
+        grains = bundle.run("synthesis", **frame, noise=np.ascontiguousarray(noise[part]))[0]
+        assembly.add(grains * levels[part][:, None])
     return postprocess(bundle, assembly.signal(tail))
 
 
