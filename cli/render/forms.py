@@ -96,6 +96,7 @@ def path(job: Job, kind: str, seconds: float) -> None:
     Example:
       ngs render path --kind circle --seconds 8 --class Hat -o circle.wav
     """
+    from ngs.runtime.bundle.levels import path_levels
     from ngs.runtime.dsp.paths import free_path
     from ngs.runtime.offline.render import grains_for, play_path
 
@@ -103,7 +104,8 @@ def path(job: Job, kind: str, seconds: float) -> None:
     condition = job.condition()
     label = job.bundle.first_class(condition)
     latents = free_path(kind, grains_for(seconds, job.bundle), job.seed, job.bundle.latent_map, label)
-    job.write(output, play_path(job.bundle, latents, condition, job.seed))
+    levels = path_levels(job.bundle, latents, condition)
+    job.write(output, play_path(job.bundle, latents, condition, job.seed, levels))
 
 
 @form
@@ -124,21 +126,24 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
     """
     import numpy as np
 
+    from ngs.runtime.bundle.levels import morph_levels
     from ngs.runtime.bundle.seeds import completed, sample_embeddings
     from ngs.runtime.offline.render import decode_embeddings, embed, interpolate
 
     output = job.path(f"morph-{file_name(Path(start).stem)}-{file_name(Path(end).stem)}.wav")
     condition = completed(job.bundle, job.condition(), job.seed) if job.choices else job.condition()
+    from_seed = start.isascii() and start.isdigit(), end.isascii() and end.isdigit()
     ends = [
         sample_embeddings(job.bundle, 1, 1.0, int(text))[0]
-        if text.isascii() and text.isdigit()
+        if drawn
         else embed(job.bundle, job.read(Path(text)), condition)
-        for text in (start, end)
+        for text, drawn in zip((start, end), from_seed, strict=True)
     ]
     embeddings = interpolate(ends[0], ends[1], steps)
     conditions = np.repeat(condition[None], steps, axis=0)
     # one seed for all: the sound changes, its noise does not
-    job.write(output, np.concatenate(decode_embeddings(job.bundle, embeddings, conditions, [job.seed] * steps)))
+    levels = morph_levels(job.bundle, embeddings, conditions, from_seed)
+    job.write(output, np.concatenate(decode_embeddings(job.bundle, embeddings, conditions, [job.seed] * steps, levels)))
 
 
 @form

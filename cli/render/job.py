@@ -31,6 +31,7 @@ COMMON_OPTIONS = (
     click.option("--condition", "conditions", multiple=True, metavar="ATTRIBUTE=CLASS",
                  help="Class of any attribute. Repeatable."),
     options.provider,
+    options.levels,
     click.option("--json", "as_json", is_flag=True, help="Print files, sample rate, seconds and peak as JSON."),
 )  # fmt: skip
 
@@ -101,11 +102,11 @@ def form(function: Callable[..., None]) -> click.Command:
     @click.pass_context
     def run(
         ctx: click.Context, /, bundle: Path | None, output: Path | None, sample_rate: int | None, seed: int,
-        provider: str, class_name: str | None, conditions: tuple[str, ...], as_json: bool, **own: Any,
+        provider: str, levels: str, class_name: str | None, conditions: tuple[str, ...], as_json: bool, **own: Any,
     ) -> None:  # fmt: skip
         from ngs.runtime.bundle.bundle import Bundle
 
-        opened = Bundle.open(one_bundle(ctx.obj, bundle), provider)
+        opened = Bundle.open(one_bundle(ctx.obj, bundle), provider, held=levels == "held")
         choices = _choices(opened, class_name, conditions)
         opened.condition(choices)  # an unknown name is refused before any work
         job = Job(opened, output, sample_rate or opened.manifest.sample_rate, seed, choices, as_json)

@@ -13,6 +13,7 @@ from ngs.pyo_instruments.players.inlet import Inlet
 from ngs.pyo_instruments.players.port import MOST_GAIN, open_bundle
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import morph_levels
 from ngs.runtime.bundle.seeds import drawn_embedding
 from ngs.runtime.dsp.audio_files import read_audio
 from ngs.runtime.offline.render import embed, interpolate
@@ -146,7 +147,8 @@ class Morpher(EnginePort):
         embeddings = interpolate(self._embedding(start, condition), self._embedding(end, condition), STAGES)
         conditions = np.repeat(condition[None], STAGES, axis=0)
         paths = self.bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
-        return Note(choices or {}, path=paths)
+        levels = morph_levels(self.bundle, embeddings, conditions, (isinstance(start, int), isinstance(end, int)))
+        return Note(choices or {}, path=paths, levels=np.repeat(levels[:, None], paths.shape[1], axis=1))
 
     def _embedding(self, end: Any, condition: Array) -> Array:
         if isinstance(end, int):

@@ -17,7 +17,8 @@ KINDS = ("linear", "back-and-forth", "circle", "spiral", "walk")
 # How a note loops each kind without a jump. The last grain of a circle lies one step before its first; all others end
 # far from where they began, so they are played back and forth.
 LOOP_MODES: Mapping[str, str] = {kind: "loop" if kind == "circle" else "back-and-forth" for kind in KINDS}
-NEIGHBOURS = 8  # grains of the corpus that make a node of the grid
+NEIGHBOURS = 8  # grains of the corpus that make a node of the grid, and whose loudness a path takes
+PLACES_AT_ONCE = 256
 
 
 def linear(start: Array, end: Array, length: int) -> Array:
@@ -128,6 +129,29 @@ def map_place(latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floati
     return places
 
 
+def passed_loudness(
+    latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:  # fmt: skip
+    """The loudness [N] that latents [N, Z] should have: that of the nearest grains of the corpus on all axes of the map.
+
+    The latent map has the `loudness` of its points. On a continuous path it is continuous.
+    """
+    span = latent_map["high"].astype(np.float64) - latent_map["low"]
+    axes = latent_map["components"][span > 0] / span[span > 0, None]
+    points = np.asarray(latent_map["points"], np.float64) @ axes.T
+    places = np.asarray(latents, np.float64) @ axes.T
+    parts = (places[at : at + PLACES_AT_ONCE] for at in range(0, len(places), PLACES_AT_ONCE))
+    found = [_weights(_distances(part, points)) @ latent_map["loudness"] for part in parts]
+    return np.concatenate(found) if found else np.zeros(0)
+
+
+def _distances(places: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The distances [N, M] of places [N, K] from points [M, K]."""
+    squares = (places**2).sum(1)[:, None] + (points**2).sum(1) - 2 * places @ points.T
+    distances: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0))
+    return distances
+
+
 def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
     """Those of the first two components that have an extent: their numbers, axes [n, Z], lows and spans [n]."""
     axes, low, high = (latent_map[name][:2].astype(np.float64) for name in ("components", "low", "high"))
@@ -137,8 +161,8 @@ def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
 
 def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights [nodes, points] of the points nearest to each node; they fall to 0 at the next point's distance."""
-    ordered = np.sort(distances, axis=1)
-    reach = ordered[:, [min(NEIGHBOURS, ordered.shape[1] - 1)]] + 1e-9  # avoids 0 / 0 if all are equally far
+    last = min(NEIGHBOURS, distances.shape[1] - 1)
+    reach = np.partition(distances, last, axis=1)[:, [last]] + 1e-9  # avoids 0 / 0 if all are equally far
     nearness = np.maximum(reach - distances, 0) / (reach * (distances + 1e-9))
     weights = nearness**2
     total: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.bundle.seeds import completed, noise_seed, sample_embeddings
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.offline.patterns import STEPS, Track
@@ -63,12 +64,9 @@ def _hits(
     attribute = bundle.manifest.attributes[0].name
     conditions = [bundle.condition({**choices, attribute: track.class_name}) for track in tracks]
     streams = [(seed, step, zlib.crc32(tracks[track].class_name.encode())) for step, track in places]
-    return decode_embeddings(
-        bundle,
-        np.stack([sample_embeddings(bundle, 1, temperature, *stream)[0] for stream in streams]),
-        np.stack([
-            completed(bundle, conditions[track], *stream)
-            for (_, track), stream in zip(places, streams, strict=True)
-        ]),
-        [noise_seed(*stream) for stream in streams],
-    )  # fmt: skip
+    embeddings = np.stack([sample_embeddings(bundle, 1, temperature, *stream)[0] for stream in streams])
+    given = np.stack([
+        completed(bundle, conditions[track], *stream) for (_, track), stream in zip(places, streams, strict=True)
+    ])  # fmt: skip
+    seeds = [noise_seed(*stream) for stream in streams]
+    return decode_embeddings(bundle, embeddings, given, seeds, held_levels(bundle, embeddings, given))

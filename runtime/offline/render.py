@@ -9,6 +9,7 @@ import numpy as np
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.bundle.seeds import completed, drawn_embedding, noise_seed
 from ngs.runtime.dsp.grains import OVERLAP, Assembly, analysis_grains, noise_grains
 from ngs.runtime.dsp.locked_tones import Phases
@@ -91,10 +92,14 @@ def reconstruct(bundle: Bundle, signal: Array, condition: Array, seed: int) -> A
 
 
 def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
-    """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed if it is open."""
-    condition = completed(bundle, condition, seed, index)
-    embedding = drawn_embedding(bundle, temperature, seed, index)
-    return decode_embeddings(bundle, embedding[None], condition[None], [noise_seed(seed, index)])[0]
+    """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed if it is open.
+
+    It is as loud as `ngs.runtime.bundle.levels` holds it to be.
+    """
+    conditions = completed(bundle, condition, seed, index)[None]
+    embeddings = drawn_embedding(bundle, temperature, seed, index)[None]
+    levels = held_levels(bundle, embeddings, conditions)
+    return decode_embeddings(bundle, embeddings, conditions, [noise_seed(seed, index)], levels)[0]
 
 
 def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
@@ -107,12 +112,19 @@ def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
     return mean
 
 
-def decode_embeddings(bundle: Bundle, embeddings: Array, conditions: Array, seeds: Sequence[int]) -> list[Array]:
-    """The sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed."""
+def decode_embeddings(
+    bundle: Bundle, embeddings: Array, conditions: Array, seeds: Sequence[int], levels: Array | None = None
+) -> list[Array]:
+    """The sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed.
+
+    `levels` [N]: their factors before the limiter, by default 1.
+    """
     paths = bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
     return [
-        trim_tail(decode(bundle, path, condition, seed), bundle.manifest.hop_length)
-        for path, condition, seed in zip(paths, conditions, seeds, strict=True)
+        trim_tail(decode(bundle, path, condition, seed, level=level), bundle.manifest.hop_length)
+        for path, condition, seed, level in zip(
+            paths, conditions, seeds, np.ones(len(paths)) if levels is None else levels, strict=True
+        )
     ]
 
 
@@ -126,14 +138,16 @@ def trim_tail(signal: Array, hop: int, level: float = SILENT) -> Array:
     return trimmed
 
 
-def play_path(bundle: Bundle, path: Array, condition: Array, seed: int) -> Array:
+def play_path(bundle: Bundle, path: Array, condition: Array, seed: int, levels: Array | None = None) -> Array:
     """The sound of a free path [G, Z], which starts in the middle of a sound: float32 [(G + 3) * hop].
 
-    Its first grain is no onset. The sound is already under way when it begins, so it fades in within 10 ms.
+    Its first grain is no onset. The sound is already under way when it begins, so it fades in within 10 ms. `levels`
+    [G]: factors of its grains, as `path_levels` gives them; by default 1.
     """
     hop, sample_rate = bundle.manifest.hop_length, bundle.manifest.sample_rate
-    led = np.concatenate((np.repeat(path[:1], OVERLAP, axis=0), path))
-    sound = decode(bundle, led, condition, seed)[OVERLAP * hop :]
+    levels = np.ones(len(path), np.float32) if levels is None else levels
+    led, levels = (np.concatenate((np.repeat(each[:1], OVERLAP, axis=0), each)) for each in (path, levels))
+    sound = decode(bundle, led, condition, seed, level=levels)[OVERLAP * hop :]
     count = min(sample_rate // FADE_SHARE, len(sound))
     sound[:count] *= np.linspace(0, 1, count, dtype=np.float32)
     return sound

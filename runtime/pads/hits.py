@@ -8,6 +8,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import path_levels
 from ngs.runtime.bundle.seeds import completed, noise_seed
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.dsp.paths import KINDS, free_path
@@ -58,7 +59,8 @@ def _make_path(bundle: Bundle, condition: Array, seed: int, index: int) -> Array
     draw = seeded(seed, index, Stream.GRAINS)
     kind, path_seed = KINDS[int(draw.integers(len(KINDS)))], int(draw.integers(1 << 63))
     path = free_path(kind, max(manifest.path_length // 2, 1), path_seed, bundle.latent_map, label)
-    sound = play_path(bundle, path, completed(bundle, condition, seed, index), noise_seed(seed, index))
+    condition = completed(bundle, condition, seed, index)
+    sound = play_path(bundle, path, condition, noise_seed(seed, index), path_levels(bundle, path, condition))
     return trim_tail(sound, manifest.hop_length)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.bundle.seeds import completed, drawn_embedding, noise_seed
 from ngs.runtime.dsp.grains import OVERLAP, NoiseGrains
 from ngs.runtime.offline.render import FADE_SHARE, SILENT
@@ -32,11 +33,13 @@ class Voice:
         manifest = bundle.manifest
         self.note, self.hop, self._rate, self.sample_rate = note, manifest.hop_length, manifest.sample_rate, sample_rate
         self.controls = {name: control.start for name, control in CONTROLS.items()} | dict(note.controls)
-        self.condition, self.embedding = bundle.condition(note.choices), note.embedding
+        self.condition, self.embedding, self.level = bundle.condition(note.choices), note.embedding, 1.0
         if note.path is None:
             self.condition = completed(bundle, self.condition, note.seed, note.index)
             if self.embedding is None:
                 self.embedding = drawn_embedding(bundle, note.temperature, note.seed, note.index)
+                if note.held:
+                    self.level = float(held_levels(bundle, self.embedding[None], self.condition[None])[0])
         self.path = Playhead(note, manifest.path_length, self.controls, self.controls.pop("position"))
         self._noise = NoiseGrains(noise_seed(note.seed, note.index), manifest.grain_length)
         self._chance = GrainChance(bundle, note.seed, note.index)
@@ -119,7 +122,7 @@ class Voice:
     def next_grain(self, inputs: dict[str, Array], row: int) -> None:
         """Fill a row of the decoder's inputs with the next grain, and move on."""
         latent = inputs["latent"][row]
-        self.path.read(latent)
+        level = self.level * self.path.read(latent)
         self._chance.scatter(latent, self.controls)
         first = self.grains == 0
         if first:
@@ -127,7 +130,7 @@ class Voice:
         self._noise.move_on(inputs["noise"][row])
         inputs["onset"][row] = first
         silent = self._chance.silences(self.controls)
-        inputs["level"][row] = 0.0 if silent or self._tail > 0 else 1.0
+        inputs["level"][row] = 0.0 if silent or self._tail > 0 else level
         self.grains += 1
         if self._tail > 0:
             self._tail -= 1
