@@ -278,16 +278,22 @@ class EmbeddingStepGraph(nn.Module):
 class LoudnessGraph(nn.Module):
     """`predicted_loudness`, with sums as matrix products."""
 
+    own_offset: Tensor
+    offset: Tensor
     weights: Tensor
     windows: Tensor
 
     def __init__(self, model: NeuralGranularModel, fit: LoudnessFit) -> None:
         super().__init__()
-        self.path, self.decoder, self.offset = EmbeddingDecoderGraph(model), DecoderGraph(model.decoder), fit.offset
+        self.path, self.decoder = EmbeddingDecoderGraph(model), DecoderGraph(model.decoder)
         length, window = model.config.audio.path_length, window_grains(model)
         ahead = torch.arange(length)[:, None] - torch.arange(length - window + 1)  # of a grain in a window
         windows = ((ahead >= 0) & (ahead < window)).float()
         windows[0] *= fit.onset
+        every = torch.eye(sum(model.sizes) + 1, sum(model.sizes))  # each class alone, and none
+        offsets = fit.offset(every)
+        self.register_buffer("own_offset", offsets[:-1] - offsets[-1])
+        self.register_buffer("offset", offsets[-1])
         self.register_buffer("weights", bin_weights(model)[:, None])
         self.register_buffer("windows", windows)
 
@@ -297,4 +303,4 @@ class LoudnessGraph(nn.Module):
         magnitude = self.decoder(path.flatten(0, 1), conditions)[0]
         energy = (magnitude.square() @ self.weights).reshape(-1, len(self.windows))
         loudest = (energy @ self.windows).amax(1, keepdim=True)
-        return torch.log(loudest.clamp_min(FAINTEST)) * (10 / math.log(10)) + self.offset
+        return torch.log(loudest.clamp_min(FAINTEST)) * (10 / math.log(10)) + condition @ self.own_offset + self.offset

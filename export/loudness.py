@@ -1,8 +1,8 @@
 """How loud a model's sounds are: what each class has in the corpus and as drawn, and how an embedding tells it.
 
 The loudness of an embedding follows from the magnitudes on its path: their K-weighted energy, summed over the loudest
-400 ms. Two numbers are fitted to sounds that are decoded and measured: what an energy is in dB, and how much more of
-its own the first grain keeps, whose first half has no window. What is left is chance, that of the noise.
+400 ms. Two things are fitted to sounds that are decoded and measured: what an energy is in dB, in each class, and how
+much more of its own the first grain keeps, whose first half has no window. What is left is chance, that of the noise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ngs.runtime.dsp.loudness import WINDOW_SECONDS, k_weighting, loudness
 from ngs.training.model.model import NeuralGranularModel
 
 TEMPERATURES = (0.7, 1.0)  # that sounds are drawn at, in turn
-DECODED, DRAWN = 16, 64  # sounds of each class that are decoded, half of them real, and that are only drawn
+DECODED, DRAWN = 24, 64  # sounds of each class that are decoded, half of them real, and that are only drawn
 QUIET = 0.01  # level at which sounds are measured: the limiter leaves it alone
 FAINTEST = 1e-12  # energy
 AT_ONCE = 16
@@ -32,14 +32,19 @@ ONSETS = np.linspace(0.5, 4.0, 36)  # energies of the first grain that are tried
 class LoudnessFit:
     """What the energies of grains are worth."""
 
-    onset: float = 1.0  # factor of the first grain's energy
-    offset: float = 0.0  # dB
+    onset: float  # factor of the first grain's energy
+    offsets: Tensor  # [n + 1] in dB, of each class of the first attribute and of no class
 
-    def loudness(self, energy: Tensor, window: int) -> Tensor:
-        """The loudness [N, 1] in dB of sounds whose grains have these energies [N, T]: that of their loudest window."""
+    def loudness(self, energy: Tensor, window: int, condition: Tensor) -> Tensor:
+        """The loudness [N, 1] in dB of sounds whose grains have energies [N, T]: that of the loudest window."""
         weighted = torch.cat((self.onset * energy[:, :1], energy[:, 1:]), 1)
         loudest = weighted.unfold(1, window, 1).sum(-1).amax(1, keepdim=True)
-        return 10 * torch.log10(loudest.clamp_min(FAINTEST)) + self.offset
+        return 10 * torch.log10(loudest.clamp_min(FAINTEST)) + self.offset(condition)
+
+    def offset(self, condition: Tensor) -> Tensor:
+        """The offsets [N, 1] under conditions [N, C]."""
+        own, no_class = self.offsets[:-1], self.offsets[-1:]
+        return no_class + condition[:, : len(own)] @ (own - no_class)[:, None]
 
 
 def window_grains(model: NeuralGranularModel) -> int:
@@ -60,7 +65,7 @@ def predicted_loudness(model: NeuralGranularModel, fit: LoudnessFit, embedding: 
     """The loudness [N, 1] in dB of embeddings [N, E], as `embedding_decoder` takes them, under conditions [N, C]."""
     parts = zip(torch.split(embedding, AT_ONCE), torch.split(condition, AT_ONCE), strict=True)
     energies = [_energies(model, model.embedding.decode(*part, model.config.audio.path_length), part[1]) for part in parts]
-    return fit.loudness(torch.cat(energies), window_grains(model))
+    return fit.loudness(torch.cat(energies), window_grains(model), condition)
 
 
 @torch.no_grad()
@@ -71,6 +76,7 @@ def fit_loudness(
     torch.manual_seed(0)
     rows = torch.cat([_some(group, DECODED) for group in _groups(model, excerpts)])
     condition, real = excerpts.condition[rows], excerpts.normal_embeddings(model)[rows]
+    condition = torch.cat((condition[:-DECODED], torch.zeros_like(condition[-DECODED:])))
     drawn = draw_embeddings(model, condition, _temperatures(len(rows)))
     embedding = torch.where(torch.arange(len(rows))[:, None] % 2 == 0, drawn, real)
     energies, measured = [], []
@@ -82,9 +88,10 @@ def fit_loudness(
     energy, found = torch.cat(energies), torch.tensor(measured, dtype=torch.float32)[:, None]
     window, fits = window_grains(model), []
     for onset in ONSETS:
-        wrong = found - LoudnessFit(float(onset)).loudness(energy, window)
-        offset = wrong.median()
-        fits.append((float((wrong - offset).abs().mean()), LoudnessFit(float(onset), float(offset))))
+        zeros = torch.zeros(model.sizes[0] + 1)
+        wrong = (found - LoudnessFit(float(onset), zeros).loudness(energy, window, condition)).reshape(-1, DECODED)
+        offsets = wrong.median(1).values  # the groups are the classes, and no class
+        fits.append((float((wrong - offsets[:, None]).abs().mean()), LoudnessFit(float(onset), offsets)))
     error, best = min(fits, key=lambda each: each[0])
     say(f"Loudness of {len(rows)} sounds is predicted with a mean error of {error:.1f} dB")
     return best

@@ -17,7 +17,8 @@ KINDS = ("linear", "back-and-forth", "circle", "spiral", "walk")
 # How a note loops each kind without a jump. The last grain of a circle lies one step before its first; all others end
 # far from where they began, so they are played back and forth.
 LOOP_MODES: Mapping[str, str] = {kind: "loop" if kind == "circle" else "back-and-forth" for kind in KINDS}
-NEIGHBOURS = 8  # grains of the corpus that make a node of the grid, and whose loudness a path takes
+NEIGHBOURS = 8  # grains of the corpus that make a node of the grid
+PASSED = 32  # grains of the corpus whose loudness a path takes
 PLACES_AT_ONCE = 256
 
 
@@ -132,17 +133,28 @@ def map_place(latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floati
 def passed_loudness(
     latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floating[Any]]
 ) -> NDArray[np.float64]:  # fmt: skip
-    """The loudness [N] that latents [N, Z] should have: that of the nearest grains of the corpus on all axes of the map.
+    """The loudness [N] in dB that latents [N, Z] should have: the mean amplitude of the grains of the corpus around.
 
-    The latent map has the `loudness` of its points. On a continuous path it is continuous.
+    On all axes of the map, the nearest grains count most; those further than the 32nd count nothing. On a continuous
+    path the loudness is continuous. The latent map has the `loudness` of its points.
     """
     span = latent_map["high"].astype(np.float64) - latent_map["low"]
     axes = latent_map["components"][span > 0] / span[span > 0, None]
     points = np.asarray(latent_map["points"], np.float64) @ axes.T
     places = np.asarray(latents, np.float64) @ axes.T
     parts = (places[at : at + PLACES_AT_ONCE] for at in range(0, len(places), PLACES_AT_ONCE))
-    found = [_weights(_distances(part, points)) @ latent_map["loudness"] for part in parts]
-    return np.concatenate(found) if found else np.zeros(0)
+    amplitudes = 10 ** (latent_map["loudness"].astype(np.float64) / 20)
+    found = [_closeness(_distances(part, points)) @ amplitudes for part in parts]
+    return 20 * np.log10(np.concatenate(found)) if found else np.zeros(0)
+
+
+def _closeness(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights [N, M] of points at these distances; smooth, and 0 from the 32nd nearest on."""
+    last = min(PASSED, distances.shape[1]) - 1
+    reach = np.partition(distances, last, axis=1)[:, [last]] * (1 + 1e-9) + 1e-9
+    closeness = np.maximum(1 - (distances / reach) ** 2, 0) ** 2
+    weights: NDArray[np.float64] = closeness / closeness.sum(axis=1, keepdims=True)
+    return weights
 
 
 def _distances(places: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
