@@ -17,7 +17,7 @@ export class Host {
   static async open(ort, files, options = { executionProviders: ["wasm"] }) {
     const manifest = await readManifest(files);
     const graphs = {};
-    for (const name of ["embedding_step", "decoder_stream"]) {
+    for (const name of ["embedding_step", "decoder_stream", ...(manifest.loudness ? ["loudness"] : [])]) {
       graphs[name] = await Graph.open(ort, files, manifest.graphs[name], options);
     }
     return new Host(manifest, graphs);
@@ -55,13 +55,15 @@ export class Host {
 
   /**
    * Start a voice with the next hop, `offset` samples into it. `seed` decides its noise, `gain` its part in the mix.
-   * It lasts `length` grains and rings out; Infinity is a note that is held until `release()`.
+   * It lasts `length` grains and rings out; Infinity is a note that is held until `release()`. A drawn sound is `held`
+   * to the loudness of its class; the embedding of a real sound need not be.
    */
-  start({ embedding, condition, seed, gain = 1, offset = 0, length = this.manifest.path_length }) {
+  start({ embedding, condition, seed, gain = 1, offset = 0, length = this.manifest.path_length, held = true }) {
     const { embedding_size: size, grain_length: samples, latent_size: latents } = this.manifest;
     if (embedding.length !== size) throw new RangeError(`An embedding has ${size} values, not ${embedding.length}`);
     const voice = new Voice(this.graphs, latents, new NoiseStream(seed, samples, this.hopLength), {
       embedding: Float32Array.from(embedding), condition: Float32Array.from(condition), gain, offset, length,
+      level: held && this.graphs.loudness ? undefined : 1,
     });
     this.voices.push(voice);
     return voice;
@@ -70,6 +72,9 @@ export class Host {
   /** The next hop of all voices together, float32 [hop]: a sum, not limited. One call at a time. */
   async hop() {
     const voices = [...this.voices]; // those that start while the graphs run wait for the next hop
+    const fresh = voices.filter(({ level }) => level === undefined);
+    const told = await this.graphs.loudness?.run(fresh.map(({ embedding, condition }) => ({ embedding, condition })));
+    fresh.forEach((voice, row) => (voice.level = heldLevel(told[row].loudness[0], voice.condition, this.manifest)));
     const due = voices.filter((voice) => voice.pathUsedUp);
     const paths = await this.graphs.embedding_step.run(due.map((voice) => voice.stepInputs()));
     due.forEach((voice, row) => voice.takePath(paths[row]));
@@ -100,10 +105,22 @@ export class Host {
   }
 }
 
+/** The factor that makes a sound of a predicted loudness, in dB, as loud as the corpus has its class. */
+export function heldLevel(predicted, condition, { attributes, loudness }) {
+  const classes = condition.subarray(0, attributes[0].classes.length);
+  const all = Math.max(classes.reduce((a, b) => a + b, 0), 1);
+  const weights = [...classes].map((value) => value / all);
+  weights.push(1 - weights.reduce((a, b) => a + b, 0)); // of no class
+  const mean = (value) => weights.reduce((sum, weight, index) => sum + weight * value(loudness[index]), 0);
+  const shifted = predicted + mean(({ median, drawn }) => median - drawn);
+  const held = Math.min(Math.max(shifted, mean(({ low }) => low)), mean(({ high }) => high));
+  return 10 ** (Math.min(Math.max(held - predicted, -24), 24) / 20);
+}
+
 /** A sound that plays: its position on its path, its noise, and the states of both graphs. */
 class Voice {
-  constructor(graphs, latents, noise, { embedding, condition, gain, offset, length }) {
-    Object.assign(this, { embedding, condition, gain, offset, length, noise, latents, released: false });
+  constructor(graphs, latents, noise, { embedding, condition, gain, offset, length, level }) {
+    Object.assign(this, { embedding, condition, gain, offset, length, level, noise, latents, released: false });
     this.writing = graphs.embedding_step.states(); // zeros start a path
     this.playing = graphs.decoder_stream.states(); // the onset of a sound ignores them
     this.graphs = graphs;
@@ -137,8 +154,8 @@ class Voice {
   }
 
   hopInputs() {
-    const level = Number(this.grain < this.length);
-    if (level) {
+    const level = this.grain < this.length ? this.level : 0;
+    if (this.grain < this.length) {
       this.latent = this.path.subarray(this.at, this.at + this.latents);
       this.at += this.latents;
     }

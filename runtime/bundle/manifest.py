@@ -96,7 +96,6 @@ class Manifest:
         if grain_length & (grain_length - 1):
             raise wrong("grain_length", "a power of two", grain_length)
         attributes = read_attributes(member(fields, NAME_OF_ATTRIBUTES[version]), NAME_OF_ATTRIBUTES[version])
-        known = () if version < 4 else read_loudness(member(fields, "loudness"), "loudness", len(attributes[0].classes) + 1)
         manifest = cls(
             name=as_text(member(fields, "name"), "name"),
             created=as_text(member(fields, "created"), "created"),
@@ -109,7 +108,7 @@ class Manifest:
             path_length=as_integer(member(fields, "path_length"), "path_length", 1, 65536),
             format_version=version,
             attributes=attributes,
-            loudness=known,
+            loudness=() if version < 4 else read_loudness(member(fields, "loudness"), "loudness"),
             graphs={
                 as_text(name, "graphs"): read_graph(value, f"graphs.{name}")
                 for name, value in as_object(member(fields, "graphs"), "graphs").items()
@@ -126,6 +125,9 @@ class Manifest:
                 if name not in names:
                     raise wrong(f"{field}.{name}", "an entry", "none")
         check_signatures(manifest)
+        entries = len(attributes[0].classes) + 1
+        if manifest.loudness and len(manifest.loudness) != entries:
+            raise wrong("loudness", f"{entries} entries", f"{len(manifest.loudness)} entries")
         return manifest
 
 

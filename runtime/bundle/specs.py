@@ -128,10 +128,10 @@ def read_attributes(value: object, at: str) -> tuple[Attribute, ...]:
     return tuple(result)
 
 
-def read_loudness(value: object, field: str, count: int) -> tuple[LoudnessRange, ...]:
-    """A list of `count` ranges of loudness, each from low to high."""
+def read_loudness(value: object, field: str) -> tuple[LoudnessRange, ...]:
+    """Ranges of loudness, each from low to high."""
     result = []
-    for index, item in enumerate(as_list(value, field, count, count)):
+    for index, item in enumerate(as_list(value, field, 4097, 2)):
         at = f"{field}[{index}]"
         fields = as_object(item, at)
         low, median, high, drawn = (

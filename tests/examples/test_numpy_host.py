@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.offline.render import decode, postprocess
 
 HOST = Path(__file__).parents[2] / "examples" / "numpy_host.py"
@@ -39,8 +40,9 @@ def expected(bundle: Bundle, class_name: str, seed: int, monkeypatch: pytest.Mon
     noise = rng.uniform(-1, 1, (len(HITS), (manifest.path_length + 6) * manifest.hop_length)).astype(np.float32)
     conditions = np.tile(condition, (len(HITS), 1))
     paths = bundle.run("embedding_decoder", embedding=embedding, condition=conditions)[0]
+    levels = held_levels(bundle, embedding, conditions) * list(HITS.values())
     mix = np.zeros(round(max(HITS) * manifest.sample_rate) + (manifest.path_length + 3) * manifest.hop_length)
-    for (seconds, level), path, row in zip(HITS.items(), paths, noise, strict=True):
+    for seconds, level, path, row in zip(HITS, levels, paths, noise, strict=True):
         start = round(seconds * manifest.sample_rate)
         with monkeypatch.context() as patch:
             sound = hit(bundle, path, condition, row, level, patch)

@@ -22,6 +22,7 @@ from tests.browser import program
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.dsp.grains import noise_grains
 from ngs.runtime.offline.render import decode
 
@@ -78,7 +79,8 @@ def expected(bundle: Bundle, embedding: Array, choice: str, seed: int) -> Array:
     """What ngs plays, before silence is cut off its end."""
     condition = bundle.condition({bundle.manifest.attributes[0].name: choice})
     path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
-    return decode(bundle, path, condition, seed)
+    level = held_levels(bundle, embedding[None], condition[None])[0]
+    return decode(bundle, path, condition, seed, level=level)
 
 
 def expected_note(bundle: Bundle, embedding: Array, choice: str, seed: int, grains: int) -> Array:
@@ -92,7 +94,8 @@ def expected_note(bundle: Bundle, embedding: Array, choice: str, seed: int, grai
         path, *following = bundle.run("embedding_step", **fixed, **state)
         parts.append(path[0])
         state = dict(zip(state, following, strict=True))
-    return decode(bundle, np.concatenate(parts)[:grains], condition, seed)
+    level = held_levels(bundle, embedding[None], condition[None])[0]
+    return decode(bundle, np.concatenate(parts)[:grains], condition, seed, level=level)
 
 
 def added(sounds: Sequence[tuple[int, Array]], length: int) -> Array:

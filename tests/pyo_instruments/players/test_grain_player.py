@@ -11,6 +11,7 @@ from ngs.pyo_instruments import GrainPlayer
 from ngs.pyo_instruments.players.grain_player import FADE_SECONDS, PATH_GRAINS
 from ngs.pyo_instruments.timing.clock import PREPARED_SECONDS
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import path_levels
 from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path, map_grid
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.synth import Synth
@@ -23,7 +24,8 @@ PREPARED = round(PREPARED_SECONDS * RATE)
 
 def free_note(bundle: Bundle, kind: str, seed: int, **more: Any) -> Note:
     path = free_path(kind, PATH_GRAINS, seed, bundle.latent_map)
-    return Note(seed=seed, path=path, onset=False, mode=LOOP_MODES[kind], **more)
+    levels = path_levels(bundle, path, bundle.condition({}))
+    return Note(seed=seed, path=path, levels=levels, onset=False, mode=LOOP_MODES[kind], **more)
 
 
 @pytest.mark.parametrize("kind", KINDS)
