@@ -31,7 +31,9 @@ def corpus_map(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[st
     points, mean = latents[chosen], latents.numpy().mean(0)
     own = _magnitudes(model, points, one_hot(labels[chosen], model.sizes))
     components = timbre_axes(
-        points.numpy(), timbre(_magnitudes(model, points, torch.zeros(len(points), sum(model.sizes))), audio.sample_rate), min(MOST_AXES, points.shape[1])
+        points.numpy(),
+        timbre(_magnitudes(model, points, torch.zeros(len(points), sum(model.sizes))), audio.sample_rate),
+        min(MOST_AXES, points.shape[1]),
     )
     projected = (latents.numpy() - mean) @ components.T
     return {

@@ -63,8 +63,9 @@ def bin_weights(model: NeuralGranularModel) -> Tensor:
 @torch.no_grad()
 def predicted_loudness(model: NeuralGranularModel, fit: LoudnessFit, embedding: Tensor, condition: Tensor) -> Tensor:
     """The loudness [N, 1] in dB of embeddings [N, E], as `embedding_decoder` takes them, under conditions [N, C]."""
-    parts = zip(torch.split(embedding, AT_ONCE), torch.split(condition, AT_ONCE), strict=True)
-    energies = [_energies(model, model.embedding.decode(*part, model.config.audio.path_length), part[1]) for part in parts]
+    length, energies = model.config.audio.path_length, []
+    for part, given in zip(torch.split(embedding, AT_ONCE), torch.split(condition, AT_ONCE), strict=True):
+        energies.append(_energies(model, model.embedding.decode(part, given, length), given))
     return fit.loudness(torch.cat(energies), window_grains(model), condition)
 
 

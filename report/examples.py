@@ -16,8 +16,8 @@ from ngs.report.page_map import MapFrame
 from ngs.report.players import Clip, ClipRow
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.dsp.audio_files import read_audio, resample
 from ngs.runtime.bundle.levels import morph_levels, path_levels
+from ngs.runtime.dsp.audio_files import read_audio, resample
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
 from ngs.runtime.offline.loop import render_loop
 from ngs.runtime.offline.patterns import load_pattern

@@ -22,8 +22,8 @@ class Note:
     [T, Z], or by a table [K, T, Z] of paths that `morph` moves through. `choices` are classes by attribute, or a class
     of the first attribute; attributes left open are completed from the corpus.
 
-    A drawn sound is held to the loudness of its class (`ngs.runtime.bundle.levels`), unless `held` is False. A given one
-    keeps its own: a path may have `levels`, a factor for each grain, [T] or [K, T].
+    A drawn sound is held to the loudness of its class (`ngs.runtime.bundle.levels`), unless `held` is False. A given
+    one keeps its own: a path may have `levels`, a factor for each grain, [T] or [K, T].
     """
 
     choices: Mapping[str, str] | str = field(default_factory=dict)

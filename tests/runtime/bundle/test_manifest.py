@@ -157,7 +157,9 @@ def test_frames_that_do_not_fit_together_are_named(document: Any, tiny_noise: Pa
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("key", ["format_version", "name", "created", "model_card", "attributes", "graphs", "files", "loudness"])
+@pytest.mark.parametrize(
+    "key", ["format_version", "name", "created", "model_card", "attributes", "loudness", "graphs", "files"]
+)
 def test_a_missing_field_is_named(document: Any, key: str) -> None:
     del document[key]
     with pytest.raises(BundleError, match=f"{key}: expected a value, found none"):
