@@ -31,7 +31,7 @@ class Playhead:
         self.jump(position)
         if note.path is not None:
             levels = np.ones(np.shape(note.path)[:-1]) if note.levels is None else note.levels
-            path = np.concatenate((note.path, levels[..., None]), axis=-1)  # both are read in one
+            path: Array = np.concatenate((note.path, levels[..., None]), axis=-1, dtype=np.float32)  # read in one
             self.write(path if path.ndim == 2 else np.swapaxes(path, 0, 1))
 
     def jump(self, position: float) -> None:

@@ -141,6 +141,21 @@ def test_one_stream_changes_alone_each_time_to_a_new_path(room: Any, bundle: Bun
     assert grains.statistics()["voices"] == 2 and grains.statistics()["failures"] == 0
 
 
+def test_the_map_is_as_loud_as_its_grains(room: Any, bundle: Bundle) -> None:
+    grains = GrainPlayer(bundle, "map", "Hat", freeze=1, position=0.2, morph=0.8).out()
+    heard = room.hear(60)
+    grid = map_grid(bundle.latent_map)
+    levels = path_levels(bundle, grid, bundle.condition("Hat"))
+    synth = Synth(bundle, RATE, 2, channels=1)
+    turned = {"freeze": 1.0, "position": 0.2, "morph": 0.8}
+    note = Note("Hat", seed=1, path=grid, levels=levels, onset=False, mode="loop", controls=turned)
+    synth.note_on(note, grains.latency)
+    wanted = synth.render(60 * BLOCK)[0]
+    ratio = heard[:, 0] @ wanted / (wanted @ wanted)
+    np.testing.assert_allclose(heard[:, 0], ratio * wanted, atol=1e-5)
+    assert ratio > 0.5 and np.ptp(levels) > 0.1
+
+
 def test_a_table_of_paths_is_a_map(room: Any, bundle: Bundle) -> None:
     grid = map_grid(bundle.latent_map)
     grains = GrainPlayer(bundle, grid, freeze=1, position=0.2, morph=0.8).out()

@@ -13,6 +13,7 @@ from ngs.pyo_instruments import Morpher
 from ngs.pyo_instruments.timing.clock import PREPARED_SECONDS
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.bundle.seeds import drawn_embedding
 from ngs.runtime.dsp.audio_files import AudioError
 from ngs.runtime.offline.render import embed
@@ -25,12 +26,17 @@ RATE, BLOCK = 48000, 128
 PREPARED = round(PREPARED_SECONDS * RATE)
 
 
-def sound(bundle: Bundle, embedding: Array, name: str, index: int, length: int, at: int = 0, gain: float = 1) -> Array:
-    """An embedding as a synth plays it, float32 [length, 2]."""
+def sound(
+    bundle: Bundle, embedding: Array, name: str, index: int, length: int, at: int = 0, gain: float = 1,
+    drawn: bool = True,
+) -> Array:  # fmt: skip
+    """An embedding as a synth plays it, float32 [length, 2]; held to its loudness if it is drawn."""
     condition = bundle.condition(name or {})
     path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
+    level = held_levels(bundle, embedding[None], condition[None])[0] if drawn else 1.0
+    levels = np.full(len(path), level, np.float32)
     synth = Synth(bundle, RATE, 2)
-    synth.note_on(Note(name or {}, index=index, path=path, controls={"gain": gain}), at)
+    synth.note_on(Note(name or {}, index=index, path=path, levels=levels, controls={"gain": gain}), at)
     return synth.render(length).T
 
 
@@ -53,7 +59,7 @@ def test_an_end_can_be_a_file_or_an_embedding(room: Any, bundle: Bundle, tmp_pat
         morpher.morph = morph
         room.hear(20)
         morpher.play_note()
-        wanted = sound(bundle, end, "Hat", index, 80 * BLOCK, morpher.latency)
+        wanted = sound(bundle, end, "Hat", index, 80 * BLOCK, morpher.latency, drawn=False)
         np.testing.assert_allclose(room.hear(80), wanted, atol=2e-6)
         room.hear(20)
 
@@ -95,9 +101,9 @@ def test_a_control_changes_at_its_frame(room: Any, bundle: Bundle) -> None:
     room.start()
     room.clock.send(lambda: morpher.setGain(0.1), at=1001)
     heard = room.hear(60)
-    path = morpher._played.path[0]
+    path, levels = morpher._played.path[0], morpher._played.levels[0]
     synth = Synth(bundle, RATE, 2)
-    synth.note_on(Note("Kick", index=1, path=path), morpher.latency)
+    synth.note_on(Note("Kick", index=1, path=path, levels=levels), morpher.latency)
     synth.set(1, morpher.latency, pan=-1)
     synth.set(1, morpher.latency + 1001, gain=0.1)
     np.testing.assert_allclose(heard, synth.render(60 * BLOCK).T, atol=2e-6)
