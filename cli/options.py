@@ -20,6 +20,10 @@ provider: Decorator = click.option(
 seed: Decorator = click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="The seed of all random choices."
 )
+levels: Decorator = click.option(
+    "--levels", default="held", show_default=True, type=click.Choice(["held", "raw"]),
+    help="held: drawn sounds and free paths are as loud as the corpus; raw: as loud as they are decoded.",
+)  # fmt: skip
 limit: Decorator = click.option("--limit", type=click.IntRange(1), help="Use at most this many files of each class.")
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 

@@ -54,13 +54,22 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     condition[:, classes.index(class_name)] = 1
     sounds = range(len(HITS))
     embedding = 0.7 * np.stack([normals(int(seed), sound, manifest["embedding_size"]) for sound in sounds])
+    if "prior" in manifest["graphs"]:  # not in format 3: draws have to become embeddings of the class
+        embedding = Graph(files, manifest["graphs"]["prior"])(normal=embedding, condition=condition)
     noise = np.stack([words(0, int(seed), sound, (grains + 6) * hop // 4) for sound in sounds]).view("<i2") / 32768
+
+    held = np.ones((len(HITS), 1))
+    if "loudness" in manifest:  # not in format 3: a hit is as loud as real ones, as far as its embedding tells
+        predicted = Graph(files, manifest["graphs"]["loudness"])(embedding=embedding, condition=condition)
+        real = manifest["loudness"][classes.index(class_name)]
+        wanted = np.clip(predicted + real["median"] - real["drawn"], real["low"], real["high"])
+        held = 10 ** (np.clip(wanted - predicted, -24, 24) / 20)
 
     path, heard = list[Any](), list[Any]()
     for grain in range(grains + 3):  # the last grain rings out for three hops
         path = path or [*write(embedding=embedding, condition=condition).swapaxes(0, 1)]
         onset = np.full((len(HITS), 1), grain == 0)
-        level = np.c_[list(HITS.values())] * (grain < grains)
+        level = held * np.c_[list(HITS.values())] * (grain < grains)
         window = noise[:, grain * hop : (grain + 4) * hop]
         heard.append(play(latent=path.pop(0), condition=condition, noise=window, onset=onset, level=level))
 

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from ngs.export.encoding import EncodedExcerpts, audible
+from ngs.runtime.dsp.loudness import grain_loudness
 from ngs.runtime.dsp.timbre import timbre, timbre_axes
-from ngs.training.model.model import NeuralGranularModel
+from ngs.training.model.model import NeuralGranularModel, one_hot
 
 MOST_POINTS = 2000
 MOST_AXES = 8
@@ -28,8 +29,11 @@ def corpus_map(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[st
     latents, labels = excerpts.paths[heard], excerpts.labels[torch.nonzero(heard)[:, 0]]
     chosen = np.random.default_rng(0).permutation(len(latents))[:MOST_POINTS]
     points, mean = latents[chosen], latents.numpy().mean(0)
+    own = _magnitudes(model, points, one_hot(labels[chosen], model.sizes))
     components = timbre_axes(
-        points.numpy(), timbre(_magnitudes(model, points), audio.sample_rate), min(MOST_AXES, points.shape[1])
+        points.numpy(),
+        timbre(_magnitudes(model, points, torch.zeros(len(points), sum(model.sizes))), audio.sample_rate),
+        min(MOST_AXES, points.shape[1]),
     )
     projected = (latents.numpy() - mean) @ components.T
     return {
@@ -40,13 +44,13 @@ def corpus_map(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[st
         "high": np.percentile(projected, 98, axis=0).astype(np.float32),
         "points": points.numpy().astype(np.float16),
         "labels": labels[chosen].numpy().astype(np.int32),
+        "loudness": grain_loudness(own, audio.sample_rate).astype(np.float32),
         "embeddings": excerpts.embedding_mean.numpy().astype(np.float16),
         "embedding_labels": excerpts.labels.numpy().astype(np.int32),
     }
 
 
-def _magnitudes(model: NeuralGranularModel, latents: torch.Tensor) -> NDArray[np.float32]:
-    """Decoded magnitudes [N, K] of latents [N, Z], no class chosen."""
-    condition = torch.zeros(len(latents), sum(model.sizes))
+def _magnitudes(model: NeuralGranularModel, latents: torch.Tensor, condition: torch.Tensor) -> NDArray[np.float32]:
+    """Decoded magnitudes [N, K] of latents [N, Z] under conditions [N, C]."""
     magnitudes: NDArray[np.float32] = model.decoder.frame(model.decoder.coefficients(latents, condition))[0].numpy()
     return magnitudes

@@ -45,3 +45,12 @@ def encode_excerpts(model: NeuralGranularModel, audio: Tensor, labels: Tensor) -
 def audible(peaks: Tensor) -> Tensor:
     """Which of `peaks`, of grains or hops, can be heard well. If all are faint, the louder ones."""
     return peaks > min(AUDIBLE, float(peaks.max()) / 2)
+
+
+def draw_embeddings(model: NeuralGranularModel, condition: Tensor, temperature: Tensor) -> Tensor:
+    """Embeddings [N, E] of new sounds under conditions [N, C], at temperatures [N, 1], by torch's generator.
+
+    They are what `embedding_decoder` takes.
+    """
+    normal = temperature * torch.randn(len(condition), model.config.embedding.embedding_size)
+    return model.embedding.prior.from_normal(normal, condition)

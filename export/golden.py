@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ngs.export.encoding import EncodedExcerpts, audible
 from ngs.export.graphs import Graph
+from ngs.export.loudness import LoudnessFit, predicted_loudness
 from ngs.runtime.bundle.golden import FAINT
 from ngs.training.model.excitation import PROMINENCE, prominence
 from ngs.training.model.model import NeuralGranularModel
@@ -31,7 +32,7 @@ NOTHING = torch.zeros(0)
 
 @torch.no_grad()
 def golden_vectors(
-    model: NeuralGranularModel, graphs: Mapping[str, Graph], excerpts: EncodedExcerpts
+    model: NeuralGranularModel, fit: LoudnessFit, graphs: Mapping[str, Graph], excerpts: EncodedExcerpts
 ) -> dict[str, NDArray[Any]]:
     """The inputs of each graph and the outputs by `Reference`, named `graph/tensor`.
 
@@ -39,7 +40,7 @@ def golden_vectors(
     """
     generator = torch.Generator().manual_seed(0)
     known = _real_inputs(model, excerpts)
-    rows, reference = len(known["condition"]), Reference(model)
+    rows, reference = len(known["condition"]), Reference(model, fit)
     vectors: dict[str, NDArray[Any]] = {}
     for name, graph in graphs.items():
         for tensor, shape in graph.inputs.items():
@@ -62,8 +63,8 @@ class Reference:
     single one without a tuple. Calling a reference with the graph's name always gives a tuple.
     """
 
-    def __init__(self, model: NeuralGranularModel) -> None:
-        self.model = model
+    def __init__(self, model: NeuralGranularModel, fit: LoudnessFit) -> None:
+        self.model, self.fit = model, fit
 
     def __call__(self, name: str, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         outputs = getattr(self, name)(**inputs)
@@ -118,6 +119,9 @@ class Reference:
     ) -> tuple[Tensor, Tensor, Tensor]:
         path, following = self.model.embedding.decode_step(embedding, condition, step, hidden)
         return path, step + 1, following
+
+    def loudness(self, embedding: Tensor, condition: Tensor) -> Tensor:
+        return predicted_loudness(self.model, self.fit, embedding, condition)
 
 
 def _real_inputs(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[str, Tensor]:

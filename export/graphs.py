@@ -6,6 +6,7 @@ needs such a module here, and an entry in SYNTHESES.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ngs.export.dft import RealDFT
+from ngs.export.loudness import FAINTEST, LoudnessFit, bin_weights, window_grains
 from ngs.runtime.dsp.locked_tones import GAIN
 from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.encoders import FEATURE_SCALE, GrainEncoder, SpectralEncoder
@@ -32,9 +34,9 @@ class Graph:
     outputs: tuple[str, ...]
 
 
-def bundle_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+def bundle_graphs(model: NeuralGranularModel, fit: LoudnessFit) -> dict[str, Graph]:
     """All graphs of a bundle by name. The model is in evaluation mode."""
-    return {**_grain_graphs(model), **_embedding_graphs(model)}
+    return {**_grain_graphs(model), **_embedding_graphs(model, fit)}
 
 
 def _grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
@@ -61,14 +63,12 @@ def _grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     }
 
 
-def _embedding_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+def _embedding_graphs(model: NeuralGranularModel, fit: LoudnessFit) -> dict[str, Graph]:
     level2 = model.config.embedding
     embedding, hidden, condition = (level2.embedding_size,), (level2.hidden_size,), (sum(model.sizes),)
     path = (model.config.audio.path_length, model.config.grain.latent_size)
     given = {"embedding": embedding, "condition": condition}
     return {
-        "prior": Graph(PriorGraph(model), {"normal": embedding, "condition": condition}, ("embedding",)),
-        "prior_inverse": Graph(InversePriorGraph(model), given, ("normal",)),
         "embedding_encoder": Graph(
             EmbeddingEncoderGraph(model), {"path": path, "condition": condition}, ("mean", "log_variance")
         ),
@@ -76,6 +76,9 @@ def _embedding_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
         "embedding_step": Graph(
             EmbeddingStepGraph(model), {**given, "step": (1,), "hidden": hidden}, ("path", "next_step", "next_hidden")
         ),
+        "prior": Graph(PriorGraph(model), {"normal": embedding, "condition": condition}, ("embedding",)),
+        "prior_inverse": Graph(InversePriorGraph(model), given, ("normal",)),
+        "loudness": Graph(LoudnessGraph(model, fit), given, ("loudness",)),
     }
 
 
@@ -290,3 +293,34 @@ class EmbeddingStepGraph(nn.Module):
     def forward(self, embedding: Tensor, condition: Tensor, step: Tensor, hidden: Tensor) -> tuple[Tensor, ...]:
         path, state = self.embedding.decode_step(embedding, condition, step, hidden)
         return path, step + 1, state
+
+
+class LoudnessGraph(nn.Module):
+    """`predicted_loudness`, with sums as matrix products."""
+
+    own_offset: Tensor
+    offset: Tensor
+    weights: Tensor
+    windows: Tensor
+
+    def __init__(self, model: NeuralGranularModel, fit: LoudnessFit) -> None:
+        super().__init__()
+        self.path, self.decoder = EmbeddingDecoderGraph(model), DecoderGraph(model.decoder)
+        length, window = model.config.audio.path_length, window_grains(model)
+        ahead = torch.arange(length)[:, None] - torch.arange(length - window + 1)  # of a grain in a window
+        windows = ((ahead >= 0) & (ahead < window)).float()
+        windows[0] *= fit.onset
+        every = torch.eye(sum(model.sizes) + 1, sum(model.sizes))  # each class alone, and none
+        offsets = fit.offset(every)
+        self.register_buffer("own_offset", offsets[:-1] - offsets[-1])
+        self.register_buffer("offset", offsets[-1])
+        self.register_buffer("weights", bin_weights(model)[:, None])
+        self.register_buffer("windows", windows)
+
+    def forward(self, embedding: Tensor, condition: Tensor) -> Tensor:
+        path = self.path(embedding, condition)
+        conditions = condition[:, None].expand(-1, len(self.windows), -1).flatten(0, 1)
+        magnitude = self.decoder(path.flatten(0, 1), conditions)[0]
+        energy = (magnitude.square() @ self.weights).reshape(-1, len(self.windows))
+        loudest = (energy @ self.windows).amax(1, keepdim=True)
+        return torch.log(loudest.clamp_min(FAINTEST)) * (10 / math.log(10)) + condition @ self.own_offset + self.offset

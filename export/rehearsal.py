@@ -19,6 +19,7 @@ from torch import Tensor
 from ngs.export.encoding import encode_excerpts
 from ngs.export.golden import golden_vectors
 from ngs.export.graphs import bundle_graphs
+from ngs.export.loudness import LoudnessFit
 from ngs.export.onnx_export import round_weights
 from ngs.runtime.bundle.golden import EXPORT_TOLERANCE, graph_error
 from ngs.training.config import Config
@@ -39,9 +40,10 @@ def rehearse(model: NeuralGranularModel, audio: Tensor, labels: Tensor, embeddin
     """
     model = copy.deepcopy(model).cpu().eval()
     round_weights(model)
-    graphs, exact = bundle_graphs(model), bundle_graphs(copy.deepcopy(model).double())
+    fit = LoudnessFit(1.0, torch.zeros(model.sizes[0] + 1))  # the graph of the loudness is not checked here
+    graphs, exact = bundle_graphs(model, fit), bundle_graphs(copy.deepcopy(model).double(), fit)
     checked = {name: graphs[name] for name in (*GRAINS, *(EMBEDDINGS if embedding else ()))}
-    golden = golden_vectors(model, checked, encode_excerpts(model, audio, labels))
+    golden = golden_vectors(model, fit, checked, encode_excerpts(model, audio, labels))
 
     def run(name: str, **inputs: NDArray[Any]) -> list[NDArray[Any]]:
         graph, dtype = (graphs[name], torch.float32) if name in WITH_DFT else (exact[name], torch.float64)

@@ -13,8 +13,10 @@ from ngs.export.corpus_map import corpus_map
 from ngs.export.encoding import EncodedExcerpts, encode_excerpts
 from ngs.export.golden import golden_vectors
 from ngs.export.graphs import bundle_graphs
+from ngs.export.loudness import class_loudness, fit_loudness
 from ngs.export.onnx_export import export_graph, round_weights
 from ngs.runtime.bundle.manifest import Manifest, check_model_card
+from ngs.runtime.bundle.specs import LoudnessRange
 from ngs.runtime.bundle.writer import check_target, write_bundle
 from ngs.training.learning.checkpoints import load_model
 from ngs.training.learning.excerpts import read_excerpts
@@ -46,18 +48,23 @@ def export_run(
         prior, everyone = model.embedding.prior, torch.ones(len(excerpts))
         prior.know(info.attributes)
         prior.fit(excerpts.embedding_mean, excerpts.embedding_log_variance.exp(), excerpts.condition, everyone)
-    modules, graphs = bundle_graphs(model), {}
+    say("Measuring how loud sounds are ...")
+    fit = fit_loudness(model, excerpts, say)
+    loudness = class_loudness(model, fit, excerpts)
+    modules, graphs = bundle_graphs(model, fit), {}
     for key, graph in modules.items():
         say(f"Exporting {key} ...")
         graphs[key] = export_graph(graph)
     say("Comparing every graph with torch ...")
-    golden = golden_vectors(model, modules, excerpts)
+    golden = golden_vectors(model, fit, modules, excerpts)
     card = {**_own_card(model, info, phase, excerpts), **card}
     arrays = {"latent_map": corpus_map(model, excerpts), "golden": golden}
-    return write_bundle(path, _manifest(name, info, card), graphs, arrays, zipped)
+    return write_bundle(path, _manifest(name, info, card, loudness), graphs, arrays, zipped)
 
 
-def _manifest(name: str, info: RunInfo, card: dict[str, str]) -> Manifest:
+def _manifest(
+    name: str, info: RunInfo, card: dict[str, str], loudness: tuple[LoudnessRange, ...]
+) -> Manifest:  # fmt: skip
     config = info.config
     return Manifest(
         name=name,
@@ -68,6 +75,7 @@ def _manifest(name: str, info: RunInfo, card: dict[str, str]) -> Manifest:
         embedding_size=config.embedding.embedding_size,
         path_length=config.audio.path_length,
         attributes=info.attributes,
+        loudness=loudness,
         graphs={},
         files={},
         created=datetime.date.today().isoformat(),

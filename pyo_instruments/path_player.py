@@ -10,7 +10,7 @@ from typing import Any
 from ngs.pyo_instruments import Choice, ClassName, GrainPlayer, Instrument, Number, Switch, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
 from ngs.pyo_instruments.quiet_pyo import pyo
-from ngs.runtime.dsp.paths import KINDS, map_grid
+from ngs.runtime.dsp.paths import KINDS
 
 
 class PathPlayer(Instrument):
@@ -26,7 +26,6 @@ class PathPlayer(Instrument):
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
-        self._grid = map_grid(self.bundle.latent_map)
         self._kind, self._on_map, self._frozen = "circle", 0, 0
         self._level, self._reverb = pyo.SigTo(0.5, 0.01, 0.5), pyo.SigTo(0.15, 0.05, 0.15)
         self._grains = GrainPlayer(self.bundle, [self._kind, self._kind], seed=seed, mul=self._level)
@@ -101,7 +100,8 @@ class PathPlayer(Instrument):
         return self._grains.peaks()
 
     def _go(self) -> None:
-        self._grains.setPath([self._grid, self._grid] if self._on_map else [self._kind, self._kind])
+        path = "map" if self._on_map else self._kind
+        self._grains.setPath([path, path])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from ngs.report.page_map import MapFrame
 from ngs.report.players import Clip, ClipRow
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import morph_levels, path_levels
+from ngs.runtime.bundle.prior import embeddings_between
 from ngs.runtime.chance import Purpose, generator
 from ngs.runtime.dsp.audio_files import read_audio, resample
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
@@ -25,7 +27,6 @@ from ngs.runtime.offline.render import (
     decode_embeddings,
     embed,
     grains_for,
-    interpolate,
     play_path,
     reconstruct,
     sample,
@@ -88,7 +89,8 @@ def free_paths(bundle: Bundle, frame: MapFrame, seed: int) -> list[ClipRow]:
     clips = []
     for number, kind in enumerate(KINDS):
         path = free_path(kind, grains_for(PATH_SECONDS, bundle), seed + number, bundle.latent_map)
-        signal = play_path(bundle, path, np.zeros(bundle.manifest.condition_size, np.float32), seed + number)
+        condition = np.zeros(bundle.manifest.condition_size, np.float32)
+        signal = play_path(bundle, path, condition, seed + number, path_levels(bundle, path, condition))
         clips.append(Clip(kind, f"seed {seed + number}", signal, frame(map_place(bundle.latent_map, path))))
     return [ClipRow("", "", clips)]
 
@@ -123,7 +125,9 @@ def morphs(bundle: Bundle, sounds: Sounds, seed: int) -> list[ClipRow]:
     for (first, start), (last, end) in zip(ends[::2], ends[1::2], strict=True):
         embeddings = embed(bundle, start, first.condition), embed(bundle, end, last.condition)
         conditions = first.condition + shares[:, None] * (last.condition - first.condition)
-        decoded = decode_embeddings(bundle, interpolate(*embeddings, MORPH_STEPS), conditions, [seed] * MORPH_STEPS)
+        between = embeddings_between(bundle, *embeddings, conditions)
+        levels = morph_levels(bundle, between, conditions, (False, False))
+        decoded = decode_embeddings(bundle, between, conditions, [seed] * MORPH_STEPS, levels)
         titles = [first.name, *(f"{share:.0%}" for share in shares[1:-1]), last.name]
         clips = [Clip(title, "", signal) for title, signal in zip(titles, decoded, strict=True)]
         rows.append(ClipRow(f"{first.name} to {last.name}", f"{first.file.name} to {last.file.name}", clips))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ngs.runtime.bundle.bundle import Bundle as Bundle
     from ngs.runtime.bundle.fields import BundleError as BundleError
     from ngs.runtime.bundle.manifest import Manifest as Manifest
+    from ngs.runtime.bundle.prior import embeddings_between as embeddings_between
     from ngs.runtime.bundle.seeds import sample_embeddings as sample_embeddings
     from ngs.runtime.dsp.paths import free_path as free_path
     from ngs.runtime.live.schedule import EngineBusy as EngineBusy
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
         decode_embeddings as decode_embeddings,
         embed as embed,
         encode as encode,
-        interpolate as interpolate,
         play_path as play_path,
         reconstruct as reconstruct,
         sample as sample,
+        vary as vary,
     )
     from ngs.runtime.pads.pads import Pads as Pads, PadStatistics as PadStatistics
     from ngs.runtime.resynthesis.resynthesis_engine import (
@@ -49,11 +50,12 @@ _HOMES = {
     "ngs.runtime.bundle.bundle": "Bundle",
     "ngs.runtime.bundle.fields": "BundleError",
     "ngs.runtime.bundle.manifest": "Manifest",
+    "ngs.runtime.bundle.prior": "embeddings_between",
     "ngs.runtime.bundle.seeds": "sample_embeddings",
     "ngs.runtime.dsp.paths": "free_path",
     "ngs.runtime.live.schedule": "EngineBusy",
     "ngs.runtime.offline.loop": "render_loop",
-    "ngs.runtime.offline.render": "decode decode_embeddings embed encode interpolate play_path reconstruct sample",
+    "ngs.runtime.offline.render": "decode decode_embeddings embed encode play_path reconstruct sample vary",
     "ngs.runtime.pads.pads": "Pads PadStatistics",
     "ngs.runtime.resynthesis.resynthesis_engine": "ResynthesisEngine ResynthesisStatistics",
     "ngs.runtime.resynthesis.resynthesiser": "Resynthesiser",

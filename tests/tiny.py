@@ -18,12 +18,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ngs.runtime.bundle.manifest import Attribute, Manifest
 from ngs.runtime.bundle.session import make_session
+from ngs.runtime.bundle.specs import LoudnessRange
 from ngs.runtime.bundle.writer import write_bundle
 from ngs.runtime.dsp.grains import hann, onset_window
 
 LENGTH, HOP, LATENT, EMBEDDING, PATH, HISTORY, GRAINS_PER_STEP = 256, 64, 4, 4, 8, 16, 2
 BINS, POINTS = LENGTH // 2 + 1, 4
 CLASSES = ("Kick", "Snare", "Hat")
+RANGES = tuple(LoudnessRange(drawn, drawn + 1, drawn + 4, drawn) for drawn in (2.0, 0.0, -6.0, -2.0))
 
 Shapes = dict[str, tuple[int, ...]]
 Weights = Callable[..., NDArray[np.float32]]
@@ -77,6 +79,7 @@ def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
         return (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
 
     paths = weights(EMBEDDING + len(CLASSES), PATH * LATENT)
+    shifts = weights(len(CLASSES), EMBEDDING)
     decoder, synthesis = _locked(weights) if excitation == "locked" else _filtered(weights)
     postprocessing = _postprocessing()
     parts = {
@@ -88,6 +91,9 @@ def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
         "embedding_encoder": _embedding_encoder(weights),
         "embedding_decoder": _embedding_decoder(paths),
         "embedding_step": _embedding_step(paths),
+        "prior": _prior(shifts),
+        "prior_inverse": _prior_inverse(shifts),
+        "loudness": _loudness(weights),
     }
     return {name: make_graph(*part) for name, part in parts.items()}
 
@@ -290,11 +296,53 @@ def _embedding_step(paths: NDArray[np.float32]) -> Part:
     )  # fmt: skip
 
 
+def _prior(shifts: NDArray[np.float32]) -> Part:
+    """Twice the normal, bent a little, and what the condition adds."""
+    node = helper.make_node
+    return Part(
+        {"normal": (EMBEDDING,), "condition": (len(CLASSES),)}, {"embedding": (EMBEDDING,)},
+        [
+            node("Softsign", ["normal"], ["bent"]),
+            node("Mul", ["bent", "little"], ["more"]),
+            node("Mul", ["normal", "two"], ["wide"]),
+            node("Add", ["wide", "more"], ["drawn"]),
+            node("MatMul", ["condition", "a"], ["shift"]),
+            node("Add", ["drawn", "shift"], ["embedding"]),
+        ],
+        {"a": shifts, "two": np.array(2, np.float32), "little": np.array(0.25, np.float32)},
+    )  # fmt: skip
+
+
+def _prior_inverse(shifts: NDArray[np.float32]) -> Part:
+    """The same backwards, but for the bend: as real ones, it is not exact."""
+    node = helper.make_node
+    return Part(
+        {"embedding": (EMBEDDING,), "condition": (len(CLASSES),)}, {"normal": (EMBEDDING,)},
+        [
+            node("MatMul", ["condition", "a"], ["shift"]),
+            node("Sub", ["embedding", "shift"], ["drawn"]),
+            node("Mul", ["drawn", "half"], ["normal"]),
+        ],
+        {"a": shifts, "half": np.array(0.5, np.float32)},
+    )  # fmt: skip
+
+
+def _loudness(weights: Weights) -> Part:
+    """The embedding and the condition, times a matrix."""
+    node = helper.make_node
+    return Part(
+        {"embedding": (EMBEDDING,), "condition": (len(CLASSES),)}, {"loudness": (1,)},
+        [node("Concat", ["embedding", "condition"], ["x"], axis=1), node("MatMul", ["x", "a"], ["loudness"])],
+        {"a": 6 * weights(EMBEDDING + len(CLASSES), 1)},
+    )  # fmt: skip
+
+
 def tiny_manifest() -> Manifest:
     """The manifest without graphs and files, which `write_bundle` fills in."""
     return Manifest(
         name="tiny", sample_rate=8000, grain_length=LENGTH, hop_length=HOP, latent_size=LATENT,
         embedding_size=EMBEDDING, path_length=PATH, attributes=(Attribute("class", CLASSES),), graphs={}, files={},
+        loudness=RANGES,
         created="2020-01-01", model_card={"made_with": "onnx.helper"},
     )  # fmt: skip
 
@@ -331,6 +379,7 @@ def _latent_map(rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
         "low": np.percentile(projected, 2, 0).astype(np.float32),
         "high": np.percentile(projected, 98, 0).astype(np.float32),
         "points": points, "labels": (np.arange(60) % 3)[:, None].astype(np.int32),
+        "loudness": rng.uniform(-10, 10, 60).astype(np.float32),
         "embeddings": rng.standard_normal((12, EMBEDDING)).astype(np.float32),
         "embedding_labels": (np.arange(12) % 3)[:, None].astype(np.int32),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The forms of `ngs render`: reconstruct, resynth, sample, path, morph, loop."""
+"""The forms of `ngs render`: reconstruct, resynth, sample, vary, path, morph, loop."""
 
 from __future__ import annotations
 
@@ -70,19 +70,40 @@ def sample(job: Job, count: int, temperature: float) -> None:
     from ngs.runtime.bundle.seeds import sampled_condition
     from ngs.runtime.offline.render import sample as sample_sound
 
-    if count > 1 and job.output is not None and not job.output.suffix:
-        job.output.mkdir(parents=True, exist_ok=True)
-    sounds = []
-    for index in range(count):
-        condition = sampled_condition(job.bundle, job.condition(), (job.seed, index))
-        label = job.bundle.first_class(condition) or 0
-        chosen = file_name(job.bundle.manifest.attributes[0].classes[label])
-        path = job.path(f"sample-{chosen}-{job.seed}{f'-{index}' if count > 1 else ''}.wav")
-        if path == job.output and count > 1:
-            path = path.with_name(f"{path.stem}-{index}{path.suffix}")
-        sounds.append((path, condition))
-    for index, (path, condition) in enumerate(sounds):
+    conditions = [sampled_condition(job.bundle, job.condition(), (job.seed, index)) for index in range(count)]
+    classes = job.bundle.manifest.attributes[0].classes
+    chosen = [file_name(classes[job.bundle.first_class(condition) or 0]) for condition in conditions]
+    paths = job.paths([f"sample-{name}-{job.seed}" for name in chosen])
+    for index, (path, condition) in enumerate(zip(paths, conditions, strict=True)):
         job.write(path, sample_sound(job.bundle, condition, temperature, job.seed, index))
+
+
+@form
+@click.argument("file", type=SOUND)
+@click.option("--amount", default=0.3, show_default=True, type=Number(0, 1),
+              help="0 is FILE as the model hears it, 1 a new sound.")  # fmt: skip
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100000), help="How many variations.")
+@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10), help="As in `ngs render sample`.")
+def vary(job: Job, file: Path, amount: float, count: int, temperature: float) -> None:
+    """Make variations of FILE: new sounds that are near it.
+
+    Name its class with --class, as far as the bundle has one. The model hears as much of FILE as the sounds that it
+    makes are long. With --count above 1, files are numbered as those of `ngs render sample`. Variation number i of a
+    seed is the same whatever --count is.
+
+    \b
+    Example:
+      ngs render sample --class Snare -o snare.wav
+      ngs render vary snare.wav --class Snare --amount 0.2 --count 8 -o snares
+    """
+    from ngs.runtime.bundle.seeds import completed
+    from ngs.runtime.offline.render import vary as varied
+
+    condition = completed(job.bundle, job.condition(), job.seed) if job.choices else job.condition()
+    paths = job.paths([f"vary-{file_name(file.stem)}-{job.seed}"] * count)
+    signal = job.read(file)
+    for index, path in enumerate(paths):
+        job.write(path, varied(job.bundle, signal, condition, amount, temperature, job.seed, index))
 
 
 @form
@@ -96,6 +117,7 @@ def path(job: Job, kind: str, seconds: float) -> None:
     Example:
       ngs render path --kind circle --seconds 8 --class Hat -o circle.wav
     """
+    from ngs.runtime.bundle.levels import path_levels
     from ngs.runtime.dsp.paths import free_path
     from ngs.runtime.offline.render import grains_for, play_path
 
@@ -103,7 +125,8 @@ def path(job: Job, kind: str, seconds: float) -> None:
     condition = job.condition()
     label = job.bundle.first_class(condition)
     latents = free_path(kind, grains_for(seconds, job.bundle), job.seed, job.bundle.latent_map, label)
-    job.write(output, play_path(job.bundle, latents, condition, job.seed))
+    levels = path_levels(job.bundle, latents, condition)
+    job.write(output, play_path(job.bundle, latents, condition, job.seed, levels))
 
 
 @form
@@ -124,21 +147,25 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
     """
     import numpy as np
 
+    from ngs.runtime.bundle.levels import morph_levels
+    from ngs.runtime.bundle.prior import embeddings_between
     from ngs.runtime.bundle.seeds import completed, drawn_embedding
-    from ngs.runtime.offline.render import decode_embeddings, embed, interpolate
+    from ngs.runtime.offline.render import decode_embeddings, embed
 
     output = job.path(f"morph-{file_name(Path(start).stem)}-{file_name(Path(end).stem)}.wav")
     condition = completed(job.bundle, job.condition(), job.seed) if job.choices else job.condition()
+    from_seed = start.isascii() and start.isdigit(), end.isascii() and end.isdigit()
     ends = [
-        drawn_embedding(job.bundle, 1.0, int(text))
-        if text.isascii() and text.isdigit()
+        drawn_embedding(job.bundle, condition, 1.0, int(text))
+        if drawn
         else embed(job.bundle, job.read(Path(text)), condition)
-        for text in (start, end)
+        for text, drawn in zip((start, end), from_seed, strict=True)
     ]
-    embeddings = interpolate(ends[0], ends[1], steps)
     conditions = np.repeat(condition[None], steps, axis=0)
+    embeddings = embeddings_between(job.bundle, ends[0], ends[1], conditions)
     # one seed for all: the sound changes, its noise does not
-    job.write(output, np.concatenate(decode_embeddings(job.bundle, embeddings, conditions, [job.seed] * steps)))
+    levels = morph_levels(job.bundle, embeddings, conditions, from_seed)
+    job.write(output, np.concatenate(decode_embeddings(job.bundle, embeddings, conditions, [job.seed] * steps, levels)))
 
 
 @form

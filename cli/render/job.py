@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ COMMON_OPTIONS = (
     click.option("--condition", "conditions", multiple=True, metavar="ATTRIBUTE=CLASS",
                  help="Class of any attribute. Repeatable."),
     options.provider,
+    options.levels,
     click.option("--json", "as_json", is_flag=True, help="Print files, sample rate, seconds and peak as JSON."),
 )  # fmt: skip
 
@@ -69,6 +70,21 @@ class Job:
         audio_format(path)
         return path
 
+    def paths(self, defaults: Sequence[str]) -> list[Path]:
+        """Where to write several sounds, with default names without an ending; more than one are numbered.
+
+        An --output without an ending is a folder, which is made if there are several. Raises AudioError.
+        """
+        if len(defaults) == 1:
+            return [self.path(f"{defaults[0]}.wav")]
+        if self.output is not None and not self.output.suffix:
+            self.output.mkdir(parents=True, exist_ok=True)
+        paths = [self.path(f"{default}-{index}.wav") for index, default in enumerate(defaults)]
+        return [
+            path.with_name(f"{path.stem}-{index}{path.suffix}") if path == self.output else path
+            for index, path in enumerate(paths)
+        ]
+
     def write(self, path: Path, signal: NDArray[np.float32], sample_rate: int | None = None) -> None:
         """Write a signal at the sample rate asked for; `sample_rate` is what it has, by default the bundle's."""
         import numpy as np
@@ -101,11 +117,11 @@ def form(function: Callable[..., None]) -> click.Command:
     @click.pass_context
     def run(
         ctx: click.Context, /, bundle: Path | None, output: Path | None, sample_rate: int | None, seed: int,
-        provider: str, class_name: str | None, conditions: tuple[str, ...], as_json: bool, **own: Any,
+        provider: str, levels: str, class_name: str | None, conditions: tuple[str, ...], as_json: bool, **own: Any,
     ) -> None:  # fmt: skip
         from ngs.runtime.bundle.bundle import Bundle
 
-        opened = Bundle.open(one_bundle(ctx.obj, bundle), provider)
+        opened = Bundle.open(one_bundle(ctx.obj, bundle), provider, held=levels == "held")
         choices = _choices(opened, class_name, conditions)
         opened.condition(choices)  # an unknown name is refused before any work
         job = Job(opened, output, sample_rate or opened.manifest.sample_rate, seed, choices, as_json)

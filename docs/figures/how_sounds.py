@@ -163,7 +163,7 @@ def embedding(bundle: Bundle) -> Figure:
     manifest, kept = bundle.manifest, bundle.latent_map
     rate, hop = manifest.sample_rate, manifest.hop_length
     condition = bundle.condition("Ride")
-    drawn_e = drawn_embedding(bundle, 0.7, 3)
+    drawn_e = drawn_embedding(bundle, condition, 0.7, 3)
     path = bundle.run("embedding_decoder", embedding=drawn_e[None], condition=condition[None])[0][0]
     sound = decode(bundle, path, condition, seed=3)[: len(path) * hop]
     seconds = len(path) * hop / rate
@@ -211,7 +211,7 @@ def _limits(places: NDArray[np.float64]) -> NDArray[np.float64]:
 def _cowbell(bundle: Bundle, seed: int) -> dict[str, Array]:
     """What the decoder makes of the first grains of a sampled cowbell: its outputs by name."""
     condition = bundle.condition("Cowbell")[None]
-    embedding = drawn_embedding(bundle, 0.7, seed)[None]
+    embedding = drawn_embedding(bundle, condition[0], 0.7, seed)[None]
     latent = bundle.run("embedding_decoder", embedding=embedding, condition=condition)[0][0, : SHOWN_GRAIN + 1]
     values = bundle.run("decoder", latent=latent, condition=np.repeat(condition, len(latent), axis=0))
     return dict(zip((tensor.name for tensor in bundle.manifest.graphs["decoder"].outputs), values, strict=True))

@@ -156,8 +156,22 @@ function checkManifest(manifest) {
   checkGraph(
     manifest, "decoder_stream", { latent, condition, noise: length, onset: 1, level: 1, ...past }, { audio: hop },
   );
+  if (version >= 4) {
+    checkGraph(manifest, "prior", { normal: embedding, condition }, { embedding });
+    checkLoudness(manifest, embedding, condition);
+  } else delete manifest.loudness;
   const path = manifest.graphs.embedding_step.outputs.find(({ name }) => name === "path")?.shape;
   check("graphs.embedding_step.path", path?.length === 3 && path[2] === latent, `grains of ${latent}`, path);
+}
+
+function checkLoudness(manifest, embedding, condition) {
+  const { attributes, loudness } = manifest, entries = attributes[0].classes.length + 1;
+  check("loudness", Array.isArray(loudness) && loudness.length === entries, `${entries} entries`, loudness);
+  for (const each of loudness) {
+    const numbers = ["low", "median", "high", "drawn"].every((name) => Number.isFinite(each[name]));
+    check("loudness", numbers && each.low <= each.median && each.median <= each.high, "low to high", each);
+  }
+  checkGraph(manifest, "loudness", { embedding, condition }, { loudness: 1 });
 }
 
 /** Every input that is not listed is a state, and returns as an output of the same size. */

@@ -3,7 +3,7 @@
  * as they go. It depends on no page and no audio interface: whoever needs samples asks for the next hop.
  *
  *     const host = await Host.open(ort, await openUrl("drums.ngs"));
- *     host.start({ embedding: host.draw(7, 0.7), condition: host.condition({ class: "Kick" }), seed: 7 });
+ *     host.start({ condition: host.condition({ class: "Kick" }), seed: 7 });
  *     while (host.sounding) play(await host.hop());
  */
 
@@ -17,7 +17,8 @@ export class Host {
   static async open(ort, files, options = { executionProviders: ["wasm"] }) {
     const manifest = await readManifest(files);
     const graphs = {};
-    for (const name of ["embedding_step", "decoder_stream"]) {
+    const since4 = manifest.format_version >= 4 ? ["prior", "loudness"] : [];
+    for (const name of ["embedding_step", "decoder_stream", ...since4]) {
       graphs[name] = await Graph.open(ort, files, manifest.graphs[name], options);
     }
     return new Host(manifest, graphs);
@@ -47,23 +48,27 @@ export class Host {
     return Float32Array.from(vector);
   }
 
-  /** The embedding [E] of sound `index` of a seed, from the prior N(0, temperature^2). */
-  draw(seed, temperature, index = 0) {
-    const scale = Math.fround(temperature);
-    return normal(philox(EMBEDDING, seed, index), this.manifest.embedding_size).map((value) => scale * value);
-  }
-
   /**
-   * Start a voice with the next hop, `offset` samples into it. `seed` and `index` decide its noise, `gain` its part in
-   * the mix.
-   * It lasts `length` grains and rings out; Infinity is a note that is held until `release()`.
+   * Start a voice with the next hop, `offset` samples into it. It plays sound `index` of a seed, drawn at a temperature,
+   * or the sound of an embedding, with the noise of the seed. `gain` is its part in the mix. It lasts `length` grains and
+   * rings out; Infinity is a note that is held until `release()`. A drawn sound is `held` to the loudness of its class;
+   * the embedding of a real sound need not be.
    */
-  start({ embedding, condition, seed, index = 0, gain = 1, offset = 0, length = this.manifest.path_length }) {
+  start({
+    embedding, condition, seed, index = 0, temperature = 0.7, gain = 1, offset = 0,
+    length = this.manifest.path_length, held = true,
+  }) {
     const { embedding_size: size, grain_length: samples, latent_size: latents } = this.manifest;
-    if (embedding.length !== size) throw new RangeError(`An embedding has ${size} values, not ${embedding.length}`);
+    if (embedding && embedding.length !== size) {
+      throw new RangeError(`An embedding has ${size} values, not ${embedding.length}`);
+    }
+    const scale = Math.fround(temperature);
+    const drawn = () => normal(philox(EMBEDDING, seed, index), size).map((value) => scale * value);
     const noise = new NoiseStream(philox(NOISE, seed, index), samples, this.hopLength);
     const voice = new Voice(this.graphs, latents, noise, {
-      embedding: Float32Array.from(embedding), condition: Float32Array.from(condition), gain, offset, length,
+      embedding: embedding && Float32Array.from(embedding), normal: embedding ? undefined : drawn(),
+      condition: Float32Array.from(condition), gain, offset, length,
+      level: held && this.graphs.loudness ? undefined : 1,
     });
     this.voices.push(voice);
     return voice;
@@ -72,6 +77,10 @@ export class Host {
   /** The next hop of all voices together, float32 [hop]: a sum, not limited. One call at a time. */
   async hop() {
     const voices = [...this.voices]; // those that start while the graphs run wait for the next hop
+    await this.#draw(voices.filter(({ embedding }) => !embedding));
+    const fresh = voices.filter(({ level }) => level === undefined);
+    const told = await this.graphs.loudness?.run(fresh.map(({ embedding, condition }) => ({ embedding, condition })));
+    fresh.forEach((voice, row) => (voice.level = heldLevel(told[row].loudness[0], voice.condition, this.manifest)));
     const due = voices.filter((voice) => voice.pathUsedUp);
     const paths = await this.graphs.embedding_step.run(due.map((voice) => voice.stepInputs()));
     due.forEach((voice, row) => voice.takePath(paths[row]));
@@ -90,6 +99,12 @@ export class Host {
     return mix;
   }
 
+  /** The embeddings of new voices, by the prior from their normal numbers, which are the embeddings in format 3. */
+  async #draw(voices) {
+    const drawn = await this.graphs.prior?.run(voices.map(({ normal, condition }) => ({ normal, condition })));
+    voices.forEach((voice, row) => (voice.embedding = drawn ? drawn[row].embedding : voice.normal));
+  }
+
   /** Forget all voices at once. */
   clear() {
     this.voices = [];
@@ -102,10 +117,22 @@ export class Host {
   }
 }
 
+/** The factor that makes a sound of a predicted loudness, in dB, as loud as the corpus has its class. */
+export function heldLevel(predicted, condition, { attributes, loudness }) {
+  const classes = condition.subarray(0, attributes[0].classes.length);
+  const all = Math.max(classes.reduce((a, b) => a + b, 0), 1);
+  const weights = [...classes].map((value) => value / all);
+  weights.push(1 - weights.reduce((a, b) => a + b, 0)); // of no class
+  const mean = (value) => weights.reduce((sum, weight, index) => sum + weight * value(loudness[index]), 0);
+  const shifted = predicted + mean(({ median, drawn }) => median - drawn);
+  const held = Math.min(Math.max(shifted, mean(({ low }) => low)), mean(({ high }) => high));
+  return 10 ** (Math.min(Math.max(held - predicted, -24), 24) / 20);
+}
+
 /** A sound that plays: its position on its path, its noise, and the states of both graphs. */
 class Voice {
-  constructor(graphs, latents, noise, { embedding, condition, gain, offset, length }) {
-    Object.assign(this, { embedding, condition, gain, offset, length, noise, latents, released: false });
+  constructor(graphs, latents, noise, { embedding, normal, condition, gain, offset, length, level }) {
+    Object.assign(this, { embedding, normal, condition, gain, offset, length, level, noise, latents, released: false });
     this.writing = graphs.embedding_step.states(); // zeros start a path
     this.playing = graphs.decoder_stream.states(); // the onset of a sound ignores them
     this.graphs = graphs;
@@ -139,8 +166,8 @@ class Voice {
   }
 
   hopInputs() {
-    const level = Number(this.grain < this.length);
-    if (level) {
+    const level = this.grain < this.length ? this.level : 0;
+    if (this.grain < this.length) {
       this.latent = this.path.subarray(this.at, this.at + this.latents);
       this.at += this.latents;
     }

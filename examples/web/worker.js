@@ -33,7 +33,7 @@ self.onmessage = ({ data, ports: [port] }) => {
 async function open(source) {
   const files = source instanceof Blob ? await openZip(source) : await openUrl(source);
   const next = await Host.open(ort, files);
-  next.start({ embedding: next.draw(0, 1), condition: next.condition({}), seed: 0 });
+  next.start({ condition: next.condition({}), seed: 0 });
   for (let hop = 0; hop < 2; hop++) await next.hop(); // the first calls are slow
   next.clear();
   const last = host;
@@ -49,7 +49,7 @@ function play({ choices, temperature, seed }) {
   const offset = host.sounding && ahead > 0 && ahead < host.hopLength ? ahead : 0;
   const held = host.voices.filter((voice) => !voice.released);
   if (held.length >= MOST_VOICES) held[0].release();
-  host.start({ embedding: host.draw(seed, temperature), condition: host.condition(choices), seed, offset });
+  host.start({ condition: host.condition(choices), seed, temperature, offset });
   wake();
 }
 

@@ -14,9 +14,11 @@ from ngs.pyo_instruments.players.port import listed, open_bundle
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path
+from ngs.runtime.bundle.levels import path_levels
+from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path, map_grid
 from ngs.runtime.synth.notes import Note
 
+MAP = "map"
 PATH_GRAINS = 2048  # length of a free path, before it turns back or around
 FADE_SECONDS = 0.1  # from one path to the next
 
@@ -31,8 +33,9 @@ class GrainPlayer(EnginePort):
         bundle: Bundle, path or None
             None is the bundle that comes with ngs.
         path: string, array or list of them
-            "linear", "back-and-forth", "circle", "spiral" or "walk"; float32 [T, Z]; or a table of K paths [K, T, Z],
-            between which `morph` moves.
+            "linear", "back-and-forth", "circle", "spiral" or "walk", as loud as the grains that it passes; "map", the
+            whole latent map, on which `position` is x and `morph` is y; float32 [T, Z]; or a table of K paths
+            [K, T, Z], between which `morph` moves.
         choices: string, dict or list of them, optional
             Class of the grains.
         speed, freeze, scatter, density, pitch, position, morph, gain: float, list of floats or PyoObject, optional
@@ -117,16 +120,18 @@ class GrainPlayer(EnginePort):
             self.change(stream)
 
     def _check(self, path: Any = None, choices: Any = None) -> None:
-        if isinstance(path, str) and path not in KINDS:
-            raise ValueError(f"There is no kind of path {path!r}; known: {', '.join(KINDS)}")
+        if isinstance(path, str) and path not in (*KINDS, MAP):
+            raise ValueError(f"There is no kind of path {path!r}; known: {', '.join((*KINDS, MAP))}")
         Note(choices or {}, path=None if path is None or isinstance(path, str) else path).check(self.bundle)
 
     def _note(self, path: Any, choices: Any, index: int) -> Note:
-        mode = "loop"
+        mode, levels, latent_map = "loop", None, self.bundle.latent_map
         if isinstance(path, str):
-            mode = LOOP_MODES[path]
-            path = free_path(path, PATH_GRAINS, (self.seed, index), self.bundle.latent_map, self._label(choices))
-        return Note(choices or {}, self.seed, index, path=np.asarray(path, np.float32), onset=False, mode=mode)
+            mode, label, seed = LOOP_MODES.get(path, mode), self._label(choices), (self.seed, index)
+            path = map_grid(latent_map) if path == MAP else free_path(path, PATH_GRAINS, seed, latent_map, label)
+            levels = path_levels(self.bundle, path, self.bundle.condition(choices or {}))
+        path = np.asarray(path, np.float32)
+        return Note(choices or {}, self.seed, index, path=path, levels=levels, onset=False, mode=mode)
 
     def _label(self, choices: Any) -> int | None:
         """The number of the chosen class of the first attribute."""

@@ -13,9 +13,11 @@ from ngs.pyo_instruments.players.inlet import Inlet
 from ngs.pyo_instruments.players.port import MOST_GAIN, open_bundle
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import morph_levels
+from ngs.runtime.bundle.prior import embeddings_between
 from ngs.runtime.bundle.seeds import drawn_embedding
 from ngs.runtime.dsp.audio_files import read_audio
-from ngs.runtime.offline.render import embed, interpolate
+from ngs.runtime.offline.render import embed
 from ngs.runtime.synth.notes import Note
 
 STAGES = 9  # sounds that are decoded between the ends, both included; in between, grains are mixed
@@ -143,14 +145,16 @@ class Morpher(EnginePort):
     def _made(self, start: Any, end: Any, choices: Any) -> Note:
         """A note with the paths [STAGES, T, Z] between two sounds."""
         condition = self.bundle.condition(choices or {})
-        embeddings = interpolate(self._embedding(start, condition), self._embedding(end, condition), STAGES)
         conditions = np.repeat(condition[None], STAGES, axis=0)
+        ends = self._embedding(start, condition), self._embedding(end, condition)
+        embeddings = embeddings_between(self.bundle, *ends, conditions)
         paths = self.bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
-        return Note(choices or {}, path=paths)
+        levels = morph_levels(self.bundle, embeddings, conditions, (isinstance(start, int), isinstance(end, int)))
+        return Note(choices or {}, path=paths, levels=np.repeat(levels[:, None], paths.shape[1], axis=1))
 
     def _embedding(self, end: Any, condition: Array) -> Array:
         if isinstance(end, int):
-            return drawn_embedding(self.bundle, self._temperature, end)
+            return drawn_embedding(self.bundle, condition, self._temperature, end)
         if isinstance(end, str | Path):
             return embed(self.bundle, self._sounds[str(end)], condition)
         return np.asarray(end, dtype=np.float32)

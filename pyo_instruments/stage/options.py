@@ -41,6 +41,8 @@ OPTIONS = (
     _option("--seconds", type=Number(0.01, 1e6), help="Stop after this time."),
     _option("--file", "files", multiple=True, type=FILE, help="A sound to play: one in resynthesiser, two in morph."),
     _option("--seed", default=0, type=click.IntRange(0), help="Seed of every random choice."),
+    _option("--levels", default="held", type=click.Choice(["held", "raw"]),
+            help="Drawn sounds and free paths: as loud as the corpus, or as they are decoded."),
     _option("--set", "settings", multiple=True, metavar="ADDRESS=VALUE", help="Set a control first: /tempo=140."),
     _option("--load", type=FILE, help="Load saved values, a JSON file."),
     _option("--folder", type=FOLDER, default=".", help="Where values and hits are saved."),
@@ -67,6 +69,7 @@ class PlayOptions:
     seconds: float | None
     files: tuple[Path, ...]
     seed: int
+    levels: str
     settings: tuple[str, ...]
     load: Path | None
     folder: Path

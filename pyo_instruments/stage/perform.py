@@ -40,7 +40,7 @@ def perform(kind: type[Instrument], options: PlayOptions) -> None:
         return
     options.check(kind)
     atexit.register(gc.collect)  # free the players before Python ends: soxr would complain
-    bundle = Bundle.open(options.bundle)
+    bundle = Bundle.open(options.bundle, held=options.levels == "held")
     output = AudioOutput(options.audio, options.device, options.sample_rate, options.block)
     with Stage(output, kind, bundle, options.seed, options.files) as stage:
         _set_values(stage, options)

@@ -34,17 +34,23 @@ class Bundle:
     a graph that does more than those of `ngs export` is refused.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, files: Files, provider: str, threads: int) -> None:
+    def __init__(
+        self, path: Path, manifest: Manifest, files: Files, provider: str, threads: int, held: bool = True
+    ) -> None:  # fmt: skip
         self.path, self.manifest, self.provider, self.threads = path, manifest, provider, threads
+        self.held = held and bool(manifest.loudness)  # whether its sounds are held to the loudness of the corpus
         self._files = files
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     @classmethod
-    def open(cls, path: str | Path | None = None, provider: str = "auto", threads: int = 1) -> Self:
+    def open(
+        cls, path: str | Path | None = None, provider: str = "auto", threads: int = 1, held: bool = True
+    ) -> Self:  # fmt: skip
         """Open a folder or a zipped bundle; without a path, the drums that come with ngs.
 
         provider: "cpu", "cuda", or "auto" (CUDA if it works, else the CPU). threads: how many a session computes
-        with; 1 is the steadiest beside live audio. Raises BundleError, ValueError.
+        with; 1 is the steadiest beside live audio. held: whether drawn sounds and free paths are held to the loudness
+        of the corpus, if the bundle knows it (format 4), or stay as they are decoded. Raises BundleError, ValueError.
         """
         if provider not in ("auto", *PROVIDERS):
             raise ValueError(f"There is no provider {provider!r}; known: auto, cpu, cuda")
@@ -60,7 +66,7 @@ class Bundle:
         for group in (manifest.graphs, manifest.files):
             for spec in group.values():
                 files.check(spec.file)
-        return cls(path, manifest, files, choose_provider(provider), threads)
+        return cls(path, manifest, files, choose_provider(provider), threads, held)
 
     def run(self, graph: str, **inputs: Array) -> tuple[Array, ...]:
         """Run a graph on float32 inputs by name, and return its outputs in the manifest's order.

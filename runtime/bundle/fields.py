@@ -40,6 +40,13 @@ def as_integer(value: object, field: str, low: int, high: int) -> int:
     return value
 
 
+def as_number(value: object, field: str, low: float, high: float) -> float:
+    """A number from `low` to `high`."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:  # nor NaN
+        raise wrong(field, f"a number from {low:g} to {high:g}", value)
+    return float(value)
+
+
 def as_list(value: object, field: str, most: int, least: int = 0) -> list[Any]:
     """A list of `least` to `most` entries."""
     if not isinstance(value, list | tuple) or not least <= len(value) <= most:

@@ -8,6 +8,7 @@ With Z numbers in a latent, E in an embedding, and A attributes, its arrays are
     low, high           [K]     2nd and 98th percentiles along each axis
     points              [N, Z]  latents of grains of the corpus
     labels              [N, A]  their classes, -1 if unknown
+    loudness            [N]     of these grains, as `dsp.loudness.grain_loudness` has it; none in format 3
     embeddings          [M, E]  embeddings of sounds of the corpus
     embedding_labels    [M, A]  their classes, -1 if unknown
 """
@@ -37,6 +38,8 @@ def check_latent_map(arrays: dict[str, NDArray[Any]], manifest: Manifest) -> dic
         "mean": (z,), "components": (k, z), "explained_variance": (k,), "low": (k,), "high": (k,),
         "points": (n, z), "labels": (n, columns), "embeddings": (m, e), "embedding_labels": (m, columns),
     }  # fmt: skip
+    if manifest.format_version >= 4:
+        expected["loudness"] = (n,)
     classes = [len(attribute.classes) for attribute in manifest.attributes]
     checked = {}
     for name, shape in expected.items():

@@ -17,8 +17,17 @@ from ngs.runtime.bundle.fields import (
     unique_members,
     wrong,
 )
-from ngs.runtime.bundle.signatures import REQUIRED_GRAPHS, check_signatures
-from ngs.runtime.bundle.specs import Attribute as Attribute, FileSpec, GraphSpec, read_attributes, read_file, read_graph
+from ngs.runtime.bundle.signatures import check_signatures, required_graphs
+from ngs.runtime.bundle.specs import (
+    Attribute as Attribute,
+    FileSpec,
+    GraphSpec,
+    LoudnessRange,
+    read_attributes,
+    read_file,
+    read_graph,
+    read_loudness,
+)
 
 FORMAT_VERSION = 4
 NAME_OF_ATTRIBUTES = {3: "conditions", 4: "attributes"}  # in each version that can be read
@@ -42,6 +51,7 @@ class Manifest:
     files: dict[str, FileSpec]
     created: str  # ISO date
     model_card: dict[str, str]
+    loudness: tuple[LoudnessRange, ...] = ()  # of each class of the first attribute, last of no class; none in format 3
     format_version: int = FORMAT_VERSION
 
     @property
@@ -59,6 +69,8 @@ class Manifest:
     def to_dict(self) -> dict[str, Any]:
         """The JSON document, with the names of its format version."""
         document = asdict(self)
+        if self.format_version < 4:
+            del document["loudness"]
         return {NAME_OF_ATTRIBUTES[self.format_version]: document.pop("attributes"), **document}
 
     def facts(self) -> dict[str, str]:
@@ -83,6 +95,7 @@ class Manifest:
         grain_length = as_integer(member(fields, "grain_length"), "grain_length", 64, 65536)
         if grain_length & (grain_length - 1):
             raise wrong("grain_length", "a power of two", grain_length)
+        attributes = read_attributes(member(fields, NAME_OF_ATTRIBUTES[version]), NAME_OF_ATTRIBUTES[version])
         manifest = cls(
             name=as_text(member(fields, "name"), "name"),
             created=as_text(member(fields, "created"), "created"),
@@ -94,7 +107,8 @@ class Manifest:
             embedding_size=as_integer(member(fields, "embedding_size"), "embedding_size", 1, 4096),
             path_length=as_integer(member(fields, "path_length"), "path_length", 1, 65536),
             format_version=version,
-            attributes=read_attributes(member(fields, NAME_OF_ATTRIBUTES[version]), NAME_OF_ATTRIBUTES[version]),
+            attributes=attributes,
+            loudness=() if version < 4 else read_loudness(member(fields, "loudness"), "loudness"),
             graphs={
                 as_text(name, "graphs"): read_graph(value, f"graphs.{name}")
                 for name, value in as_object(member(fields, "graphs"), "graphs").items()
@@ -105,12 +119,15 @@ class Manifest:
             },
         )
         for field, names, required in (
-            ("graphs", manifest.graphs, REQUIRED_GRAPHS), ("files", manifest.files, REQUIRED_FILES)
+            ("graphs", manifest.graphs, required_graphs(version)), ("files", manifest.files, REQUIRED_FILES)
         ):  # fmt: skip
             for name in required:
                 if name not in names:
                     raise wrong(f"{field}.{name}", "an entry", "none")
         check_signatures(manifest)
+        entries = len(attributes[0].classes) + 1
+        if manifest.loudness and len(manifest.loudness) != entries:
+            raise wrong("loudness", f"{entries} entries", f"{len(manifest.loudness)} entries")
         return manifest
 
 

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.prior import from_normals
 from ngs.runtime.chance import Draws, Purpose, Seed
 
 
-def drawn_embedding(bundle: Bundle, temperature: float, seed: Seed) -> Array:
-    """An embedding [E] from the prior N(0, temperature^2), decided by a seed, or for a sound of it: (seed, index)."""
-    return np.float32(temperature) * Draws(Purpose.EMBEDDING, seed).normal(bundle.manifest.embedding_size)
+def drawn_normals(bundle: Bundle, temperature: float, seeds: Sequence[Seed]) -> Array:
+    """Numbers from N(0, temperature^2) [N, E], each row decided by a seed, or for a sound of it: (seed, index)."""
+    size = bundle.manifest.embedding_size
+    return np.float32(temperature) * np.stack([Draws(Purpose.EMBEDDING, seed).normal(size) for seed in seeds])
 
 
-def sample_embeddings(bundle: Bundle, count: int, temperature: float, seed: int) -> Array:
-    """Embeddings [count, E] from the prior. Number i of a seed is the same for every count."""
-    return np.stack([drawn_embedding(bundle, temperature, (seed, index)) for index in range(count)])
+def drawn_embeddings(bundle: Bundle, conditions: Array, temperature: float, seeds: Sequence[Seed]) -> Array:
+    """New embeddings [N, E] under conditions [N, C], from the bundle's prior, each decided by a seed or (seed, index).
+
+    Open attributes stay open: `completed` conditions are those of `sample`.
+    """
+    return from_normals(bundle, drawn_normals(bundle, temperature, seeds), conditions)
+
+
+def drawn_embedding(bundle: Bundle, condition: Array, temperature: float, seed: Seed) -> Array:
+    """A new embedding [E] under a condition [C], as in `drawn_embeddings`."""
+    drawn: Array = drawn_embeddings(bundle, condition[None], temperature, [seed])[0]
+    return drawn
+
+
+def sample_embeddings(bundle: Bundle, conditions: Array, count: int, temperature: float, seed: int) -> Array:
+    """New embeddings [count, E] under a condition [C], or one for each [count, C].
+
+    Number i of a seed is the same for every count (to 1e-6).
+    """
+    given = np.broadcast_to(conditions, (count, bundle.manifest.condition_size))
+    return drawn_embeddings(bundle, np.ascontiguousarray(given), temperature, [(seed, n) for n in range(count)])
 
 
 def completed(bundle: Bundle, condition: Array, seed: Seed) -> Array:

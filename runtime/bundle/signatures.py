@@ -18,9 +18,15 @@ REQUIRED_GRAPHS = (
     "encoder", "decoder", "synthesis", "postprocessing", "decoder_stream",
     "embedding_encoder", "embedding_decoder", "embedding_step",
 )  # fmt: skip
+SINCE = {"prior": 4, "prior_inverse": 4, "loudness": 4}  # version of the format, of graphs that older bundles lack
 MAX_PROFILE_POINTS = 64  # in the profile of a grain
 MAX_HIDDEN_SIZE = 65536  # of an embedding step's state
 MAX_HISTORY_SAMPLES = 65536  # that post-processing looks back
+
+
+def required_graphs(version: int) -> tuple[str, ...]:
+    """The graphs that a bundle of this version of the format must have."""
+    return (*REQUIRED_GRAPHS, *(name for name, since in SINCE.items() if version >= since))
 
 
 def check_signatures(manifest: Manifest) -> None:
@@ -45,6 +51,7 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
     hidden = _size(manifest, "embedding_step", "hidden", 1, MAX_HIDDEN_SIZE)
     steps = _size(manifest, "embedding_step", "path", 1, manifest.path_length)
     latent, embedding = tensor("latent", manifest.latent_size), tensor("embedding", manifest.embedding_size)
+    normal = tensor("normal", manifest.embedding_size)
     condition, noise, onset = tensor("condition", manifest.condition_size), tensor("noise", 4 * hop), tensor("onset", 1)
     path = tensor("path", manifest.path_length, manifest.latent_size)
     frame: tuple[TensorSpec, ...] = (tensor("magnitude", bins),)
@@ -64,7 +71,7 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
 
     written = (tensor("step", 1), tensor("hidden", hidden))
     audio = tensor("audio", hop)
-    return {
+    signatures = {
         "encoder": ((tensor("grain", 4 * hop),), gaussian(manifest.latent_size)),
         "decoder": ((latent, condition), frame),
         "synthesis": ((*frame, noise, *flags, *phase), (tensor("grain", 4 * hop), *following(phase))),
@@ -77,7 +84,11 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
         "embedding_step": (
             (embedding, condition, *written), (tensor("path", steps, manifest.latent_size), *following(written))
         ),
+        "prior": ((normal, condition), (embedding,)),
+        "prior_inverse": ((embedding, condition), (normal,)),
+        "loudness": ((embedding, condition), (tensor("loudness", 1),)),
     }  # fmt: skip
+    return {name: signatures[name] for name in required_graphs(manifest.format_version)}
 
 
 def _size(manifest: Manifest, graph: str, name: str, low: int, high: int) -> int:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ngs.runtime.bundle.fields import as_integer, as_list, as_object, as_text, check_distinct, member, wrong
+from ngs.runtime.bundle.fields import (
+    as_integer,
+    as_list,
+    as_number,
+    as_object,
+    as_text,
+    check_distinct,
+    member,
+    wrong,
+)
 
 MAX_FILE_BYTES = 1 << 30
 DTYPES = ("float32",)
 BATCH = "batch"
+LOUDNESS = -200.0, 200.0  # LUFS
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,18 @@ class Attribute:
 
     name: str
     classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LoudnessRange:
+    """How loud the sounds of a class are, in LUFS: the 10th, 50th and 90th percentile of the corpus, and the median
+    of those that are drawn, as the graph `loudness` gives it.
+    """
+
+    low: float
+    median: float
+    high: float
+    drawn: float
 
 
 def read_file(value: object, field: str) -> FileSpec:
@@ -103,4 +125,20 @@ def read_attributes(value: object, at: str) -> tuple[Attribute, ...]:
         check_distinct(names, f"{field}.classes")
         result.append(Attribute(as_text(member(fields, "name", f"{field}."), f"{field}.name"), names))
     check_distinct(tuple(attribute.name for attribute in result), at)
+    return tuple(result)
+
+
+def read_loudness(value: object, field: str) -> tuple[LoudnessRange, ...]:
+    """Ranges of loudness, each from low to high."""
+    result = []
+    for index, item in enumerate(as_list(value, field, 4097, 2)):
+        at = f"{field}[{index}]"
+        fields = as_object(item, at)
+        low, median, high, drawn = (
+            as_number(member(fields, name, f"{at}."), f"{at}.{name}", *LOUDNESS)
+            for name in ("low", "median", "high", "drawn")
+        )
+        if not low <= median <= high:
+            raise wrong(at, "low, median and high in this order", f"{low}, {median}, {high}")
+        result.append(LoudnessRange(low, median, high, drawn))
     return tuple(result)

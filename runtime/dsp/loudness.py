@@ -46,6 +46,17 @@ def loudness(signal: NDArray[np.floating[Any]], sample_rate: int) -> float:
     return 10 * float(np.log10(max(loudest, 10 ** (SILENT / 10))))
 
 
+def grain_loudness(magnitude: NDArray[np.floating[Any]], sample_rate: int) -> NDArray[np.float64]:
+    """The K-weighted energies [N] in dB of decoded magnitudes [N, K], of either sign, at least -100.
+
+    They compare grains of one bundle; they are not in LUFS.
+    """
+    bins = np.linspace(0, sample_rate / 2, magnitude.shape[1])
+    energy = np.square(magnitude, dtype=np.float64) @ k_weighting(bins)
+    decibels: NDArray[np.float64] = 10 * np.log10(np.maximum(energy, 10 ** (SILENT / 10)))
+    return decibels
+
+
 def _response(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
     above = 10 ** (SHELF_DB / 20)
     square, damping = np.square(frequencies / SHELF_HZ), np.square(frequencies / (SHELF_HZ * SHELF_Q))

@@ -19,6 +19,8 @@ KINDS = ("linear", "back-and-forth", "circle", "spiral", "walk")
 # far from where they began, so they are played back and forth.
 LOOP_MODES: Mapping[str, str] = {kind: "loop" if kind == "circle" else "back-and-forth" for kind in KINDS}
 NEIGHBOURS = 8  # grains of the corpus that make a node of the grid
+PASSED = 32  # grains of the corpus whose loudness a path takes
+PLACES_AT_ONCE = 256
 
 
 def linear(start: Array, end: Array, length: int) -> Array:
@@ -129,6 +131,40 @@ def map_place(latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floati
     return places
 
 
+def passed_loudness(
+    latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:  # fmt: skip
+    """The loudness [N] in dB that latents [N, Z] should have: the mean amplitude of the grains of the corpus around.
+
+    On all axes of the map, the nearest grains count most; those further than the 32nd count nothing. On a continuous
+    path the loudness is continuous. The latent map has the `loudness` of its points.
+    """
+    span = latent_map["high"].astype(np.float64) - latent_map["low"]
+    axes = latent_map["components"][span > 0] / span[span > 0, None]
+    points = np.asarray(latent_map["points"], np.float64) @ axes.T
+    places = np.asarray(latents, np.float64) @ axes.T
+    parts = (places[at : at + PLACES_AT_ONCE] for at in range(0, len(places), PLACES_AT_ONCE))
+    amplitudes = 10 ** (latent_map["loudness"].astype(np.float64) / 20)
+    found = [_closeness(_distances(part, points)) @ amplitudes for part in parts]
+    return 20 * np.log10(np.concatenate(found)) if found else np.zeros(0)
+
+
+def _closeness(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights [N, M] of points at these distances; smooth, and 0 from the 32nd nearest on."""
+    last = min(PASSED, distances.shape[1]) - 1
+    reach = np.partition(distances, last, axis=1)[:, [last]] * (1 + 1e-9) + 1e-9
+    closeness = np.maximum(1 - (distances / reach) ** 2, 0) ** 2
+    weights: NDArray[np.float64] = closeness / closeness.sum(axis=1, keepdims=True)
+    return weights
+
+
+def _distances(places: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The distances [N, M] of places [N, K] from points [M, K]."""
+    squares = (places**2).sum(1)[:, None] + (points**2).sum(1) - 2 * places @ points.T
+    distances: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0))
+    return distances
+
+
 def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
     """Those of the first two components that have an extent: their numbers, axes [n, Z], lows and spans [n]."""
     axes, low, high = (latent_map[name][:2].astype(np.float64) for name in ("components", "low", "high"))
@@ -138,8 +174,8 @@ def _plane(latent_map: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
 
 def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights [nodes, points] of the points nearest to each node; they fall to 0 at the next point's distance."""
-    ordered = np.sort(distances, axis=1)
-    reach = ordered[:, [min(NEIGHBOURS, ordered.shape[1] - 1)]] + 1e-9  # avoids 0 / 0 if all are equally far
+    last = min(NEIGHBOURS, distances.shape[1] - 1)
+    reach = np.partition(distances, last, axis=1)[:, [last]] + 1e-9  # avoids 0 / 0 if all are equally far
     nearness = np.maximum(reach - distances, 0) / (reach * (distances + 1e-9))
     weights = nearness**2
     total: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)

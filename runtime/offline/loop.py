@@ -9,7 +9,8 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.seeds import completed, drawn_embedding
+from ngs.runtime.bundle.levels import held_levels
+from ngs.runtime.bundle.seeds import completed, drawn_embeddings
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.offline.patterns import STEPS, Track
 from ngs.runtime.offline.render import decode_embeddings
@@ -63,12 +64,8 @@ def _hits(
     attribute = bundle.manifest.attributes[0].name
     conditions = [bundle.condition({**choices, attribute: track.class_name}) for track in tracks]
     seeds = [(seed, step, zlib.crc32(tracks[track].class_name.encode())) for step, track in places]
-    return decode_embeddings(
-        bundle,
-        np.stack([drawn_embedding(bundle, temperature, each) for each in seeds]),
-        np.stack([
-            completed(bundle, conditions[track], each)
-            for (_, track), each in zip(places, seeds, strict=True)
-        ]),
-        seeds,
-    )  # fmt: skip
+    given = np.stack([
+        completed(bundle, conditions[track], each) for (_, track), each in zip(places, seeds, strict=True)
+    ])  # fmt: skip
+    embeddings = drawn_embeddings(bundle, given, temperature, seeds)
+    return decode_embeddings(bundle, embeddings, given, seeds, held_levels(bundle, embeddings, given))

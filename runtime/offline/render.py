@@ -9,7 +9,9 @@ import numpy as np
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.seeds import completed, drawn_embedding
+from ngs.runtime.bundle.levels import held_levels
+from ngs.runtime.bundle.prior import varied_embeddings
+from ngs.runtime.bundle.seeds import completed, drawn_embedding, drawn_normals
 from ngs.runtime.chance import Seed
 from ngs.runtime.dsp.grains import OVERLAP, Assembly, analysis_grains, noise_grains
 from ngs.runtime.dsp.locked_tones import Phases
@@ -32,16 +34,19 @@ def encode(bundle: Bundle, signal: Array) -> Array:
     return np.concatenate(means) if means else np.zeros((0, bundle.manifest.latent_size), dtype=np.float32)
 
 
-def decode(bundle: Bundle, path: Array, condition: Array, seed: Seed, tail: bool = True) -> Array:
+def decode(
+    bundle: Bundle, path: Array, condition: Array, seed: Seed, tail: bool = True, level: Array | float = 1.0
+) -> Array:
     """The sound of a latent path [G, Z] under a condition [C], or one for each grain [G, C]: float32 [n], |x| < 1.
 
     The seed, or (seed, index) of one of its sounds, decides the noise. With `tail` the last grains ring out and n is
-    (G + 3) * hop, else G * hop.
+    (G + 3) * hop, else G * hop. `level`: the factor of the sound, or of each grain [G], before the limiter.
     """
     manifest = bundle.manifest
     count = len(path)
     noise = noise_grains(seed, count, manifest.grain_length)
     conditions = np.broadcast_to(condition, (count, manifest.condition_size))
+    levels = np.broadcast_to(np.float32(level), (count,))
     onset = np.zeros((count, 1), dtype=np.float32)
     onset[:1] = 1.0
     phases = Phases() if manifest.graphs["synthesis"].states else None
@@ -55,11 +60,13 @@ def decode(bundle: Bundle, path: Array, condition: Array, seed: Seed, tail: bool
         if phases and bundle.filling:
             turns = phases.follow(frame["peak"], frame["advance"])[1:]
             grains = bundle.filling.grains(frame["magnitude"], turns, noise[part], first=part.start == 0)
-            assembly.add(grains, bundle.filling.gains(frame["profile"], first=part.start == 0))
+            gains = bundle.filling.gains(frame["profile"], first=part.start == 0)
+            assembly.add(grains, gains * levels[part][:, None])
             continue
         if phases:
             frame |= {"onset": onset[part], "phase": phases.before(frame["peak"], frame["advance"])}
-        assembly.add(bundle.run("synthesis", **frame, noise=np.ascontiguousarray(noise[part]))[0])
+        grains = bundle.run("synthesis", **frame, noise=np.ascontiguousarray(noise[part]))[0]
+        assembly.add(grains * levels[part][:, None])
     return postprocess(bundle, assembly.signal(tail))
 
 
@@ -87,10 +94,28 @@ def reconstruct(bundle: Bundle, signal: Array, condition: Array, seed: Seed) -> 
 
 
 def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
-    """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed if it is open."""
+    """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed if it is open.
+
+    It is as loud as `ngs.runtime.bundle.levels` holds it to be.
+    """
     condition = completed(bundle, condition, (seed, index))
-    embedding = drawn_embedding(bundle, temperature, (seed, index))
-    return decode_embeddings(bundle, embedding[None], condition[None], [(seed, index)])[0]
+    embeddings, conditions = drawn_embedding(bundle, condition, temperature, (seed, index))[None], condition[None]
+    levels = held_levels(bundle, embeddings, conditions)
+    return decode_embeddings(bundle, embeddings, conditions, [(seed, index)], levels)[0]
+
+
+def vary(
+    bundle: Bundle, signal: Array, condition: Array, amount: float, temperature: float, seed: int, index: int
+) -> Array:  # fmt: skip
+    """Variation number `index` of a seed, float32 [n], of a signal [n] under a condition [C].
+
+    `amount`: 0 is the sound of the signal's embedding; 1 is the new sound that `sample` makes of the same numbers, held
+    to its loudness. In between, sound and level go from one to the other. Raises ValueError beyond.
+    """
+    normals = drawn_normals(bundle, temperature, [(seed, index)])
+    embeddings = varied_embeddings(bundle, embed(bundle, signal, condition), condition, amount, normals)
+    levels = held_levels(bundle, embeddings, condition[None]) ** np.float32(amount)
+    return decode_embeddings(bundle, embeddings, condition[None], [(seed, index)], levels)[0]
 
 
 def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
@@ -103,12 +128,19 @@ def embed(bundle: Bundle, signal: Array, condition: Array) -> Array:
     return mean
 
 
-def decode_embeddings(bundle: Bundle, embeddings: Array, conditions: Array, seeds: Sequence[Seed]) -> list[Array]:
-    """The sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed."""
+def decode_embeddings(
+    bundle: Bundle, embeddings: Array, conditions: Array, seeds: Sequence[Seed], levels: Array | None = None
+) -> list[Array]:
+    """The sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed.
+
+    `levels` [N]: their factors before the limiter, by default 1.
+    """
     paths = bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
     return [
-        trim_tail(decode(bundle, path, condition, seed), bundle.manifest.hop_length)
-        for path, condition, seed in zip(paths, conditions, seeds, strict=True)
+        trim_tail(decode(bundle, path, condition, seed, level=level), bundle.manifest.hop_length)
+        for path, condition, seed, level in zip(
+            paths, conditions, seeds, np.ones(len(paths)) if levels is None else levels, strict=True
+        )
     ]
 
 
@@ -122,33 +154,19 @@ def trim_tail(signal: Array, hop: int, level: float = SILENT) -> Array:
     return trimmed
 
 
-def play_path(bundle: Bundle, path: Array, condition: Array, seed: Seed) -> Array:
+def play_path(bundle: Bundle, path: Array, condition: Array, seed: Seed, levels: Array | None = None) -> Array:
     """The sound of a free path [G, Z], which starts in the middle of a sound: float32 [(G + 3) * hop].
 
-    Its first grain is no onset. The sound is already under way when it begins, so it fades in within 10 ms.
+    Its first grain is no onset. The sound is already under way when it begins, so it fades in within 10 ms. `levels`
+    [G]: factors of its grains, as `path_levels` gives them; by default 1.
     """
     hop, sample_rate = bundle.manifest.hop_length, bundle.manifest.sample_rate
-    led = np.concatenate((np.repeat(path[:1], OVERLAP, axis=0), path))
-    sound = decode(bundle, led, condition, seed)[OVERLAP * hop :]
+    levels = np.ones(len(path), np.float32) if levels is None else levels
+    led, levels = (np.concatenate((np.repeat(each[:1], OVERLAP, axis=0), each)) for each in (path, levels))
+    sound = decode(bundle, led, condition, seed, level=levels)[OVERLAP * hop :]
     count = min(sample_rate // FADE_SHARE, len(sound))
     sound[:count] *= np.linspace(0, 1, count, dtype=np.float32)
     return sound
-
-
-def interpolate(start: Array, end: Array, steps: int) -> Array:
-    """Embeddings [steps, E] from `start` to `end`, along the arc between them, so that their norms do not shrink.
-
-    Along the straight line if the two point in the same or in opposite directions.
-    """
-    share = np.linspace(0, 1, steps)[:, None]
-    scale = float(np.linalg.norm(start)) * float(np.linalg.norm(end))
-    cosine = float(start @ end) / max(scale, 1e-12)
-    angle = np.arccos(np.clip(cosine, -1, 1))
-    if angle < 1e-3 or np.pi - angle < 1e-3:
-        return (start + share * (end - start)).astype(np.float32)
-    weights = np.sin((1 - share) * angle) / np.sin(angle), np.sin(share * angle) / np.sin(angle)
-    path: Array = (weights[0] * start + weights[1] * end).astype(np.float32)
-    return path
 
 
 def grains_for(seconds: float, bundle: Bundle) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import path_levels
 from ngs.runtime.bundle.seeds import completed
 from ngs.runtime.chance import Draws, Purpose
 from ngs.runtime.dsp.audio_files import resample
@@ -57,7 +58,8 @@ def _make_path(bundle: Bundle, condition: Array, seed: int, index: int) -> Array
     label = bundle.first_class(condition)
     kind = KINDS[Draws(Purpose.PATH_KIND, sound_seed).below(len(KINDS), 1)[0]]
     path = free_path(kind, max(manifest.path_length // 2, 1), sound_seed, bundle.latent_map, label)
-    sound = play_path(bundle, path, completed(bundle, condition, sound_seed), sound_seed)
+    condition = completed(bundle, condition, sound_seed)
+    sound = play_path(bundle, path, condition, sound_seed, path_levels(bundle, path, condition))
     return trim_tail(sound, manifest.hop_length)
 
 

@@ -22,6 +22,9 @@ class Note:
     `seed` and `index` draw it, as `render.sample` does. Or it is given: by an `embedding` [E], by a `path` of latents
     [T, Z], or by a table [K, T, Z] of paths that `morph` moves through. `choices` are classes by attribute, or a class
     of the first attribute; attributes left open are completed from the corpus.
+
+    A drawn sound is held to the loudness of its class (`ngs.runtime.bundle.levels`), unless `held` is False. A given
+    one keeps its own: a path may have `levels`, a factor for each grain, [T] or [K, T].
     """
 
     choices: Mapping[str, str] | str = field(default_factory=dict)
@@ -30,6 +33,8 @@ class Note:
     temperature: float = 0.7
     embedding: Array | None = None
     path: Array | None = None
+    levels: Array | None = None
+    held: bool = True
     onset: bool = True  # False for a path that starts in the middle of sounds: it fades in within 10 ms
     mode: str = "once"  # at the end of the path
     hold: bool = False  # at the end of the path, go on until released; the path of an embedding is continued
@@ -62,9 +67,14 @@ class Note:
             shape, size = np.shape(self.path), manifest.latent_size
             fits = len(shape) in (2, 3) and shape[-1] == size and 0 not in shape
             _check_array("path", self.path, fits, f"(T, {size}) or (K, T, {size})")
+        if self.levels is not None:
+            needed = None if self.path is None else np.shape(self.path)[:-1]
+            _check_array("levels", self.levels, np.shape(self.levels) == needed, needed or "a path")
+            if np.min(self.levels) < 0:
+                raise ValueError("levels holds values below 0")
 
 
-def _check_array(name: str, value: Array, fits: bool, needed: str) -> None:
+def _check_array(name: str, value: Array, fits: bool, needed: object) -> None:
     if not fits:
         raise ValueError(f"{name} is {np.shape(value)}, this bundle needs {needed}")
     if not np.isfinite(value).all():

@@ -23,14 +23,16 @@ class Playhead:
     def __init__(self, note: Note, path_length: int, controls: Mapping[str, float], position: float) -> None:
         """`path_length`: grains of a path that is written. `position`: 0 to 1."""
         self._note, self._controls = note, controls
-        self._blocks: list[Array] = []  # of the path as it is written: [g, Z] each, or [T, K, Z] for a table
+        self._blocks: list[Array] = []  # of the path as it is written, as `write` takes them
         self._span = path_length if note.path is None else np.shape(note.path)[-2]
         goes_on = note.hold and note.path is None and note.mode == "once"
         self.length = LONGEST_PATH if goes_on else self._span  # grains
         self._direction = 1.0
         self.jump(position)
         if note.path is not None:
-            self.write(note.path if np.ndim(note.path) == 2 else np.swapaxes(note.path, 0, 1))
+            levels = np.ones(np.shape(note.path)[:-1]) if note.levels is None else note.levels
+            path: Array = np.concatenate((note.path, levels[..., None]), axis=-1, dtype=np.float32)  # read in one
+            self.write(path if path.ndim == 2 else np.swapaxes(path, 0, 1))
 
     def jump(self, position: float) -> None:
         """Go to a place from 0, the start, to 1, the end."""
@@ -47,17 +49,22 @@ class Playhead:
         return len(self._blocks) * len(self._blocks[0]) if self._blocks else 0
 
     def write(self, latents: Array) -> None:
-        """Append the next grains [g, Z] (of a table: [g, K, Z]), the same number in every call."""
+        """Append the next grains [g, Z], or with their level in one more place [g, Z + 1] (of a table: [g, K, Z + 1]).
+
+        The same number in every call.
+        """
         self._blocks.append(np.array(latents, dtype=np.float32))
 
-    def read(self, latent: Array) -> None:
-        """Fill a latent [Z] with what lies at the position."""
+    def read(self, latent: Array) -> float:
+        """Fill a latent [Z] with what lies at the position. Returns the level there: 1 if the path has none."""
         low = min(int(self.position), self.written - 1)
         share = self.position - low
-        latent[:] = self._grain(low)
+        grain = self._grain(low)
         if share > 0:
             high = low + 1 if low + 1 < self.written else (0 if self._note.mode == "loop" else low)
-            latent += np.float32(share) * (self._grain(high) - self._grain(low))
+            grain = grain + np.float32(share) * (self._grain(high) - grain)
+        latent[:] = grain[: len(latent)]
+        return float(grain[-1]) if len(grain) > len(latent) else 1.0
 
     def advance(self) -> bool:
         """Move on by a grain at the speed. Returns whether the path has ended."""

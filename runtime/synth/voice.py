@@ -8,6 +8,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.bundle.seeds import completed, drawn_embedding
 from ngs.runtime.dsp.grains import OVERLAP, NoiseGrains
 from ngs.runtime.offline.render import FADE_SHARE, SILENT
@@ -32,12 +33,14 @@ class Voice:
         manifest = bundle.manifest
         self.note, self.hop, self._rate, self.sample_rate = note, manifest.hop_length, manifest.sample_rate, sample_rate
         self.controls = {name: control.start for name, control in CONTROLS.items()} | dict(note.controls)
-        self.condition, self.embedding = bundle.condition(note.choices), note.embedding
+        self.condition, self.embedding, self.level = bundle.condition(note.choices), note.embedding, 1.0
         seed = (note.seed, note.index)
         if note.path is None:
             self.condition = completed(bundle, self.condition, seed)
             if self.embedding is None:
-                self.embedding = drawn_embedding(bundle, note.temperature, seed)
+                self.embedding = drawn_embedding(bundle, self.condition, note.temperature, seed)
+                if note.held:
+                    self.level = float(held_levels(bundle, self.embedding[None], self.condition[None])[0])
         self.path = Playhead(note, manifest.path_length, self.controls, self.controls.pop("position"))
         self._noise = NoiseGrains(seed, manifest.grain_length)
         self._chance = GrainChance(bundle, seed)
@@ -120,7 +123,7 @@ class Voice:
     def next_grain(self, inputs: dict[str, Array], row: int) -> None:
         """Fill a row of the decoder's inputs with the next grain, and move on."""
         latent = inputs["latent"][row]
-        self.path.read(latent)
+        level = self.level * self.path.read(latent)
         self._chance.scatter(self.grains, latent, self.controls)
         first = self.grains == 0
         if first:
@@ -128,7 +131,7 @@ class Voice:
         self._noise.move_on(inputs["noise"][row])
         inputs["onset"][row] = first
         silent = self._chance.silences(self.grains, self.controls)
-        inputs["level"][row] = 0.0 if silent or self._tail > 0 else 1.0
+        inputs["level"][row] = 0.0 if silent or self._tail > 0 else level
         self.grains += 1
         if self._tail > 0:
             self._tail -= 1

@@ -68,6 +68,15 @@ def test_the_same_seed_is_the_same_bytes(tiny_bundle: Path, tiny_zip: Path, plac
     assert contents[0] == contents[1] != contents[2]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_raw_levels_change_drawn_sounds_and_paths_alone(tiny_bundle: Path, place: Path, form: str) -> None:
+    sounds = []
+    for levels in ("held", "raw"):
+        run(tiny_bundle, *COMMANDS[form], "--levels", levels, "-o", f"{levels}.wav")
+        sounds.append(Path(f"{levels}.wav").read_bytes())
+    assert (sounds[0] == sounds[1]) == (form in ("reconstruct", "resynth"))
+
+
 def test_names_and_lengths(tiny_bundle: Path, place: Path) -> None:
     assert run(tiny_bundle, "sample", "--class", "kick")["files"] == ["sample-Kick-0.wav"]
     assert run(tiny_bundle, "sample", "--class", "kick", "--count", "2")["files"] == [

@@ -20,9 +20,11 @@ from tests.known_answers import KNOWN_ANSWERS
 from ngs.runtime.bundle import signatures as limits
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.golden import EXPORT_TOLERANCE, FAINT, HEARD_GRAINS, TOLERANCE, largest_errors
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.bundle.manifest import FORMAT_VERSION, MAX_MANIFEST_BYTES, REQUIRED_FILES
+from ngs.runtime.bundle.seeds import sample_embeddings
 from ngs.runtime.bundle.session import NO_FOLDER, make_session
-from ngs.runtime.bundle.signatures import REQUIRED_GRAPHS
+from ngs.runtime.bundle.signatures import required_graphs
 from ngs.runtime.bundle.specs import MAX_FILE_BYTES, GraphSpec
 from ngs.runtime.chance import Draws, Purpose, philox
 from ngs.runtime.dsp.grains import noise_stream
@@ -88,7 +90,7 @@ def documented(graph: str, bundle: Bundle) -> Iterator[tuple[str, str, tuple[int
         yield side, name.strip("`*"), tuple(letters[letter] for letter in shape.strip("[]").split(", "))
 
 
-@pytest.mark.parametrize("graph", REQUIRED_GRAPHS)
+@pytest.mark.parametrize("graph", required_graphs(FORMAT_VERSION))
 def test_tables_name_each_tensor_in_order(graph: str, bundle: Bundle) -> None:
     spec: GraphSpec = bundle.manifest.graphs[graph]
     assert [(name, shape) for side, name, shape in documented(graph, bundle) if side == "in"] == [
@@ -112,7 +114,8 @@ def test_states_are_marked_as_states(bundle: Bundle) -> None:
 def fields(value: Any, at: str = "") -> set[str]:
     """The paths of all fields in JSON: [] stands for entries of a list, * for free names."""
     if isinstance(value, list):
-        return set().union(*(fields(entry, f"{at}[]") for entry in value)) if at.endswith("attributes") else set()
+        objects = value if at in ("attributes", "loudness") else []
+        return set().union(*(fields(entry, f"{at}[]") for entry in objects))
     if not isinstance(value, dict) or at == "model_card":
         return set()
     free = at in ("graphs", "files")
@@ -199,6 +202,14 @@ def test_chance_is_that_of_ngs(sound: tuple[int, ...], code: dict[str, Any]) -> 
         draws.normal(3)
         list(islice(code["normal"](words), 3))
         assert draws.uniform(1)[0] == code["uniform"](words)
+
+
+def test_levels(bundle: Bundle, code: dict[str, Any]) -> None:
+    conditions = np.eye(4, bundle.manifest.condition_size, -1, dtype=np.float32)  # no class, and the first classes
+    embeddings = sample_embeddings(bundle, conditions, 4, 0.7, 2)
+    found = [code["held_level"](*as_host(bundle), *each) for each in zip(embeddings, conditions, strict=True)]
+    np.testing.assert_allclose(found, held_levels(bundle, embeddings, conditions), rtol=1e-4)
+    assert np.ptp(found) > 0
 
 
 def test_noise(code: dict[str, Any]) -> None:

@@ -15,10 +15,8 @@ async function render(page) {
     for (const voices of sounds) {
       const samples = [];
       for (let hop = 0; hop === 0 || host.sounding || voices.some(({ start }) => start >= hop); hop++) {
-        for (const { start, choices, seed, temperature, ...rest } of voices) {
-          if (start !== hop) continue;
-          const drawn = temperature === undefined ? {} : { embedding: host.draw(BigInt(seed), temperature, rest.index) };
-          host.start({ condition: host.condition(choices), seed: BigInt(seed), ...drawn, ...rest });
+        for (const { start, choices, seed, ...rest } of voices) {
+          if (start === hop) host.start({ condition: host.condition(choices), seed: BigInt(seed), ...rest });
         }
         samples.push(...(await host.hop()));
       }
@@ -47,13 +45,7 @@ async function play(page) {
       underruns: Number((await page.locator("#status").textContent()).match(/(\d+) underruns/)[1]),
     });
   }
-  const [worker] = page.workers();
-  const embeddings = await worker.evaluate(async ({ seed, presses, size }) => {
-    const { EMBEDDING, normal, philox } = await import(new URL("chance.js", self.location).href);
-    const numbers = Array.from({ length: presses }, (_, index) => seed + index);
-    return numbers.map((number) => [...normal(philox(EMBEDDING, number), size)]);
-  }, job);
-  return { presses, embeddings, isolated: await page.evaluate(() => crossOriginIsolated) };
+  return { presses, isolated: await page.evaluate(() => crossOriginIsolated) };
 }
 
 /** Many presses in a row: how many voices sound at once, and that Escape ends them. */

@@ -15,6 +15,7 @@ import soundfile
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.bundle.seeds import sample_embeddings
 from ngs.runtime.offline.render import decode, postprocess
 
@@ -35,11 +36,12 @@ def expected(bundle: Bundle, class_name: str, seed: int, monkeypatch: pytest.Mon
     """The sounds 0 to 3 of a seed, rendered by ngs: whole paths, grains in batches, overlap-add in numpy."""
     manifest = bundle.manifest
     condition = bundle.condition({manifest.attributes[0].name: class_name})
-    embedding = sample_embeddings(bundle, len(HITS), 0.7, seed)
     conditions = np.tile(condition, (len(HITS), 1))
+    embedding = sample_embeddings(bundle, conditions, len(HITS), 0.7, seed)
     paths = bundle.run("embedding_decoder", embedding=embedding, condition=conditions)[0]
+    levels = held_levels(bundle, embedding, conditions) * list(HITS.values())
     mix = np.zeros(round(max(HITS) * manifest.sample_rate) + (manifest.path_length + 3) * manifest.hop_length)
-    for index, ((seconds, level), path) in enumerate(zip(HITS.items(), paths, strict=True)):
+    for index, (seconds, level, path) in enumerate(zip(HITS, levels, paths, strict=True)):
         start = round(seconds * manifest.sample_rate)
         with monkeypatch.context() as patch:
             sound = hit(bundle, path, condition, (seed, index), level, patch)

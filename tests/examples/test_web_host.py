@@ -23,6 +23,8 @@ from tests.known_answers import KNOWN_ANSWERS
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import held_levels
+from ngs.runtime.bundle.seeds import drawn_embedding
 from ngs.runtime.chance import Draws, Purpose
 from ngs.runtime.dsp.grains import noise_grains
 from ngs.runtime.offline.render import decode, sample
@@ -80,7 +82,8 @@ def expected(bundle: Bundle, embedding: Array, choice: str, seed: int) -> Array:
     """What ngs plays, before silence is cut off its end."""
     condition = bundle.condition({bundle.manifest.attributes[0].name: choice})
     path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
-    return decode(bundle, path, condition, seed)
+    level = held_levels(bundle, embedding[None], condition[None])[0]
+    return decode(bundle, path, condition, seed, level=level)
 
 
 def expected_note(bundle: Bundle, embedding: Array, choice: str, seed: int, grains: int) -> Array:
@@ -94,7 +97,8 @@ def expected_note(bundle: Bundle, embedding: Array, choice: str, seed: int, grai
         path, *following = bundle.run("embedding_step", **fixed, **state)
         parts.append(path[0])
         state = dict(zip(state, following, strict=True))
-    return decode(bundle, np.concatenate(parts)[:grains], condition, seed)
+    level = held_levels(bundle, embedding[None], condition[None])[0]
+    return decode(bundle, np.concatenate(parts)[:grains], condition, seed, level=level)
 
 
 def added(sounds: Sequence[tuple[int, Array]], length: int) -> Array:
@@ -238,10 +242,10 @@ def check_presses(found: dict[str, Any], bundle: Bundle, choice: str, seed: int)
     """Each press plays what Python plays, then silence. The worker may be late, but not every time."""
     assert found["errors"] == []
     underruns, whole = 0, 0
-    presses, embeddings = found["play"]["presses"], found["play"]["embeddings"]
-    for number, (press, embedding) in enumerate(zip(presses, embeddings, strict=True)):
+    condition = bundle.condition({bundle.manifest.attributes[0].name: choice})
+    for number, press in enumerate(found["play"]["presses"]):
         sound = np.array(press["sound"], np.float32)
-        drawn = np.float32(0.7) * np.array(embedding, np.float32)
+        drawn = drawn_embedding(bundle, condition, 0.7, seed + number)
         wanted = LOUDNESS * expected_note(bundle, drawn, choice, seed + number, GRAINS)
         assert np.abs(sound).max() > 0.1 * np.abs(wanted).max() > 1e-3
         if press["underruns"] == underruns:
@@ -255,7 +259,7 @@ def check_presses(found: dict[str, Any], bundle: Bundle, choice: str, seed: int)
 
 def test_the_page_plays_a_class(serve: Serve, drive: Drive, tiny_bundle: Path, tmp_path: Path) -> None:
     with serve(changed(tiny_bundle, tmp_path / "note.ngs", path_length=GRAINS)) as url:
-        found = drive(url, "play", choice="Hat", seed=11, presses=3, size=4)
+        found = drive(url, "play", choice="Hat", seed=11, presses=3)
     assert found["play"]["isolated"]
     check_presses(found, Bundle.open(tiny_bundle, "cpu"), "Hat", 11)
 
@@ -277,7 +281,7 @@ def test_the_page_plays_from_any_server(site: Path, drive: Drive, tiny_bundle: P
     linked(site, tmp_path, "node_modules")
     (tmp_path / "bundle.ngs").symlink_to(tiny_bundle)
     with served(PYTHON_SERVER, tmp_path) as url:
-        found = drive(url, "choose", "play", choice="Kick", seed=4, presses=3, size=4, file=str(tmp_path / "note.zip"))
+        found = drive(url, "choose", "play", choice="Kick", seed=4, presses=3, file=str(tmp_path / "note.zip"))
     assert not found["play"]["isolated"]
     check_presses(found, Bundle.open(tiny_bundle, "cpu"), "Kick", 4)
 

@@ -15,20 +15,25 @@ from tests.tiny import tiny_arrays, tiny_manifest
 
 from ngs.export.golden import Reference
 from ngs.export.graphs import bundle_graphs
+from ngs.export.loudness import LoudnessFit
 from ngs.export.onnx_export import export_graph
 from ngs.export.run_to_bundle import export_run
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.golden import largest_errors
+from ngs.runtime.bundle.levels import predicted_loudness
 from ngs.runtime.bundle.manifest import Attribute
+from ngs.runtime.bundle.seeds import sample_embeddings
 from ngs.runtime.bundle.session import make_session
 from ngs.runtime.bundle.writer import write_bundle
 from ngs.runtime.dsp.grains import noise_grains
 from ngs.runtime.dsp.locked_tones import HAS_FFT32
+from ngs.runtime.dsp.loudness import grain_loudness, loudness
 from ngs.runtime.dsp.timbre import explained, timbre
-from ngs.runtime.offline.render import decode
+from ngs.runtime.offline.render import decode, decode_embeddings
 from ngs.training.config import load_preset, override
 from ngs.training.learning.checkpoints import load_model
+from ngs.training.learning.excerpts import read_excerpts
 from ngs.training.model.excitation import NEIGHBOUR, PROMINENCE
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.model.overlap_add import overlap_add
@@ -43,8 +48,9 @@ KINDS = {
 }
 NAMES = [
     "encoder", "decoder", "synthesis", "postprocessing", "decoder_stream",
-    "embedding_encoder", "embedding_decoder", "embedding_step",
+    "embedding_encoder", "embedding_decoder", "embedding_step", "loudness",
 ]  # fmt: skip
+FIT = LoudnessFit(1.7, torch.tensor([-60.0, -62.0, -64.0, -61.0]))
 Exported = tuple[NeuralGranularModel, dict[str, bytes]]
 
 
@@ -63,14 +69,15 @@ def exported(request: pytest.FixtureRequest) -> Exported:
             model.start_from_pca(torch.randn(100, 256) * torch.rand(100, 1))
         model.start_embedding(torch.randn(20, 8, config.grain.latent_size), torch.ones(20))
         condition = torch.eye(5)[torch.arange(40) % 3] + torch.eye(5)[3 + torch.arange(40) % 2]
-        model.embedding.prior.fit(torch.randn(40, config.embedding.embedding_size), condition)
-    return model, {name: export_graph(graph) for name, graph in bundle_graphs(model).items()}
+        mean = torch.randn(40, config.embedding.embedding_size)
+        model.embedding.prior.fit(mean, torch.rand_like(mean), condition, torch.ones(40))
+    return model, {name: export_graph(graph) for name, graph in bundle_graphs(model, FIT).items()}
 
 
 @torch.no_grad()
 def expected(model: NeuralGranularModel, name: str, inputs: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
     """By the trained modules themselves, not those rewritten for export."""
-    return Reference(model)(name, dict(zip(bundle_graphs(model)[name].inputs, inputs, strict=True)))
+    return Reference(model, FIT)(name, dict(zip(bundle_graphs(model, FIT)[name].inputs, inputs, strict=True)))
 
 
 def conditions(count: int) -> torch.Tensor:
@@ -97,14 +104,14 @@ def clear_latents(model: NeuralGranularModel, condition: torch.Tensor, count: in
 @pytest.mark.parametrize("batch", [1, 5])
 def test_a_graph_agrees_with_torch(exported: Exported, name: str, batch: int) -> None:
     model, graphs = exported
-    graph = bundle_graphs(model)[name]
+    graph = bundle_graphs(model, FIT)[name]
     generator = torch.Generator().manual_seed(batch)
     condition = conditions(batch)
     latent = clear_latents(model, condition)
     real = {"condition": condition, "latent": latent, "onset": torch.eye(batch, 1)}
     real |= {"step": torch.arange(batch)[:, None].float(), "weight": torch.full((batch, 192), 2.0)}
     frame = expected(model, "decoder", [latent, condition])  # the inputs of the synthesis
-    real |= dict(zip(bundle_graphs(model)["decoder"].outputs, frame, strict=True))
+    real |= dict(zip(bundle_graphs(model, FIT)["decoder"].outputs, frame, strict=True))
     inputs = [
         real.get(key, torch.rand(batch, *shape, generator=generator) * 2 - 1) for key, shape in graph.inputs.items()
     ]
@@ -223,7 +230,7 @@ def test_a_graph_has_only_standard_operators_and_a_dynamic_batch(exported: Expor
     assert {entry.domain for entry in content.opset_import} == {""} and not content.functions
     assert {node.domain for node in content.graph.node} <= {""}
     assert not {node.op_type for node in content.graph.node} & {"If", "Loop", "Scan", "DFT", "STFT", "RandomUniform"}
-    graph = bundle_graphs(model)[name]
+    graph = bundle_graphs(model, FIT)[name]
     assert [value.name for value in content.graph.input] == list(graph.inputs)
     assert [value.name for value in content.graph.output] == list(graph.outputs)
     for value in (*content.graph.input, *content.graph.output):
@@ -243,6 +250,36 @@ def test_an_exported_bundle_opens_and_agrees(exported_bundle: Path, trained_run:
     points = bundle.latent_map["points"]
     assert points.shape[1] == 16 and 0 < len(points) <= 2000
     assert np.unique(bundle.latent_map["labels"]).tolist() == list(range(8))
+
+
+def test_the_manifest_has_the_loudness_of_the_excerpts(exported_bundle: Path, trained_run: Path) -> None:
+    bundle, (audio, labels) = Bundle.open(exported_bundle), read_excerpts(trained_run)
+    real = np.array([loudness(signal, bundle.manifest.sample_rate) for signal in audio.numpy()])
+    for label, found in enumerate(bundle.manifest.loudness):
+        own = real[labels[:, 0].numpy() == label] if label < 8 else real
+        np.testing.assert_allclose((found.low, found.median, found.high), np.percentile(own, (10, 50, 90)), atol=0.01)
+
+
+def test_the_loudness_of_drawn_sounds_is_predicted(exported_bundle: Path) -> None:
+    bundle = Bundle.open(exported_bundle)
+    conditions = np.eye(8, bundle.manifest.condition_size, dtype=np.float32).repeat(8, axis=0)
+    embeddings = sample_embeddings(bundle, conditions, len(conditions), 1.0, 7)
+    quiet = np.full(len(conditions), 0.01, np.float32)  # for the limiter
+    sounds = decode_embeddings(bundle, embeddings, conditions, [*range(len(conditions))], quiet)
+    found = np.array([loudness(sound, bundle.manifest.sample_rate) + 40 for sound in sounds])
+    predicted = predicted_loudness(bundle, embeddings, conditions)
+    assert np.std(found - predicted) < 0.5 * np.std(found) and abs(np.median(found - predicted)) < 1
+    medians = np.median(predicted.reshape(8, 8), axis=1)
+    np.testing.assert_allclose(medians, [each.drawn for each in bundle.manifest.loudness[:8]], atol=6)
+
+
+def test_the_map_has_the_loudness_of_its_grains(exported_bundle: Path) -> None:
+    bundle = Bundle.open(exported_bundle)
+    points, labels = bundle.latent_map["points"], bundle.latent_map["labels"][:, 0]
+    condition = np.eye(8, bundle.manifest.condition_size, dtype=np.float32)[labels]
+    magnitude = bundle.run("decoder", latent=points, condition=condition)[0]
+    found = grain_loudness(magnitude, bundle.manifest.sample_rate)
+    np.testing.assert_allclose(bundle.latent_map["loudness"], found, atol=0.2)  # points are in 16 bits
 
 
 def test_the_axes_of_the_map_follow_timbre(exported_bundle: Path) -> None:

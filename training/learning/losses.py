@@ -102,13 +102,14 @@ def _log_bands(window_length: int, device: torch.device) -> Tensor:
     return (weights / weights.sum(1, keepdim=True)).to(device)
 
 
-
 def level_distance(decoded: Tensor, target: Tensor, sample_rate: int, loud: int) -> Tensor:
-    """How far decoded log magnitudes [B, G, K] are from others, in levels as well as in shape: scalar. Not in the paper.
+    """How far decoded log magnitudes [B, G, K] are from others, in levels as well as in shape: scalar.
 
-    An L1 or L2 distance of log magnitudes alone decodes medians or means of logarithms, which lie decibels below the mean
-    power, and blurs what comes and goes. So the powers of narrow and of broad mel bands are compared too, and the
-    magnitudes themselves (spectral convergence: Arik, Jun, Diamos, 2019) in the first `loud` grains of each sound.
+    Not in the paper.
+
+    An L1 or L2 distance of log magnitudes alone decodes medians or means of logarithms, which lie decibels below
+    the mean power, and blurs what comes and goes. So the powers of narrow and of broad mel bands are compared too, and
+    the magnitudes themselves (spectral convergence: Arik, Jun, Diamos, 2019) in the first `loud` grains of each sound.
     """
     ours, theirs = decoded.clamp_max(LOUDEST).exp(), target.exp()
     spectra = (torch.log(AUDIBLE + ours) - torch.log(AUDIBLE + theirs)).abs().mean()

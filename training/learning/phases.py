@@ -234,7 +234,9 @@ class PriorPhase(Phase):
             many = [values.repeat(TIMES, 1) for values in (mean, log_variance, condition)]
             error = float(self._error(*many))
             normal = TEMPERATURE * torch.randn_like(mean)
-            path = model.embedding.decode(prior.from_normal(normal, condition), condition, self.config.audio.path_length)
+            path = model.embedding.decode(
+                prior.from_normal(normal, condition), condition, self.config.audio.path_length
+            )
             sound = model.decode(path, condition)
         prior.train(learning)
         return sound, {"distance": error}

@@ -20,7 +20,7 @@ class PlannedPhase:
 
 
 def plan(config: Config) -> list[PlannedPhase]:
-    """The phases in order. The grain stage's budget is divided between spectra and sound; the joint stage may have none."""
+    """The phases in order. Spectra and sound share the grain stage's budget; the joint stage may have none."""
     grain, share = config.grain_stage, config.grain_stage.spectral_share
     sound = _part(grain, 1 - share)
     if share > 0:

@@ -58,9 +58,12 @@ class NeuralGranularModel(nn.Module):
         mean, log_variance = self.encoder(grains.flatten(0, 1))
         return mean.unflatten(0, grains.shape[:2]), log_variance.unflatten(0, grains.shape[:2])
 
-    def decode(self, path: Tensor, condition: Tensor) -> Tensor:
-        """Paths [B, G, Z] and conditions [B, C] -> audio [B, G * hop], with new noise from torch's generator."""
-        return self.play(self.coefficients(path, condition))
+    def decode(self, path: Tensor, condition: Tensor, level: float = 1.0) -> Tensor:
+        """Paths [B, G, Z] and conditions [B, C] -> audio [B, G * hop], with new noise from torch's generator.
+
+        `level` is the factor of the sound before the limiter.
+        """
+        return self.play(self.coefficients(path, condition), level)
 
     def coefficients(self, path: Tensor, condition: Tensor) -> Tensor:
         """Paths [B, G, Z] and conditions [B, C] -> the decoder's coefficients of their grains [B, G, F]."""
@@ -80,12 +83,12 @@ class NeuralGranularModel(nn.Module):
             features = self.spectral.features(self.windowed(audio).flatten(0, 1))
         return self.spectral.distance(coefficients.flatten(0, 1), features)
 
-    def play(self, coefficients: Tensor) -> Tensor:
+    def play(self, coefficients: Tensor, level: float = 1.0) -> Tensor:
         """Coefficients [B, G, F] -> audio [B, G * hop], with new noise from torch's generator."""
         batch, grains, _ = coefficients.shape
         noise = noise_grains(batch, grains, self.config.audio.grain_length, coefficients.device)
         with torch.autocast(coefficients.device.type, enabled=False):  # sound needs all 24 bits
-            audio: Tensor = self.postprocessing(overlap_add(self.decoder.grains(coefficients.float(), noise)))
+            audio: Tensor = self.postprocessing(level * overlap_add(self.decoder.grains(coefficients.float(), noise)))
         return audio
 
     @torch.no_grad()

@@ -11,6 +11,7 @@ from ngs.pyo_instruments import GrainPlayer
 from ngs.pyo_instruments.players.grain_player import FADE_SECONDS, PATH_GRAINS
 from ngs.pyo_instruments.timing.clock import PREPARED_SECONDS
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import path_levels
 from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path, map_grid
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.synth import Synth
@@ -23,7 +24,8 @@ PREPARED = round(PREPARED_SECONDS * RATE)
 
 def free_note(bundle: Bundle, kind: str, seed: int, index: int, **more: Any) -> Note:
     path = free_path(kind, PATH_GRAINS, (seed, index), bundle.latent_map)
-    return Note(seed=seed, index=index, path=path, onset=False, mode=LOOP_MODES[kind], **more)
+    levels = path_levels(bundle, path, bundle.condition({}))
+    return Note(seed=seed, index=index, path=path, levels=levels, onset=False, mode=LOOP_MODES[kind], **more)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -137,6 +139,21 @@ def test_one_stream_changes_alone_each_time_to_a_new_path(room: Any, bundle: Bun
     grains.change(1)
     room.hear(200)
     assert grains.statistics()["voices"] == 2 and grains.statistics()["failures"] == 0
+
+
+def test_the_map_is_as_loud_as_its_grains(room: Any, bundle: Bundle) -> None:
+    grains = GrainPlayer(bundle, "map", "Hat", freeze=1, position=0.2, morph=0.8).out()
+    heard = room.hear(60)
+    grid = map_grid(bundle.latent_map)
+    levels = path_levels(bundle, grid, bundle.condition("Hat"))
+    synth = Synth(bundle, RATE, 2, channels=1)
+    turned = {"freeze": 1.0, "position": 0.2, "morph": 0.8}
+    note = Note("Hat", seed=1, path=grid, levels=levels, onset=False, mode="loop", controls=turned)
+    synth.note_on(note, grains.latency)
+    wanted = synth.render(60 * BLOCK)[0]
+    ratio = heard[:, 0] @ wanted / (wanted @ wanted)
+    np.testing.assert_allclose(heard[:, 0], ratio * wanted, atol=1e-5)
+    assert ratio > 0.5 and np.ptp(levels) > 0.1
 
 
 def test_a_table_of_paths_is_a_map(room: Any, bundle: Bundle) -> None:

@@ -13,6 +13,7 @@ from ngs.pyo_instruments import Morpher
 from ngs.pyo_instruments.timing.clock import PREPARED_SECONDS
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import held_levels
 from ngs.runtime.bundle.seeds import drawn_embedding
 from ngs.runtime.dsp.audio_files import AudioError
 from ngs.runtime.offline.render import embed
@@ -25,13 +26,22 @@ RATE, BLOCK = 48000, 128
 PREPARED = round(PREPARED_SECONDS * RATE)
 
 
-def sound(bundle: Bundle, embedding: Array, name: str, index: int, length: int, at: int = 0, gain: float = 1) -> Array:
-    """An embedding as a synth plays it, float32 [length, 2]."""
+def sound(
+    bundle: Bundle, embedding: Array, name: str, index: int, length: int, at: int = 0, gain: float = 1,
+    held: bool = True,
+) -> Array:  # fmt: skip
+    """An embedding as a synth plays it, float32 [length, 2]; held to its loudness if it is drawn."""
     condition = bundle.condition(name or {})
     path = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0][0]
+    level = held_levels(bundle, embedding[None], condition[None])[0] if held else 1.0
+    levels = np.full(len(path), level, np.float32)
     synth = Synth(bundle, RATE, 2)
-    synth.note_on(Note(name or {}, index=index, path=path, controls={"gain": gain}), at)
+    synth.note_on(Note(name or {}, index=index, path=path, levels=levels, controls={"gain": gain}), at)
     return synth.render(length).T
+
+
+def drawn(bundle: Bundle, name: str, seed: int) -> Array:
+    return drawn_embedding(bundle, bundle.condition(name), 0.7, seed)
 
 
 @pytest.mark.parametrize(("morph", "number"), [(0, 11), (1, 12)])
@@ -39,7 +49,15 @@ def test_the_ends_are_the_two_sounds(room: Any, bundle: Bundle, morph: int, numb
     morpher = Morpher(bundle, 11, 12, "Kick", morph=morph).out()
     morpher.play_note(0.5)
     heard = room.hear(80)
-    wanted = sound(bundle, drawn_embedding(bundle, 0.7, number), "Kick", 1, 80 * BLOCK, morpher.latency, 0.5)
+    wanted = sound(
+        bundle,
+        drawn(bundle, "Kick", number),
+        "Kick",
+        1,
+        80 * BLOCK,
+        morpher.latency,
+        0.5,
+    )
     np.testing.assert_allclose(heard, wanted, atol=2e-6)
     assert wanted.std() > 0.01
 
@@ -53,7 +71,7 @@ def test_an_end_can_be_a_file_or_an_embedding(room: Any, bundle: Bundle, tmp_pat
         morpher.morph = morph
         room.hear(20)
         morpher.play_note()
-        wanted = sound(bundle, end, "Hat", index, 80 * BLOCK, morpher.latency)
+        wanted = sound(bundle, end, "Hat", index, 80 * BLOCK, morpher.latency, held=False)
         np.testing.assert_allclose(room.hear(80), wanted, atol=2e-6)
         room.hear(20)
 
@@ -68,7 +86,7 @@ def test_a_trigger_sounds_at_its_sample(room: Any, bundle: Bundle) -> None:
     assert len(onsets) == 2 and len(marked) == 1
     for index, at in enumerate(onsets, 1):
         start = at + BLOCK + morpher.latency
-        alone = sound(bundle, drawn_embedding(bundle, 0.7, 1), "Kick", index, 6000)[:, 0] * np.sqrt(2)
+        alone = sound(bundle, drawn(bundle, "Kick", 1), "Kick", index, 6000)[:, 0] * np.sqrt(2)
         np.testing.assert_allclose(heard[start : start + 6000, 0], alone, atol=1e-5)
         assert not heard[start - 100 : start, 0].any()
 
@@ -95,9 +113,9 @@ def test_a_control_changes_at_its_frame(room: Any, bundle: Bundle) -> None:
     room.start()
     room.clock.send(lambda: morpher.setGain(0.1), at=1001)
     heard = room.hear(60)
-    path = morpher._played.path[0]
+    path, levels = morpher._played.path[0], morpher._played.levels[0]
     synth = Synth(bundle, RATE, 2)
-    synth.note_on(Note("Kick", index=1, path=path), morpher.latency)
+    synth.note_on(Note("Kick", index=1, path=path, levels=levels), morpher.latency)
     synth.set(1, morpher.latency, pan=-1)
     synth.set(1, morpher.latency + 1001, gain=0.1)
     np.testing.assert_allclose(heard, synth.render(60 * BLOCK).T, atol=2e-6)
@@ -110,7 +128,7 @@ def test_a_new_end_is_heard_when_it_is_prepared(room: Any, bundle: Bundle) -> No
     morpher.start, morpher.choices = 5, "Hat"
     room.hear(PREPARED // BLOCK + 2)
     morpher.play_note()
-    wanted = sound(bundle, drawn_embedding(bundle, 0.7, 5), "Hat", 1, 80 * BLOCK, morpher.latency)
+    wanted = sound(bundle, drawn(bundle, "Hat", 5), "Hat", 1, 80 * BLOCK, morpher.latency)
     np.testing.assert_allclose(room.hear(80), wanted, atol=2e-6)
     assert (morpher.start, morpher.end, morpher.choices) == (5, 2, "Hat")
 

@@ -57,6 +57,13 @@ WRONG: list[tuple[str, Any, str]] = [
     ("attributes", [{"name": "class", "classes": ["a"]}] * 2, "class twice"),
     ("attributes", [{"name": "class"}], r"attributes\[0\].classes: expected a value, found none"),
     ("attributes", [{"name": "class", "classes": ["a"]}], "graphs.decoder.inputs.condition"),
+    ("loudness", [], "loudness: expected a list of 2 to"),
+    ("loudness", [{"low": 0, "median": 1, "high": 2, "drawn": 0}] * 3, "loudness: expected 4 entries, found 3 entries"),
+    ("loudness", [{"low": 0, "median": 1, "high": 2}] * 4, r"loudness\[0\].drawn: expected a value, found none"),
+    ("loudness.1.low", 9, r"loudness\[1\]: expected low, median and high in this order"),
+    ("loudness.1.drawn", "loud", r"loudness\[1\].drawn: expected a number from -200 to 200, found loud"),
+    ("loudness.1.drawn", float("nan"), r"loudness\[1\].drawn: expected a number"),
+    ("graphs.loudness.outputs.0.shape", ["batch", 2], "graphs.loudness.outputs.loudness: expected .*1.*2"),
     ("graphs", {}, "graphs.encoder: expected an entry, found none"),
     ("graphs.decoder", "decoder.onnx", "graphs.decoder: expected an object"),
     ("graphs.decoder.file", "../decoder.onnx", "graphs.decoder.file: expected a plain file name"),
@@ -150,7 +157,9 @@ def test_frames_that_do_not_fit_together_are_named(document: Any, tiny_noise: Pa
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("key", ["format_version", "name", "created", "model_card", "attributes", "graphs", "files"])
+@pytest.mark.parametrize(
+    "key", ["format_version", "name", "created", "model_card", "attributes", "loudness", "graphs", "files"]
+)
 def test_a_missing_field_is_named(document: Any, key: str) -> None:
     del document[key]
     with pytest.raises(BundleError, match=f"{key}: expected a value, found none"):

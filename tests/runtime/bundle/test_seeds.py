@@ -15,14 +15,38 @@ from ngs.runtime.bundle import seeds
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.bundle.seeds import completed, sampled_condition
+from ngs.runtime.chance import Draws, Purpose
 
 
 def test_sampled_embeddings_do_not_depend_on_the_count(tiny_bundle: Path) -> None:
     bundle = Bundle.open(tiny_bundle, "cpu")
-    few, many = seeds.sample_embeddings(bundle, 2, 1.0, 3), seeds.sample_embeddings(bundle, 9, 1.0, 3)
-    np.testing.assert_array_equal(few, many[:2])
+    condition = bundle.condition("Hat")
+    few, many = (seeds.sample_embeddings(bundle, condition, count, 1.0, 3) for count in (2, 9))
+    np.testing.assert_allclose(few, many[:2], atol=1e-6)
     assert not np.allclose(many[0], many[1])
-    np.testing.assert_array_equal(seeds.sample_embeddings(bundle, 2, 0.0, 3), 0)
+    alone = seeds.drawn_embedding(bundle, condition, 1.0, (3, 8))
+    np.testing.assert_allclose(alone, many[8], atol=1e-6)
+    conditions = np.tile(condition, (9, 1))
+    np.testing.assert_array_equal(seeds.sample_embeddings(bundle, conditions, 9, 1.0, 3), many)
+
+
+def test_draws_pass_the_prior(tiny_bundle: Path) -> None:
+    bundle = Bundle.open(tiny_bundle, "cpu")
+    normals = Draws(Purpose.EMBEDDING, (3, 1)).normal(bundle.manifest.embedding_size)
+    for name in ("Kick", "Hat"):
+        condition = bundle.condition(name)
+        wanted = bundle.run("prior", normal=np.float32(0.7) * normals[None], condition=condition[None])[0][0]
+        np.testing.assert_array_equal(seeds.drawn_embedding(bundle, condition, 0.7, (3, 1)), wanted)
+        typical = bundle.run("prior", normal=0 * normals[None], condition=condition[None])[0][0]
+        np.testing.assert_array_equal(seeds.drawn_embedding(bundle, condition, 0.0, (3, 1)), typical)
+
+
+def test_a_bundle_without_a_prior_draws_normals() -> None:
+    bundle = Bundle.open(provider="cpu")
+    assert bundle.manifest.format_version == 3
+    normals = Draws(Purpose.EMBEDDING, (3, 1)).normal(bundle.manifest.embedding_size)
+    drawn = seeds.drawn_embedding(bundle, bundle.condition("Kick"), 0.7, (3, 1))
+    np.testing.assert_array_equal(drawn, np.float32(0.7) * normals)
 
 
 def two_attributes() -> Bundle:

@@ -115,14 +115,6 @@ def test_embedding_crops_and_pads(bundle: Bundle) -> None:
     np.testing.assert_array_equal(render.embed(bundle, short, condition), render.embed(bundle, padded, condition))
 
 
-@pytest.mark.parametrize("end", [[0, 2, 0], [1, 0, 0], [-1, 0, 0], [0, 0, 0]])
-def test_interpolation_has_both_ends(end: list[float]) -> None:
-    start, stop = np.array([1, 0, 0], np.float32), np.array(end, np.float32)
-    path = render.interpolate(start, stop, 5)
-    assert path.shape == (5, 3) and np.isfinite(path).all()
-    np.testing.assert_allclose(path[[0, -1]], [start, stop], atol=1e-6)
-
-
 def test_a_duration_includes_its_tail(bundle: Bundle) -> None:
     assert (render.grains_for(1.0, bundle) + 3) * HOP == 8000
     assert render.grains_for(0.001, bundle) == 1

@@ -1,0 +1,97 @@
+"""How loud sounds are held to be: drawn ones as the corpus has their class, free paths as the grains they pass.
+
+The one law, for live and offline sounds alike: the loudness that the graph `loudness` predicts is shifted by what drawn
+sounds of the class lack, and kept within the range of nine tenths of the corpus's: then a kit has the balance of the
+corpus, and its sounds differ no more in loudness than real ones do. It is known before a note sounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngs.runtime.arrays import Array
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.specs import LoudnessRange
+from ngs.runtime.dsp.loudness import grain_loudness
+from ngs.runtime.dsp.paths import passed_loudness
+
+MOST_GAIN_DB = 24.0  # up or down
+GRAINS_AT_ONCE = 64
+
+
+def held_loudness(
+    predicted: NDArray[np.floating], classes: NDArray[np.floating], ranges: Sequence[LoudnessRange]
+) -> NDArray[np.float64]:  # fmt: skip
+    """The loudness [N] in LUFS that sounds of a predicted loudness [N] are held to.
+
+    classes: how much each sound is of each class of the first attribute [N, n]; what is missing to 1 has no class.
+    ranges: those of the classes, and of no class, n + 1. Between classes, limits and shifts lie in between as well.
+    """
+    weights = np.maximum(np.asarray(classes, np.float64), 0)
+    weights /= np.maximum(weights.sum(1, keepdims=True), 1)
+    weights = np.concatenate((weights, 1 - weights.sum(1, keepdims=True)), axis=1)
+    told = np.array([(each.low, each.high, each.median - each.drawn) for each in ranges])
+    low, high, shift = (weights @ told).T
+    held: NDArray[np.float64] = np.clip(predicted + shift, low, high)
+    return held
+
+
+def predicted_loudness(bundle: Bundle, embeddings: Array, conditions: Array) -> NDArray[np.float64]:
+    """The loudness [N] in LUFS of the sounds of embeddings [N, E] under conditions [N, C], before the limiter.
+
+    Only for bundles with a graph `loudness`.
+    """
+    (found,) = bundle.run("loudness", embedding=embeddings, condition=conditions)
+    return found[:, 0].astype(np.float64)
+
+
+def held_levels(bundle: Bundle, embeddings: Array, conditions: Array) -> Array:
+    """The factors [N] that hold drawn sounds, of embeddings [N, E] under conditions [N, C], to their loudness.
+
+    1 for a bundle that was opened with raw levels, or of a format that knows nothing of loudness.
+    """
+    if not bundle.held:
+        return np.ones(len(embeddings), np.float32)
+    predicted = predicted_loudness(bundle, embeddings, conditions)
+    classes = conditions[:, bundle.manifest.places[bundle.manifest.attributes[0].name]]
+    return factors(held_loudness(predicted, classes, bundle.manifest.loudness) - predicted)
+
+
+def morph_levels(bundle: Bundle, embeddings: Array, conditions: Array, drawn: tuple[bool, bool]) -> Array:
+    """The factors [N] of the sounds between two, of embeddings [N, E] at even distances under conditions [N, C].
+
+    Their loudness goes evenly from that of the first to that of the last. `drawn`: whether these two are drawn, and so
+    are held to their loudness; others keep their own.
+    """
+    if not bundle.held:
+        return np.ones(len(embeddings), np.float32)
+    predicted = predicted_loudness(bundle, embeddings, conditions)
+    held = 20 * np.log10(held_levels(bundle, embeddings[[0, -1]], conditions[[0, -1]]))
+    ends = predicted[[0, -1]] + held * drawn
+    return factors(np.linspace(ends[0], ends[1], len(embeddings)) - predicted)
+
+
+def path_levels(bundle: Bundle, path: Array, condition: Array) -> Array:
+    """The factors [...] of the grains of a free path [..., Z], or a table of them, under a condition [C].
+
+    They give each grain the loudness of the grains of the corpus that the path passes there.
+    """
+    if not bundle.held:
+        return np.ones(path.shape[:-1], np.float32)
+    latents = np.ascontiguousarray(path.reshape(-1, path.shape[-1]), np.float32)
+    decoded = np.empty(len(latents))
+    for at in range(0, len(latents), GRAINS_AT_ONCE):
+        part = latents[at : at + GRAINS_AT_ONCE]
+        conditions = np.repeat(condition[None], len(part), axis=0)
+        magnitude = bundle.run("decoder", latent=part, condition=conditions)[0]
+        decoded[at : at + len(part)] = grain_loudness(magnitude, bundle.manifest.sample_rate)
+    return factors(passed_loudness(bundle.latent_map, latents) - decoded).reshape(path.shape[:-1])
+
+
+def factors(gains: NDArray[np.floating]) -> Array:
+    """Gains in dB as factors, none beyond 24 dB up or down."""
+    result: Array = (10 ** (np.clip(gains, -MOST_GAIN_DB, MOST_GAIN_DB) / 20)).astype(np.float32)
+    return result
