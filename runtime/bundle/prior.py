@@ -54,7 +54,7 @@ def embeddings_between(bundle: Bundle, start: Array, end: Array, conditions: Arr
     normals = to_normals(bundle, ends, outer)
     missed = ends - from_normals(bundle, normals, outer)
     shares = np.linspace(0, 1, len(conditions), dtype=np.float32)[:, None]
-    drawn = from_normals(bundle, interpolate(*normals, len(conditions)), conditions)
+    drawn = from_normals(bundle, interpolate(normals[0], normals[1], len(conditions)), conditions)
     result: Array = drawn + (1 - shares) * missed[0] + shares * missed[1]
     result[[0, -1]] = ends
     return result

@@ -209,7 +209,7 @@ class EmbeddingBatches(PathBatches):
         if self._embeddings is None or self._embeddings[0] != age:
             pool = self.pool(step)
             labels = torch.from_numpy(self.corpus.labels[pool.sounds])
-            pairs = zip(pool.paths.split(EMBEDDED_AT_ONCE), labels.split(EMBEDDED_AT_ONCE), strict=True)
+            pairs = zip(torch.split(pool.paths, EMBEDDED_AT_ONCE), torch.split(labels, EMBEDDED_AT_ONCE), strict=True)
             means, log_variances = zip(*(self.embed(*pair) for pair in pairs), strict=True)
             self._embeddings = age, torch.cat(means), torch.cat(log_variances)
         return self._embeddings[1:]

@@ -116,10 +116,11 @@ def level_distance(decoded: Tensor, target: Tensor, sample_rate: int, loud: int)
     bands = _mel_bands(ours.shape[-1], sample_rate, ours.device)
     powers = [magnitude.square() @ bands for magnitude in (ours, theirs)]
     narrow = _log_difference(*powers)
-    broad = _log_difference(*(power.unflatten(-1, (-1, NEIGHBOURS)).sum(-1) for power in powers))
+    broad = _log_difference(*(power.reshape(*power.shape[:-1], -1, NEIGHBOURS).sum(-1) for power in powers))
     first, wanted = ours[:, :loud], theirs[:, :loud]
     convergence = ((first - wanted).norm(dim=(1, 2)) / (wanted.norm(dim=(1, 2)) + 1e-3)).mean()
-    return 2 * spectra + BAND_WEIGHT * narrow + BROAD_WEIGHT * broad + CONVERGENCE_WEIGHT * convergence
+    distance: Tensor = 2 * spectra + BAND_WEIGHT * narrow + BROAD_WEIGHT * broad + CONVERGENCE_WEIGHT * convergence
+    return distance
 
 
 def _log_difference(ours: Tensor, theirs: Tensor) -> Tensor:
