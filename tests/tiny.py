@@ -219,7 +219,7 @@ def _stream(decoder: Part, synthesis: Part, postprocessing: Part) -> Part:
         node("Slice", ["signal", "start", "end", "axes"], ["next_history"]),
     ]  # fmt: skip
     constants = {
-        "half": np.array(0.5, np.float32), "nothing": np.array(0, np.float32), "one": np.array(1, np.float32),
+        "width": np.array(0.8, np.float32), "nothing": np.array(0, np.float32), "one": np.array(1, np.float32),
         "window": hann(LENGTH), "missing": onset_window(LENGTH) - hann(LENGTH),
         "pads": np.array([0, 0, 0, HOP], np.int64), "sizes": np.array([HOP, LENGTH - HOP], np.int64),
         "start": np.array([HOP], np.int64), "end": np.array([HOP + HISTORY], np.int64), "axes": np.array([1], np.int64),
@@ -297,19 +297,19 @@ def _embedding_step(paths: NDArray[np.float32]) -> Part:
 
 
 def _prior(shifts: NDArray[np.float32]) -> Part:
-    """Twice the normal, bent a little, and what the condition adds."""
+    """The normal, narrower, bent a little, and what the condition adds."""
     node = helper.make_node
     return Part(
         {"normal": (EMBEDDING,), "condition": (len(CLASSES),)}, {"embedding": (EMBEDDING,)},
         [
             node("Softsign", ["normal"], ["bent"]),
             node("Mul", ["bent", "little"], ["more"]),
-            node("Mul", ["normal", "two"], ["wide"]),
-            node("Add", ["wide", "more"], ["drawn"]),
+            node("Mul", ["normal", "width"], ["narrow"]),
+            node("Add", ["narrow", "more"], ["drawn"]),
             node("MatMul", ["condition", "a"], ["shift"]),
             node("Add", ["drawn", "shift"], ["embedding"]),
         ],
-        {"a": shifts, "two": np.array(2, np.float32), "little": np.array(0.25, np.float32)},
+        {"a": shifts, "width": np.array(0.8, np.float32), "little": np.array(0.25, np.float32)},
     )  # fmt: skip
 
 
@@ -321,9 +321,9 @@ def _prior_inverse(shifts: NDArray[np.float32]) -> Part:
         [
             node("MatMul", ["condition", "a"], ["shift"]),
             node("Sub", ["embedding", "shift"], ["drawn"]),
-            node("Mul", ["drawn", "half"], ["normal"]),
+            node("Div", ["drawn", "width"], ["normal"]),
         ],
-        {"a": shifts, "half": np.array(0.5, np.float32)},
+        {"a": shifts, "width": np.array(0.8, np.float32)},
     )  # fmt: skip
 
 

@@ -1,11 +1,10 @@
-"""Which class a MIDI key plays: drums by General MIDI, under the names that drum sets use, and pitches."""
+"""Which class a MIDI key plays: drums by General MIDI, under the names that drum sets use, and the nearest pitch."""
 
 from __future__ import annotations
 
 import pytest
 
-from ngs.pyo_instruments.players.midi_keys import drum_class, in_order, pitch, pitch_attribute, pitch_class
-from ngs.runtime.bundle.manifest import Attribute
+from ngs.pyo_instruments.players.midi_keys import drum_class, in_order, pitch_class
 
 SHIPPED = ("Clap", "Cowbell", "Crash", "Hat", "Kick", "Ride", "Snare", "Tom")
 
@@ -47,31 +46,6 @@ def test_unknown_classes_are_played_in_turn() -> None:
     assert [drum_class(key, classes) for key in range(35, 40)] == [None, "rain", "bottom", "wind", None]
 
 
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("A4", 69),
-        ("C4", 60),
-        ("c#3", 49),
-        ("Bb2", 46),
-        ("As4", 70),
-        ("Cs3", 49),
-        ("B♭2", 46),
-        ("C-1", 0),
-        ("60", 60),
-        ("G9", 127),
-        ("Cb4", 59),
-    ],
-)
-def test_pitches_are_read(name: str, key: int) -> None:
-    assert pitch(name) == key
-
-
-@pytest.mark.parametrize("name", ["", "A", "Kick", "H4", "A44", "128", "A4 soft"])
-def test_other_names_are_not_pitches(name: str) -> None:
-    assert pitch(name) is None
-
-
 def test_the_nearest_pitch_is_chosen_and_the_distance_returned() -> None:
     classes = ("C3", "A4", "F#3", "C4")
     assert pitch_class(60, classes) == ("C4", 0.0)
@@ -84,14 +58,6 @@ def test_the_nearest_pitch_is_chosen_and_the_distance_returned() -> None:
 def test_classes_without_pitches_raise() -> None:
     with pytest.raises(ValueError, match=r"no class is a pitch.*Kick, Snare"):
         pitch_class(60, ("Kick", "Snare"))
-
-
-def test_the_pitch_attribute_is_found() -> None:
-    instrument, pitches = Attribute("instrument", ("cello", "flute")), Attribute("tone", ("A3", "Bb3", "C4"))
-    layers, keys = Attribute("layer", ("64", "127")), Attribute("pitch", ("60", "64"))
-    assert pitch_attribute([instrument, layers, pitches]) is pitches
-    assert pitch_attribute([instrument, keys]) is keys
-    assert pitch_attribute([instrument, layers]) is None
 
 
 def test_drums_are_in_the_order_of_their_keys() -> None:

@@ -26,7 +26,7 @@ def phases(tiny_config: Config) -> dict[str, Phase]:
     """One of each, with batches of 3."""
     torch.manual_seed(0)
     stage = replace(tiny_config.grain_stage, spectral_share=0.5)
-    config = replace(tiny_config, grain_stage=stage)
+    config = replace(tiny_config, grain_stage=stage, joint_stage=replace(tiny_config.joint_stage, steps=1))
     model = NeuralGranularModel(config, (8,))
     return {planned.phase.name: planned.phase(model, replace(planned.stage, batch_size=3)) for planned in plan(config)}
 
@@ -42,7 +42,10 @@ def test_every_phase_draws_what_it_learns_from(phases: dict[str, Phase], corpus:
     single = {"grain": (grains, audio.grain_length), "onset": (grains,), "label": (grains, 1)}
     assert drawn(phases["spectra"], corpus) == single
     assert drawn(phases["grains"], corpus) == drawn(phases["joint"], corpus) == signals
-    assert drawn(phases["embedding"], corpus) == {"path": (3, audio.path_length, latent), "label": (3, 1)}
+    path, loudness = (3, audio.path_length, latent), (3, audio.path_length)
+    assert drawn(phases["embedding"], corpus) == {"path": path, "loudness": loudness, "label": (3, 1)}
+    embedding = (3, tiny_config.embedding.embedding_size)
+    assert drawn(phases["prior"], corpus) == {"mean": embedding, "log_variance": embedding, "label": (3, 1)}
 
 
 def test_sounds_are_made_quieter_only_where_grains_are_learned(phases: dict[str, Phase], corpus: Corpus) -> None:
@@ -62,9 +65,27 @@ def test_grains_start_from_a_pca_and_paths_in_audible_units(phases: dict[str, Ph
     assert not torch.equal(model.embedding.path_map, before)
 
 
+def test_the_prior_starts_from_the_embeddings_of_the_corpus(phases: dict[str, Phase], corpus: Corpus) -> None:
+    phase, prior, everything = phases["prior"], phases["prior"].model.embedding.prior, np.arange(len(corpus.names))
+    start_grains(phase.model, corpus, everything)
+    phases["embedding"].prepare(phases["embedding"].batches(corpus, everything, rank=0))
+    batches = phase.batches(corpus, everything, rank=0)
+    phase.prepare(batches)
+    mean, log_variance = batches.embeddings(0)
+    assert prior.center.any() and prior.effect.any()
+    assert float((prior.scale.square() / (mean.var(0) + log_variance.exp().mean(0))).max()) < 1.5
+    assert phase.trained() == [prior]
+
+
 @pytest.mark.parametrize(
     ("name", "setting"),
-    [("spectra", "grain_stage"), ("grains", "grain_stage"), ("embedding", "embedding_stage"), ("joint", "joint_stage")],
+    [
+        ("spectra", "grain_stage"),
+        ("grains", "grain_stage"),
+        ("embedding", "embedding_stage"),
+        ("joint", "joint_stage"),
+        ("prior", "prior_stage"),
+    ],
 )
 def test_full_memory_names_the_setting_to_lower(phases: dict[str, Phase], name: str, setting: str) -> None:
     def fit(*arguments: Any, **named: Any) -> None:
