@@ -219,7 +219,7 @@ def _stream(decoder: Part, synthesis: Part, postprocessing: Part) -> Part:
         node("Slice", ["signal", "start", "end", "axes"], ["next_history"]),
     ]  # fmt: skip
     constants = {
-        "width": np.array(0.8, np.float32), "nothing": np.array(0, np.float32), "one": np.array(1, np.float32),
+        "half": np.array(0.5, np.float32), "nothing": np.array(0, np.float32), "one": np.array(1, np.float32),
         "window": hann(LENGTH), "missing": onset_window(LENGTH) - hann(LENGTH),
         "pads": np.array([0, 0, 0, HOP], np.int64), "sizes": np.array([HOP, LENGTH - HOP], np.int64),
         "start": np.array([HOP], np.int64), "end": np.array([HOP + HISTORY], np.int64), "axes": np.array([1], np.int64),
