@@ -26,8 +26,8 @@ import click
     metavar="SECTION.KEY=VALUE",
     help="Change one value of the preset. Repeatable.",
 )
-@click.option("--minutes", metavar="M", help="Minutes for each stage: 5, or grain=5,embedding=3,joint=1.")
-@click.option("--steps", metavar="N", help="Steps instead of minutes: 2000, or grain=2000,joint=100.")
+@click.option("--minutes", metavar="M", help="Minutes for each stage: 5, or grain=5,embedding=3,prior=1.")
+@click.option("--steps", metavar="N", help="Steps instead of minutes: 2000, or grain=2000,prior=500.")
 @click.option(
     "--labels",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -59,7 +59,7 @@ def train(
     """Train a model on DATA, a folder of sounds, or a folder with a folder of sounds for each class.
 
     Training has stages: first the grains, then the embedding of their paths, then, if the preset asks for it, both
-    together. Stop with Ctrl-C at any time and continue later with --resume; nothing is lost.
+    together, and last the prior, which new sounds are drawn from. Stop with Ctrl-C at any time and continue later with --resume; nothing is lost.
     `tensorboard --logdir OUT/logs` shows curves, spectrograms and sounds.
 
     \b
