@@ -58,7 +58,7 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
         frame += (tensor("peak", bins), tensor("advance", bins), tensor("profile", points))
         flags, phase = (onset,), (tensor("phase", bins),)
     starts = bool(phase) and latest  # sounds begin with a grain of their own
-    grain = tensor("grain", 4 * hop)
+    grain, first = tensor("grain", 4 * hop), (tensor("first", 4 * hop),) if starts else ()
     past = (tensor("sum", 3 * hop), tensor("weight", 3 * hop), tensor("history", history), *phase)
 
     def following(states: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
@@ -70,14 +70,13 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
     written = (tensor("step", 1), tensor("hidden", hidden))
     audio = tensor("audio", hop)
     return {
-        **({"onset": ((latent, condition, noise), (grain, *phase))} if starts else {}),
         "encoder": ((grain, onset) if latest else (grain,), gaussian(manifest.latent_size)),
         "decoder": ((latent, condition), frame),
+        **({"onset": ((latent, condition, noise), (grain, *phase))} if starts else {}),
         "synthesis": ((*frame, noise, *flags, *phase), (grain, *following(phase))),
         "postprocessing": ((tensor("signal", signal),), (audio,)),
         "decoder_stream": (
-            (latent, condition, noise, onset, tensor("level", 1), *past, *((tensor("first", 4 * hop),) if starts else ())),
-            (audio, *following(past)),
+            (latent, condition, noise, onset, tensor("level", 1), *past, *first), (audio, *following(past))
         ),
         "embedding_encoder": ((path, condition), gaussian(manifest.embedding_size)),
         "embedding_decoder": ((embedding, condition), (path,)),
