@@ -53,7 +53,8 @@ class RealDFT(nn.Module):
         self.is_first[torch.from_numpy(first)] = True
         # where each bin is found, and whether only its conjugate is there
         self.register_buffer("places", torch.from_numpy(first))
-        self.register_buffer("signs", torch.from_numpy(np.where(order.reshape(-1)[first] > length // 2, -1.0, 1.0)).float())
+        mirrored = order.reshape(-1)[first] > length // 2
+        self.register_buffer("signs", torch.from_numpy(np.where(mirrored, -1.0, 1.0)).float())
 
         inner = np.exp(-2j * np.pi * np.outer(k1, p) / p_size)
         turns = ((q[None, :, None] - center) * order[:, None, :] + length // 2) % length - length // 2

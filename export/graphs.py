@@ -50,13 +50,9 @@ def _grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     first = {"first": (length,)} if excitation.shape_size else {}
     lasting = {"sum": (length - hop,), "weight": (length - hop,), "history": (history,), **state}
     given = {"latent": (latent,), "condition": (condition,)}
-    starts = (
-        {"onset": Graph(OnsetGraph(decoder), {**given, "noise": (length,)}, ("grain", "phase"))} if first else {}
-    )
+    starts = {"onset": Graph(OnsetGraph(decoder), {**given, "noise": (length,)}, ("grain", "phase"))} if first else {}
     return {
-        "encoder": Graph(
-            _encoder_graph(model.encoder), {"grain": (length,), "onset": (1,)}, ("mean", "log_variance")
-        ),
+        "encoder": Graph(_encoder_graph(model.encoder), {"grain": (length,), "onset": (1,)}, ("mean", "log_variance")),
         "decoder": Graph(decoder, given, tuple(frame)),
         **starts,
         "synthesis": Graph(synthesis, {**frame, "noise": (length,), **onset, **state}, ("grain", *_following(state))),

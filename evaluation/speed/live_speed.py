@@ -17,7 +17,7 @@ from ngs.evaluation.speed.timing import WARMING, Durations, in_turns, timed
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.graph_stream import GraphStream, SoundStream
+from ngs.runtime.bundle.graph_stream import SoundStream
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.synth import Synth
 

@@ -76,7 +76,8 @@ class SpectralEncoder(GrainEncoder):
         """Windowed grains [N, L] and onset flags [N, 1] -> feature vectors [N, F]; `magnitudes` [N, K] in place of the
         grains' own.
         """
-        return self.features_of(grains, onset, magnitude_spectrum(grains) if magnitudes is None else magnitudes, self.bands)
+        magnitudes = magnitude_spectrum(grains) if magnitudes is None else magnitudes
+        return self.features_of(grains, onset, magnitudes, self.bands)
 
     def features_of(self, grains: Tensor, onset: Tensor, magnitudes: Tensor, bands: Tensor) -> Tensor:
         """The same with `bands_of_bins` of the bins in their order."""

@@ -138,6 +138,7 @@ class LockedTones(Excitation):
 
     def first_grain(self, magnitude: Tensor, shape: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Magnitudes [N, K], onset shapes [N, O] and noise [N, L] -> first grains [N, L], phases [N, K]."""
+        assert self.frames is not None
         return first_grain(magnitude, shape, noise, FFT(), self.frames)
 
     def grains(self, frame: Frame, noise: Tensor, shape: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class FFT:
         return spectrum.real, spectrum.imag
 
     def inverse(self, real: Tensor, imaginary: Tensor) -> Tensor:
-        signal = torch.fft.irfft(torch.complex(real, imaginary))
+        signal: Tensor = torch.fft.irfft(torch.complex(real, imaginary))
         return signal.roll(signal.shape[-1] // 2, -1)
 
     def ordered(self, values: Tensor, odd: bool = False) -> Tensor:
@@ -92,15 +92,15 @@ class ShortFrames(nn.Module):
         turns = torch.outer(torch.arange(2 * self.hop), torch.arange(self.hop + 1)) % (2 * self.hop)
         self.register_buffer("angles", turns.to(torch.int16), persistent=False)  # [2 hop, hop + 1], in turns / 2 hop
 
-    def _waves(self) -> tuple[Tensor, Tensor]:
+    def _waves(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Windowed cosines and sines [2 hop, hop + 1]."""
-        angles = self.angles.float() * (math.pi / self.hop)
-        window = torch.sin(self.angles[:, 1:2].float() * (0.5 * math.pi / self.hop))
+        angles = self.angles.to(dtype) * (math.pi / self.hop)
+        window = torch.sin(0.5 * angles[:, 1:2])
         return torch.cos(angles) * window, torch.sin(angles) * window
 
     def _spectra(self, grain: Tensor) -> tuple[Tensor, Tensor]:
         parts = nn.functional.pad(grain, (self.hop, 0)).reshape(-1, FRAMES + 1, self.hop)
-        cosine, sine = self._waves()
+        cosine, sine = self._waves(grain.dtype)
         frames = torch.cat((parts[:, :-1], parts[:, 1:]), -1)
         return frames @ cosine, frames @ sine
 
@@ -122,13 +122,14 @@ class ShortFrames(nn.Module):
         """Bring grains [B, L] to shares [B, P * Q]; the energy of each band stays."""
         real, imaginary = self._spectra(grain)
         with torch.no_grad():
-            wanted = torch.relu(torch.exp(log_shares.clamp_max(math.log(FRAMES))) - SHARE_FLOOR).unflatten(1, (FRAMES, -1))
+            wanted = torch.relu(torch.exp(log_shares.clamp_max(math.log(FRAMES))) - SHARE_FLOOR)
+            wanted = wanted.reshape(-1, FRAMES, BANDS)
             wanted = wanted / wanted.mean(1, keepdim=True).clamp_min(SHARE_FLOOR)
             nepers = 0.5 * torch.log((wanted + SHARE_FLOOR) / (self._shares(real, imaginary) + SHARE_FLOOR))
             gains = torch.exp(nepers.clamp(-SHARE_LIMIT, SHARE_LIMIT))
             sizes = [band.shape[-1] for band in self._bands(real[:1, :1])]
             gain = torch.cat([gains[..., band : band + 1].expand(-1, -1, size) for band, size in enumerate(sizes)], -1)
-        cosine, sine = self._waves()
+        cosine, sine = self._waves(grain.dtype)
         weight = torch.ones(self.hop + 1, device=grain.device)
         weight[1:-1] = 2.0  # for the conjugate bins that are left out
         gain = gain * (weight / (2 * self.hop))

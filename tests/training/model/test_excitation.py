@@ -14,9 +14,7 @@ from ngs.training.config import load_preset, override
 from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile, profile_gain
 from ngs.training.model.excitation import LockedTones, excite, find_peaks, follow_phases, next_phase
-from ngs.training.model.onset import (
-    SHAPE_SIZE, SHARE_FLOOR, SHARES, ShortFrames, bands_of_bins, log_levels, shape_scale,
-)  # fmt: skip
+from ngs.training.model.onset import SHAPE_SIZE, SHARES, ShortFrames, bands_of_bins, log_levels, shape_scale
 from ngs.training.model.overlap_add import analysis_windows, noise_grains, overlap_add, slice_grains
 from ngs.training.model.parts import make_decoder
 
@@ -46,8 +44,8 @@ def coefficients(signal: Tensor, grains: int) -> Tensor:
     return joined(spectral, energy_profile(windowed, POINTS), ShortFrames(LENGTH).log_shares(windowed[:, 0]))
 
 
-def joined(spectral: Tensor, profile: Tensor, log_shares: Tensor | float = math.log(1 + SHARE_FLOOR)) -> Tensor:
-    """Coefficients [B, G, F] of bins [B, G, K], profiles [.., G, S] and the shares of first grains, else steady ones."""
+def joined(spectral: Tensor, profile: Tensor, log_shares: Tensor | float = 0.0) -> Tensor:
+    """Coefficients [B, G, F] of bins [B, G, K], profiles [..., G, S], and the shares of first grains or equal ones."""
     shape = torch.zeros(*spectral.shape[:2], SHAPE_SIZE)
     shape[:, 0, :SHARES] = log_shares
     shape[:, 0, SHARES:] = log_levels(torch.relu(spectral[:, 0].exp() - FLOOR), bands_of_bins(BINS))

@@ -84,7 +84,8 @@ def test_a_pca_keeps_everything_it_has_room_for(model: NeuralGranularModel) -> N
     generator = torch.Generator().manual_seed(3)
     grains = torch.randn(400, 256, generator=generator) * torch.rand(400, 1, generator=generator)
     later = torch.zeros(400, 1)
-    assert whole.start_from_pca(grains, later) == pytest.approx(1.0, abs=1e-3)  # 129 bins and a profile in 256 dimensions
+    kept = whole.start_from_pca(grains, later)
+    assert kept == pytest.approx(1.0, abs=1e-3)  # 129 bins and a profile in 256 dimensions
     with torch.no_grad():
         latent, _ = whole.encoder(grains, later)
         decoded = whole.decoder.coefficients(latent, torch.zeros(400, 2))
@@ -100,7 +101,8 @@ def test_a_pca_keeps_everything_it_has_room_for(model: NeuralGranularModel) -> N
 
 def test_few_grains_are_enough_for_a_start() -> None:
     model = NeuralGranularModel(override(load_preset("fast"), SMALL), (2,)).eval()
-    assert 0 < model.start_from_pca(torch.randn(5, 2048, generator=torch.Generator().manual_seed(0)), torch.eye(5, 1)) <= 1.001
+    grains = torch.randn(5, 2048, generator=torch.Generator().manual_seed(0))
+    assert 0 < model.start_from_pca(grains, torch.eye(5, 1)) <= 1.001
     assert torch.isfinite(passed(model, sine(model, 440.0))).all()
 
 
