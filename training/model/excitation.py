@@ -7,6 +7,8 @@ belongs to, and the phase of a peak advances by its frequency from grain to grai
 noise. The energy within a grain follows a decoded profile. The phases are the only state; training treats them as
 constants.
 
+The first grain of a sound is another matter: see `ngs.training.model.onset`.
+
 An excitation has no weights. Another one needs four places: a class here, its word in `config.EXCITATIONS`, an entry in
 `parts.EXCITATIONS`, and a module in `ngs.export.graphs.SYNTHESES`, because graphs need DFTs as matrix products.
 
@@ -94,12 +96,9 @@ class FilteredNoise(Excitation):
         return (magnitudes(spectral),)
 
     def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
-        return self._filtered(frame, noise), ()
+        return self.grains(frame, noise), ()
 
-    def grains(self, frame: Frame, noise: Tensor, shape: Tensor) -> Tensor:
-        return self._filtered(frame, noise)
-
-    def _filtered(self, frame: Frame, noise: Tensor) -> Tensor:
+    def grains(self, frame: Frame, noise: Tensor, shape: Tensor | None = None) -> Tensor:
         filtered: Tensor = torch.fft.irfft(frame[0] * torch.fft.rfft(noise), n=self.grain_length)
         return filtered
 
