@@ -153,11 +153,20 @@ function checkManifest(manifest) {
   const { latent_size: latent, embedding_size: embedding, hop_length: hop } = manifest;
   checkGraph(manifest, "embedding_step", { embedding, condition, step: 1 }, { next_step: 1 });
   const past = { sum: 3 * hop, weight: 3 * hop };
-  checkGraph(
-    manifest, "decoder_stream", { latent, condition, noise: length, onset: 1, level: 1, ...past }, { audio: hop },
-  );
+  const hopInputs = { latent, condition, noise: length, onset: 1, level: 1, ...past };
+  if (hasOnset(manifest)) {
+    const phase = length / 2 + 1;
+    checkGraph(manifest, "onset", { latent, condition, noise: length }, { grain: length, phase });
+    Object.assign(hopInputs, { first: length, phase });
+  }
+  checkGraph(manifest, "decoder_stream", hopInputs, { audio: hop });
   const path = manifest.graphs.embedding_step.outputs.find(({ name }) => name === "path")?.shape;
   check("graphs.embedding_step.path", path?.length === 3 && path[2] === latent, `grains of ${latent}`, path);
+}
+
+/** Whether sounds begin with a grain of their own, from the graph `onset`. */
+export function hasOnset(manifest) {
+  return manifest.graphs?.decoder_stream?.inputs?.some?.((tensor) => tensor?.name === "first") ?? false;
 }
 
 /** Every input that is not listed is a state, and returns as an output of the same size. */

@@ -26,6 +26,8 @@ MAX_HISTORY_SAMPLES = 65536  # that post-processing looks back
 def check_signatures(manifest: Manifest) -> None:
     """Raise BundleError unless each required graph has exactly the inputs, outputs and states it must have."""
     for name, (inputs, outputs) in _signatures(manifest).items():
+        if name not in manifest.graphs:
+            raise wrong(f"graphs.{name}", "an entry", "none")
         graph = manifest.graphs[name]
         states = tuple(tensor for tensor in inputs if f"next_{tensor.name}" in [other.name for other in outputs])
         _compare(f"graphs.{name}.states", states, graph.states)
@@ -47,6 +49,7 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
     latent, embedding = tensor("latent", manifest.latent_size), tensor("embedding", manifest.embedding_size)
     condition, noise, onset = tensor("condition", manifest.condition_size), tensor("noise", 4 * hop), tensor("onset", 1)
     path = tensor("path", manifest.path_length, manifest.latent_size)
+    latest = manifest.format_version >= 4
     frame: tuple[TensorSpec, ...] = (tensor("magnitude", bins),)
     flags: tuple[TensorSpec, ...] = ()
     phase: tuple[TensorSpec, ...] = ()
@@ -54,6 +57,8 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
         points = _size(manifest, "synthesis", "profile", 1, MAX_PROFILE_POINTS)
         frame += (tensor("peak", bins), tensor("advance", bins), tensor("profile", points))
         flags, phase = (onset,), (tensor("phase", bins),)
+    starts = bool(phase) and latest  # sounds begin with a grain of their own
+    grain, first = tensor("grain", 4 * hop), (tensor("first", 4 * hop),) if starts else ()
     past = (tensor("sum", 3 * hop), tensor("weight", 3 * hop), tensor("history", history), *phase)
 
     def following(states: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
@@ -65,12 +70,13 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
     written = (tensor("step", 1), tensor("hidden", hidden))
     audio = tensor("audio", hop)
     return {
-        "encoder": ((tensor("grain", 4 * hop),), gaussian(manifest.latent_size)),
+        "encoder": ((grain, onset) if latest else (grain,), gaussian(manifest.latent_size)),
         "decoder": ((latent, condition), frame),
-        "synthesis": ((*frame, noise, *flags, *phase), (tensor("grain", 4 * hop), *following(phase))),
+        **({"onset": ((latent, condition, noise), (grain, *phase))} if starts else {}),
+        "synthesis": ((*frame, noise, *flags, *phase), (grain, *following(phase))),
         "postprocessing": ((tensor("signal", signal),), (audio,)),
         "decoder_stream": (
-            (latent, condition, noise, onset, tensor("level", 1), *past), (audio, *following(past))
+            (latent, condition, noise, onset, tensor("level", 1), *past, *first), (audio, *following(past))
         ),
         "embedding_encoder": ((path, condition), gaussian(manifest.embedding_size)),
         "embedding_decoder": ((embedding, condition), (path,)),
