@@ -157,7 +157,7 @@ def _heard(model: NeuralGranularModel, grains: Tensor) -> tuple[Tensor, Tensor]:
     """What is decoded from the means of windowed grains [N, L]: magnitudes [N, K]; and their log-variances [N, Z]."""
     mean, log_variance = model.encoder(grains, grains.new_ones(len(grains), 1))
     coefficients = model.decoder.coefficients(mean, mean.new_zeros(len(mean), sum(model.sizes)))
-    return model.decoder.magnitudes(coefficients[:, : model.decoder.bins]), log_variance
+    return model.decoder.magnitudes(coefficients), log_variance
 
 
 def _least_rounded(module: nn.Module, method: str, *inputs: Tensor) -> Tensor:

@@ -182,7 +182,7 @@ class OnsetGraph(nn.Module):
 
     def forward(self, latent: Tensor, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         decoder, coefficients = self.decoder.decoder, self.decoder.coefficients(latent, condition)
-        magnitude = decoder.magnitudes(coefficients[:, : decoder.bins])
+        magnitude = decoder.magnitudes(coefficients)
         assert decoder.frames is not None
         return first_grain(magnitude, decoder.shape(coefficients), noise, self.dft, decoder.frames)
 

@@ -1,7 +1,8 @@
 """Grain decoder p(x|z) (paper, section 3.2): latent and condition to magnitudes, which an excitation fills.
 
-Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, O numbers of the onset shape,
-F = K + S + O coefficients, Z latent size, C condition size; B signals of G grains each.
+Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, Q bands that have levels of their own
+(none unless the head is spectral), O numbers of the onset shape, F = K + S + Q + O coefficients, Z latent size, C
+condition size; B signals of G grains each.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from torch import Tensor, nn
 
 from ngs.runtime.dsp.grains import LOWEST_HZ
 from ngs.training.config import GrainConfig
+from ngs.training.model.band_levels import BANDS, SCALE, bands_of_bins, log_gains
 from ngs.training.model.excitation import Excitation, LockedTones, States
 from ngs.training.model.heads import Head
 from ngs.training.model.layers import ResidualBlock, zero_linear
-from ngs.training.model.onset import shape_scale
 
 
 class GrainDecoder(nn.Module):
     """Residual linear layers to coefficients; a head says what these stand for, an excitation makes sound of them."""
 
     gain: Tensor
+    bands: Tensor
 
     def __init__(self, head: Head, excitation: Excitation, grain: GrainConfig, condition_size: int) -> None:
         super().__init__()
@@ -28,7 +30,8 @@ class GrainDecoder(nn.Module):
         self.grain_length, self.bins, self.points = excitation.grain_length, excitation.bins, excitation.points
         self.frames = excitation.frames  # so that they are on the decoder's device
         in_size = grain.latent_size + condition_size
-        out_size = self.bins + self.points + excitation.shape_size
+        self.levels = BANDS if head.spectral else 0
+        out_size = self.bins + self.points + self.levels + excitation.shape_size
         self.network = nn.Sequential(
             nn.Linear(in_size, grain.hidden_size),
             *(ResidualBlock(grain.hidden_size) for _ in range(grain.blocks)),
@@ -39,29 +42,42 @@ class GrainDecoder(nn.Module):
         gain = torch.full((self.bins,), excitation.gain(head))
         gain[: max(int(LOWEST_HZ / excitation.bin_hz + 0.5), 1)] = 0.0  # DC, and bins wholly below what is heard
         self.register_buffer("gain", gain, persistent=False)
+        self.register_buffer("bands", bands_of_bins(self.bins, excitation.bin_hz), persistent=False)
 
     def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
-        """Latents [N, Z] and conditions [N, C] -> coefficients [N, F]: of the bins, scaled profile and shape."""
+        """Latents [N, Z] and conditions [N, C] -> coefficients [N, F]: bins, profile and levels, scaled, and shape."""
         hidden: Tensor = self.output(self.network(torch.cat((latent, condition), -1)))
         return hidden if self.linear is None else hidden + self.linear(latent)
 
     def log_magnitudes(self, coefficients: Tensor) -> Tensor:
-        """Coefficients of bins [..., K] -> log |DFT| of the windowed grains that they stand for [..., K]."""
-        return self.head.log_magnitudes(coefficients)
+        """Coefficients [..., F] -> log |DFT| of the windowed grains that they stand for [..., K]."""
+        spectral, _, levels, _ = self._parts(coefficients)
+        found = self.head.log_magnitudes(spectral)
+        return found + self._log_gains(self.head.magnitudes(spectral), levels) if self.levels else found
 
     def magnitudes(self, coefficients: Tensor) -> Tensor:
-        """Coefficients of bins [..., K] -> magnitudes [..., K] as the excitation needs them."""
-        return self.gain * self.head.magnitudes(coefficients)
+        """Coefficients [..., F] -> magnitudes [..., K] as the excitation needs them."""
+        spectral, _, levels, _ = self._parts(coefficients)
+        found = self.head.magnitudes(spectral)
+        gain = self.gain * self._log_gains(found, levels).exp() if self.levels else self.gain
+        return gain * found
+
+    def _log_gains(self, magnitude: Tensor, levels: Tensor) -> Tensor:
+        return log_gains(magnitude, levels / SCALE, self.bands)
+
+    def _parts(self, coefficients: Tensor) -> list[Tensor]:
+        """Coefficients [..., F] -> those of the bins, the profile, the levels and the shape."""
+        sizes = [self.bins, self.points, self.levels, self.excitation.shape_size]
+        return list(coefficients.split(sizes, -1))
 
     def frame(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """Coefficients [..., F] -> a frame: the excitation's tensors, see `Excitation.frame_sizes`."""
-        spectral, profile = coefficients[..., : self.bins], coefficients[..., self.bins : self.bins + self.points]
-        return self.excitation.frame(spectral, profile, self.magnitudes)
+        spectral, profile, _, _ = self._parts(coefficients)
+        return self.excitation.frame(spectral, profile, self.magnitudes(coefficients))
 
     def shape(self, coefficients: Tensor) -> Tensor:
         """Coefficients [..., F] -> the onset shape [..., O] that these grains have if they are first."""
-        shape = coefficients[..., self.bins + self.points :]
-        return shape / shape_scale(shape.device) if shape.shape[-1] else shape
+        return self._parts(coefficients)[3]
 
     def first_grain(self, coefficients: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Coefficients [N, F] and noise [N, L] -> the first grains of sounds [N, L], not windowed, and phases [N, K].
@@ -69,7 +85,7 @@ class GrainDecoder(nn.Module):
         Only for excitations that have an onset shape.
         """
         assert isinstance(self.excitation, LockedTones)
-        magnitude = self.magnitudes(coefficients[:, : self.bins])
+        magnitude = self.magnitudes(coefficients)
         return self.excitation.first_grain(magnitude, self.shape(coefficients), noise)
 
     def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from ngs.training.config import AudioConfig, GrainConfig
+from ngs.training.model.band_levels import BANDS, SCALE, bands_of_bins, log_levels
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile
 from ngs.training.model.layers import LOG_VARIANCE_RANGE, START_LOG_VARIANCE, ResidualBlock, zero_linear
-from ngs.training.model.onset import ShortFrames, bands_of_bins, log_levels, shape_scale
+from ngs.training.model.onset import ShortFrames
 
 FEATURE_SCALE = 0.6  # brings log magnitudes to the order of 1 for the network
 
@@ -37,11 +38,12 @@ class GrainEncoder(nn.Module, ABC):
 
 
 class SpectralEncoder(GrainEncoder):
-    """Log spectrum and energy profile, a linear path that starts as a PCA, and a network that starts at zero.
+    """Log spectrum, levels and energy profile, a linear path that starts as a PCA, a network that starts at zero.
 
     Not in the paper. It takes under 1 million multiplications a grain (the convolutions take 190 million) and is useful
     from the first step. A feature vector [F] is log(floor + |DFT|) of the K bins, then PROFILE_SCALE times the S points
-    of the profile, then the scaled onset shape; grains that are not the first of a sound have its mean, `center`.
+    of the profile, then SCALE times the log levels of Q bands, then the onset shape; grains that are not the first of a
+    sound have its mean, `center`.
     """
 
     center: Tensor
@@ -50,9 +52,9 @@ class SpectralEncoder(GrainEncoder):
     def __init__(self, audio: AudioConfig, grain: GrainConfig, points: int, shape_size: int) -> None:
         super().__init__()
         self.floor, self.points, self.bins = grain.floor, points, audio.grain_length // 2 + 1
-        features = self.bins + points + shape_size
+        features = self.bins + points + BANDS + shape_size
         self.frames = ShortFrames(audio.grain_length) if shape_size else None
-        self.register_buffer("bands", bands_of_bins(self.bins), persistent=False)
+        self.register_buffer("bands", bands_of_bins(self.bins, audio.sample_rate / audio.grain_length), persistent=False)
         self.register_buffer("center", torch.zeros(features))
         self.linear = nn.Linear(features, grain.latent_size)
         output = zero_linear(grain.hidden_size, 2 * grain.latent_size)
@@ -84,17 +86,17 @@ class SpectralEncoder(GrainEncoder):
         features = [torch.log(self.floor + magnitudes)]
         if self.points:
             features.append(PROFILE_SCALE * energy_profile(grains, self.points))
+        features.append(SCALE * log_levels(magnitudes, bands))
         if self.frames is not None:
-            scale = shape_scale(grains.device)
-            shape = scale * torch.cat((self.frames.log_shares(grains), log_levels(magnitudes, bands)), -1)
-            center = self.center[-len(scale) :]
+            shape = self.frames.log_shares(grains)
+            center = self.center[-shape.shape[-1] :]
             features.append(center + onset * (shape - center))
         return torch.cat(features, -1)
 
     def heard(self, onset: Tensor) -> Tensor:
         """Which features grains with these onset flags [N, 1] have of their own: ones and zeros [N, F]."""
-        both = onset.new_ones(len(onset), self.bins + self.points)
-        return torch.cat((both, onset.expand(-1, len(self.center) - both.shape[1])), -1)
+        always = onset.new_ones(len(onset), self.bins + self.points + BANDS)
+        return torch.cat((always, onset.expand(-1, len(self.center) - always.shape[1])), -1)
 
     def encode_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Feature vectors [N, F] -> mean, log-variance [N, Z]."""

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -63,10 +62,9 @@ class Excitation(ABC):
         """What the magnitudes of a head are multiplied by."""
 
     @abstractmethod
-    def frame(self, spectral: Tensor, profile: Tensor, magnitudes: Callable[[Tensor], Tensor]) -> Frame:
-        """The decoder's coefficients of bins [..., K] and of the profile [..., S] -> a frame, each tensor [..., size].
-
-        `magnitudes` gives the magnitudes of coefficients of bins.
+    def frame(self, spectral: Tensor, profile: Tensor, magnitude: Tensor) -> Frame:
+        """The decoder's coefficients of bins [..., K] and of the profile [..., S], and the magnitudes [..., K] that
+        they stand for -> a frame, each tensor [..., size].
         """
 
     @abstractmethod
@@ -93,8 +91,8 @@ class FilteredNoise(Excitation):
     def gain(self, head: Head) -> float:
         return head.filter_gain
 
-    def frame(self, spectral: Tensor, profile: Tensor, magnitudes: Callable[[Tensor], Tensor]) -> Frame:
-        return (magnitudes(spectral),)
+    def frame(self, spectral: Tensor, profile: Tensor, magnitude: Tensor) -> Frame:
+        return (magnitude,)
 
     def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
         return self.grains(frame, noise), ()
@@ -125,10 +123,9 @@ class LockedTones(Excitation):
     def gain(self, head: Head) -> float:
         return 1.0
 
-    def frame(self, spectral: Tensor, profile: Tensor, magnitudes: Callable[[Tensor], Tensor]) -> Frame:
+    def frame(self, spectral: Tensor, profile: Tensor, magnitude: Tensor) -> Frame:
         with torch.no_grad():
             peak, advance, tone = find_peaks(spectral)
-        magnitude = magnitudes(spectral)
         return torch.where(tone, magnitude, -magnitude), peak, advance, profile / PROFILE_SCALE
 
     def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
@@ -143,7 +140,7 @@ class LockedTones(Excitation):
 
     def grains(self, frame: Frame, noise: Tensor, shape: Tensor) -> Tensor:
         magnitude, peak, advance, profile = frame
-        first, phase = self.first_grain(magnitude[:, 0], shape, noise[:, 0])
+        first, phase = self.first_grain(magnitude[:, 0].abs(), shape, noise[:, 0])
         phases, never = follow_phases(peak, advance, phase), noise.new_zeros(1)
         # learned through sound, profiles would sharpen every grain, and noise would buzz at the hop rate
         later = self._filled(magnitude, profile.detach(), noise, never, phases)

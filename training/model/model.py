@@ -70,7 +70,7 @@ class NeuralGranularModel(nn.Module):
 
     def log_magnitudes(self, path: Tensor, condition: Tensor) -> Tensor:
         """Paths [B, G, Z] and conditions [B, C] -> log |DFT| of the windowed grains that they stand for [B, G, K]."""
-        return self.decoder.log_magnitudes(self.coefficients(path, condition)[..., : self.decoder.bins])
+        return self.decoder.log_magnitudes(self.coefficients(path, condition))
 
     def spectral_distance(self, coefficients: Tensor, audio: Tensor) -> Tensor | None:
         """How far coefficients [B, G, F] are from the spectra of audio [B, n]; None if `spectral` is None."""
@@ -134,7 +134,7 @@ class NeuralGranularModel(nn.Module):
         coefficients = self.decoder.coefficients(latent, latent.new_zeros(len(latent), sum(self.sizes)))
         bins, points = self.decoder.bins, self.decoder.points
         profile = coefficients[:, bins : bins + points]
-        audible = torch.relu(self.decoder.log_magnitudes(coefficients[:, :bins]) - math.log(FAINT))
+        audible = torch.relu(self.decoder.log_magnitudes(coefficients) - math.log(FAINT))
         weight = 1 / (EAR_HZ + torch.linspace(0, self.config.audio.sample_rate / 2, bins, device=latent.device))
         share = math.sqrt(PROFILE_WEIGHT * bins / max(points, 1)) / (2 * PROFILE_SCALE)
         return torch.cat((audible * (weight / weight.mean()).sqrt(), share * profile), 1)

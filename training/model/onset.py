@@ -2,11 +2,10 @@
 
 A struck body is nearly minimum-phase, and highs decay before lows. The first grain is therefore filled with the minimum
 phase of its magnitudes and some noise, and what lies in each band of each short frame is brought to the share that it
-should have. Before that, each band is brought to its level: means of log magnitudes, which decoders learn, lose the
-energy of peaks. Not in the paper.
+should have. Not in the paper.
 
-Shapes: B sounds, L samples of a grain, K = L/2 + 1 bins, P short frames, Q bands. An onset shape has O = (P + 1) Q
-numbers: the log shares of energy, for each frame those of its bands, then the log levels of the bands.
+Shapes: B sounds, L samples of a grain, K = L/2 + 1 bins, P short frames, Q bands. An onset shape has O = P Q numbers:
+the log shares of energy, for each frame those of its bands.
 """
 
 from __future__ import annotations
@@ -23,24 +22,15 @@ from ngs.training.model.overlap_add import analysis_windows, event_windows
 FRAMES = 32  # P, short frames of two hops, one every L / 32 samples
 EDGES = (2, 7, 23)  # bins of a short frame at which the second band and those above begin
 BANDS = len(EDGES) + 1
-SHARES = FRAMES * BANDS
-SHAPE_SIZE = SHARES + BANDS  # O
-SHARE_SCALE, LEVEL_SCALE = 1.0, 8.0  # weights of a log share and a log level beside a log magnitude
+SHAPE_SIZE = FRAMES * BANDS  # O; a log share counts as much as a log magnitude in features and coefficients
 SHARE_FLOOR = 1e-3  # added to a share before its logarithm
 SHARE_LIMIT = 30 * math.log(10) / 20  # nepers: gains of at most 30 dB, up or down
 SILENCE = 1e-7  # mean square of a grain too quiet to have a shape of its own
-QUIET = 0.1  # root of the energy |DFT|^2 of a band that is hardly heard
-LOUDER_LIMIT = 1.5  # nepers by which the level of a band may move its magnitudes
 COHERENT = 0.9  # share of the minimum phase in the amplitude of the filling; the rest of the energy is noise
 FAINTEST = 1e-3  # added to magnitudes before their logarithm, for the minimum phase
 STEEPEST = 0.1  # least value of a window that a grain is divided by
 # Noise gets more than tones under Hann windows, since decoded magnitudes lie below the mean power: the same here
 ONSET_GAIN = GAIN * 0.75
-
-
-def shape_scale(device: torch.device | None = None) -> Tensor:
-    """What the numbers of an onset shape are multiplied by in features and coefficients [O]."""
-    return torch.tensor([SHARE_SCALE] * SHARES + [LEVEL_SCALE] * BANDS, device=device)
 
 
 class DFT(Protocol):
@@ -138,26 +128,6 @@ class ShortFrames(nn.Module):
         return (second + nn.functional.pad(first[:, 1:], (0, 0, 0, 1))).flatten(1)
 
 
-def bands_of_bins(bins: int) -> Tensor:
-    """Which band each of K bins lies in: ones and zeros [K, Q]. The edges are those of the bands of short frames."""
-    width = 2 * (bins - 1) // (2 * (2 * (bins - 1) // FRAMES))  # bins of a grain in one of a short frame
-    edges = torch.tensor([(2 * edge - 1) * width // 2 for edge in EDGES])
-    return nn.functional.one_hot(torch.bucketize(torch.arange(bins), edges, right=True), BANDS).float()
-
-
-def log_levels(magnitude: Tensor, bands: Tensor) -> Tensor:
-    """Magnitudes [B, K] and `bands_of_bins` [K, Q] -> log levels of the bands [B, Q], in nepers."""
-    return 0.5 * torch.log(magnitude.square() @ bands + QUIET**2)
-
-
-def levelled_bands(magnitude: Tensor, levels: Tensor) -> Tensor:
-    """Magnitudes [B, K] whose bands have the log levels [B, Q]. Gradients reach the magnitudes only."""
-    with torch.no_grad():
-        bands = bands_of_bins(magnitude.shape[-1]).to(magnitude.device)
-        gain = torch.exp((levels - log_levels(magnitude, bands)).clamp(-LOUDER_LIMIT, LOUDER_LIMIT)) @ bands.T
-    return magnitude * gain
-
-
 def onset_curve(grain_length: int, device: torch.device | None = None) -> Tensor:
     """What a first grain, as seen under its analysis window, is multiplied by to be played: [L].
 
@@ -184,8 +154,7 @@ def first_grain(
 
     The grains are not windowed; the phases are those in the middle of the grain. Gradients reach the magnitudes only.
     """
-    length, shares = noise.shape[-1], shape[:, :SHARES]
-    level = dft.ordered(levelled_bands(magnitude.abs(), shape[:, SHARES:]))
+    length, level = noise.shape[-1], dft.ordered(magnitude)
     with torch.no_grad():
         cepstrum = dft.inverse(torch.log(level + FAINTEST), torch.zeros_like(level)) * folding(length, noise.device)
         bins = torch.arange(magnitude.shape[-1], device=noise.device, dtype=magnitude.dtype)
@@ -196,11 +165,11 @@ def first_grain(
         real, imaginary = COHERENT * torch.cos(angle) + rest * real, COHERENT * torch.sin(angle) + rest * imaginary
         real, imaginary = _levelled(real, imaginary)
         # shaping changes the magnitudes: they are put right, and the grain is shaped again
-        rough = frames.shaped(dft.inverse(level * real, level * imaginary), shares)
+        rough = frames.shaped(dft.inverse(level * real, level * imaginary), shape)
         real, imaginary = _levelled(*dft.forward(rough))
         turns = dft.of_bins(angle) / (2 * math.pi)
         phase = turns - turns.floor()
-    grain = frames.shaped(dft.inverse(level * real, level * imaginary), shares)
+    grain = frames.shaped(dft.inverse(level * real, level * imaginary), shape)
     return grain * onset_curve(length, noise.device), phase
 
 
