@@ -14,17 +14,21 @@ import math
 import torch
 from torch import Tensor
 
+from ngs.runtime.dsp.grains import LOWEST_HZ
+
 EDGES_HZ = (150.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0)  # between the bands
 BANDS = len(EDGES_HZ) + 1  # Q
 SCALE = 8.0  # weight of a log level beside a log magnitude, in features and coefficients
 QUIET = 0.1  # root of the energy |DFT|^2 of a band that is hardly heard
-LIMIT = 20 * math.log(10) / 20  # nepers: magnitudes are moved by at most 20 dB
+LIMIT = 40 * math.log(10) / 20  # nepers: magnitudes are moved by at most 40 dB
 
 
 def bands_of_bins(bins: int, bin_hz: float) -> Tensor:
-    """Which band each of K bins lies in: ones and zeros [K, Q]."""
+    """Which band each of K bins lies in: ones and zeros [K, Q]. DC, and bins wholly below what is heard, are in none."""
     place = torch.bucketize(torch.arange(bins) * bin_hz, torch.tensor(EDGES_HZ), right=True)
-    return torch.nn.functional.one_hot(place, BANDS).float()
+    bands = torch.nn.functional.one_hot(place, BANDS).float()
+    bands[: max(int(LOWEST_HZ / bin_hz + 0.5), 1)] = 0.0
+    return bands
 
 
 def log_levels(magnitude: Tensor, bands: Tensor) -> Tensor:

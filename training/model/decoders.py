@@ -10,7 +10,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ngs.runtime.dsp.grains import LOWEST_HZ
 from ngs.training.config import GrainConfig
 from ngs.training.model.band_levels import BANDS, SCALE, bands_of_bins, log_gains
 from ngs.training.model.excitation import Excitation, LockedTones, States
@@ -39,10 +38,9 @@ class GrainDecoder(nn.Module):
         )
         self.linear = nn.Linear(grain.latent_size, out_size) if head.spectral else None
         self.output = (zero_linear if head.spectral else nn.Linear)(grain.hidden_size, out_size)
-        gain = torch.full((self.bins,), excitation.gain(head))
-        gain[: max(int(LOWEST_HZ / excitation.bin_hz + 0.5), 1)] = 0.0  # DC, and bins wholly below what is heard
-        self.register_buffer("gain", gain, persistent=False)
-        self.register_buffer("bands", bands_of_bins(self.bins, excitation.bin_hz), persistent=False)
+        bands = bands_of_bins(self.bins, excitation.bin_hz)
+        self.register_buffer("bands", bands, persistent=False)
+        self.register_buffer("gain", excitation.gain(head) * bands.sum(1), persistent=False)
 
     def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latents [N, Z] and conditions [N, C] -> coefficients [N, F]: bins, profile and levels, scaled, and shape."""

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from ngs.runtime.dsp.locked_tones import RISE, Phases
 from ngs.training.config import load_preset, override
+from ngs.training.model.band_levels import BANDS, SCALE, bands_of_bins, log_levels
 from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile, profile_gain
 from ngs.training.model.excitation import LockedTones, excite, find_peaks, follow_phases, next_phase
-from ngs.training.model.onset import SHAPE_SIZE, SHARES, ShortFrames, bands_of_bins, log_levels, shape_scale
+from ngs.training.model.onset import SHAPE_SIZE, ShortFrames
 from ngs.training.model.overlap_add import analysis_windows, noise_grains, overlap_add, slice_grains
 from ngs.training.model.parts import make_decoder
 
@@ -47,10 +48,10 @@ def coefficients(signal: Tensor, grains: int) -> Tensor:
 def joined(spectral: Tensor, profile: Tensor, log_shares: Tensor | float = 0.0) -> Tensor:
     """Coefficients [B, G, F] of bins [B, G, K], profiles [..., G, S], and the shares of first grains or equal ones."""
     shape = torch.zeros(*spectral.shape[:2], SHAPE_SIZE)
-    shape[:, 0, :SHARES] = log_shares
-    shape[:, 0, SHARES:] = log_levels(torch.relu(spectral[:, 0].exp() - FLOOR), bands_of_bins(BINS))
+    shape[:, 0] = log_shares
+    levels = log_levels(torch.relu(spectral.exp() - FLOOR), bands_of_bins(BINS, RATE_HZ / LENGTH))
     profile = profile.expand(len(spectral), -1, -1)
-    return torch.cat((spectral, PROFILE_SCALE * profile, shape_scale() * shape), -1)
+    return torch.cat((spectral, PROFILE_SCALE * profile, SCALE * levels, shape), -1)
 
 
 def steady_profiles(grains: int) -> Tensor:
@@ -132,7 +133,7 @@ def test_phases_of_whole_sounds_are_the_runtimes() -> None:
 
 
 def test_a_sound_is_decoded_as_hop_by_hop(decoder: GrainDecoder) -> None:
-    decoded = torch.randn(2, 9, BINS + POINTS + SHAPE_SIZE, generator=generator(5))
+    decoded = torch.randn(2, 9, BINS + POINTS + BANDS + SHAPE_SIZE, generator=generator(5))
     torch.manual_seed(0)
     noise, onset = noise_grains(2, 9, LENGTH), torch.zeros(2, 1)
     with torch.no_grad():
@@ -293,18 +294,20 @@ def test_the_noise_variant_filters_noise_as_in_the_paper(preset: str) -> None:
     config = override(load_preset(preset), ["grain.excitation=noise", "grain.hidden_size=16", "audio.grain_length=256"])
     decoder = make_decoder(config.audio, config.grain, 0)
     h = 2 * torch.randn(2, 5, 129, generator=generator(14))
+    magnitudes = torch.relu(torch.exp(h) - config.grain.floor)
+    decoded = torch.cat((h, SCALE * log_levels(magnitudes, decoder.bands)), -1) if decoder.levels else h
     torch.manual_seed(0)
     noise = noise_grains(2, 5, 256)
     with torch.no_grad():
-        (magnitude,) = decoder.frame(h)
-        grains = decoder.grains(h, noise)
+        (magnitude,) = decoder.frame(decoded)
+        grains = decoder.grains(decoded, noise)
         nothing = torch.zeros(0)
         single, states = decoder.synthesise(magnitude[:, 2], noise=noise[:, 2], onset=nothing, phase=nothing)
     if preset == "paper-16k":
         expected = 2 * torch.sigmoid(h) ** math.log(10) + 1e-7  # eq. 6
     else:
         # a Hann window's mean square is 3/8, uniform noise's 1/3: the windowed grain has the decoded magnitude
-        expected = torch.relu(torch.exp(h) - config.grain.floor) / math.sqrt(256 * 3 / 8 / 3)
+        expected = magnitudes / math.sqrt(256 * 3 / 8 / 3)
     expected[..., 0] = 0  # no DC
     torch.testing.assert_close(magnitude, expected)
     filtered = torch.fft.irfft(expected * torch.fft.rfft(noise))  # eq. 7 and 8
@@ -313,15 +316,16 @@ def test_the_noise_variant_filters_noise_as_in_the_paper(preset: str) -> None:
     torch.testing.assert_close(single, filtered[:, 2], atol=1e-5, rtol=1e-4)
 
 
-def test_gradients_reach_every_bin_that_is_heard_and_no_profile(decoder: GrainDecoder) -> None:
-    decoded = torch.randn(1, 3, BINS + POINTS + SHAPE_SIZE, generator=generator(15), requires_grad=True)
+def test_gradients_reach_every_bin_that_is_heard_and_levels_but_no_profile(decoder: GrainDecoder) -> None:
+    decoded = torch.randn(1, 3, BINS + POINTS + BANDS + SHAPE_SIZE, generator=generator(15), requires_grad=True)
     torch.manual_seed(0)
     grains = decoder.grains(decoded, noise_grains(1, 3, LENGTH))
     grains.square().sum().backward()  # type: ignore[no-untyped-call]
     assert decoded.grad is not None and decoded.grad.isfinite().all()
     heard = torch.arange(BINS) + 0.5 > 20 * LENGTH / RATE_HZ
     assert heard.sum() == BINS - 2 and torch.equal((decoded.grad[..., :BINS] != 0).all(1)[0], heard)
-    assert not decoded.grad[..., BINS:].any()  # profiles are learned from those of grains
+    others = decoded.grad[..., BINS:].split([POINTS, BANDS, SHAPE_SIZE], -1)
+    assert [bool(part.any()) for part in others] == [False, True, False]  # profiles are learned from those of grains
 
 
 def test_nan_has_no_peaks_outside_the_spectrum() -> None:

@@ -9,6 +9,7 @@ import torch
 
 from ngs.training import config as words
 from ngs.training.config import load_preset, override
+from ngs.training.model.band_levels import BANDS
 from ngs.training.model.heads import LogMagnitudeHead, SigmoidHead
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.model.parts import ENCODERS, EXCITATIONS, HEADS, make_decoder, make_encoder
@@ -90,6 +91,6 @@ def test_features_of_a_spectral_encoder_are_at_no_distance_from_themselves() -> 
     below = silence - 5 * (torch.arange(silence.shape[1]) < encoder.bins)
     assert encoder.distance(features, features, onset) == 0 and encoder.distance(below, silence, onset) == 0
     assert encoder.distance(features + 1, features, onset) > 0
-    shapes = torch.arange(features.shape[1]) >= encoder.bins + encoder.points  # which only first grains have
+    shapes = torch.arange(features.shape[1]) >= encoder.bins + encoder.points + BANDS  # which only first grains have
     moved = features + 9 * shapes * (1 - onset)
     assert encoder.distance(moved, features, onset) == 0 < encoder.distance(moved, features, torch.ones(3, 1))
