@@ -124,8 +124,7 @@ def _temperatures(count: int) -> Tensor:
 
 def _energies(model: NeuralGranularModel, path: Tensor, condition: Tensor) -> Tensor:
     """K-weighted energies [N, T] of the grains on paths [N, T, Z]."""
-    coefficients = model.coefficients(path, condition)
-    return model.decoder.magnitudes(coefficients[..., : model.decoder.bins]).square() @ bin_weights(model)
+    return model.decoder.magnitudes(model.coefficients(path, condition)).square() @ bin_weights(model)
 
 
 def _groups(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> list[Tensor]:

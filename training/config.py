@@ -172,10 +172,14 @@ class StageConfig:
     final_learning_rate: float = 0.02  # Learning rate at the end as a share of learning_rate; it falls by a cosine.
     batch_size: int = 16  # Sequences in a batch; single grains are learned 16 for each sequence.
 
+    @property
+    def trained(self) -> bool:
+        """Whether the stage is not left out."""
+        return self.minutes > 0 or self.steps > 0
+
     def check(self, section: str) -> None:
         """Raise ConfigError for a value that is out of range. The error names the section of the stage."""
-        if section != "joint_stage":
-            _require(self.minutes > 0 or self.steps > 0, f"{section} needs minutes or steps above 0")
+        _require(self.trained or section == "joint_stage", f"{section} needs minutes or steps above 0")
         _check(self, f"{section}.batch_size", self.batch_size >= 1, "at least 1")
         _check(self, f"{section}.learning_rate", self.learning_rate > 0, "a number above 0")
 
@@ -311,7 +315,7 @@ def override(config: Config, assignments: Iterable[str]) -> Config:
 
 
 def budget(config: Config, option: str, text: str) -> Config:
-    """Apply `--minutes` or `--steps`: one number for every stage, or `grain=8,embedding=4`.
+    """Apply `--minutes` or `--steps`: one number for every stage that is not left out, or `grain=8,embedding=4`.
 
     `option` is "minutes" or "steps". Raises ConfigError for another text.
     """
@@ -327,7 +331,8 @@ def budget(config: Config, option: str, text: str) -> Config:
         if not value > 0:
             raise ConfigError(f"--{option}: {number} is not above 0")
         for name in [stage.strip()] if equals else STAGES:
-            entries[name] = value
+            if equals or config.stage(name).trained:
+                entries[name] = value
     for name, value in entries.items():
         if option == "minutes":
             changed = replace(config.stage(name), minutes=float(value), steps=0)

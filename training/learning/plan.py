@@ -28,7 +28,7 @@ def plan(config: Config) -> list[PlannedPhase]:
     phases = [PlannedPhase(SpectraPhase, _part(grain, share))] if share > 0 else []
     phases += [PlannedPhase(GrainsPhase, sound)] if share < 1 else []
     phases += [PlannedPhase(EmbeddingPhase, config.embedding_stage)]
-    if config.joint_stage.minutes > 0 or config.joint_stage.steps > 0:
+    if config.joint_stage.trained:
         phases += [PlannedPhase(JointPhase, config.joint_stage)]
     return [*phases, PlannedPhase(PriorPhase, config.prior_stage)]
 

@@ -1,7 +1,8 @@
 """Grain decoder p(x|z) (paper, section 3.2): latent and condition to magnitudes, which an excitation fills.
 
-Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, F = K + S coefficients, Z latent size,
-C condition size; B signals of G grains each.
+Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, Q bands that have levels of their own
+(none unless the head is spectral), O numbers of the onset shape, F = K + S + Q + O coefficients, Z latent size, C
+condition size; B signals of G grains each.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ngs.runtime.dsp.grains import LOWEST_HZ
 from ngs.training.config import GrainConfig
-from ngs.training.model.excitation import Excitation, States
+from ngs.training.model.band_levels import BANDS, SCALE, bands_of_bins, log_gains
+from ngs.training.model.excitation import Excitation, LockedTones, States
 from ngs.training.model.heads import Head
 from ngs.training.model.layers import ResidualBlock, zero_linear
 
@@ -20,12 +21,16 @@ class GrainDecoder(nn.Module):
     """Residual linear layers to coefficients; a head says what these stand for, an excitation makes sound of them."""
 
     gain: Tensor
+    bands: Tensor
 
     def __init__(self, head: Head, excitation: Excitation, grain: GrainConfig, condition_size: int) -> None:
         super().__init__()
         self.head, self.excitation = head, excitation
         self.grain_length, self.bins, self.points = excitation.grain_length, excitation.bins, excitation.points
-        in_size, out_size = grain.latent_size + condition_size, self.bins + self.points
+        self.frames = excitation.frames  # so that they are on the decoder's device
+        in_size = grain.latent_size + condition_size
+        self.levels = BANDS if head.spectral else 0
+        out_size = self.bins + self.points + self.levels + excitation.shape_size
         self.network = nn.Sequential(
             nn.Linear(in_size, grain.hidden_size),
             *(ResidualBlock(grain.hidden_size) for _ in range(grain.blocks)),
@@ -33,27 +38,53 @@ class GrainDecoder(nn.Module):
         )
         self.linear = nn.Linear(grain.latent_size, out_size) if head.spectral else None
         self.output = (zero_linear if head.spectral else nn.Linear)(grain.hidden_size, out_size)
-        gain = torch.full((self.bins,), excitation.gain(head))
-        gain[: max(int(LOWEST_HZ / excitation.bin_hz + 0.5), 1)] = 0.0  # DC, and bins wholly below what is heard
-        self.register_buffer("gain", gain, persistent=False)
+        bands = bands_of_bins(self.bins, excitation.bin_hz)
+        self.register_buffer("bands", bands, persistent=False)
+        self.register_buffer("gain", excitation.gain(head) * bands.sum(1), persistent=False)
 
     def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
-        """Latents [N, Z] and conditions [N, C] -> coefficients [N, F]: those of the bins, then the scaled profile."""
+        """Latents [N, Z] and conditions [N, C] -> coefficients [N, F]: bins, profile and levels, scaled, and shape."""
         hidden: Tensor = self.output(self.network(torch.cat((latent, condition), -1)))
         return hidden if self.linear is None else hidden + self.linear(latent)
 
     def log_magnitudes(self, coefficients: Tensor) -> Tensor:
-        """Coefficients of bins [..., K] -> log |DFT| of the windowed grains that they stand for [..., K]."""
-        return self.head.log_magnitudes(coefficients)
+        """Coefficients [..., F] -> log |DFT| of the windowed grains that they stand for [..., K]."""
+        spectral, _, levels, _ = self._parts(coefficients)
+        found = self.head.log_magnitudes(spectral)
+        return found + self._log_gains(self.head.magnitudes(spectral), levels) if self.levels else found
 
     def magnitudes(self, coefficients: Tensor) -> Tensor:
-        """Coefficients of bins [..., K] -> magnitudes [..., K] as the excitation needs them."""
-        return self.gain * self.head.magnitudes(coefficients)
+        """Coefficients [..., F] -> magnitudes [..., K] as the excitation needs them."""
+        spectral, _, levels, _ = self._parts(coefficients)
+        found = self.head.magnitudes(spectral)
+        gain = self.gain * self._log_gains(found, levels).exp() if self.levels else self.gain
+        return gain * found
+
+    def _log_gains(self, magnitude: Tensor, levels: Tensor) -> Tensor:
+        return log_gains(magnitude, levels / SCALE, self.bands)
+
+    def _parts(self, coefficients: Tensor) -> list[Tensor]:
+        """Coefficients [..., F] -> those of the bins, the profile, the levels and the shape."""
+        sizes = [self.bins, self.points, self.levels, self.excitation.shape_size]
+        return list(coefficients.split(sizes, -1))
 
     def frame(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """Coefficients [..., F] -> a frame: the excitation's tensors, see `Excitation.frame_sizes`."""
-        spectral, profile = coefficients[..., : self.bins], coefficients[..., self.bins :]
-        return self.excitation.frame(spectral, profile, self.magnitudes)
+        spectral, profile, _, _ = self._parts(coefficients)
+        return self.excitation.frame(spectral, profile, self.magnitudes(coefficients))
+
+    def shape(self, coefficients: Tensor) -> Tensor:
+        """Coefficients [..., F] -> the onset shape [..., O] that these grains have if they are first."""
+        return self._parts(coefficients)[3]
+
+    def first_grain(self, coefficients: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Coefficients [N, F] and noise [N, L] -> the first grains of sounds [N, L], not windowed, and phases [N, K].
+
+        Only for excitations that have an onset shape.
+        """
+        assert isinstance(self.excitation, LockedTones)
+        magnitude = self.magnitudes(coefficients)
+        return self.excitation.first_grain(magnitude, self.shape(coefficients), noise)
 
     def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
         """A frame [N, ...] and noise [N, L] in [-1, 1] -> grain [N, L], not windowed, and states: one hop.
@@ -66,4 +97,4 @@ class GrainDecoder(nn.Module):
 
     def grains(self, coefficients: Tensor, noise: Tensor) -> Tensor:
         """Coefficients [B, G, F] and noise [B, G, L] in [-1, 1] of whole sounds -> grains [B, G, L], not windowed."""
-        return self.excitation.grains(self.frame(coefficients), noise)
+        return self.excitation.grains(self.frame(coefficients), noise, self.shape(coefficients[:, 0]))
