@@ -21,6 +21,7 @@ MAX_GOLDEN_ROWS = 16
 EXPORT_TOLERANCE = 1e-4  # largest error of a graph that is written
 TOLERANCE = 10 * EXPORT_TOLERANCE  # the same where the bundle plays: another processor rounds in another way
 HEARD_GRAINS = 16  # of a path that are compared
+PHASES = ("phase", "next_phase")  # outputs in turns
 FAINT = 0.01  # magnitude; differences are never taken relative to less
 
 Run = Callable[..., Sequence[NDArray[Any]]]  # of a graph's name and its inputs by name: its outputs in order
@@ -52,14 +53,15 @@ def graph_error(
     A difference is divided by the largest value of the output, if that is above 1; that of an encoder's mean is the
     difference of the magnitudes decoded from both, divided by the loudest one. NaN if golden outputs are not finite.
     """
+    outputs = list(outputs)
     given = {tensor: golden[f"{name}/{tensor}"] for tensor in inputs}
     expected = [golden[f"{name}/{tensor}"] for tensor in outputs]
     if not all(np.isfinite(values).all() for values in expected):
         return float("nan")
     found = list(run(name, **given))
     errors = [
-        np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max())
-        for ours, theirs in zip(found, expected, strict=True)
+        _apart(tensor, ours, theirs).max() / max(1.0, np.abs(theirs).max())
+        for tensor, ours, theirs in zip(outputs, found, expected, strict=True)
     ]
     if name in ("encoder", "embedding_encoder"):
         condition = given.get("condition", np.zeros((len(found[0]), golden["decoder/condition"].shape[1]), np.float32))
@@ -67,6 +69,12 @@ def graph_error(
         loudest = np.maximum(theirs.max(1, keepdims=True), FAINT)
         errors[0] = (np.abs(ours - theirs) / loudest).max()
     return float(np.max(errors))
+
+
+def _apart(tensor: str, ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
+    """Differences; those of phases, in turns, on their circle."""
+    apart: NDArray[Any] = np.abs(ours - theirs)
+    return np.minimum(apart, 1 - apart) if tensor in PHASES else apart
 
 
 def _heard(run: Run, name: str, mean: NDArray[Any], condition: NDArray[Any]) -> NDArray[Any]:
