@@ -60,7 +60,7 @@ def exported(request: pytest.FixtureRequest) -> Exported:
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
         if preset == "fast":
-            model.start_from_pca(torch.randn(100, 256) * torch.rand(100, 1))
+            model.start_from_pca(torch.randn(100, 256) * torch.rand(100, 1), torch.eye(100, 1))
         model.start_embedding(torch.randn(20, 8, config.grain.latent_size), torch.ones(20))
         condition = torch.eye(5)[torch.arange(40) % 3] + torch.eye(5)[3 + torch.arange(40) % 2]
         model.embedding.prior.fit(torch.randn(40, config.embedding.embedding_size), condition)

@@ -85,12 +85,14 @@ class ShortFrames(nn.Module):
     """
 
     angles: Tensor
+    bands: Tensor
 
     def __init__(self, grain_length: int) -> None:
         super().__init__()
         self.hop = grain_length // FRAMES
         turns = torch.outer(torch.arange(2 * self.hop), torch.arange(self.hop + 1)) % (2 * self.hop)
         self.register_buffer("angles", turns.to(torch.int16), persistent=False)  # [2 hop, hop + 1], in turns / 2 hop
+        self.register_buffer("bands", _bands(self.hop + 1, torch.tensor(EDGES)), persistent=False)  # [hop + 1, Q]
 
     def _waves(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Windowed cosines and sines [2 hop, hop + 1]."""
@@ -106,13 +108,9 @@ class ShortFrames(nn.Module):
 
     def _shares(self, real: Tensor, imaginary: Tensor) -> Tensor:
         power = real * real + imaginary * imaginary
-        energy = torch.stack([band.sum(-1) for band in self._bands(power)], -1)
+        energy = power @ self.bands
         silence = SILENCE * self.hop * self.hop
         return (energy + silence) / (energy.mean(1, keepdim=True) + silence)
-
-    def _bands(self, values: Tensor) -> tuple[Tensor, ...]:
-        edges = (0, *EDGES, values.shape[-1])
-        return tuple(values[..., low:high] for low, high in zip(edges, edges[1:], strict=False))
 
     def log_shares(self, grain: Tensor) -> Tensor:
         """Windowed first grains [B, L] -> logs of shares [B, P * Q], whose mean in each band is 1."""
@@ -126,9 +124,7 @@ class ShortFrames(nn.Module):
             wanted = wanted.reshape(-1, FRAMES, BANDS)
             wanted = wanted / wanted.mean(1, keepdim=True).clamp_min(SHARE_FLOOR)
             nepers = 0.5 * torch.log((wanted + SHARE_FLOOR) / (self._shares(real, imaginary) + SHARE_FLOOR))
-            gains = torch.exp(nepers.clamp(-SHARE_LIMIT, SHARE_LIMIT))
-            sizes = [band.shape[-1] for band in self._bands(real[:1, :1])]
-            gain = torch.cat([gains[..., band : band + 1].expand(-1, -1, size) for band, size in enumerate(sizes)], -1)
+            gain = torch.exp(nepers.clamp(-SHARE_LIMIT, SHARE_LIMIT)) @ self.bands.T
         cosine, sine = self._waves(grain.dtype)
         weight = torch.ones(self.hop + 1, device=grain.device)
         weight[1:-1] = 2.0  # for the conjugate bins that are left out
@@ -142,6 +138,10 @@ def bands_of_bins(bins: int) -> Tensor:
     """Which band each of K bins lies in: ones and zeros [K, Q]. The edges are those of the bands of short frames."""
     width = 2 * (bins - 1) // (2 * (2 * (bins - 1) // FRAMES))  # bins of a grain in one of a short frame
     edges = torch.tensor([(2 * edge - 1) * width // 2 for edge in EDGES])
+    return _bands(bins, edges)
+
+
+def _bands(bins: int, edges: Tensor) -> Tensor:
     return nn.functional.one_hot(torch.bucketize(torch.arange(bins), edges, right=True), BANDS).float()
 
 

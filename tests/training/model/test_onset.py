@@ -11,8 +11,16 @@ from torch import Tensor
 from ngs.export.dft import RealDFT
 from ngs.runtime.dsp.locked_tones import RISE
 from ngs.training.model.onset import (
-    BANDS, EDGES, FFT, FRAMES, SHAPE_SIZE, ShortFrames, bands_of_bins, first_grain, log_levels,
-)  # fmt: skip
+    BANDS,
+    EDGES,
+    FFT,
+    FRAMES,
+    SHAPE_SIZE,
+    ShortFrames,
+    bands_of_bins,
+    first_grain,
+    log_levels,
+)
 from ngs.training.model.overlap_add import analysis_windows
 
 LENGTH, RATE_HZ = 2048, 22050
