@@ -25,9 +25,9 @@ class Graph:
 
     def __call__(self, **inputs: Any) -> Any:
         values = {name: np.float32(value) for name, value in {**inputs, **self.states}.items()}
-        result, *following = self.session.run(None, values)
-        self.states = dict(zip(self.states, following, strict=True))
-        return result
+        results = self.session.run(None, values)
+        self.states = dict(zip(self.states, results[len(results) - len(self.states) :], strict=True))
+        return results
 
 
 def words(purpose: int, seed: int, index: int, count: int) -> Any:
@@ -45,6 +45,7 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     files: Any = zipfile.Path(bundle) if Path(bundle).is_file() else Path(bundle)
     manifest = json.loads((files / "manifest.json").read_bytes())
     write, play = (Graph(files, manifest["graphs"][name]) for name in ("embedding_step", "decoder_stream"))
+    begin = Graph(files, manifest["graphs"]["onset"]) if "onset" in manifest["graphs"] else None  # tones, format 4
     rate, hop, grains = manifest["sample_rate"], manifest["hop_length"], manifest["path_length"]
 
     classes, *others = [each["classes"] for each in manifest.get("attributes") or manifest["conditions"]]  # in format 3
@@ -65,13 +66,16 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
         wanted = np.clip(predicted + real["median"] - real["drawn"], real["low"], real["high"])
         held = 10 ** (np.clip(wanted - predicted, -24, 24) / 20)
 
-    path, heard = list[Any](), list[Any]()
+    path, heard, begun = list[Any](), list[Any](), dict[str, Any]()
     for grain in range(grains + 3):  # the last grain rings out for three hops
-        path = path or [*write(embedding=embedding, condition=condition).swapaxes(0, 1)]
+        path = path or [*write(embedding=embedding, condition=condition)[0].swapaxes(0, 1)]
         onset = np.full((len(HITS), 1), grain == 0)
         level = held * np.c_[list(HITS.values())] * (grain < grains)
         window = noise[:, grain * hop : (grain + 4) * hop]
-        heard.append(play(latent=path.pop(0), condition=condition, noise=window, onset=onset, level=level))
+        given = {"latent": path.pop(0), "condition": condition, "noise": window}
+        if begin and grain == 0:
+            begun["first"], play.states["phase"] = begin(**given)
+        heard.append(play(**given, onset=onset, level=level, **begun)[0])
 
     mix = np.zeros(round(max(HITS) * rate) + len(heard) * hop)
     for seconds, sound in zip(HITS, np.concatenate(heard, axis=1), strict=True):

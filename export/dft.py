@@ -30,6 +30,8 @@ class RealDFT(nn.Module):
     """
 
     reversed: Tensor
+    places: Tensor
+    signs: Tensor
     forward_inner: Tensor
     angles: Tensor
     inverse_inner: Tensor
@@ -49,6 +51,10 @@ class RealDFT(nn.Module):
         self.register_buffer("reversed", torch.arange(self.k_size - 1, -1, -1))
         self.is_first = torch.zeros(len(folded), dtype=torch.bool)  # [K * Q]; bins of k1 = 0 and P/2 occur twice
         self.is_first[torch.from_numpy(first)] = True
+        # where each bin is found, and whether only its conjugate is there
+        self.register_buffer("places", torch.from_numpy(first))
+        mirrored = order.reshape(-1)[first] > length // 2
+        self.register_buffer("signs", torch.from_numpy(np.where(mirrored, -1.0, 1.0)).float())
 
         inner = np.exp(-2j * np.pi * np.outer(k1, p) / p_size)
         turns = ((q[None, :, None] - center) * order[:, None, :] + length // 2) % length - length // 2
@@ -73,6 +79,11 @@ class RealDFT(nn.Module):
         above = values[:, 1:].reshape(-1, rows, self.p_size)[:, :, self.p_size // 2 - 1 :].permute(2, 0, 1)
         above = above.index_select(0, self.reversed)
         return torch.cat((below, -above if odd else above), 2)
+
+    def of_bins(self, values: Tensor) -> Tensor:
+        """Bring odd values in the order of spectra, [K, B, Q], to that of the bins: [B, L/2+1]."""
+        flat = values.transpose(0, 1).reshape(-1, self.k_size * self.q_size)
+        return flat.index_select(1, self.places) * self.signs
 
     def forward(self, signal: Tensor) -> tuple[Tensor, Tensor]:
         """Signals [B, L] -> real and imaginary part, each [K, B, Q]."""

@@ -70,11 +70,16 @@ class Reference:
         outputs = getattr(self, name)(**inputs)
         return outputs if isinstance(outputs, tuple) else (outputs,)
 
-    def encoder(self, grain: Tensor) -> Any:
-        return self.model.encoder(grain)
+    def encoder(self, grain: Tensor, onset: Tensor) -> Any:
+        return self.model.encoder(grain, onset)
 
     def decoder(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
         return self.model.decoder.frame(self.model.decoder.coefficients(latent, condition))
+
+    def onset(self, latent: Tensor, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        decoder = self.model.decoder
+        coefficients = decoder.coefficients(latent, condition)
+        return decoder.first_grain(coefficients, noise)
 
     def synthesis(
         self, noise: Tensor, onset: Tensor = NOTHING, phase: Tensor = NOTHING, **frame: Tensor
@@ -87,16 +92,17 @@ class Reference:
 
     def decoder_stream(
         self, latent: Tensor, condition: Tensor, noise: Tensor, onset: Tensor, level: Tensor, sum: Tensor,
-        weight: Tensor, history: Tensor, phase: Tensor = NOTHING,
+        weight: Tensor, history: Tensor, phase: Tensor = NOTHING, first: Tensor = NOTHING,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        """One hop: overlap-add and post-processing. Rows whose onset is set start from zero states."""
+        """One hop: overlap-add and post-processing. Rows whose onset is set start from zero states, with `first`."""
         hop, length = self.model.config.audio.hop_length, self.model.config.audio.grain_length
         goes_on = 1 - onset
-        phase = phase * goes_on if len(phase) else phase
         frame = self.decoder(latent, condition)
-        grain, states = self.model.decoder.synthesise(*frame, noise=noise, onset=onset, phase=phase)
-        first, later = event_windows(length, 2)
-        window = onset * first + goes_on * later
+        grain, states = self.model.decoder.synthesise(*frame, noise=noise, onset=0 * onset, phase=phase)
+        if len(first):
+            grain, states = onset * first + goes_on * grain, (onset * phase + goes_on * states[0],)
+        rising, later = event_windows(length, 2)
+        window = onset * rising + goes_on * later
         sum = nn.functional.pad(sum * goes_on, (0, hop)) + level * window * grain
         weight = nn.functional.pad(weight * goes_on, (0, hop)) + window
         signal = torch.cat((history * goes_on, sum[:, :hop] / weight[:, :hop].clamp_min(1.0)), 1)
@@ -153,7 +159,7 @@ def _least_rounded_grains(model: NeuralGranularModel, grains: Tensor) -> Tensor:
 
 def _heard(model: NeuralGranularModel, grains: Tensor) -> tuple[Tensor, Tensor]:
     """What is decoded from the means of windowed grains [N, L]: magnitudes [N, K]; and their log-variances [N, Z]."""
-    mean, log_variance = model.encoder(grains)
+    mean, log_variance = model.encoder(grains, grains.new_ones(len(grains), 1))
     coefficients = model.decoder.coefficients(mean, mean.new_zeros(len(mean), sum(model.sizes)))
     return model.decoder.magnitudes(coefficients[:, : model.decoder.bins]), log_variance
 

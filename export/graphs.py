@@ -22,6 +22,7 @@ from ngs.training.model.energy_profile import profile_gain
 from ngs.training.model.excitation import Excitation, FilteredNoise, LockedTones, excite, next_phase
 from ngs.training.model.layers import LOG_VARIANCE_RANGE
 from ngs.training.model.model import NeuralGranularModel
+from ngs.training.model.onset import first_grain
 from ngs.training.model.overlap_add import PostProcessing, analysis_windows, event_windows
 
 
@@ -48,16 +49,19 @@ def _grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     frame = _shapes(excitation.frame_sizes)
     state = {"phase": (excitation.bins,)} if excitation.has_phase else {}
     onset = {"onset": (1,)} if state else {}
+    first = {"first": (length,)} if excitation.shape_size else {}
     lasting = {"sum": (length - hop,), "weight": (length - hop,), "history": (history,), **state}
     given = {"latent": (latent,), "condition": (condition,)}
+    starts = {"onset": Graph(OnsetGraph(decoder), {**given, "noise": (length,)}, ("grain", "phase"))} if first else {}
     return {
-        "encoder": Graph(_encoder_graph(model.encoder), {"grain": (length,)}, ("mean", "log_variance")),
+        "encoder": Graph(_encoder_graph(model.encoder), {"grain": (length,), "onset": (1,)}, ("mean", "log_variance")),
         "decoder": Graph(decoder, given, tuple(frame)),
+        **starts,
         "synthesis": Graph(synthesis, {**frame, "noise": (length,), **onset, **state}, ("grain", *_following(state))),
         "postprocessing": Graph(postprocessing, {"signal": (history + hop,)}, ("audio",)),
         "decoder_stream": Graph(
             StreamGraph(decoder, synthesis, postprocessing),
-            {**given, "noise": (length,), "onset": (1,), "level": (1,), **lasting},
+            {**given, "noise": (length,), "onset": (1,), "level": (1,), **lasting, **first},
             ("audio", *_following(lasting)),
         ),
     }
@@ -91,30 +95,46 @@ def _following(states: Iterable[str]) -> tuple[str, ...]:
 
 
 def _encoder_graph(encoder: GrainEncoder) -> nn.Module:
-    return encoder if encoder.spectral is None else SpectralEncoderGraph(encoder.spectral)
+    return EncoderGraph(encoder) if encoder.spectral is None else SpectralEncoderGraph(encoder.spectral)
+
+
+class EncoderGraph(nn.Module):
+    """An encoder that does not ask which grain is the first of a sound. The flag stays an input of its graph."""
+
+    def __init__(self, encoder: GrainEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, grain: Tensor, onset: Tensor) -> tuple[Tensor, Tensor]:
+        mean: Tensor
+        log_variance: Tensor
+        mean, log_variance = self.encoder(grain, onset)
+        return mean, log_variance
 
 
 class SpectralEncoderGraph(nn.Module):
     """SpectralEncoder with its DFT as matrix products, and its first layers reordered to the bins of that DFT."""
 
     center: Tensor
+    bands: Tensor
 
     def __init__(self, encoder: SpectralEncoder) -> None:
         super().__init__()
-        bins = len(encoder.center) - encoder.points
+        bins, size = encoder.bins, len(encoder.center)
         self.dft, self.encoder = RealDFT(2 * (bins - 1)), encoder
-        order = torch.cat((self.dft.bins, torch.arange(bins, len(encoder.center))))
-        counted = torch.cat((self.dft.is_first, torch.ones(encoder.points, dtype=torch.bool)))
+        order = torch.cat((self.dft.bins, torch.arange(bins, size)))
+        counted = torch.cat((self.dft.is_first, torch.ones(size - bins, dtype=torch.bool)))
         self.register_buffer("center", encoder.center[order])
+        self.register_buffer("bands", encoder.bands[self.dft.bins] * self.dft.is_first[:, None])
         first = encoder.network[0]
         assert isinstance(first, nn.Linear)
         self.linear, self.first = (_reordered(layer, order, counted) for layer in (encoder.linear, first))
         self.rest = encoder.network[1:]
 
-    def forward(self, grain: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, grain: Tensor, onset: Tensor) -> tuple[Tensor, Tensor]:
         real, imaginary = self.dft(grain)
         magnitudes = torch.sqrt(real * real + imaginary * imaginary).transpose(0, 1).reshape(-1, len(self.dft.bins))
-        features = self.encoder.features(grain, magnitudes) - self.center
+        features = self.encoder.features_of(grain, onset, magnitudes, self.bands) - self.center
         correction, log_variance = self.rest(self.first(FEATURE_SCALE * features)).chunk(2, -1)
         return self.linear(features) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
@@ -144,11 +164,30 @@ class DecoderGraph(nn.Module):
             self.output.weight.copy_(weight)
             self.output.bias.copy_(bias)
 
-    def forward(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
+    def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
         hidden = self.decoder.network(torch.cat((latent, condition), -1))
         if self.decoder.linear is not None:
             hidden = torch.cat((hidden, latent), -1)
-        return self.decoder.frame(self.output(hidden))
+        coefficients: Tensor = self.output(hidden)
+        return coefficients
+
+    def forward(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
+        return self.decoder.frame(self.coefficients(latent, condition))
+
+
+class OnsetGraph(nn.Module):
+    """The first grain of a sound from its latent, with all DFTs as matrix products."""
+
+    def __init__(self, decoder: DecoderGraph) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.dft = RealDFT(decoder.decoder.grain_length, decoder.decoder.grain_length // 2)
+
+    def forward(self, latent: Tensor, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        decoder, coefficients = self.decoder.decoder, self.decoder.coefficients(latent, condition)
+        magnitude = decoder.magnitudes(coefficients[:, : decoder.bins])
+        assert decoder.frames is not None
+        return first_grain(magnitude, decoder.shape(coefficients), noise, self.dft, decoder.frames)
 
 
 class NoiseSynthesisGraph(nn.Module):
@@ -212,7 +251,8 @@ class StreamGraph(nn.Module):
     """One hop of a sound: decoder, synthesis, overlap-add and post-processing. What lasts beyond a hop is state.
 
     `sum` and `weight` are what past grains and their windows add to the next hops; `history` is the past that the
-    filter needs. A grain whose onset flag is set starts a sound and ignores the state.
+    filter needs. A grain whose onset flag is set starts a sound: it ignores the state. If the excitation has onset
+    shapes, it is given as `first`, and `phase` is its own.
     """
 
     window: Tensor
@@ -229,14 +269,16 @@ class StreamGraph(nn.Module):
 
     def forward(
         self, latent: Tensor, condition: Tensor, noise: Tensor, onset: Tensor, level: Tensor, sum: Tensor,
-        weight: Tensor, history: Tensor, phase: Tensor | None = None,
+        weight: Tensor, history: Tensor, phase: Tensor | None = None, first: Tensor | None = None,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         starts, frame = onset > 0.5, self.decoder(latent, condition)
         total, weight, history = (torch.where(starts, 0.0, state) for state in (sum, weight, history))
-        if phase is None:
-            grain, following = self.synthesis(*frame, noise), ()
+        following: tuple[Tensor, ...] = ()
+        if phase is None or first is None:
+            grain = self.synthesis(*frame, noise)
         else:
-            grain, *following = self.synthesis(*frame, noise, onset, torch.where(starts, 0.0, phase))
+            grain, moved = self.synthesis(*frame, noise, torch.zeros_like(onset), phase)
+            grain, following = torch.where(starts, first, grain), (torch.where(starts, phase, moved),)
         window = self.window + onset * self.onset_difference
         total = self._added(total, grain * (level * window))
         weight = self._added(weight, window)

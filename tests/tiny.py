@@ -95,15 +95,40 @@ def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
         "prior_inverse": _prior_inverse(shifts),
         "loudness": _loudness(weights),
     }
+    if excitation == "locked":
+        parts["onset"] = _onset(weights)
     return {name: make_graph(*part) for name, part in parts.items()}
 
 
 def _encoder(weights: Weights) -> Part:
     node = helper.make_node
     return Part(
-        {"grain": (LENGTH,)}, {"mean": (LATENT,), "log_variance": (LATENT,)},
-        [node("MatMul", ["grain", "a"], ["mean"]), node("MatMul", ["grain", "b"], ["log_variance"])],
-        {"a": weights(LENGTH, LATENT), "b": weights(LENGTH, LATENT)},
+        {"grain": (LENGTH,), "onset": (1,)}, {"mean": (LATENT,), "log_variance": (LATENT,)},
+        [
+            node("MatMul", ["grain", "a"], ["own"]),
+            node("Add", ["onset", "one"], ["more"]),
+            node("Mul", ["own", "more"], ["mean"]),
+            node("MatMul", ["grain", "b"], ["log_variance"]),
+        ],
+        {"a": weights(LENGTH, LATENT), "b": weights(LENGTH, LATENT), "one": np.array(1, np.float32)},
+    )  # fmt: skip
+
+
+def _onset(weights: Weights) -> Part:
+    """A first grain: noise, louder or softer, and phases."""
+    node, x = helper.make_node, LATENT + len(CLASSES)
+    return Part(
+        {"latent": (LATENT,), "condition": (len(CLASSES),), "noise": (LENGTH,)},
+        {"grain": (LENGTH,), "phase": (BINS,)},
+        [
+            node("Concat", ["latent", "condition"], ["x"], axis=1),
+            node("MatMul", ["x", "a"], ["gain"]),
+            node("Mul", ["gain", "noise"], ["grain"]),
+            node("MatMul", ["x", "b"], ["turns"]),
+            node("Floor", ["turns"], ["whole"]),
+            node("Sub", ["turns", "whole"], ["phase"]),
+        ],
+        {"a": weights(x, LENGTH), "b": weights(x, BINS)},
     )  # fmt: skip
 
 
@@ -190,18 +215,28 @@ def _stream(decoder: Part, synthesis: Part, postprocessing: Part) -> Part:
     """One hop of a sound: decoder, synthesis, overlap-add and postprocessing, with every state as a tensor."""
     node = helper.make_node
     states: Shapes = {"sum": (LENGTH - HOP,), "weight": (LENGTH - HOP,), "history": (HISTORY,)}
-    if "phase" in synthesis.inputs:
-        states["phase"] = synthesis.inputs["phase"]
-    inputs = {**decoder.inputs, "noise": (LENGTH,), "onset": (1,), "level": (1,), **states}
     kept = [node("Where", ["starts", "nothing", name], [f"kept_{name}"]) for name in states]
+    first: Shapes = {}
+    if "phase" in synthesis.inputs:
+        states["phase"], first = synthesis.inputs["phase"], {"first": (LENGTH,)}
+    inputs = {**decoder.inputs, "noise": (LENGTH,), "onset": (1,), "level": (1,), **states, **first}
     public = {*inputs, *decoder.outputs, "grain", "next_phase", "signal", "audio"}
     decoding, decoder_constants = decoder.within("decoder_", public)
     filling, synthesis_constants = synthesis.within("synthesis_", public)
     filtering, filter_constants = postprocessing.within("filter_", public)
-    for one in filling:
-        one.input[:] = ["kept_phase" if name == "phase" else name for name in one.input]
+    begun: list[onnx.NodeProto] = []
+    if first:  # sounds begin with the grain and the phases that are given
+        other = {"grain": "made", "next_phase": "moved", "onset": "never"}
+        for one in filling:
+            one.input[:] = [other.get(name, name) for name in one.input]
+            one.output[:] = [other.get(name, name) for name in one.output]
+        filling.insert(0, node("Mul", ["onset", "nothing"], ["never"]))
+        begun = [
+            node("Where", ["starts", "first", "made"], ["grain"]),
+            node("Where", ["starts", "phase", "moved"], ["next_phase"]),
+        ]
     nodes = [
-        node("Greater", ["onset", "half"], ["starts"]), *kept, *decoding, *filling,
+        node("Greater", ["onset", "half"], ["starts"]), *kept, *decoding, *filling, *begun,
         node("Mul", ["onset", "missing"], ["more"]),
         node("Add", ["window", "more"], ["shape"]),
         node("Mul", ["shape", "level"], ["louder"]),

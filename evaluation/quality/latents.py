@@ -10,7 +10,7 @@ from ngs.evaluation.quality.distances import fitted
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.dsp.grains import analysis_grains
-from ngs.runtime.offline.render import batches, encode
+from ngs.runtime.offline.render import encode, posterior
 
 AUDIBLE_SHARE = 10 ** (-60 / 20)  # of a sound's peak; windowed grains whose peak is below it are left out
 ACTIVE_VARIANCE = 0.01  # of a dimension's mean; a dimension that varies more is in use
@@ -56,12 +56,8 @@ def grain_posterior(bundle: Bundle, signal: Array) -> tuple[Array, Array]:
     """Mean and log variance [G, Z] of the audible grains of a signal [n] at the bundle's rate."""
     grains = analysis_grains(signal, bundle.manifest.grain_length)
     loudest = float(np.abs(signal).max(initial=0.0))
-    grains = grains[np.abs(grains).max(1, initial=0.0) > AUDIBLE_SHARE * loudest]
-    parts = [bundle.run("encoder", grain=grains[part]) for part in batches(len(grains), bundle)]
-    if not parts:
-        empty = np.zeros((0, bundle.manifest.latent_size), np.float32)
-        return empty, empty
-    return np.concatenate([mean for mean, _ in parts]), np.concatenate([variance for _, variance in parts])
+    audible = np.flatnonzero(np.abs(grains).max(1, initial=0.0) > AUDIBLE_SHARE * loudest)
+    return posterior(bundle, grains[audible], audible == 0)
 
 
 def embedding_posterior(bundle: Bundle, signal: Array, condition: Array) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ from ngs.evaluation.speed.timing import WARMING, Durations, in_turns, timed
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.graph_stream import GraphStream
+from ngs.runtime.bundle.graph_stream import SoundStream
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.synth import Synth
 
@@ -67,7 +67,7 @@ def hop_load(bundle: Bundle, seconds: float) -> Load:
     manifest, hop = bundle.manifest, bundle.manifest.hop_length
 
     def playing(voices: int) -> Mapping[int, Callable[[], object]]:
-        stream, rng = GraphStream(bundle, "decoder_stream", voices), np.random.default_rng(voices)
+        stream, rng = SoundStream(bundle, voices), np.random.default_rng(voices)
         for name, size in (("latent", manifest.latent_size), ("noise", manifest.grain_length)):
             stream.inputs[name][:] = rng.uniform(-1, 1, (voices, size))
         stream.inputs["level"][:] = stream.inputs["onset"][:] = 1.0

@@ -153,9 +153,13 @@ function checkManifest(manifest) {
   const { latent_size: latent, embedding_size: embedding, hop_length: hop } = manifest;
   checkGraph(manifest, "embedding_step", { embedding, condition, step: 1 }, { next_step: 1 });
   const past = { sum: 3 * hop, weight: 3 * hop };
-  checkGraph(
-    manifest, "decoder_stream", { latent, condition, noise: length, onset: 1, level: 1, ...past }, { audio: hop },
-  );
+  const hopInputs = { latent, condition, noise: length, onset: 1, level: 1, ...past };
+  if (hasOnset(manifest)) {
+    const phase = length / 2 + 1;
+    checkGraph(manifest, "onset", { latent, condition, noise: length }, { grain: length, phase });
+    Object.assign(hopInputs, { first: length, phase });
+  }
+  checkGraph(manifest, "decoder_stream", hopInputs, { audio: hop });
   if (version >= 4) {
     checkGraph(manifest, "prior", { normal: embedding, condition }, { embedding });
     checkLoudness(manifest, embedding, condition);
@@ -172,6 +176,11 @@ function checkLoudness(manifest, embedding, condition) {
     check("loudness", numbers && each.low <= each.median && each.median <= each.high, "low to high", each);
   }
   checkGraph(manifest, "loudness", { embedding, condition }, { loudness: 1 });
+}
+
+/** Whether sounds begin with a grain of their own, from the graph `onset`. */
+export function hasOnset(manifest) {
+  return manifest.graphs?.decoder_stream?.inputs?.some?.((tensor) => tensor?.name === "first") ?? false;
 }
 
 /** Every input that is not listed is a state, and returns as an output of the same size. */

@@ -7,7 +7,7 @@
  *     while (host.sounding) play(await host.hop());
  */
 
-import { BundleError, readGraph, readManifest } from "./bundle.js";
+import { BundleError, hasOnset, readGraph, readManifest } from "./bundle.js";
 import { EMBEDDING, NOISE, NoiseStream, normal, philox } from "./chance.js";
 
 const TAIL = 3; // silent grains while the last one rings out
@@ -18,7 +18,7 @@ export class Host {
     const manifest = await readManifest(files);
     const graphs = {};
     const since4 = manifest.format_version >= 4 ? ["prior", "loudness"] : [];
-    for (const name of ["embedding_step", "decoder_stream", ...since4]) {
+    for (const name of ["embedding_step", "decoder_stream", ...since4, ...(hasOnset(manifest) ? ["onset"] : [])]) {
       graphs[name] = await Graph.open(ort, files, manifest.graphs[name], options);
     }
     return new Host(manifest, graphs);
@@ -84,7 +84,9 @@ export class Host {
     const due = voices.filter((voice) => voice.pathUsedUp);
     const paths = await this.graphs.embedding_step.run(due.map((voice) => voice.stepInputs()));
     due.forEach((voice, row) => voice.takePath(paths[row]));
-    const hops = await this.graphs.decoder_stream.run(voices.map((voice) => voice.hopInputs()));
+    const inputs = voices.map((voice) => voice.hopInputs());
+    if (this.graphs.onset) await this.begin(inputs.filter(({ onset }) => onset[0]));
+    const hops = await this.graphs.decoder_stream.run(inputs);
     const mix = this.rest;
     this.rest = new Float32Array(this.hopLength);
     this.resting = false;
@@ -103,6 +105,12 @@ export class Host {
   async #draw(voices) {
     const drawn = await this.graphs.prior?.run(voices.map(({ normal, condition }) => ({ normal, condition })));
     voices.forEach((voice, row) => (voice.embedding = drawn ? drawn[row].embedding : voice.normal));
+  }
+
+  /** Give the inputs of first hops the grains that sounds begin with, and their phases. */
+  async begin(inputs) {
+    const begun = await this.graphs.onset.run(inputs);
+    inputs.forEach((given, row) => Object.assign(given, { first: begun[row].grain, phase: begun[row].phase }));
   }
 
   /** Forget all voices at once. */
@@ -136,6 +144,7 @@ class Voice {
     this.writing = graphs.embedding_step.states(); // zeros start a path
     this.playing = graphs.decoder_stream.states(); // the onset of a sound ignores them
     this.graphs = graphs;
+    this.first = new Float32Array(graphs.onset ? noise.window.length : 0); // only the first hop hears it
     this.grain = 0;
     this.path = new Float32Array(0); // the latents written last
     this.at = 0;
@@ -173,7 +182,7 @@ class Voice {
     }
     return {
       latent: this.latent, condition: this.condition, noise: this.noise.next(), onset: [Number(this.grain === 0)],
-      level: [level], ...this.playing,
+      level: [level], first: this.first, ...this.playing,
     };
   }
 

@@ -75,6 +75,32 @@ class GraphStream:
             raise BundleError(f"{self._where} cannot be run ({reason(error)})") from error
 
 
+class SoundStream(GraphStream):
+    """The graph `decoder_stream`. If the bundle has a graph `onset`, that makes the first grains of sounds."""
+
+    def __init__(self, bundle: Bundle, rows: int) -> None:
+        super().__init__(bundle, "decoder_stream", rows)
+        self._onset = GraphStream(bundle, "onset", rows) if bundle.manifest.has_onset else None
+
+    def step(self, start: int, stop: int) -> None:
+        if self._onset is not None:
+            for row in np.flatnonzero(self.inputs["onset"][start:stop, 0]) + start:
+                self._begin(self._onset, int(row))
+        super().step(start, stop)
+
+    def warm_up(self) -> None:
+        super().warm_up()
+        if self._onset is not None:
+            self._onset.warm_up()
+
+    def _begin(self, onset: GraphStream, row: int) -> None:
+        for name, array in onset.inputs.items():
+            array[row] = self.inputs[name][row]
+        onset.step(row, row + 1)
+        self.inputs["first"][row] = onset.outputs["grain"][row]
+        self.inputs["phase"][row] = onset.outputs["phase"][row]
+
+
 class InPlace:
     """Runs rows of numpy arrays in place. The bindings of rows are made when they first run."""
 

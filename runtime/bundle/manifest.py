@@ -60,6 +60,11 @@ class Manifest:
         return sum(len(attribute.classes) for attribute in self.attributes)
 
     @property
+    def has_onset(self) -> bool:
+        """Whether sounds begin with a grain of their own, from the graph `onset`."""
+        return any(tensor.name == "first" for tensor in self.graphs["decoder_stream"].inputs)
+
+    @property
     def places(self) -> dict[str, slice]:
         """Where in a condition the classes of each attribute are, one attribute after the other."""
         ends = list(accumulate(len(attribute.classes) for attribute in self.attributes))

@@ -32,6 +32,8 @@ def required_graphs(version: int) -> tuple[str, ...]:
 def check_signatures(manifest: Manifest) -> None:
     """Raise BundleError unless each required graph has exactly the inputs, outputs and states it must have."""
     for name, (inputs, outputs) in _signatures(manifest).items():
+        if name not in manifest.graphs:
+            raise wrong(f"graphs.{name}", "an entry", "none")
         graph = manifest.graphs[name]
         states = tuple(tensor for tensor in inputs if f"next_{tensor.name}" in [other.name for other in outputs])
         _compare(f"graphs.{name}.states", states, graph.states)
@@ -54,6 +56,7 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
     normal = tensor("normal", manifest.embedding_size)
     condition, noise, onset = tensor("condition", manifest.condition_size), tensor("noise", 4 * hop), tensor("onset", 1)
     path = tensor("path", manifest.path_length, manifest.latent_size)
+    latest = manifest.format_version >= 4
     frame: tuple[TensorSpec, ...] = (tensor("magnitude", bins),)
     flags: tuple[TensorSpec, ...] = ()
     phase: tuple[TensorSpec, ...] = ()
@@ -61,6 +64,8 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
         points = _size(manifest, "synthesis", "profile", 1, MAX_PROFILE_POINTS)
         frame += (tensor("peak", bins), tensor("advance", bins), tensor("profile", points))
         flags, phase = (onset,), (tensor("phase", bins),)
+    starts = bool(phase) and latest  # sounds begin with a grain of their own
+    grain, first = tensor("grain", 4 * hop), (tensor("first", 4 * hop),) if starts else ()
     past = (tensor("sum", 3 * hop), tensor("weight", 3 * hop), tensor("history", history), *phase)
 
     def following(states: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
@@ -72,12 +77,13 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
     written = (tensor("step", 1), tensor("hidden", hidden))
     audio = tensor("audio", hop)
     signatures = {
-        "encoder": ((tensor("grain", 4 * hop),), gaussian(manifest.latent_size)),
+        "encoder": ((grain, onset) if latest else (grain,), gaussian(manifest.latent_size)),
         "decoder": ((latent, condition), frame),
-        "synthesis": ((*frame, noise, *flags, *phase), (tensor("grain", 4 * hop), *following(phase))),
+        "onset": ((latent, condition, noise), (grain, *phase)),
+        "synthesis": ((*frame, noise, *flags, *phase), (grain, *following(phase))),
         "postprocessing": ((tensor("signal", signal),), (audio,)),
         "decoder_stream": (
-            (latent, condition, noise, onset, tensor("level", 1), *past), (audio, *following(past))
+            (latent, condition, noise, onset, tensor("level", 1), *past, *first), (audio, *following(past))
         ),
         "embedding_encoder": ((path, condition), gaussian(manifest.embedding_size)),
         "embedding_decoder": ((embedding, condition), (path,)),
@@ -88,7 +94,8 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
         "prior_inverse": ((embedding, condition), (normal,)),
         "loudness": ((embedding, condition), (tensor("loudness", 1),)),
     }  # fmt: skip
-    return {name: signatures[name] for name in required_graphs(manifest.format_version)}
+    names = (*required_graphs(manifest.format_version), *(("onset",) if starts else ()))
+    return {name: signatures[name] for name in names}
 
 
 def _size(manifest: Manifest, graph: str, name: str, low: int, high: int) -> int:

@@ -30,10 +30,14 @@ HAS_FFT32 = np.fft.rfft(np.zeros(2, np.float32)).dtype == np.complex64  # numpy 
 
 
 class Phases:
-    """The phases of the tones of one sound, from grain to grain; zeros before the first."""
+    """The phases of the tones of one sound, from grain to grain; zeros before the first, unless it was given."""
 
     def __init__(self) -> None:
         self._last: Turns | None = None
+
+    def start(self, phase: Array) -> None:
+        """Go on from the phases of the first grain, in turns [K]."""
+        self._last = fixed_point(phase)
 
     def follow(self, peak: Array, advance: Array) -> Turns:
         """Follow the next n grains, whose `peak` and `advance` are [n, K]: phases before the first and after each,

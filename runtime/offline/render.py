@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
@@ -21,17 +22,29 @@ SILENT = 1e-4  # -80 dB
 FADE_SHARE = 100  # a path fades in within this fraction of a second: 1 / 100
 
 
-def batches(count: int, bundle: Bundle) -> list[slice]:
-    """Which of `count` grains to process in each call."""
+def batches(count: int, bundle: Bundle, start: int = 0) -> list[slice]:
+    """Which of `count` grains to process in each call, from `start` on."""
     size = max(BATCH_SAMPLES // bundle.manifest.grain_length, 1)
-    return [slice(at, min(at + size, count)) for at in range(0, count, size)]
+    return [slice(at, min(at + size, count)) for at in range(start, count, size)]
 
 
 def encode(bundle: Bundle, signal: Array) -> Array:
     """The latent path [G, Z] of a signal, float32 [n] at the bundle's sample rate: the means of q(z|x)."""
     grains = analysis_grains(signal, bundle.manifest.grain_length)
-    means = [bundle.run("encoder", grain=grains[part])[0] for part in batches(len(grains), bundle)]
-    return np.concatenate(means) if means else np.zeros((0, bundle.manifest.latent_size), dtype=np.float32)
+    mean, _ = posterior(bundle, grains, np.arange(len(grains)) == 0)
+    return mean
+
+
+def posterior(bundle: Bundle, grains: Array, first: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Means and log variances [n, Z] of windowed grains [n, L]; `first` [n]: which begin a sound."""
+    inputs = {"grain": grains}
+    if bundle.manifest.format_version >= 4:
+        inputs["onset"] = first[:, None].astype(np.float32)
+    results = [np.zeros((2, 0, bundle.manifest.latent_size), np.float32)]
+    for part in batches(len(grains), bundle):
+        results.append(np.stack(bundle.run("encoder", **{name: value[part] for name, value in inputs.items()})))
+    mean, log_variance = np.concatenate(results, 1)
+    return mean, log_variance
 
 
 def decode(
@@ -51,7 +64,12 @@ def decode(
     onset[:1] = 1.0
     phases = Phases() if manifest.graphs["synthesis"].states else None
     assembly = Assembly(count, manifest.grain_length)
-    for part in batches(count, bundle):
+    if phases and manifest.has_onset and count:
+        given = {"latent": path[:1].astype(np.float32), "condition": conditions[:1].copy(), "noise": noise[:1].copy()}
+        grain, phase = bundle.run("onset", **given)
+        assembly.add(grain)
+        phases.start(phase[0])
+    for part in batches(count, bundle, assembly.added):
         latent = np.ascontiguousarray(path[part], dtype=np.float32)
         values = bundle.run("decoder", latent=latent, condition=np.ascontiguousarray(conditions[part]))
         frame = dict(zip((spec.name for spec in manifest.graphs["decoder"].outputs), values, strict=True))

@@ -10,7 +10,7 @@ import numpy as np
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.graph_stream import GraphStream
+from ngs.runtime.bundle.graph_stream import GraphStream, SoundStream
 from ngs.runtime.dsp.grains import NoiseGrains, analysis_windows
 from ngs.runtime.errors import reason
 from ngs.runtime.live.resampling import PieceResampler
@@ -44,7 +44,7 @@ class Resynthesiser(Effect):
         self.sample_rate = check_sample_rate(sample_rate or manifest.sample_rate)
         self.bundle, self._seed, self._rate = bundle, seed, manifest.sample_rate
         self._hop, self._length = manifest.hop_length, manifest.grain_length
-        self._encoder, self._decoder = GraphStream(bundle, "encoder", 1), GraphStream(bundle, "decoder_stream", 1)
+        self._encoder, self._decoder = GraphStream(bundle, "encoder", 1), SoundStream(bundle, 1)
         self._windows = analysis_windows(self._length)
         self.controls = {name: control.start for name, control in RESYNTHESIS_CONTROLS.items()}
         self.failures, self.last_failure = 0, ""
@@ -131,6 +131,8 @@ class Resynthesiser(Effect):
         first, given = self._grains == 0, self._decoder.inputs
         if first or self.controls["freeze"] <= 0.5:
             np.multiply(grain, self._windows[0 if first else 1], out=self._encoder.inputs["grain"][0])
+            if "onset" in self._encoder.inputs:
+                self._encoder.inputs["onset"][0] = first
             self._encoder.step(0, 1)
         given["latent"][0] = self._encoder.outputs["mean"][0]
         self._chance.scatter(self._grains, given["latent"][0], self.controls)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.graph_stream import GraphStream
+from ngs.runtime.bundle.graph_stream import GraphStream, SoundStream
 from ngs.runtime.errors import reason
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.voice import Voice
@@ -24,7 +24,7 @@ class VoiceBatch:
         self.hops = self.failures = 0
         self.last_error: Exception | None = None
         self._ages = itertools.count()
-        self._decoder = GraphStream(bundle, "decoder_stream", rows)
+        self._decoder = SoundStream(bundle, rows)
         self._writer = GraphStream(bundle, "embedding_step", rows)
 
     def start(self, note: Note) -> Voice | None:

@@ -59,11 +59,12 @@ class SpectraPhase(Phase):
         grains = windowed(batch, config)
         with torch.no_grad():
             magnitudes = augment_magnitudes(magnitude_spectrum(grains), config.data)
-            features = encoder.features(grains, magnitudes)
+            onset = onset_of(batch)
+            features = encoder.features(grains, onset, magnitudes)
         mean, log_variance = encoder.encode_features(features)
         condition = self.conditions(batch["label"], config.grain.condition_dropout)
         decoded = model.decoder.coefficients(sample_normal(mean, log_variance), condition)
-        return {"distance": encoder.distance(decoded, features), "kl": kl_divergence(mean, log_variance)}
+        return {"distance": encoder.distance(decoded, features, onset), "kl": kl_divergence(mean, log_variance)}
 
 
 class GrainsPhase(Phase):
@@ -246,6 +247,11 @@ def windowed(batch: Batch, config: Config) -> Tensor:
     """The single grains of a batch [N, L] under their analysis windows: the first of a sound has its own."""
     first, later = analysis_windows(config.audio.grain_length, 2, batch["grain"].device)
     return batch["grain"] * torch.where(batch["onset"][:, None], first, later)
+
+
+def onset_of(batch: Batch) -> Tensor:
+    """The onset flags of the single grains of a batch [N, 1]."""
+    return batch["onset"][:, None].float()
 
 
 def _at_their_level(config: Config) -> Config:

@@ -19,7 +19,7 @@ from ngs.runtime.errors import reason
 from ngs.training.learning.batches import GRAINS_A_SEQUENCE, GrainBatches, loader
 from ngs.training.learning.checkpoints import load_weights, save_checkpoint, saved_step
 from ngs.training.learning.phase import Phase
-from ngs.training.learning.phases import windowed
+from ngs.training.learning.phases import onset_of, windowed
 from ngs.training.learning.plan import PlannedPhase, plan
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.run_folder import RunError, RunInfo, phase_checkpoints
@@ -126,4 +126,5 @@ def start_grains(model: NeuralGranularModel, corpus: Corpus, sounds: np.ndarray)
         return
     grains = max(6 * model.config.audio.grain_length, PCA_GRAINS)
     batch = GrainBatches(corpus, sounds, model.config, -(-grains // GRAINS_A_SEQUENCE), rank=0)[PCA_STEP]
-    model.start_from_pca(windowed(batch, model.config).to(next(model.parameters()).device))
+    device = next(model.parameters()).device
+    model.start_from_pca(windowed(batch, model.config).to(device), onset_of(batch).to(device))

@@ -3,7 +3,8 @@
 Another one is a class here, its word in `config.ENCODERS` (and in `config.SPECTRAL_ENCODERS` if it is spectral), and an
 entry in `parts.ENCODERS`.
 
-Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, F = K + S features, Z latent size.
+Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, O numbers of the onset shape,
+F = K + S + O features, Z latent size. Onset flags [N, 1] are 1 in the first grain of a sound, else 0.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from torch import Tensor, nn
 from ngs.training.config import AudioConfig, GrainConfig
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile
 from ngs.training.model.layers import LOG_VARIANCE_RANGE, START_LOG_VARIANCE, ResidualBlock, zero_linear
+from ngs.training.model.onset import ShortFrames, bands_of_bins, log_levels, shape_scale
 
 FEATURE_SCALE = 0.6  # brings log magnitudes to the order of 1 for the network
 
 
 class GrainEncoder(nn.Module, ABC):
-    """Base of the encoders. All are made of the configuration and S, the points that the excitation asks for."""
+    """Base of the encoders. All are made of the configuration, and of S and O, which the excitation asks for."""
 
     @property
     def spectral(self) -> SpectralEncoder | None:
@@ -30,8 +32,8 @@ class GrainEncoder(nn.Module, ABC):
         return None
 
     @abstractmethod
-    def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
-        """Windowed grains [N, L] -> mean, log-variance [N, Z]."""
+    def forward(self, grains: Tensor, onset: Tensor) -> tuple[Tensor, Tensor]:
+        """Windowed grains [N, L] and onset flags [N, 1] -> mean, log-variance [N, Z]."""
 
 
 class SpectralEncoder(GrainEncoder):
@@ -39,15 +41,18 @@ class SpectralEncoder(GrainEncoder):
 
     Not in the paper. It takes under 1 million multiplications a grain (the convolutions take 190 million) and is useful
     from the first step. A feature vector [F] is log(floor + |DFT|) of the K bins, then PROFILE_SCALE times the S points
-    of the profile.
+    of the profile, then the scaled onset shape; grains that are not the first of a sound have its mean, `center`.
     """
 
     center: Tensor
+    bands: Tensor
 
-    def __init__(self, audio: AudioConfig, grain: GrainConfig, points: int) -> None:
+    def __init__(self, audio: AudioConfig, grain: GrainConfig, points: int, shape_size: int) -> None:
         super().__init__()
         self.floor, self.points, self.bins = grain.floor, points, audio.grain_length // 2 + 1
-        features = self.bins + points
+        features = self.bins + points + shape_size
+        self.frames = ShortFrames(audio.grain_length) if shape_size else None
+        self.register_buffer("bands", bands_of_bins(self.bins), persistent=False)
         self.register_buffer("center", torch.zeros(features))
         self.linear = nn.Linear(features, grain.latent_size)
         output = zero_linear(grain.hidden_size, 2 * grain.latent_size)
@@ -64,16 +69,32 @@ class SpectralEncoder(GrainEncoder):
     def spectral(self) -> SpectralEncoder:
         return self
 
-    def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
-        return self.encode_features(self.features(grains))
+    def forward(self, grains: Tensor, onset: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encode_features(self.features(grains, onset))
 
-    def features(self, grains: Tensor, magnitudes: Tensor | None = None) -> Tensor:
-        """Windowed grains [N, L] -> feature vectors [N, F]; `magnitudes` [N, K] in place of the grains' own."""
+    def features(self, grains: Tensor, onset: Tensor, magnitudes: Tensor | None = None) -> Tensor:
+        """Windowed grains [N, L] and onset flags [N, 1] -> feature vectors [N, F]; `magnitudes` [N, K] in place of the
+        grains' own.
+        """
         magnitudes = magnitude_spectrum(grains) if magnitudes is None else magnitudes
-        spectral = torch.log(self.floor + magnitudes)
-        if self.points == 0:
-            return spectral
-        return torch.cat((spectral, PROFILE_SCALE * energy_profile(grains, self.points)), -1)
+        return self.features_of(grains, onset, magnitudes, self.bands)
+
+    def features_of(self, grains: Tensor, onset: Tensor, magnitudes: Tensor, bands: Tensor) -> Tensor:
+        """The same with `bands_of_bins` of the bins in their order."""
+        features = [torch.log(self.floor + magnitudes)]
+        if self.points:
+            features.append(PROFILE_SCALE * energy_profile(grains, self.points))
+        if self.frames is not None:
+            scale = shape_scale(grains.device)
+            shape = scale * torch.cat((self.frames.log_shares(grains), log_levels(magnitudes, bands)), -1)
+            center = self.center[-len(scale) :]
+            features.append(center + onset * (shape - center))
+        return torch.cat(features, -1)
+
+    def heard(self, onset: Tensor) -> Tensor:
+        """Which features grains with these onset flags [N, 1] have of their own: ones and zeros [N, F]."""
+        both = onset.new_ones(len(onset), self.bins + self.points)
+        return torch.cat((both, onset.expand(-1, len(self.center) - both.shape[1])), -1)
 
     def encode_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Feature vectors [N, F] -> mean, log-variance [N, Z]."""
@@ -81,7 +102,7 @@ class SpectralEncoder(GrainEncoder):
         correction, log_variance = self.network(FEATURE_SCALE * centered).chunk(2, -1)
         return self.linear(centered) + correction, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
-    def distance(self, coefficients: Tensor, features: Tensor) -> Tensor:
+    def distance(self, coefficients: Tensor, features: Tensor, onset: Tensor) -> Tensor:
         """How far decoded coefficients [N, F] are from features [N, F]: log power, mean over bins and grains, scalar.
 
         Where the features lie at the floor, coefficients may lie anywhere below it: all of that is silent. A log power
@@ -90,7 +111,7 @@ class SpectralEncoder(GrainEncoder):
         target, floor = features[:, : self.bins], math.log(self.floor)
         spectral = coefficients[:, : self.bins]
         spectral = torch.where(target > floor + 0.1, spectral, spectral.clamp_min(floor)) - target
-        profile = coefficients[:, self.bins :] - features[:, self.bins :]
+        profile = (coefficients[:, self.bins :] - features[:, self.bins :]) * self.heard(onset)[:, self.bins :]
         return 2 * (spectral.abs().sum(1) + profile.abs().sum(1)).mean() / self.bins
 
 
@@ -103,7 +124,7 @@ def magnitude_spectrum(grains: Tensor) -> Tensor:
 class ConvolutionEncoder(GrainEncoder):
     """The paper's encoder: strided convolutions, each followed by dilated residual ones, then linear layers."""
 
-    def __init__(self, audio: AudioConfig, grain: GrainConfig, points: int) -> None:
+    def __init__(self, audio: AudioConfig, grain: GrainConfig, points: int, shape_size: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for stage in range(grain.stages):
@@ -117,7 +138,7 @@ class ConvolutionEncoder(GrainEncoder):
         self.mean = nn.Linear(grain.latent_size, grain.latent_size)
         self.log_variance = nn.Linear(grain.latent_size, grain.latent_size)
 
-    def forward(self, grains: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, grains: Tensor, onset: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.linears(self.convolutions(grains[:, None]).flatten(1))
         return self.mean(hidden), self.log_variance(hidden).clamp(*LOG_VARIANCE_RANGE)
 

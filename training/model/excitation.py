@@ -7,10 +7,13 @@ belongs to, and the phase of a peak advances by its frequency from grain to grai
 noise. The energy within a grain follows a decoded profile. The phases are the only state; training treats them as
 constants.
 
+The first grain of a sound is another matter: see `ngs.training.model.onset`.
+
 An excitation has no weights. Another one needs four places: a class here, its word in `config.EXCITATIONS`, an entry in
 `parts.EXCITATIONS`, and a module in `ngs.export.graphs.SYNTHESES`, because graphs need DFTs as matrix products.
 
-Shapes: B signals, G grains each, L samples of a grain, K = L/2 + 1 bins, S points of the profile.
+Shapes: B signals, G grains each, L samples of a grain, K = L/2 + 1 bins, S points of the profile, O numbers of an
+onset shape.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from ngs.runtime.dsp.locked_tones import GAIN
 from ngs.training.config import AudioConfig
 from ngs.training.model.energy_profile import PROFILE_SCALE, profile_gain
 from ngs.training.model.heads import Head
+from ngs.training.model.onset import FFT, SHAPE_SIZE, ShortFrames, first_grain
 from ngs.training.model.overlap_add import analysis_windows
 
 NEIGHBOUR = 2  # bins away that a peak is compared with: the edge of a Hann window's main lobe
@@ -41,6 +45,8 @@ class Excitation(ABC):
     """Fills the magnitudes of grains of L samples. A frame is all that it needs to know of a grain."""
 
     points: ClassVar[int]  # S
+    shape_size: ClassVar[int]  # O, of the onset shape that first grains have; 0 if they are filled like all others
+    frames: ShortFrames | None = None  # of first grains, if they have an onset shape
     has_phase: ClassVar[bool]  # whether one grain hands the phases of its bins to the next: the only state there is
 
     def __init__(self, audio: AudioConfig) -> None:
@@ -68,14 +74,16 @@ class Excitation(ABC):
         """One grain of each of N sounds: see `GrainDecoder.synthesise`."""
 
     @abstractmethod
-    def grains(self, frame: Frame, noise: Tensor) -> Tensor:
-        """A frame [B, G, ...] and noise [B, G, L] of whole sounds -> grains [B, G, L], not windowed."""
+    def grains(self, frame: Frame, noise: Tensor, shape: Tensor) -> Tensor:
+        """A frame [B, G, ...] and noise [B, G, L] of whole sounds, and the onset shapes of their first grains [B, O]
+        -> grains [B, G, L], not windowed.
+        """
 
 
 class FilteredNoise(Excitation):
     """The paper's: grain = iDFT(H * DFT(noise)) (eq. 7 and 8)."""
 
-    points = 0
+    points = shape_size = 0
     has_phase = False
 
     @property
@@ -91,7 +99,7 @@ class FilteredNoise(Excitation):
     def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
         return self.grains(frame, noise), ()
 
-    def grains(self, frame: Frame, noise: Tensor) -> Tensor:
+    def grains(self, frame: Frame, noise: Tensor, shape: Tensor | None = None) -> Tensor:
         filtered: Tensor = torch.fft.irfft(frame[0] * torch.fft.rfft(noise), n=self.grain_length)
         return filtered
 
@@ -103,8 +111,12 @@ class LockedTones(Excitation):
     0 that of noise.
     """
 
-    points = 8
+    points, shape_size = 8, SHAPE_SIZE
     has_phase = True
+
+    def __init__(self, audio: AudioConfig) -> None:
+        super().__init__(audio)
+        self.frames = ShortFrames(audio.grain_length)
 
     @property
     def frame_sizes(self) -> dict[str, int]:
@@ -124,11 +136,18 @@ class LockedTones(Excitation):
         phase = next_phase(phase, peak, advance, onset)
         return self._filled(magnitude, profile, noise, onset, phase), (phase,)
 
-    def grains(self, frame: Frame, noise: Tensor) -> Tensor:
+    def first_grain(self, magnitude: Tensor, shape: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Magnitudes [N, K], onset shapes [N, O] and noise [N, L] -> first grains [N, L], phases [N, K]."""
+        assert self.frames is not None
+        return first_grain(magnitude, shape, noise, FFT(), self.frames)
+
+    def grains(self, frame: Frame, noise: Tensor, shape: Tensor) -> Tensor:
         magnitude, peak, advance, profile = frame
-        phase, onset = follow_phases(peak, advance), torch.eye(noise.shape[1], 1, device=noise.device)
+        first, phase = self.first_grain(magnitude[:, 0], shape, noise[:, 0])
+        phases, never = follow_phases(peak, advance, phase), noise.new_zeros(1)
         # learned through sound, profiles would sharpen every grain, and noise would buzz at the hop rate
-        return self._filled(magnitude, profile.detach(), noise, onset, phase)
+        later = self._filled(magnitude, profile.detach(), noise, never, phases)
+        return torch.cat((first[:, None], later[:, 1:]), 1)
 
     def _filled(self, magnitude: Tensor, profile: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> Tensor:
         half = self.grain_length // 2  # phases are those in the middle of the grain
@@ -188,13 +207,12 @@ def next_phase(phase: Tensor, peak: Tensor, advance: Tensor, onset: Tensor | flo
     return turns - turns.floor()
 
 
-def follow_phases(peak: Tensor, advance: Tensor) -> Tensor:
-    """Phases [B, G, K] of the grains of whole sounds: the recursion over hops."""
-    onset, phases = 1.0, [torch.zeros_like(peak[:, 0])]
-    for grain in range(peak.shape[1]):
-        phases.append(next_phase(phases[-1], peak[:, grain], advance[:, grain], onset))
-        onset = 0.0
-    return torch.stack(phases[1:], 1)
+def follow_phases(peak: Tensor, advance: Tensor, phase: Tensor) -> Tensor:
+    """Phases [B, G, K] of the grains of whole sounds, from those of the first [B, K]: the recursion over hops."""
+    phases = [phase]
+    for grain in range(1, peak.shape[1]):
+        phases.append(next_phase(phases[-1], peak[:, grain], advance[:, grain]))
+    return torch.stack(phases, 1)
 
 
 def excite(magnitude: Tensor, phase: Tensor, noise: tuple[Tensor, Tensor], onset: Tensor) -> tuple[Tensor, Tensor]:

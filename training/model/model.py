@@ -29,8 +29,8 @@ class NeuralGranularModel(nn.Module):
     `sizes` are the numbers of classes of the attributes.
 
     Shapes: B signals, G grains each, N = B * G grains, L grain length, K = L/2 + 1 bins, S points of the energy
-    profile, F = K + S, Z latent size, C condition size (the one-hot attributes one after the other, zeros for an open
-    one), T path length, E embedding size.
+    profile, O numbers of the onset shape, F = K + S + O, Z latent size, C condition size (the one-hot attributes one
+    after the other, zeros for an open one), T path length, E embedding size.
     """
 
     def __init__(self, config: Config, sizes: tuple[int, ...]) -> None:
@@ -55,7 +55,7 @@ class NeuralGranularModel(nn.Module):
     def encode(self, signal: Tensor) -> tuple[Tensor, Tensor]:
         """Signals [B, n] -> latent mean, log-variance [B, G, Z]."""
         grains = self.windowed(signal)
-        mean, log_variance = self.encoder(grains.flatten(0, 1))
+        mean, log_variance = self.encoder(grains.flatten(0, 1), onset_flags(grains))
         return mean.unflatten(0, grains.shape[:2]), log_variance.unflatten(0, grains.shape[:2])
 
     def decode(self, path: Tensor, condition: Tensor, level: float = 1.0) -> Tensor:
@@ -80,8 +80,10 @@ class NeuralGranularModel(nn.Module):
         if self.spectral is None:
             return None
         with torch.no_grad():
-            features = self.spectral.features(self.windowed(audio).flatten(0, 1))
-        return self.spectral.distance(coefficients.flatten(0, 1), features)
+            grains = self.windowed(audio)
+            onset = onset_flags(grains)
+            features = self.spectral.features(grains.flatten(0, 1), onset)
+        return self.spectral.distance(coefficients.flatten(0, 1), features, onset)
 
     def play(self, coefficients: Tensor, level: float = 1.0) -> Tensor:
         """Coefficients [B, G, F] -> audio [B, G * hop], with new noise from torch's generator."""
@@ -92,8 +94,8 @@ class NeuralGranularModel(nn.Module):
         return audio
 
     @torch.no_grad()
-    def start_from_pca(self, grains: Tensor) -> float:
-        """Set the linear paths of encoder and decoder to a whitened PCA of windowed grains [N, L].
+    def start_from_pca(self, grains: Tensor, onset: Tensor) -> float:
+        """Set the linear paths of encoder and decoder to a whitened PCA of windowed grains [N, L], flags [N, 1].
 
         Components fainter than FAINTEST_VARIANCE get a variance below 1. Returns the share of the variance that the
         latent dimensions keep. Raises ValueError unless the decoder decodes the spectra that the encoder reads.
@@ -101,9 +103,9 @@ class NeuralGranularModel(nn.Module):
         encoder, decoder = self.spectral, self.decoder.linear
         if encoder is None or decoder is None:
             raise ValueError("Only encoders and decoders of spectra start from a PCA")
-        features = encoder.features(grains)
-        center = features.mean(0)
-        covariance = torch.cov((features - center).T.double())
+        features, heard = encoder.features(grains, onset), encoder.heard(onset)
+        center = (features * heard).sum(0) / heard.sum(0).clamp_min(1)
+        covariance = torch.cov(((features - center) * heard).T.double())
         variances, directions = (part.flip(-1).float() for part in torch.linalg.eigh(covariance))
         size = min(self.config.grain.latent_size, len(variances), len(features) - 1)
         kept = variances[:size].clamp_min(max(FAINTEST_VARIANCE * float(variances[0]), 1e-6))
@@ -134,7 +136,7 @@ class NeuralGranularModel(nn.Module):
         """
         coefficients = self.decoder.coefficients(latent, latent.new_zeros(len(latent), sum(self.sizes)))
         bins, points = self.decoder.bins, self.decoder.points
-        profile = coefficients[:, bins:]
+        profile = coefficients[:, bins : bins + points]
         audible = torch.relu(self.decoder.log_magnitudes(coefficients[:, :bins]) - math.log(FAINT))
         weight = 1 / (EAR_HZ + torch.linspace(0, self.config.audio.sample_rate / 2, bins, device=latent.device))
         share = math.sqrt(PROFILE_WEIGHT * bins / max(points, 1)) / (2 * PROFILE_SCALE)
@@ -164,6 +166,11 @@ class NeuralGranularModel(nn.Module):
             slopes = (moved[1:] - moved[:1]) / step[:, None]
             metric += slopes @ slopes.T / self.decoder.bins / METRIC_POINTS
         return metric
+
+
+def onset_flags(grains: Tensor) -> Tensor:
+    """Onset flags [B * G, 1] of the grains [B, G, L] of whole sounds."""
+    return torch.eye(grains.shape[1], 1, device=grains.device).repeat(len(grains), 1)
 
 
 def one_hot(labels: Tensor, sizes: tuple[int, ...]) -> Tensor:

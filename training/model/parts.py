@@ -10,7 +10,7 @@ from ngs.training.model.encoders import ConvolutionEncoder, GrainEncoder, Spectr
 from ngs.training.model.excitation import Excitation, FilteredNoise, LockedTones
 from ngs.training.model.heads import Head, LogMagnitudeHead, SigmoidHead
 
-MakeEncoder = Callable[[AudioConfig, GrainConfig, int], GrainEncoder]
+MakeEncoder = Callable[[AudioConfig, GrainConfig, int, int], GrainEncoder]
 
 ENCODERS: dict[str, MakeEncoder] = {"spectral": SpectralEncoder, "convolution": ConvolutionEncoder}
 HEADS: dict[str, type[Head]] = {"log_magnitude": LogMagnitudeHead, "sigmoid": SigmoidHead}
@@ -19,7 +19,8 @@ EXCITATIONS: dict[str, type[Excitation]] = {"locked": LockedTones, "noise": Filt
 
 def make_encoder(audio: AudioConfig, grain: GrainConfig) -> GrainEncoder:
     """The encoder that the configuration names, with random weights."""
-    return ENCODERS[grain.encoder](audio, grain, EXCITATIONS[grain.excitation].points)
+    excitation = EXCITATIONS[grain.excitation]
+    return ENCODERS[grain.encoder](audio, grain, excitation.points, excitation.shape_size)
 
 
 def make_decoder(audio: AudioConfig, grain: GrainConfig, condition_size: int) -> GrainDecoder:

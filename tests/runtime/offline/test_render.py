@@ -42,7 +42,13 @@ def stepped(bundle: Bundle, path: Array, condition: render.Array, seed: int) -> 
         values = bundle.run("decoder", latent=path[grain : grain + 1], condition=condition[None])
         frame = dict(zip(names[0], values, strict=True))
         if handed:
-            frame["onset"] = np.full((1, 1), grain == 0, np.float32)
+            frame["onset"] = np.zeros((1, 1), np.float32)
+        if handed and grain == 0:
+            given = {"latent": path[:1], "condition": condition[None], "noise": noise[None].copy()}
+            made = dict(zip(("grain", "next_phase"), bundle.run("onset", **given), strict=True))
+            grains.append(made["grain"][0])
+            handed = {"phase": made["next_phase"]}
+            continue
         outputs = bundle.run("synthesis", **frame, **handed, noise=noise[None].copy())
         made = dict(zip(names[1], outputs, strict=True))
         grains.append(made["grain"][0])

@@ -14,6 +14,7 @@ from ngs.training.config import load_preset, override
 from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile, profile_gain
 from ngs.training.model.excitation import LockedTones, excite, find_peaks, follow_phases, next_phase
+from ngs.training.model.onset import SHAPE_SIZE, SHARES, ShortFrames, bands_of_bins, log_levels, shape_scale
 from ngs.training.model.overlap_add import analysis_windows, noise_grains, overlap_add, slice_grains
 from ngs.training.model.parts import make_decoder
 
@@ -40,7 +41,16 @@ def coefficients(signal: Tensor, grains: int) -> Tensor:
     """What a perfect decoder gives for the first grains of a signal [n]: [1, grains, F]."""
     windowed = slice_grains(signal[None], LENGTH)[:, :grains] * analysis_windows(LENGTH, grains)
     spectral = torch.log(FLOOR + torch.fft.rfft(windowed).abs())
-    return torch.cat((spectral, PROFILE_SCALE * energy_profile(windowed, POINTS)), -1)
+    return joined(spectral, energy_profile(windowed, POINTS), ShortFrames(LENGTH).log_shares(windowed[:, 0]))
+
+
+def joined(spectral: Tensor, profile: Tensor, log_shares: Tensor | float = 0.0) -> Tensor:
+    """Coefficients [B, G, F] of bins [B, G, K], profiles [..., G, S], and the shares of first grains or equal ones."""
+    shape = torch.zeros(*spectral.shape[:2], SHAPE_SIZE)
+    shape[:, 0, :SHARES] = log_shares
+    shape[:, 0, SHARES:] = log_levels(torch.relu(spectral[:, 0].exp() - FLOOR), bands_of_bins(BINS))
+    profile = profile.expand(len(spectral), -1, -1)
+    return torch.cat((spectral, PROFILE_SCALE * profile, shape_scale() * shape), -1)
 
 
 def steady_profiles(grains: int) -> Tensor:
@@ -97,7 +107,7 @@ def test_smooth_spectra_have_no_tones(periods: float) -> None:
 def test_flat_and_silent_spectra_are_finite(level: float) -> None:
     peak, advance, _ = find_peaks(torch.full((2, BINS), level))
     assert torch.isfinite(advance).all() and peak.min() >= 0 and peak.max() < BINS
-    assert torch.isfinite(follow_phases(peak[None], advance[None])).all()
+    assert torch.isfinite(follow_phases(peak[None], advance[None], torch.zeros(1, BINS))).all()
 
 
 def test_phases_stay_within_a_turn() -> None:
@@ -112,20 +122,24 @@ def test_phases_stay_within_a_turn() -> None:
 def test_phases_of_whole_sounds_are_the_runtimes() -> None:
     peak = torch.randint(BINS, (2, 30, BINS), generator=generator(3)).float()
     advance = torch.rand(2, 30, BINS, generator=generator(4)) * 5 - 2
-    followed = follow_phases(peak, advance)
+    first = torch.rand(2, BINS, generator=generator(16))
+    followed = follow_phases(peak, advance, first)
     for row in range(2):
-        before = torch.from_numpy(Phases().before(peak[row].numpy(), advance[row].numpy()))
-        assert apart(followed[row, :-1], before[1:]).max() < 1e-5
+        phases = Phases()
+        phases.start(first[row].numpy())
+        before = torch.from_numpy(phases.before(peak[row, 1:].numpy(), advance[row, 1:].numpy()))
+        assert apart(followed[row, :-1], before).max() < 1e-5
 
 
 def test_a_sound_is_decoded_as_hop_by_hop(decoder: GrainDecoder) -> None:
-    decoded = torch.randn(2, 9, BINS + POINTS, generator=generator(5))
+    decoded = torch.randn(2, 9, BINS + POINTS + SHAPE_SIZE, generator=generator(5))
     torch.manual_seed(0)
-    noise, phase = noise_grains(2, 9, LENGTH), torch.zeros(2, BINS)
+    noise, onset = noise_grains(2, 9, LENGTH), torch.zeros(2, 1)
     with torch.no_grad():
         whole = decoder.grains(decoded, noise)
-        for grain in range(9):
-            onset = torch.full((2, 1), float(grain == 0))
+        first, phase = decoder.first_grain(decoded[:, 0], noise[:, 0])
+        torch.testing.assert_close(first, whole[:, 0])
+        for grain in range(1, 9):
             frame = decoder.frame(decoded[:, grain])
             single, (phase,) = decoder.synthesise(*frame, noise=noise[:, grain], onset=onset, phase=phase)
             torch.testing.assert_close(single, whole[:, grain], atol=1e-5, rtol=1e-4)
@@ -166,7 +180,7 @@ def test_an_attack_in_a_grain_comes_in_time(decoder: GrainDecoder, start: float)
     decay = torch.exp(-torch.arange(hops * HOP - attack) / 2000)
     signal[attack:] = 0.3 * torch.randn(len(decay), generator=generator(6)) * decay
     decoded = coefficients(signal, hops - 3)
-    steady = torch.cat((decoded[..., :BINS], PROFILE_SCALE * steady_profiles(hops - 3)[None]), -1)
+    steady = joined(decoded[..., :BINS], steady_profiles(hops - 3))
     before = attack - LENGTH // POINTS // 2  # points of the profile are joined by lines
     energies = [play(decoder, values)[0, :before].square().sum() for values in (decoded, steady)]
     assert energies[1] > 0.01 * signal.square().sum()
@@ -175,20 +189,21 @@ def test_an_attack_in_a_grain_comes_in_time(decoder: GrainDecoder, start: float)
 
 def test_silence_is_silent(decoder: GrainDecoder) -> None:
     assert play(decoder, coefficients(torch.zeros(20 * HOP), 20)).abs().max() < 1e-9
-    loud_profile = torch.full((1, 20, POINTS), 9 * PROFILE_SCALE)
+    loud_profile = torch.full((20, POINTS), 9.0)
     for below in (1e-6, 1.0, 300.0):
         nothing = torch.full((1, 20, BINS), math.log(FLOOR) - below)
-        assert not play(decoder, torch.cat((nothing, loud_profile), -1)).any()
+        assert not play(decoder, joined(nothing, loud_profile, 9.0)).any()
 
 
 def test_steady_grains_have_no_dc(decoder: GrainDecoder) -> None:
     spectral = torch.randn(2, 20, BINS, generator=generator(7))
     spectral[..., :3] = torch.tensor([3.0, 3.5, 1.0])  # bin 0 follows bin 1, whose phase moves
-    decoded = torch.cat((spectral, PROFILE_SCALE * steady_profiles(20).expand(2, -1, -1)), -1)
+    decoded = joined(spectral, steady_profiles(20))
     torch.manual_seed(0)
     with torch.no_grad():
         grains = decoder.grains(decoded, noise_grains(2, 20, LENGTH))
-    assert grains.abs().max() > 0.1 and grains.mean(-1).abs().max() < 1e-3
+    later = grains[:, 1:]  # what a first grain has under its window is not its mean
+    assert later.abs().max() > 0.1 and later.mean(-1).abs().max() < 1e-3
 
 
 def hop_lines(signal: Tensor) -> float:
@@ -201,7 +216,7 @@ def hop_lines(signal: Tensor) -> float:
 def test_noise_does_not_buzz_at_the_hop_rate(decoder: GrainDecoder) -> None:
     grains = 300
     spectral = torch.full((6, grains, BINS), math.log(FLOOR + 3))
-    decoded = torch.cat((spectral, PROFILE_SCALE * steady_profiles(grains).expand(6, -1, -1)), -1)
+    decoded = joined(spectral, steady_profiles(grains))
     played = play(decoder, decoded)[:, 4 * HOP :]
     white = torch.randn(played.shape, generator=generator(8))
     assert hop_lines(played) < 2 * hop_lines(white)
@@ -213,8 +228,7 @@ def test_noise_does_not_buzz_at_the_hop_rate(decoder: GrainDecoder) -> None:
 
 def test_noise_keeps_its_spectrum_and_its_level(decoder: GrainDecoder) -> None:
     wanted = 2 + torch.cos(4 * math.pi * torch.arange(BINS) / BINS)
-    decoded = torch.log(FLOOR + wanted).expand(1, 300, -1)
-    decoded = torch.cat((decoded, PROFILE_SCALE * steady_profiles(300)[None]), -1)
+    decoded = joined(torch.log(FLOOR + wanted).expand(1, 300, -1), steady_profiles(300))
     played = play(decoder, decoded)
     found = torch.fft.rfft(slice_grains(played, LENGTH)[0, 4:-4] * torch.hann_window(LENGTH)).abs().square().mean(0)
     ratio = found.sqrt()[8:-8].unfold(0, 64, 64).mean(1) / wanted[8:-8].unfold(0, 64, 64).mean(1)
@@ -300,7 +314,7 @@ def test_the_noise_variant_filters_noise_as_in_the_paper(preset: str) -> None:
 
 
 def test_gradients_reach_every_bin_that_is_heard_and_no_profile(decoder: GrainDecoder) -> None:
-    decoded = torch.randn(1, 3, BINS + POINTS, generator=generator(15), requires_grad=True)
+    decoded = torch.randn(1, 3, BINS + POINTS + SHAPE_SIZE, generator=generator(15), requires_grad=True)
     torch.manual_seed(0)
     grains = decoder.grains(decoded, noise_grains(1, 3, LENGTH))
     grains.square().sum().backward()  # type: ignore[no-untyped-call]

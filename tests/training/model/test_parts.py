@@ -26,7 +26,7 @@ def test_every_word_of_the_configuration_has_a_part() -> None:
 
 def test_the_configuration_knows_which_parts_are_spectral() -> None:
     config = load_preset("fast")
-    encoders = {word for word, make in ENCODERS.items() if make(config.audio, config.grain, 0).spectral}
+    encoders = {word for word, make in ENCODERS.items() if make(config.audio, config.grain, 0, 0).spectral}
     assert encoders == words.SPECTRAL_ENCODERS
     assert {word for word, head in HEADS.items() if head.spectral} == words.SPECTRAL_DECODERS
 
@@ -67,7 +67,7 @@ def test_any_encoder_goes_with_any_head(encoder: str, head: str) -> None:
     assert (distance is not None) == (encoder == "spectral" and head == "log_magnitude") == config.grain.spectral
     if distance is None:
         with pytest.raises(ValueError, match="Only encoders and decoders of spectra start from a PCA"):
-            model.start_from_pca(torch.zeros(3, 256))
+            model.start_from_pca(torch.zeros(3, 256), torch.zeros(3, 1))
 
 
 def test_heads_agree_on_what_a_magnitude_of_noise_is() -> None:
@@ -84,8 +84,12 @@ def test_features_of_a_spectral_encoder_are_at_no_distance_from_themselves() -> 
     config = override(load_preset("fast"), SMALL)
     encoder = make_encoder(config.audio, config.grain).spectral
     assert encoder is not None
-    features = encoder.features(torch.rand(3, 256) - 0.5)
-    silence = encoder.features(torch.zeros(3, 256))
+    onset = torch.eye(3, 1)
+    features = encoder.features(torch.rand(3, 256) - 0.5, onset)
+    silence = encoder.features(torch.zeros(3, 256), onset)
     below = silence - 5 * (torch.arange(silence.shape[1]) < encoder.bins)
-    assert encoder.distance(features, features) == 0 and encoder.distance(below, silence) == 0
-    assert encoder.distance(features + 1, features) > 0
+    assert encoder.distance(features, features, onset) == 0 and encoder.distance(below, silence, onset) == 0
+    assert encoder.distance(features + 1, features, onset) > 0
+    shapes = torch.arange(features.shape[1]) >= encoder.bins + encoder.points  # which only first grains have
+    moved = features + 9 * shapes * (1 - onset)
+    assert encoder.distance(moved, features, onset) == 0 < encoder.distance(moved, features, torch.ones(3, 1))
