@@ -59,8 +59,8 @@ def train(
     """Train a model on DATA, a folder of sounds, or a folder with a folder of sounds for each class.
 
     Training has stages: first the grains, then the embedding of their paths, then, if the preset asks for it, both
-    together, and last the prior, which new sounds are drawn from. Stop with Ctrl-C at any time and continue later with --resume; nothing is lost.
-    `tensorboard --logdir OUT/logs` shows curves, spectrograms and sounds.
+    together, and last the prior, which new sounds are drawn from. Stop with Ctrl-C at any time and continue later with
+    --resume; nothing is lost. `tensorboard --logdir OUT/logs` shows curves, spectrograms and sounds.
 
     \b
     Example:

@@ -58,30 +58,28 @@ def embedding_vae(bundle: Bundle) -> Figure:
     latent, embedding, path = m.latent_size, m.embedding_size, m.path_length
     shapes = {tensor.name: tensor.shape for tensor in m.graphs["embedding_step"].outputs}
     written, hidden = int(shapes["path"][1]), int(shapes["next_hidden"][1])
-    d = Diagram(7.25)
+    d = Diagram(5.7)
     boxes = _column(d, (
         ("path of a sound", f"latents [{path}, {latent}]", BLUE),
         ("audible units", f"strongest components [{path}, 64]", BLUE),
-        ("bidirectional GRU + PCA", f"{path // written} steps of {written} grains", BLUE),
-        ("inverse of the class's prior", f"mean, log variance [{embedding}]", BLUE),
-        ("embedding e", f"[{embedding}]: N(0, 1) in each class", VERMILION),
-        ("prior of the class", f"e → mean + factor · e [{embedding}]", GREEN),
+        ("bidirectional GRU + PCA", f"mean, log variance [{embedding}]", BLUE),
+        ("embedding e", f"[{embedding}]", VERMILION),
         ("GRU + row of the PCA", f"state [{hidden}], {written} grains per step", GREEN),
         ("new path", f"latents [{path}, {latent}] or longer", GREEN),
         ("grain decoder", "the figure above, from z on", ORANGE),
     ))  # fmt: skip
     below = f"one-hot [{m.condition_size}]"
     reads = _input(d, boxes[2].y, "condition", below, BLUE)
-    drawn = _input(d, boxes[4].y, "seed", "temperature", VERMILION)
-    writes = _input(d, boxes[6].y, "condition", below, GREEN)
+    drawn = _input(d, boxes[3].y, "prior", "from N(0, 1)", VERMILION)
+    writes = _input(d, boxes[4].y, "condition", below, GREEN)
     d.arrow(reads.right, boxes[2].left)
-    d.arrow(drawn.right, boxes[4].left)
-    d.arrow(writes.right, boxes[6].left)
-    for box, first in ((boxes[3], reads.bottom), (boxes[5], writes.top)):
-        d.arrow(first, (first[0], box.left[1]), box.left, colour=BLUE if box is boxes[3] else GREEN)
-    d.bracket(SIDE, boxes[1].y, boxes[3].bottom[1], "embedding_\nencoder.onnx", BLUE)
-    d.bracket(SIDE, boxes[5].y, boxes[6].bottom[1], "embedding_\ndecoder.onnx,\nembedding_\nstep.onnx", GREEN)
-    d.bracket(SIDE, boxes[8].y, boxes[8].bottom[1], "decoder_\nstream.onnx", ORANGE)
+    d.arrow(drawn.right, boxes[3].left)
+    d.arrow(writes.right, boxes[4].left)
+    d.arrow(reads.bottom, drawn.top, colour=VERMILION)
+    d.bracket(SIDE, boxes[1].y, boxes[2].bottom[1], "embedding_\nencoder.onnx", BLUE)
+    d.bracket(SIDE, boxes[3].y, boxes[3].bottom[1], "prior.onnx", VERMILION)
+    d.bracket(SIDE, boxes[4].y, boxes[4].bottom[1], "embedding_\ndecoder.onnx,\nembedding_\nstep.onnx", GREEN)
+    d.bracket(SIDE, boxes[6].y, boxes[6].bottom[1], "decoder_\nstream.onnx", ORANGE)
     return d.figure
 
 

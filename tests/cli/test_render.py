@@ -16,13 +16,17 @@ import soundfile
 from click.testing import CliRunner
 
 from ngs.cli.render.forms import BUILT_IN, render
+from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.dsp.audio_files import read_audio, write_audio
 from ngs.runtime.offline import patterns
+from ngs.runtime.offline.render import decode_embeddings, embed
 
-FORMS = ("reconstruct", "resynth", "sample", "path", "morph", "loop")
+FORMS = ("reconstruct", "resynth", "sample", "vary", "path", "morph", "loop")
 COMMANDS: dict[str, list[str]] = {
     "reconstruct": ["reconstruct", "in.wav"],
     "resynth": ["resynth", "in.wav", "--class", "snare"],
     "sample": ["sample", "--class", "Kick"],
+    "vary": ["vary", "in.wav", "--class", "Kick"],
     "path": ["path", "--kind", "circle", "--seconds", "1", "--condition", "class=Hat"],
     "morph": ["morph", "--from", "1", "--to", "in.wav", "--steps", "3"],
     "loop": ["loop", "--pattern", "house", "--bars", "1"],
@@ -112,6 +116,38 @@ def test_temperature_0_is_one_embedding(tiny_bundle: Path, place: Path) -> None:
     assert first != other
 
 
+def test_no_variation_is_the_sound_through_the_embedding(tiny_bundle: Path, place: Path) -> None:
+    run(tiny_bundle, "vary", "in.wav", "--class", "Hat", "--amount", "0", "--seed", "4", "-o", "same.wav")
+    bundle = Bundle.open(tiny_bundle, "cpu")
+    condition = bundle.condition("Hat")
+    embedding = embed(bundle, read_audio(Path("in.wav"), 8000), condition)
+    (wanted,) = decode_embeddings(bundle, embedding[None], condition[None], [4])
+    write_audio(Path("wanted.wav"), wanted, 8000)
+    assert Path("same.wav").read_bytes() == Path("wanted.wav").read_bytes()
+
+
+def test_a_whole_variation_is_a_sample(tiny_bundle: Path, place: Path) -> None:
+    run(tiny_bundle, "vary", "in.wav", "--class", "Hat", "--amount", "1", "--count", "3", "-o", "new.wav")
+    run(tiny_bundle, "sample", "--class", "Hat", "--count", "3", "-o", "drawn.wav")
+    for index in range(3):
+        new, drawn = (soundfile.read(f"{name}-{index}.wav")[0] for name in ("new", "drawn"))
+        np.testing.assert_allclose(new, drawn, atol=2e-3)
+
+
+def test_variations_are_numbered_and_do_not_depend_on_their_count(tiny_bundle: Path, place: Path) -> None:
+    assert run(tiny_bundle, "vary", "in.wav", "--seed", "2")["files"] == ["vary-in-2.wav"]
+    files = run(tiny_bundle, "vary", "in.wav", "--seed", "2", "--count", "3", "-o", "folder")["files"]
+    assert files == [f"folder/vary-in-2-{index}.wav" for index in range(3)]
+    sounds = [Path(file).read_bytes() for file in files]
+    assert Path("vary-in-2.wav").read_bytes() == sounds[0] and len(set(sounds)) == 3
+
+
+def test_a_bundle_of_format_3_varies_sounds_too(place: Path) -> None:
+    drums = Bundle.open().path
+    files = run(drums, "vary", "in.wav", "--class", "Snare", "--count", "2", "-o", "drums")["files"]
+    assert Path(files[0]).read_bytes() != Path(files[1]).read_bytes()
+
+
 @pytest.mark.parametrize("kind", ["linear", "back-and-forth", "circle", "spiral", "walk"])
 def test_every_kind_of_path(tiny_bundle: Path, place: Path, kind: str) -> None:
     assert run(tiny_bundle, "path", "--kind", kind, "--seconds", "0.5")["peak"] > 0
@@ -167,6 +203,10 @@ ERRORS: list[tuple[list[str], str]] = [
     (["resynth", "nan.wav"], "nan.wav holds NaN"),
     (["resynth", "nothing.wav"], "nothing.wav"),
     (["morph", "--from", "1", "--to", "nothing"], "nothing"),
+    (["vary", "in.wav", "--amount", "1.5"], "--amount.*1.5"),
+    (["vary", "in.wav", "--count", "0"], "--count"),
+    (["vary", "nothing.wav"], "nothing.wav"),
+    (["vary", "in.wav", "--class", "Gong"], "no class 'Gong'"),
     (["path", "--kind", "zigzag"], "zigzag"),
     (["loop", "--pattern", "polka"], "polka.*house"),
     (["loop", "--class", "Kick"], "leave it out"),

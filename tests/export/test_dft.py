@@ -87,3 +87,11 @@ def test_phases_are_relative_to_the_center(length: int) -> None:
     tone = dft.inverse(ordered * turned.cos(), ordered * turned.sin())
     around = 2 * np.pi * 5 * (torch.arange(length) - length // 2) / length
     torch.testing.assert_close(tone[0], torch.cos(around + 0.3), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_odd_values_come_back_in_the_order_of_bins(length: int) -> None:
+    dft = RealDFT(length)
+    values = torch.rand(3, length // 2 + 1, generator=torch.Generator().manual_seed(3))
+    values[:, [0, -1]] = 0.0  # as odd values are
+    torch.testing.assert_close(dft.of_bins(dft.ordered(values, odd=True)), values, atol=0, rtol=0)
