@@ -67,7 +67,7 @@ def decode(
     if phases and manifest.has_onset and count:
         given = {"latent": path[:1].astype(np.float32), "condition": conditions[:1].copy(), "noise": noise[:1].copy()}
         grain, phase = bundle.run("onset", **given)
-        assembly.add(grain)
+        assembly.add(grain * levels[0])
         phases.start(phase[0])
     for part in batches(count, bundle, assembly.added):
         latent = np.ascontiguousarray(path[part], dtype=np.float32)

@@ -10,17 +10,7 @@ from torch import Tensor
 
 from ngs.export.dft import RealDFT
 from ngs.runtime.dsp.locked_tones import RISE
-from ngs.training.model.onset import (
-    BANDS,
-    EDGES,
-    FFT,
-    FRAMES,
-    SHAPE_SIZE,
-    ShortFrames,
-    bands_of_bins,
-    first_grain,
-    log_levels,
-)
+from ngs.training.model.onset import BANDS, FFT, FRAMES, SHAPE_SIZE, ShortFrames, first_grain
 from ngs.training.model.overlap_add import analysis_windows
 
 LENGTH, RATE_HZ = 2048, 22050
@@ -41,9 +31,7 @@ def exact(sound: Tensor) -> tuple[Tensor, Tensor]:
     """Magnitudes and onset shapes of the first grains of sounds [B, L]."""
     length = sound.shape[1]
     windowed = sound * analysis_windows(length, 1)[0]
-    magnitude = torch.fft.rfft(windowed).abs()
-    levels = log_levels(magnitude, bands_of_bins(length // 2 + 1))
-    return magnitude, torch.cat((ShortFrames(length).log_shares(windowed), levels), 1)
+    return torch.fft.rfft(windowed).abs(), ShortFrames(length).log_shares(windowed)
 
 
 def made(sound: Tensor, seed: int = 1) -> Tensor:
@@ -113,21 +101,6 @@ def test_grains_are_brought_to_shares_and_keep_their_energy() -> None:
     torch.testing.assert_close(shaped.square().sum(1), grain.square().sum(1), rtol=0.15, atol=0)
     same = FRAMES_OF_ALL.shaped(grain, FRAMES_OF_ALL.log_shares(grain))
     torch.testing.assert_close(same[:, : -LENGTH // FRAMES], grain[:, : -LENGTH // FRAMES], atol=2e-3, rtol=0)
-
-
-def test_bands_of_bins_are_those_of_short_frames() -> None:
-    bands = bands_of_bins(LENGTH // 2 + 1)
-    assert (bands.sum(1) == 1).all()
-    edges = [int(bands[:, : band + 1].sum()) for band in range(BANDS - 1)]
-    assert edges == [round((edge - 0.5) * FRAMES / 2) for edge in EDGES]
-
-
-def test_levels_are_heard() -> None:
-    """Magnitudes that lack the energy of peaks get it back from the levels of the bands."""
-    magnitude, shape = exact(kick()[None])
-    noise = white(1, 8)
-    grains = [first_grain(scale * magnitude, shape, noise, FFT(), FRAMES_OF_ALL)[0] for scale in (1.0, 0.5)]
-    assert 10 * torch.log10(grains[0].square().sum() / grains[1].square().sum()).abs() < 0.5
 
 
 def test_it_rises_from_zero_and_silence_is_silent() -> None:
