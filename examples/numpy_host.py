@@ -56,12 +56,12 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     sounds = range(len(HITS))
     embedding = 0.7 * np.stack([normals(int(seed), sound, manifest["embedding_size"]) for sound in sounds])
     if "prior" in manifest["graphs"]:  # not in format 3: draws have to become embeddings of the class
-        embedding = Graph(files, manifest["graphs"]["prior"])(normal=embedding, condition=condition)
+        embedding = Graph(files, manifest["graphs"]["prior"])(normal=embedding, condition=condition)[0]
     noise = np.stack([words(0, int(seed), sound, (grains + 6) * hop // 4) for sound in sounds]).view("<i2") / 32768
 
     held = np.ones((len(HITS), 1))
     if "loudness" in manifest:  # not in format 3: a hit is as loud as real ones, as far as its embedding tells
-        predicted = Graph(files, manifest["graphs"]["loudness"])(embedding=embedding, condition=condition)
+        predicted = Graph(files, manifest["graphs"]["loudness"])(embedding=embedding, condition=condition)[0]
         real = manifest["loudness"][classes.index(class_name)]
         wanted = np.clip(predicted + real["median"] - real["drawn"], real["low"], real["high"])
         held = 10 ** (np.clip(wanted - predicted, -24, 24) / 20)
