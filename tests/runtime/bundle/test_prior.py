@@ -42,7 +42,7 @@ def test_the_prior_is_that_of_the_graphs(tiny_bundle: Path) -> None:
     np.testing.assert_array_equal(embeddings, bundle.run("prior", normal=normals, condition=conditions)[0])
     inverse = bundle.run("prior_inverse", embedding=embeddings, condition=conditions)[0]
     np.testing.assert_array_equal(to_normals(bundle, embeddings, conditions), inverse)
-    assert np.abs(inverse - normals).max() < 0.2 * np.abs(normals - embeddings).max()
+    assert np.abs(inverse - normals).max() < 0.3 * np.abs(normals - embeddings).max()
 
 
 def test_format_3_has_normal_embeddings() -> None:
