@@ -70,7 +70,8 @@ def test_drawn_sounds_are_predicted_to_be_within_the_range_of_their_class(bundle
     loudness = predicted + 20 * np.log10(held_levels(bundle, embeddings, conditions))
     ranges = [bundle.manifest.loudness[int(row.argmax())] for row in conditions]
     assert all(each.low - 1e-4 <= value <= each.high + 1e-4 for each, value in zip(ranges, loudness, strict=True))
-    assert np.ptp(predicted) > np.ptp(loudness) > 0
+    spreads = [(np.ptp(loudness[each::3]), np.ptp(predicted[each::3])) for each in range(3)]  # of each class
+    assert all(0 < held <= own + 1e-6 for held, own in spreads) and any(held < own - 0.1 for held, own in spreads)
 
 
 def test_the_level_follows_the_manifest(bundle: Bundle, raw: Bundle) -> None:
@@ -149,7 +150,7 @@ def test_a_path_with_levels_equals_the_rendered_one(bundle: Bundle) -> None:
     synth, block = Synth(bundle, channels=1), np.zeros((1, len(rendered)), np.float32)
     synth.note_on(Note("Kick", path=path, levels=levels, onset=False))
     synth.process(block)
-    np.testing.assert_allclose(block[0], rendered, atol=1e-5)
+    np.testing.assert_allclose(block[0], rendered, atol=2e-4)
 
 
 def test_levels_are_read_where_latents_are() -> None:
