@@ -22,10 +22,15 @@ RATES = (16000, 22050, 44100)
 SECOND = 1.0
 
 
-@pytest.fixture(scope="module", params=[*((rate, "locked") for rate in RATES), (22050, "noise")], ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[*((rate, "locked", 4) for rate in RATES), (22050, "noise", 4), (22050, "locked", 3)],
+    ids=lambda made: "{} {} format {}".format(*made),
+)
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    rate, excitation = request.param
-    return Bundle.open(write_tiny(tmp_path_factory.mktemp("bundle") / "a.ngs", False, excitation, rate), "cpu")
+    rate, excitation, version = request.param
+    path = tmp_path_factory.mktemp("bundle") / "a.ngs"
+    return Bundle.open(write_tiny(path, False, excitation, rate, version), "cpu")
 
 
 @pytest.fixture(scope="module")
