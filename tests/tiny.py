@@ -213,21 +213,24 @@ def _stream(decoder: Part, synthesis: Part, postprocessing: Part, version: int) 
     """One hop of a sound: decoder, synthesis, overlap-add and postprocessing, with every state as a tensor."""
     node = helper.make_node
     states: Shapes = {"sum": (LENGTH - HOP,), "weight": (LENGTH - HOP,), "history": (HISTORY,)}
-    kept = [node("Where", ["starts", "nothing", name], [f"kept_{name}"]) for name in states]
-    first: Shapes = {}
+    first: Shapes = {"first": (LENGTH,)} if "phase" in synthesis.inputs and version >= 4 else {}
     if "phase" in synthesis.inputs:
-        states["phase"], first = synthesis.inputs["phase"], {"first": (LENGTH,)} if version >= 4 else {}
+        states["phase"] = synthesis.inputs["phase"]
+    kept = [
+        node("Where", ["starts", "nothing", name], [f"kept_{name}"]) for name in states if name != "phase" or not first
+    ]
     inputs = {**decoder.inputs, "noise": (LENGTH,), "onset": (1,), "level": (1,), **states, **first}
     public = {*inputs, *decoder.outputs, "grain", "next_phase", "signal", "audio"}
     decoding, decoder_constants = decoder.within("decoder_", public)
     filling, synthesis_constants = synthesis.within("synthesis_", public)
     filtering, filter_constants = postprocessing.within("filter_", public)
     begun: list[onnx.NodeProto] = []
-    if first:  # sounds begin with the grain and the phases that are given
-        other = {"grain": "made", "next_phase": "moved", "onset": "never"}
-        for one in filling:
-            one.input[:] = [other.get(name, name) for name in one.input]
-            one.output[:] = [other.get(name, name) for name in one.output]
+    # sounds begin with the grain and the phases that are given, in format 3 with phases of zero
+    other = {"grain": "made", "next_phase": "moved", "onset": "never"} if first else {"phase": "kept_phase"}
+    for one in filling:
+        one.input[:] = [other.get(name, name) for name in one.input]
+        one.output[:] = [other.get(name, name) for name in one.output]
+    if first:
         filling.insert(0, node("Mul", ["onset", "nothing"], ["never"]))
         begun = [
             node("Where", ["starts", "first", "made"], ["grain"]),
