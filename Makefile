@@ -19,7 +19,7 @@ demo: setup
 	@echo "Now a model of your own: procedural drum hits, about four minutes of training ..."
 	@rm -rf demo/run
 	$(NGS) hits demo/sounds --count 40
-	$(NGS) train demo/sounds --out demo/run --steps grain=900,embedding=800,joint=40
+	$(NGS) train demo/sounds --out demo/run --steps grain=900,embedding=800,prior=800
 	$(NGS) export demo/run -o demo/drums.ngs
 	$(NGS) render demo/drums.ngs loop --pattern house --bpm 122 --bars 4 -o demo/own/loop.wav
 	$(NGS) render demo/drums.ngs sample --class Snare --count 4 -o demo/own/samples

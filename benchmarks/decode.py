@@ -26,7 +26,7 @@ import torch
 
 from ngs.evaluation.speed.products import Product, alone
 from ngs.evaluation.speed.timing import in_turns
-from ngs.export.graphs import bundle_graphs
+from ngs.export.graphs import grain_graphs
 from ngs.export.onnx_export import export_graph
 from ngs.export.run_to_bundle import export_run
 from ngs.runtime.bundle.bundle import Bundle
@@ -55,7 +55,7 @@ def untrained_run(folder: Path, preset: str) -> NeuralGranularModel:
     (folder / "checkpoints").mkdir(parents=True)
     info.write(folder)
     state = {f"model.{name}": value for name, value in model.state_dict().items()}
-    torch.save({"state_dict": state}, folder / "checkpoints" / "joint.ckpt")
+    torch.save({"state_dict": state}, folder / "checkpoints" / "embedding.ckpt")
     length = config.audio.path_length * config.audio.hop_length
     audio = (np.random.default_rng(0).normal(0, 3000, (16, length))).astype(np.int16)
     np.savez(folder / "excerpts.npz", audio=audio, labels=np.arange(16, dtype=np.int32)[:, None] % 8)
@@ -64,7 +64,7 @@ def untrained_run(folder: Path, preset: str) -> NeuralGranularModel:
 
 def one_hop(model: NeuralGranularModel, rows: int) -> Callable[[], object]:
     """A function that plays the next hop of `rows` voices with the exported graphs, and carries their phases on."""
-    graphs = {name: bundle_graphs(model)[name] for name in ("decoder", "synthesis")}
+    graphs = {name: grain_graphs(model)[name] for name in ("decoder", "synthesis")}
     sessions = {name: make_session(export_graph(graph), "cpu", 1, name) for name, graph in graphs.items()}
     rng = np.random.default_rng(2)
     drawn = {
@@ -91,7 +91,7 @@ def measure(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 def floor(model: NeuralGranularModel, grains: int) -> Callable[[], object]:
     """A function that does only the arithmetic of `grains` grains: linear layers and transforms."""
-    module = bundle_graphs(model)["decoder"].module
+    module = grain_graphs(model)["decoder"].module
     layers = [layer for layer in model.decoder.network.modules() if isinstance(layer, torch.nn.Linear)]
     sizes = [(layer.in_features, layer.out_features) for layer in (*layers, module.output)]
     counts = [min(FLOOR_GRAINS, grains - at) for at in range(0, grains, FLOOR_GRAINS)]

@@ -51,7 +51,7 @@ def main() -> None:
         cache = Path(folder) / "cache"
         for minutes in BUDGETS:
             run = Path(folder) / f"run-{minutes}"
-            budget = f"grain={minutes},embedding=0.001,joint=0.001"
+            budget = f"grain={minutes},embedding=0.001,prior=0.001"
             command = [sys.executable, "-c", "from ngs.cli.main import main; main()", "train", str(options.data)]
             start = time.perf_counter()
             subprocess.run(

@@ -37,10 +37,11 @@ class Graph:
 
 def bundle_graphs(model: NeuralGranularModel, fit: LoudnessFit) -> dict[str, Graph]:
     """All graphs of a bundle by name. The model is in evaluation mode."""
-    return {**_grain_graphs(model), **_embedding_graphs(model, fit)}
+    return {**grain_graphs(model), **_embedding_graphs(model, fit)}
 
 
-def _grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+    """The graphs of a bundle that know grains only, by name."""
     excitation, decoder = model.decoder.excitation, DecoderGraph(model.decoder)
     synthesis = SYNTHESES[type(excitation)](excitation)
     postprocessing = PostProcessingGraph(model.postprocessing)

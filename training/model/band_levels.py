@@ -1,8 +1,8 @@
 """The levels of broad bands of a grain, which a decoder tells apart from the shape of its spectrum. Not in the paper.
 
 Latents of sounds that are mixed, drawn, cut short or read between others decode a mean of log spectra. Where one has a
-peak and another has none, that mean is far below the energy of either. So the log levels of bands are decoded beside the
-log magnitudes, and the magnitudes brought to them: levels are mixed as levels, shapes as shapes.
+peak and another has none, that mean is far below the energy of either. So the log levels of bands are decoded beside
+the log magnitudes, and the magnitudes brought to them: levels are mixed as levels, shapes as shapes.
 
 Shapes: K = L/2 + 1 bins of a grain of L samples, Q bands.
 """
@@ -24,7 +24,7 @@ LIMIT = 40 * math.log(10) / 20  # nepers: magnitudes are moved by at most 40 dB
 
 
 def bands_of_bins(bins: int, bin_hz: float) -> Tensor:
-    """Which band each of K bins lies in: ones and zeros [K, Q]. DC, and bins wholly below what is heard, are in none."""
+    """Which band each of K bins lies in: ones and zeros [K, Q]. DC and bins wholly below what is heard are in none."""
     place = torch.bucketize(torch.arange(bins) * bin_hz, torch.tensor(EDGES_HZ), right=True)
     bands = torch.nn.functional.one_hot(place, BANDS).float()
     bands[: max(int(LOWEST_HZ / bin_hz + 0.5), 1)] = 0.0

@@ -66,7 +66,7 @@ class GrainDecoder(nn.Module):
     def _parts(self, coefficients: Tensor) -> list[Tensor]:
         """Coefficients [..., F] -> those of the bins, the profile, the levels and the shape."""
         sizes = [self.bins, self.points, self.levels, self.excitation.shape_size]
-        return list(coefficients.split(sizes, -1))
+        return list(torch.split(coefficients, sizes, -1))
 
     def frame(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """Coefficients [..., F] -> a frame: the excitation's tensors, see `Excitation.frame_sizes`."""

@@ -54,7 +54,9 @@ class SpectralEncoder(GrainEncoder):
         self.floor, self.points, self.bins = grain.floor, points, audio.grain_length // 2 + 1
         features = self.bins + points + BANDS + shape_size
         self.frames = ShortFrames(audio.grain_length) if shape_size else None
-        self.register_buffer("bands", bands_of_bins(self.bins, audio.sample_rate / audio.grain_length), persistent=False)
+        self.register_buffer(
+            "bands", bands_of_bins(self.bins, audio.sample_rate / audio.grain_length), persistent=False
+        )
         self.register_buffer("center", torch.zeros(features))
         self.linear = nn.Linear(features, grain.latent_size)
         output = zero_linear(grain.hidden_size, 2 * grain.latent_size)
