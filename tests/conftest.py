@@ -39,6 +39,12 @@ def tiny_noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny(tmp_path_factory.mktemp("bundle") / "noise.ngs", excitation="noise")
 
 
+@pytest.fixture(scope="session")
+def tiny_older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of format 3: no prior, no levels, and sounds begin with a grain of noise."""
+    return write_tiny(tmp_path_factory.mktemp("bundle") / "older.ngs", version=3)
+
+
 TINY = (
     "audio.sample_rate=8000", "audio.grain_length=256", "audio.path_length=8", "grain.latent_size=16",
     "grain.hidden_size=16", "grain.postprocessing_taps=17", "embedding.hidden_size=16", "embedding.embedding_size=4",

@@ -1,7 +1,7 @@
 """A bundle that is made in a moment, for tests: ONNX graphs of a few nodes that react to each of their inputs.
 
 It obeys the format, streams as whole sounds do, and has random weights: what it plays means nothing. Two variants, as
-in real bundles: `locked` has phases as state, `noise` has none.
+in real bundles: `locked` has phases as state, `noise` has none. Both also come in format 3.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from ngs.runtime.bundle.manifest import Attribute, Manifest
+from ngs.runtime.bundle.manifest import FORMAT_VERSION, Attribute, Manifest
 from ngs.runtime.bundle.session import make_session
 from ngs.runtime.bundle.specs import LoudnessRange
 from ngs.runtime.bundle.writer import write_bundle
@@ -71,7 +71,7 @@ class Part(NamedTuple):
         return nodes, {prefix + name: value for name, value in self.constants.items()}
 
 
-def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
+def tiny_graphs(excitation: str = "locked", version: int = FORMAT_VERSION) -> dict[str, bytes]:
     """The serialised graphs of a bundle by name."""
     rng = np.random.default_rng(0)
 
@@ -83,35 +83,33 @@ def tiny_graphs(excitation: str = "locked") -> dict[str, bytes]:
     decoder, synthesis = _locked(weights) if excitation == "locked" else _filtered(weights)
     postprocessing = _postprocessing()
     parts = {
-        "encoder": _encoder(weights),
+        "encoder": _encoder(weights, version),
         "decoder": decoder,
         "synthesis": synthesis,
         "postprocessing": postprocessing,
-        "decoder_stream": _stream(decoder, synthesis, postprocessing),
+        "decoder_stream": _stream(decoder, synthesis, postprocessing, version),
         "embedding_encoder": _embedding_encoder(weights),
         "embedding_decoder": _embedding_decoder(paths),
         "embedding_step": _embedding_step(paths),
-        "prior": _prior(shifts),
-        "prior_inverse": _prior_inverse(shifts),
-        "loudness": _loudness(weights),
     }
-    if excitation == "locked":
-        parts["onset"] = _onset(weights)
+    if version >= 4:
+        parts |= {"prior": _prior(shifts), "prior_inverse": _prior_inverse(shifts), "loudness": _loudness(weights)}
+        if excitation == "locked":
+            parts["onset"] = _onset(weights)
     return {name: make_graph(*part) for name, part in parts.items()}
 
 
-def _encoder(weights: Weights) -> Part:
+def _encoder(weights: Weights, version: int) -> Part:
+    """A matrix; from format 4 on, twice as much of a first grain."""
     node = helper.make_node
-    return Part(
-        {"grain": (LENGTH,), "onset": (1,)}, {"mean": (LATENT,), "log_variance": (LATENT,)},
-        [
-            node("MatMul", ["grain", "a"], ["own"]),
-            node("Add", ["onset", "one"], ["more"]),
-            node("Mul", ["own", "more"], ["mean"]),
-            node("MatMul", ["grain", "b"], ["log_variance"]),
-        ],
-        {"a": weights(LENGTH, LATENT), "b": weights(LENGTH, LATENT), "one": np.array(1, np.float32)},
-    )  # fmt: skip
+    constants = {"a": weights(LENGTH, LATENT), "b": weights(LENGTH, LATENT)}
+    nodes = [node("MatMul", ["grain", "a"], ["mean"]), node("MatMul", ["grain", "b"], ["log_variance"])]
+    inputs: Shapes = {"grain": (LENGTH,)}
+    if version >= 4:
+        inputs["onset"], constants["one"] = (1,), np.array(1, np.float32)
+        nodes[0].output[:] = ["own"]
+        nodes += [node("Add", ["onset", "one"], ["more"]), node("Mul", ["own", "more"], ["mean"])]
+    return Part(inputs, {"mean": (LATENT,), "log_variance": (LATENT,)}, nodes, constants)
 
 
 def _onset(weights: Weights) -> Part:
@@ -211,25 +209,28 @@ def _filtered(weights: Weights) -> tuple[Part, Part]:
     return decoder, synthesis
 
 
-def _stream(decoder: Part, synthesis: Part, postprocessing: Part) -> Part:
+def _stream(decoder: Part, synthesis: Part, postprocessing: Part, version: int) -> Part:
     """One hop of a sound: decoder, synthesis, overlap-add and postprocessing, with every state as a tensor."""
     node = helper.make_node
     states: Shapes = {"sum": (LENGTH - HOP,), "weight": (LENGTH - HOP,), "history": (HISTORY,)}
-    kept = [node("Where", ["starts", "nothing", name], [f"kept_{name}"]) for name in states]
-    first: Shapes = {}
+    first: Shapes = {"first": (LENGTH,)} if "phase" in synthesis.inputs and version >= 4 else {}
     if "phase" in synthesis.inputs:
-        states["phase"], first = synthesis.inputs["phase"], {"first": (LENGTH,)}
+        states["phase"] = synthesis.inputs["phase"]
+    kept = [
+        node("Where", ["starts", "nothing", name], [f"kept_{name}"]) for name in states if name != "phase" or not first
+    ]
     inputs = {**decoder.inputs, "noise": (LENGTH,), "onset": (1,), "level": (1,), **states, **first}
     public = {*inputs, *decoder.outputs, "grain", "next_phase", "signal", "audio"}
     decoding, decoder_constants = decoder.within("decoder_", public)
     filling, synthesis_constants = synthesis.within("synthesis_", public)
     filtering, filter_constants = postprocessing.within("filter_", public)
     begun: list[onnx.NodeProto] = []
-    if first:  # sounds begin with the grain and the phases that are given
-        other = {"grain": "made", "next_phase": "moved", "onset": "never"}
-        for one in filling:
-            one.input[:] = [other.get(name, name) for name in one.input]
-            one.output[:] = [other.get(name, name) for name in one.output]
+    # sounds begin with the grain and the phases that are given, in format 3 with phases of zero
+    other = {"grain": "made", "next_phase": "moved", "onset": "never"} if first else {"phase": "kept_phase"}
+    for one in filling:
+        one.input[:] = [other.get(name, name) for name in one.input]
+        one.output[:] = [other.get(name, name) for name in one.output]
+    if first:
         filling.insert(0, node("Mul", ["onset", "nothing"], ["never"]))
         begun = [
             node("Where", ["starts", "first", "made"], ["grain"]),
@@ -372,12 +373,12 @@ def _loudness(weights: Weights) -> Part:
     )  # fmt: skip
 
 
-def tiny_manifest() -> Manifest:
+def tiny_manifest(version: int = FORMAT_VERSION) -> Manifest:
     """The manifest without graphs and files, which `write_bundle` fills in."""
     return Manifest(
         name="tiny", sample_rate=8000, grain_length=LENGTH, hop_length=HOP, latent_size=LATENT,
         embedding_size=EMBEDDING, path_length=PATH, attributes=(Attribute("class", CLASSES),), graphs={}, files={},
-        loudness=RANGES,
+        loudness=RANGES if version >= 4 else (), format_version=version,
         created="2020-01-01", model_card={"made_with": "onnx.helper"},
     )  # fmt: skip
 
@@ -420,8 +421,13 @@ def _latent_map(rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
     }  # fmt: skip
 
 
-def write_tiny(path: Path, zipped: bool = False, excitation: str = "locked", sample_rate: int = 8000) -> Path:
+def write_tiny(
+    path: Path, zipped: bool = False, excitation: str = "locked", sample_rate: int = 8000, version: int = FORMAT_VERSION
+) -> Path:  # fmt: skip
     """Write the bundle, as a folder or a zip archive, and return its path."""
-    graphs = tiny_graphs(excitation)
-    write_bundle(path, replace(tiny_manifest(), sample_rate=sample_rate), graphs, tiny_arrays(graphs), zipped)
+    graphs = tiny_graphs(excitation, version)
+    arrays = tiny_arrays(graphs)
+    if version < 4:
+        del arrays["latent_map"]["loudness"]
+    write_bundle(path, replace(tiny_manifest(version), sample_rate=sample_rate), graphs, arrays, zipped)
     return path

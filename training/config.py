@@ -375,6 +375,9 @@ def idle(config: Config) -> Iterator[tuple[str, str, str]]:
     for name in STAGES:
         if config.stage(name).steps > 0:
             yield f"{name}_stage", "minutes", f"{name}_stage.steps=0"
+    if not config.joint_stage.trained:
+        for key in ("learning_rate", "final_learning_rate", "batch_size", "beta", "warm_up"):
+            yield "joint_stage", key, "joint_stage.minutes or joint_stage.steps above 0"
 
 
 def _sections() -> list[str]:

@@ -77,7 +77,7 @@ class RunInfo:
             if name not in document or not fits(document[name]):
                 raise RunError(f"{path} is damaged ({name!r}): restore it or train anew")
         try:
-            config = _read_config(document["config"])
+            config = Config.from_dict(document["config"])
         except ConfigError as error:
             raise RunError(f"{path}: {error}") from error
         return cls(
@@ -114,16 +114,6 @@ _MEMBERS: dict[str, Callable[[Any], bool]] = {
     "attributes": _are_attributes,
     "config": lambda value: isinstance(value, dict),
 }
-
-
-def _read_config(values: Mapping[str, Any]) -> Config:
-    """The configuration of a run, without the shares that once stood in every stage and did nothing in these two."""
-    sections: dict[str, Any] = {**values}
-    for name in ("embedding_stage", "joint_stage"):
-        stage = sections.get(name)
-        if isinstance(stage, dict):
-            sections[name] = {key: value for key, value in stage.items() if key != "spectral_share"}
-    return Config.from_dict(sections)
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ def test_a_seed_is_the_same_sound_as_in_python(serve: Serve, drive: Drive, expor
     np.testing.assert_allclose(found["render"][0][: len(wanted)], wanted, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["tiny_bundle", "tiny_noise", "exported_bundle"])
+@pytest.mark.parametrize("name", ["tiny_bundle", "tiny_noise", "tiny_older", "exported_bundle"])
 def test_sounds_are_the_same_as_in_python(
     name: str, serve: Serve, drive: Drive, site: Path, request: pytest.FixtureRequest
 ) -> None:

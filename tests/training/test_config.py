@@ -8,8 +8,13 @@ from importlib import resources
 import pytest
 
 from ngs import training
-from ngs.training.config import Config, ConfigError, budget, idle, load_preset, override, presets
+from ngs.training.config import STAGES, Config, ConfigError, budget, idle, load_preset, override, presets
 from ngs.training.learning.plan import plan
+
+
+def names(config: Config) -> list[str]:
+    """Of the phases that a configuration trains."""
+    return [planned.phase.name for planned in plan(config)]
 
 
 def test_the_presets_are_these() -> None:
@@ -21,15 +26,34 @@ def test_a_preset_loads_and_survives_its_dictionary(name: str) -> None:
     config = load_preset(name)
     assert Config.from_dict(config.to_dict()) == config
     assert config.audio.hop_length * 4 == config.audio.grain_length
-    stages = [planned.phase.name for planned in plan(config)]
-    assert stages == (["spectra"] if name.startswith("fast") else []) + ["grains", "embedding", "joint"]
+    fast, paper = ["spectra", "grains", "embedding", "prior"], ["grains", "embedding", "joint", "prior"]
+    assert names(config) == (fast if name.startswith("fast") else paper)
 
 
 def test_the_spectral_share_divides_the_budget() -> None:
     config = override(load_preset("fast"), ["grain_stage.steps=10", "grain_stage.spectral_share=0.9"])
     assert [planned.stage.steps for planned in plan(config)][:2] == [9, 1]
     only = override(config, ["grain_stage.spectral_share=1.0"])
-    assert [planned.phase.name for planned in plan(only)] == ["spectra", "embedding", "joint"]
+    assert names(only) == ["spectra", "embedding", "prior"]
+
+
+def test_only_the_joint_stage_may_be_left_out() -> None:
+    config = load_preset("fast")
+    for budgeted in ("joint_stage.minutes=0.1", "joint_stage.steps=1"):
+        assert names(override(config, [budgeted])) == ["spectra", "grains", "embedding", "joint", "prior"]
+    assert "joint" not in names(override(load_preset("paper-16k"), ["joint_stage.minutes=0"]))
+    for stage in ("grain", "embedding", "prior"):
+        with pytest.raises(ConfigError, match=f"{stage}_stage needs minutes or steps above 0"):
+            override(config, [f"{stage}_stage.minutes=0"])
+
+
+@pytest.mark.parametrize(("option", "number"), [("steps", 20), ("minutes", 0.5)])
+def test_a_budget_for_all_stages_leaves_out_what_is_left_out(option: str, number: float) -> None:
+    config = budget(load_preset("fast"), option, str(number))
+    assert [getattr(config.stage(name), option) for name in ("grain", "embedding", "prior")] == [number] * 3
+    assert config.joint_stage == load_preset("fast").joint_stage and "joint" not in names(config)
+    asked = budget(config, option, f"joint={number}")
+    assert getattr(asked.joint_stage, option) == number and "joint" in names(asked)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +121,6 @@ def test_the_seed_is_an_override_and_later_ones_win() -> None:
         ("embedding.hidden_size=0", "embedding.hidden_size is 0"),
         ("embedding.embedding_size=0", "between 1 and 4096"),
         ("embedding.grains_per_step=0", "at least 1"),
-        ("joint_stage.minutes=0", "joint_stage needs minutes or steps above 0"),
         ("joint_stage.batch_size=0", "joint_stage.batch_size is 0: choose at least 1"),
         ("grain_stage.batch_size=0", "grain_stage.batch_size is 0"),
         ("joint_stage.learning_rate=-1", "joint_stage.learning_rate is -1.0: choose a number above 0"),
@@ -115,6 +138,9 @@ def test_the_seed_is_an_override_and_later_ones_win() -> None:
         ("embedding.pool_mb=0", "above 0"),
         ("loss.floor=0", "above 0"),
         ("loss.log_frequency=-1", "at least 0"),
+        ("embedding.prior_size=0", "embedding.prior_size is 0: choose at least 1"),
+        ("prior_stage.batch_size=0", "prior_stage.batch_size is 0: choose at least 1"),
+        ("prior_stage.beta=1", "no key 'beta'"),
         ("seed=-1", "seed is -1"),
         ("seed=now", "seed is 'now'"),
     ],
@@ -138,9 +164,9 @@ def test_an_unknown_preset_or_section_is_one_clear_line() -> None:
 
 
 def test_a_budget_for_all_stages_or_for_some() -> None:
-    config = load_preset("fast")
+    config = load_preset("paper-16k")
     every = budget(config, "steps", "20")
-    assert [every.grain_stage.steps, every.embedding_stage.steps, every.joint_stage.steps] == [20, 20, 20]
+    assert [every.stage(name).steps for name in STAGES] == [20, 20, 20, 20]
     some = budget(config, "minutes", "grain=0.5, joint=2")
     assert (some.grain_stage.minutes, some.joint_stage.minutes) == (0.5, 2.0)
     assert some.embedding_stage == config.embedding_stage
@@ -150,7 +176,7 @@ def test_a_budget_for_all_stages_or_for_some() -> None:
 @pytest.mark.parametrize(
     ("option", "text", "message"),
     [
-        ("minutes", "grains=1", "no stage 'grains'; known: grain, embedding, joint"),
+        ("minutes", "grains=1", "no stage 'grains'; known: grain, embedding, joint, prior"),
         ("minutes", "long", "'long' is not a number"),
         ("minutes", "", "'' is not a number"),
         ("minutes", "0", "0 is not above 0"),
@@ -207,7 +233,7 @@ def test_what_does_nothing_alone_may_be_set_together_with_what_it_needs() -> Non
 
 
 def test_minutes_beside_steps_do_nothing() -> None:
-    config = load_preset("fast")
+    config = load_preset("paper-16k")
     with pytest.raises(ConfigError, match=r"^grain_stage.minutes does nothing here: it needs grain_stage.steps=0$"):
         override(config, ["grain_stage.minutes=9", "grain_stage.steps=5"])
     with pytest.raises(ConfigError, match=r"^joint_stage.minutes does nothing here"):

@@ -23,23 +23,11 @@ def test_a_description_survives_its_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
-def test_a_description_is_written_in_format_2(tmp_path: Path) -> None:
+def test_a_description_is_written_in_format_3(tmp_path: Path) -> None:
     INFO.write(tmp_path)
     document = json.loads((tmp_path / "run.json").read_text())
     assert list(document) == ["format", "data", "labels", "sounds", "validation", "attributes", "config"]
-    assert document["format"] == 2 and document["attributes"] == [["class", ["Kick", "Snare"]], ["room", ["dry"]]]
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_runs_whose_stages_all_have_a_spectral_share_are_read(tmp_path: Path, share: float) -> None:
-    """As written before: outside of the grain stage the share did nothing."""
-    INFO.write(tmp_path)
-    document = json.loads((tmp_path / "run.json").read_text())
-    for stage in ("embedding_stage", "joint_stage"):
-        assert "spectral_share" not in document["config"][stage]
-        document["config"][stage]["spectral_share"] = share
-    (tmp_path / "run.json").write_text(json.dumps(document))
-    assert RunInfo.read(tmp_path) == INFO
+    assert document["format"] == 3 and document["attributes"] == [["class", ["Kick", "Snare"]], ["room", ["dry"]]]
 
 
 def test_a_run_keeps_settings_that_do_nothing(tmp_path: Path) -> None:
@@ -110,10 +98,11 @@ def test_a_wrong_configuration_names_the_file(tmp_path: Path, section: str, valu
         ("{", "is damaged"),
         ("[]", "is damaged"),
         (b"\xff", "is damaged"),
-        ('{"format": 2}', "is damaged"),
-        ('{"format": 2, "attributes": [], "config": [], "data": "", "labels": null}', "is damaged"),
-        ('{"format": 2, "config": {"joint_stage": 3}}', "is damaged"),
-        ('{"format": 9}', "has format 9; this version of ngs reads 2"),
+        ('{"format": 3}', "is damaged"),
+        ('{"format": 3, "attributes": [], "config": [], "data": "", "labels": null}', "is damaged"),
+        ('{"format": 3, "config": {"joint_stage": 3}}', "is damaged"),
+        ('{"format": 2}', "has format 2; this version of ngs reads 3"),
+        ('{"format": 9}', "has format 9; this version of ngs reads 3"),
         ('{"config": {}}', r"is damaged \('format'\)"),
     ],
 )

@@ -24,7 +24,7 @@ LIMIT = 40 * math.log(10) / 20  # nepers: magnitudes are moved by at most 40 dB
 
 
 def bands_of_bins(bins: int, bin_hz: float) -> Tensor:
-    """Which band each of K bins lies in: ones and zeros [K, Q]. DC, and bins wholly below what is heard, in none."""
+    """Which band each of K bins lies in: ones and zeros [K, Q]. DC and bins wholly below what is heard are in none."""
     place = torch.bucketize(torch.arange(bins) * bin_hz, torch.tensor(EDGES_HZ), right=True)
     bands = torch.nn.functional.one_hot(place, BANDS).float()
     bands[: max(int(LOWEST_HZ / bin_hz + 0.5), 1)] = 0.0

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests import tiny
 
-from ngs.runtime import Note, Synth, decode_embeddings, play_path, sample
+from ngs.runtime import Note, Synth, decode, decode_embeddings, play_path, sample
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.levels import (
     MOST_GAIN_DB,
@@ -144,13 +145,15 @@ def test_a_path_has_the_loudness_of_the_grains_around(bundle: Bundle, raw: Bundl
     assert (play_path(raw, path, condition, 1, ones) == play_path(raw, path, condition, 1)).all()
 
 
-def test_a_path_with_levels_equals_the_rendered_one(bundle: Bundle) -> None:
+@pytest.mark.parametrize("onset", [True, False])
+def test_a_path_with_levels_equals_the_rendered_one(bundle: Bundle, onset: bool) -> None:
     path, levels = bundle.latent_map["points"][:20], np.linspace(0.1, 2, 20).astype(np.float32)
-    rendered = play_path(bundle, path, bundle.condition("Kick"), (0, 0), levels)
+    render = partial(decode, level=levels) if onset else partial(play_path, levels=levels)
+    rendered = render(bundle, path, bundle.condition("Kick"), (0, 0))
     synth, block = Synth(bundle, channels=1), np.zeros((1, len(rendered)), np.float32)
-    synth.note_on(Note("Kick", path=path, levels=levels, onset=False))
+    synth.note_on(Note("Kick", path=path, levels=levels, onset=onset))
     synth.process(block)
-    np.testing.assert_allclose(block[0], rendered, atol=2e-4)
+    np.testing.assert_allclose(block[0], rendered, atol=1e-5)
 
 
 def test_levels_are_read_where_latents_are() -> None:
@@ -190,8 +193,8 @@ def test_wrong_levels_are_refused(bundle: Bundle, fields: dict[str, np.ndarray],
         Note(**fields).check(bundle)  # type: ignore[arg-type]
 
 
-def test_older_bundles_are_raw() -> None:
-    shipped = Bundle.open()
-    if shipped.manifest.format_version < 4:
-        assert not shipped.held and not shipped.manifest.loudness
-    assert Bundle.open(held=False).held is False
+def test_older_bundles_are_raw(tiny_older: Path) -> None:
+    older = Bundle.open(tiny_older)
+    assert not older.held and (held_levels(older, *drawn(older)) == 1).all()
+    path, condition = older.latent_map["points"][:5], older.condition("Kick")
+    assert (path_levels(older, path, condition) == 1).all()

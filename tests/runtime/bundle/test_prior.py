@@ -21,8 +21,8 @@ from ngs.runtime.bundle.seeds import drawn_embedding, drawn_normals
 
 
 @pytest.fixture(params=["format 3", "format 4"])
-def bundle(request: pytest.FixtureRequest, tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle if request.param == "format 4" else None, "cpu")
+def bundle(request: pytest.FixtureRequest, tiny_bundle: Path, tiny_older: Path) -> Bundle:
+    return Bundle.open(tiny_bundle if request.param == "format 4" else tiny_older, "cpu")
 
 
 def any_embeddings(bundle: Bundle, count: int) -> Array:
@@ -45,8 +45,8 @@ def test_the_prior_is_that_of_the_graphs(tiny_bundle: Path) -> None:
     assert np.abs(inverse - normals).max() < 0.3 * np.abs(normals - embeddings).max()
 
 
-def test_format_3_has_normal_embeddings() -> None:
-    bundle = Bundle.open(provider="cpu")
+def test_format_3_has_normal_embeddings(tiny_older: Path) -> None:
+    bundle = Bundle.open(tiny_older, "cpu")
     assert not {"prior", "prior_inverse"} & bundle.manifest.graphs.keys()
     normals, conditions = any_embeddings(bundle, 3), np.zeros((3, bundle.manifest.condition_size), np.float32)
     np.testing.assert_array_equal(from_normals(bundle, normals, conditions), normals)

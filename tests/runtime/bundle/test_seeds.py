@@ -41,9 +41,8 @@ def test_draws_pass_the_prior(tiny_bundle: Path) -> None:
         np.testing.assert_array_equal(seeds.drawn_embedding(bundle, condition, 0.0, (3, 1)), typical)
 
 
-def test_a_bundle_without_a_prior_draws_normals() -> None:
-    bundle = Bundle.open(provider="cpu")
-    assert bundle.manifest.format_version == 3
+def test_a_bundle_without_a_prior_draws_normals(tiny_older: Path) -> None:
+    bundle = Bundle.open(tiny_older, "cpu")
     normals = Draws(Purpose.EMBEDDING, (3, 1)).normal(bundle.manifest.embedding_size)
     drawn = seeds.drawn_embedding(bundle, bundle.condition("Kick"), 0.7, (3, 1))
     np.testing.assert_array_equal(drawn, np.float32(0.7) * normals)

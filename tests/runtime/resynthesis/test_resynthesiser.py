@@ -27,9 +27,11 @@ RATES = (16000, 22050, 44100)
 HOST_RATES = (None, 8000, 44100, 48000)
 
 
-@pytest.fixture(scope="module", params=RATES)
+@pytest.fixture(scope="module", params=[*((rate, 4) for rate in RATES), (22050, 3)], ids="{0[0]} format {0[1]}".format)
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return Bundle.open(write_tiny(tmp_path_factory.mktemp("bundle") / "a.ngs", sample_rate=request.param), "cpu")
+    rate, version = request.param
+    path = tmp_path_factory.mktemp("bundle") / "a.ngs"
+    return Bundle.open(write_tiny(path, sample_rate=rate, version=version), "cpu")
 
 
 @pytest.fixture(scope="module")
