@@ -48,7 +48,7 @@ def tiny_older(tmp_path_factory: pytest.TempPathFactory) -> Path:
 TINY = (
     "audio.sample_rate=8000", "audio.grain_length=256", "audio.path_length=8", "grain.latent_size=16",
     "grain.hidden_size=16", "grain.postprocessing_taps=17", "embedding.hidden_size=16", "embedding.embedding_size=4",
-    "loss.windows=[64,256]", "grain_stage.batch_size=4", "embedding_stage.batch_size=4", "joint_stage.batch_size=4",
+    "loss.windows=[64,256]", "grain_stage.batch_size=4", "embedding_stage.batch_size=4",
 )  # fmt: skip
 CARD = {"licence": "CC0, a = b", "data": "procedural hits", "limits": "one\ntwo"}
 

@@ -142,9 +142,8 @@ def test_variations_are_numbered_and_do_not_depend_on_their_count(tiny_bundle: P
     assert Path("vary-in-2.wav").read_bytes() == sounds[0] and len(set(sounds)) == 3
 
 
-def test_a_bundle_of_format_3_varies_sounds_too(place: Path) -> None:
-    drums = Bundle.open().path
-    files = run(drums, "vary", "in.wav", "--class", "Snare", "--count", "2", "-o", "drums")["files"]
+def test_a_bundle_of_format_3_varies_sounds_too(tiny_older: Path, place: Path) -> None:
+    files = run(tiny_older, "vary", "in.wav", "--class", "Snare", "--count", "2", "-o", "drums")["files"]
     assert Path(files[0]).read_bytes() != Path(files[1]).read_bytes()
 
 

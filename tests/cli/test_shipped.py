@@ -101,7 +101,7 @@ def test_help_may_follow_a_bundle() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["render", "lop", "-o", "x.wav"], "'lop' is not a form (reconstruct, resynth, sample, vary, path, morph, loop)"),
+        (["render", "lop", "-o", "x.wav"], "is not a form (reconstruct, resynth, sample, vary, path, morph, loop)"),
         (["render", "my.ngs"], "'my.ngs' is not a form"),
         (["render", "my.ngs", "lop"], "'lop' is not a form"),
         (["render", "--bundle", "a.ngs", "b.ngs", "loop"], "Name one bundle: a.ngs or b.ngs"),

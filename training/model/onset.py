@@ -71,16 +71,20 @@ class ShortFrames(nn.Module):
     """Short frames of a grain of L samples: 2 L / P long, half overlapping, the first around sample 0.
 
     Their windows are roots of Hann windows, in analysis and synthesis. Cosines and sines come from a table of angles:
-    whole numbers, which a bundle stores in 2 bytes each.
+    whole numbers, which a bundle stores in 2 bytes each. The highest bands of short grains have no bins.
     """
 
     angles: Tensor
+    bands: Tensor
 
     def __init__(self, grain_length: int) -> None:
         super().__init__()
         self.hop = grain_length // FRAMES
         turns = torch.outer(torch.arange(2 * self.hop), torch.arange(self.hop + 1)) % (2 * self.hop)
         self.register_buffer("angles", turns.float(), persistent=False)  # [2 hop, hop + 1], in turns / 2 hop
+        place = torch.bucketize(torch.arange(self.hop + 1), torch.tensor(EDGES), right=True)
+        bands = nn.functional.one_hot(place, BANDS).float()
+        self.register_buffer("bands", bands, persistent=False)  # [hop + 1, Q]: 1 where a bin lies in a band
 
     def _waves(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Windowed cosines and sines [2 hop, hop + 1]."""
@@ -96,13 +100,9 @@ class ShortFrames(nn.Module):
 
     def _shares(self, real: Tensor, imaginary: Tensor) -> Tensor:
         power = real * real + imaginary * imaginary
-        energy = torch.stack([band.sum(-1) for band in self._bands(power)], -1)
+        energy = power @ self.bands.to(power.dtype)
         silence = SILENCE * self.hop * self.hop
         return (energy + silence) / (energy.mean(1, keepdim=True) + silence)
-
-    def _bands(self, values: Tensor) -> tuple[Tensor, ...]:
-        edges = (0, *EDGES, values.shape[-1])
-        return tuple(values[..., low:high] for low, high in zip(edges, edges[1:], strict=False))
 
     def log_shares(self, grain: Tensor) -> Tensor:
         """Windowed first grains [B, L] -> logs of shares [B, P * Q], whose mean in each band is 1."""
@@ -117,8 +117,7 @@ class ShortFrames(nn.Module):
             wanted = wanted / wanted.mean(1, keepdim=True).clamp_min(SHARE_FLOOR)
             nepers = 0.5 * torch.log((wanted + SHARE_FLOOR) / (self._shares(real, imaginary) + SHARE_FLOOR))
             gains = torch.exp(nepers.clamp(-SHARE_LIMIT, SHARE_LIMIT))
-            sizes = [band.shape[-1] for band in self._bands(real[:1, :1])]
-            gain = torch.cat([gains[..., band : band + 1].expand(-1, -1, size) for band, size in enumerate(sizes)], -1)
+            gain = gains @ self.bands.T.to(gains.dtype)
         cosine, sine = self._waves(grain.dtype)
         weight = torch.ones(self.hop + 1, device=grain.device)
         weight[1:-1] = 2.0  # for the conjugate bins that are left out
