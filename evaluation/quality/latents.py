@@ -27,9 +27,8 @@ class LatentUse:
 class LatentStatistics:
     """Running statistics of Gaussians N(mean, exp(log_variance)), which hold no latents.
 
-    A bundle's embedding lies behind the map that fits the prior to each class. That map mixes dimensions and scales
-    them to variance 1, so all of them count as active. The KL of an embedding is therefore not the rate of the VAE
-    that was trained: use it to compare bundles on the same sounds.
+    Embeddings of bundles of format 3 lie behind the map that fits their prior to each class. It mixes dimensions and
+    scales them to variance 1, so all of them count as active, and their KL is not the rate of the VAE that was trained.
     """
 
     def __init__(self, size: int) -> None:

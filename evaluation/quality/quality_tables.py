@@ -72,7 +72,7 @@ def _means(evaluation: Evaluation) -> Rows:
 def _latents(evaluation: Evaluation) -> Rows:
     rows = [["Latents", "KL nats", "active", "of", "measured on"]]
     grain, embedding = evaluation.grain_latents, evaluation.embedding_latents
-    for name, of, use in (("grain", "grains", grain), ("embedding (after the prior's map)", "sounds", embedding)):
+    for name, of, use in (("grain", "grains", grain), ("embedding", "sounds", embedding)):
         rows.append([name, f"{use.kl_nats:.1f}", str(use.active), str(use.size), f"{use.count} {of}"])
     return rows
 

@@ -74,6 +74,18 @@ def morph_levels(bundle: Bundle, embeddings: Array, conditions: Array, drawn: tu
     return factors(np.linspace(ends[0], ends[1], len(embeddings)) - predicted)
 
 
+def varied_levels(bundle: Bundle, embeddings: Array, conditions: Array, own: float, amount: float) -> Array:
+    """The factors [N] of variations, of embeddings [N, E] under conditions [N, C], of a sound with a loudness in LUFS.
+
+    At amount 0 they are as loud as that sound, at amount 1 as drawn ones are held to be, in between evenly in dB.
+    """
+    if not bundle.held:
+        return np.ones(len(embeddings), np.float32)
+    predicted = predicted_loudness(bundle, embeddings, conditions)
+    held = 20 * np.log10(held_levels(bundle, embeddings, conditions))
+    return factors((1 - amount) * (own - predicted) + amount * held)
+
+
 def path_levels(bundle: Bundle, path: Array, condition: Array) -> Array:
     """The factors [...] of the grains of a free path [..., Z], or a table of them, under a condition [C].
 

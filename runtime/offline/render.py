@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.levels import held_levels
+from ngs.runtime.bundle.levels import held_levels, varied_levels
 from ngs.runtime.bundle.prior import varied_embeddings
 from ngs.runtime.bundle.seeds import completed, drawn_embedding, drawn_normals
 from ngs.runtime.chance import Seed
 from ngs.runtime.dsp.grains import OVERLAP, Assembly, analysis_grains, noise_grains
 from ngs.runtime.dsp.locked_tones import Phases
+from ngs.runtime.dsp.loudness import loudness
 
 BATCH_SAMPLES = 96 << 10  # of the grains in one call, so that the data stays in the processor's caches
 SILENT = 1e-4  # -80 dB
@@ -127,12 +128,14 @@ def vary(
 ) -> Array:  # fmt: skip
     """Variation number `index` of a seed, float32 [n], of a signal [n] under a condition [C].
 
-    `amount`: 0 is the sound of the signal's embedding; 1 is the new sound that `sample` makes of the same numbers, held
-    to its loudness. In between, sound and level go from one to the other. Raises ValueError beyond.
+    `amount`: 0 is the sound of the signal's embedding, as loud as the signal; 1 is the new sound that `sample` makes of
+    the same numbers, held to its loudness. In between, sound and level go from one to the other. Raises ValueError
+    beyond.
     """
     normals = drawn_normals(bundle, temperature, [(seed, index)])
     embeddings = varied_embeddings(bundle, embed(bundle, signal, condition), condition, amount, normals)
-    levels = held_levels(bundle, embeddings, condition[None]) ** np.float32(amount)
+    own = loudness(signal, bundle.manifest.sample_rate)
+    levels = varied_levels(bundle, embeddings, condition[None], own, amount)
     return decode_embeddings(bundle, embeddings, condition[None], [(seed, index)], levels)[0]
 
 

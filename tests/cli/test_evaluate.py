@@ -71,8 +71,9 @@ def test_sounds_compared_with_each_other_and_with_a_training_set(
     arguments = (exported_bundle, hits_folder, "--train", hits_folder, "--samples", "2", "--limit", "2")
     result = document(ngs, *arguments, cwd=tmp_path)
     assert (result["sounds"], result["reference"]) == (16, 16)
-    same = result["nearest_grain"]["mean_of_files"]
-    assert same["lsd_1024"] < 0.05 < result["reconstruction"]["mean_of_files"]["lsd_1024"]
+    same = sorted(measures["lsd_1024"] for measures in result["nearest_grain"]["by_class"].values())
+    assert same[len(same) // 2] < 0.01  # the sounds themselves; in steady tones, a neighbour is as near
+    assert same[-1] < 0.3 < result["reconstruction"]["mean_of_files"]["lsd_1024"]
 
 
 def test_remarks_name_what_cannot_be_measured(

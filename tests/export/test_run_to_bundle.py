@@ -325,7 +325,7 @@ def run(trained_run: Path, tmp_path: Path) -> Path:
 
 
 def test_a_run_that_has_only_grains_is_one_line(run: Path, tmp_path: Path) -> None:
-    for name in ("joint", "embedding"):
+    for name in ("prior", "embedding"):
         (run / "checkpoints" / f"{name}.ckpt").unlink()
     with pytest.raises(RunError, match="grains only so far: go on with `ngs train --out .* --resume`"):
         export_run(run, tmp_path / "x.ngs", "x", zipped=False)

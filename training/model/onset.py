@@ -70,8 +70,8 @@ class FFT:
 class ShortFrames(nn.Module):
     """Short frames of a grain of L samples: 2 L / P long, half overlapping, the first around sample 0.
 
-    Their windows are roots of Hann windows, in analysis and synthesis. Cosines and sines come from a table of angles of
-    2 bytes each. The highest bands of short grains have no bins.
+    Their windows are roots of Hann windows, in analysis and synthesis. Cosines and sines come from a table of angles:
+    whole numbers, which a bundle stores in 2 bytes each. The highest bands of short grains have no bins.
     """
 
     angles: Tensor
@@ -81,7 +81,7 @@ class ShortFrames(nn.Module):
         super().__init__()
         self.hop = grain_length // FRAMES
         turns = torch.outer(torch.arange(2 * self.hop), torch.arange(self.hop + 1)) % (2 * self.hop)
-        self.register_buffer("angles", turns.to(torch.int16), persistent=False)  # [2 hop, hop + 1], in turns / 2 hop
+        self.register_buffer("angles", turns.float(), persistent=False)  # [2 hop, hop + 1], in turns / 2 hop
         place = torch.bucketize(torch.arange(self.hop + 1), torch.tensor(EDGES), right=True)
         bands = nn.functional.one_hot(place, BANDS).float()
         self.register_buffer("bands", bands, persistent=False)  # [hop + 1, Q]: 1 where a bin lies in a band

@@ -17,7 +17,9 @@ from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
 from ngs.training.published_decoder import PublishedDecoder, decoding, one_thread
 
-LINEAR = [(24, 16), (16, 16), (16, 16), (32, 137)]  # layers of an exported bundle, the last two fused: in, out
+# Layers of an exported bundle: in, out. The last two are fused, to bins, profile, levels of bands, and onset shape.
+# The sums over bands, and the gains of bins that follow from them, are products too.
+LINEAR = [(24, 16), (16, 16), (16, 16), (32, 129 + 8 + 7 + 128), (129, 7), (7, 129)]
 
 
 @pytest.mark.parametrize("rows", [1, 5])
@@ -28,7 +30,7 @@ def test_products_of_a_graph_are_found(exported_bundle: Path, rows: int) -> None
     operations = [2 * rows * inputs * outputs for inputs, outputs in LINEAR]
     assert [product.operations for product in found] == operations
     hop = products(bundle, "decoder_stream", rows)
-    assert hop[: len(found)] == found and len(hop) > len(found)
+    assert all(hop.count(product) >= found.count(product) for product in found) and len(hop) > len(found)
     outputs = alone(hop)()
     assert isinstance(outputs, list) and sum(array.any() for array in outputs) == len(outputs)
 

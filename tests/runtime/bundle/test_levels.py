@@ -18,6 +18,7 @@ from ngs.runtime.bundle.levels import (
     morph_levels,
     path_levels,
     predicted_loudness,
+    varied_levels,
 )
 from ngs.runtime.bundle.seeds import drawn_embedding, sample_embeddings
 from ngs.runtime.bundle.specs import LoudnessRange
@@ -198,3 +199,15 @@ def test_older_bundles_are_raw(tiny_older: Path) -> None:
     assert not older.held and (held_levels(older, *drawn(older)) == 1).all()
     path, condition = older.latent_map["points"][:5], older.condition("Kick")
     assert (path_levels(older, path, condition) == 1).all()
+
+
+def test_variations_go_from_the_loudness_of_their_sound_to_that_of_drawn_ones(bundle: Bundle, raw: Bundle) -> None:
+    condition = np.stack([bundle.condition("Kick")] * 3)
+    embeddings = sample_embeddings(bundle, condition, 3, 0.7, 1)
+    predicted, held = predicted_loudness(bundle, embeddings, condition), held_levels(bundle, embeddings, condition)
+    own = float(predicted.mean()) - 3
+    factors = [varied_levels(bundle, embeddings, condition, own, amount) for amount in (0.0, 0.5, 1.0)]
+    np.testing.assert_allclose(predicted + 20 * np.log10(factors[0]), own, atol=1e-3)
+    np.testing.assert_allclose(factors[2], held, rtol=1e-5)
+    np.testing.assert_allclose(factors[1] ** 2, factors[0] * factors[2], rtol=1e-4)
+    assert (varied_levels(raw, embeddings, condition, own, 0.0) == 1).all()

@@ -10,6 +10,7 @@ import pytest
 from ngs.runtime import decode_embeddings, embed, sample, vary
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.levels import varied_levels
 from ngs.runtime.bundle.prior import (
     embeddings_between,
     from_normals,
@@ -18,6 +19,7 @@ from ngs.runtime.bundle.prior import (
     varied_embeddings,
 )
 from ngs.runtime.bundle.seeds import drawn_embedding, drawn_normals
+from ngs.runtime.dsp.loudness import loudness
 
 
 @pytest.fixture(params=["format 3", "format 4"])
@@ -96,7 +98,8 @@ def test_an_amount_beyond_is_refused(bundle: Bundle, amount: float) -> None:
 def test_a_varied_sound_goes_from_the_embedded_to_a_new_one(bundle: Bundle) -> None:
     condition, signal = bundle.condition("Kick"), noise(bundle)
     own = embed(bundle, signal, condition)[None]
-    (unvaried,) = decode_embeddings(bundle, own, condition[None], [(3, 2)])
+    levels = varied_levels(bundle, own, condition[None], loudness(signal, bundle.manifest.sample_rate), 0.0)
+    (unvaried,) = decode_embeddings(bundle, own, condition[None], [(3, 2)], levels)
     np.testing.assert_array_equal(vary(bundle, signal, condition, 0.0, 0.7, 3, 2), unvaried)
     new, drawn = vary(bundle, signal, condition, 1.0, 0.7, 3, 2), sample(bundle, condition, 0.7, 3, 2)
     length = min(len(new), len(drawn))

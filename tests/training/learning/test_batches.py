@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from ngs.corpus.cache import Corpus
 from ngs.training.config import Config
@@ -15,10 +16,12 @@ from ngs.training.learning.batches import (
     GRAINS_A_SEQUENCE,
     REFRESH,
     Batch,
+    EmbeddingBatches,
     GrainBatches,
     PathBatches,
     SequenceBatches,
     first_signals,
+    grain_loudness,
     loader,
 )
 
@@ -86,11 +89,56 @@ def test_a_pool_holds_what_the_memory_allows(
     room: int, copies: int, renewed: bool, corpus: Corpus, tiny_config: Config
 ) -> None:
     batches = PathBatches(corpus, everything(corpus), with_room(tiny_config, room), 4, 0, encode)
-    paths, sounds, weights = batches.pool(0)
-    assert len(paths) == len(sounds) == len(weights) == (copies * 32 or room) and weights.sum() == pytest.approx(1)
-    _, counts = np.unique(sounds, return_counts=True)
+    pool = batches.pool(0)
+    sizes = {len(values) for values in (pool.paths, pool.loudness, pool.sounds, pool.weights)}
+    assert sizes == {copies * 32 or room} and pool.weights.sum() == pytest.approx(1)
+    _, counts = np.unique(pool.sounds, return_counts=True)
     assert set(counts) == {copies or 1}
-    assert renewed == (not np.array_equal(batches.pool(REFRESH)[1], sounds))
+    assert renewed == (not np.array_equal(batches.pool(REFRESH).sounds, pool.sounds))
+
+
+def embed(paths: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings of 4 dimensions that know the path and the class."""
+    return paths.mean(1)[:, :4] + labels, paths.std(1)[:, :4]
+
+
+@pytest.mark.parametrize("room", [1000, 10])
+def test_embeddings_are_those_of_the_paths_of_that_step(room: int, corpus: Corpus, tiny_config: Config) -> None:
+    """Whichever step comes first, as after a resume, and also when the pool is drawn anew on the way."""
+    config, sounds = with_room(tiny_config, room), everything(corpus)
+
+    def batches(rank: int = 0) -> EmbeddingBatches:
+        return EmbeddingBatches(corpus, sounds, config, 4, rank, encode, embed)
+
+    paths, used = PathBatches(corpus, sounds, config, 4, 0, encode), batches()
+    for step in (0, 1, REFRESH - 1, REFRESH, 3 * REFRESH, 1):
+        batch, path = used[step], paths[step]
+        mean, log_variance = embed(path["path"], path["label"])
+        assert same(batch, {"mean": mean, "log_variance": log_variance, "label": path["label"]})
+        assert same(batch, batches()[step]) and not same(batch, batches(rank=1)[step])
+    resumed = batches()
+    resumed.fill(REFRESH + 5)
+    assert all(same(a, used[REFRESH + 5 + n]) for n, a in enumerate(islice(loader(resumed, REFRESH + 5, 2), 3)))
+
+
+def test_loudness_is_the_rms_of_grains_with_silence_behind_the_last() -> None:
+    signals = torch.randn(3, 8 * 64, generator=torch.Generator().manual_seed(0)) * torch.linspace(1, 0, 512)
+    grains = nn.functional.pad(signals, (0, 3 * 64)).unfold(1, 4 * 64, 64)
+    torch.testing.assert_close(grain_loudness(signals, 8), grains.square().mean(-1).sqrt())
+    torch.testing.assert_close(grain_loudness(-3 * signals, 8), 3 * grain_loudness(signals, 8))
+    assert not grain_loudness(torch.zeros(1, 512), 8).any()
+
+
+def test_a_pool_knows_how_loud_the_grains_of_its_paths_are(corpus: Corpus, tiny_config: Config) -> None:
+    encoded = list[torch.Tensor]()
+
+    def keep(audio: torch.Tensor) -> torch.Tensor:
+        encoded.append(audio)
+        return encode(audio)
+
+    batches = PathBatches(corpus, everything(corpus), tiny_config, 4, 0, keep)
+    batch, places = batches[3], batches.chosen(3)
+    assert torch.equal(batch["loudness"], grain_loudness(torch.cat(encoded)[places], 8))
 
 
 def test_grains_come_as_they_are_and_onsets_start_their_sound(corpus: Corpus, tiny_config: Config) -> None:
@@ -147,7 +195,7 @@ def test_the_first_paths_of_a_pool_are_of_all_classes(corpus: Corpus, tiny_confi
     batches = PathBatches(
         corpus, np.arange(len(corpus.names)), tiny_config, 4, 0, lambda audio: silent.expand(len(audio), -1, -1)
     )
-    _, sounds, weights = batches.pool(0)
+    sounds, weights = batches.pool(0).sounds, batches.pool(0).weights
     assert len(sounds) == 4 * len(corpus.names) and weights.sum() == pytest.approx(1)
     assert len(np.unique(corpus.labels[sounds[: len(sounds) // 2], 0])) == len(corpus.attributes[0].classes)
     assert len(np.unique(corpus.labels[sounds[:12], 0])) > 3

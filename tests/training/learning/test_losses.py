@@ -10,8 +10,12 @@ from torch.distributions import Normal, kl_divergence as divergence
 
 from ngs.training.config import LossConfig
 from ngs.training.learning.losses import (
+    BAND_WEIGHT,
+    BROAD_WEIGHT,
+    CONVERGENCE_WEIGHT,
     _PowerSpectrum,
     kl_divergence,
+    level_distance,
     log_spectral_distance,
     multi_scale_distance,
     power_stft,
@@ -100,3 +104,47 @@ def test_silence_has_a_finite_distance_and_gradient(loss: LossConfig) -> None:
     distance = multi_scale_distance(x, noise(0, 1)[:, :1024], loss)
     distance.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(distance) and x.grad is not None and torch.isfinite(x.grad).all()
+
+
+def spectra(seed: int, level: float = 3.0) -> torch.Tensor:
+    """Log magnitudes of 2 sounds of 5 grains at 22050 Hz, all well audible at the level of 3."""
+    return level + 0.3 * torch.randn(2, 5, 513, generator=torch.Generator().manual_seed(seed))
+
+
+def levels(decoded: torch.Tensor, target: torch.Tensor, loud: int = 3) -> float:
+    return float(level_distance(decoded, target, 22050, loud))
+
+
+def test_equal_levels_are_at_no_distance_and_changed_ones_cost_by_their_logarithm() -> None:
+    target, octave = spectra(0), math.log(2)
+    assert levels(target, target) == 0
+    logarithms = octave * (2 + 2 * BAND_WEIGHT + 2 * BROAD_WEIGHT)
+    assert levels(target - octave, target) == pytest.approx(logarithms + 0.5 * CONVERGENCE_WEIGHT, rel=1e-2)
+    assert levels(target + octave, target) == pytest.approx(logarithms + CONVERGENCE_WEIGHT, rel=1e-2)
+
+
+def test_energy_that_bands_lose_costs_more_than_as_much_that_moves_within_them() -> None:
+    target, up_and_down = spectra(0), 0.2 * (-1.0) ** torch.arange(513)
+    assert levels(target - 0.2, target) > 1.3 * levels(target + up_and_down, target)
+
+
+def test_what_is_not_heard_costs_next_to_nothing() -> None:
+    silent = 1.0 * (torch.arange(5) > 0)[:, None]  # all but the first grain
+    target = spectra(0) - 12 * silent
+    assert levels(target - silent, target) < 0.01 * levels(spectra(0) - silent, spectra(0))
+
+
+def test_magnitudes_themselves_count_in_the_loud_grains_only() -> None:
+    target = spectra(0)
+    quieter = {grain: target - 0.5 * (torch.arange(5) == grain)[:, None] for grain in (0, 3)}
+    assert levels(quieter[3], target, 3) == pytest.approx(levels(quieter[3], target, 1))
+    assert levels(quieter[3], target, 4) > levels(quieter[3], target, 3)
+
+
+@pytest.mark.parametrize("level", [-50.0, 90.0])
+def test_levels_of_a_model_that_knows_nothing_have_a_gradient(level: float) -> None:
+    decoded = spectra(1, level).requires_grad_()
+    distance = level_distance(decoded, spectra(0), 22050, 3)
+    distance.backward()  # type: ignore[no-untyped-call]
+    assert decoded.grad is not None and torch.isfinite(decoded.grad).all()
+    assert torch.isfinite(distance) and levels(spectra(1, 90.0), spectra(0)) == levels(spectra(2, 90.0), spectra(0))

@@ -23,7 +23,8 @@ from ngs.training.learning.session import train
 from ngs.training.learning.trainer import Machine
 from ngs.training.run_folder import RunInfo
 
-PHASES = ("spectra", "grains", "embedding", "joint")
+PHASES = ("spectra", "grains", "embedding", "joint", "prior")
+STEPS = "grain=10,embedding=5,joint=5,prior=5"
 ALONE = Machine("cpu", workers=0)
 # Saves after every step; after the third one of the second level it waits to be killed.
 DRIVER = """
@@ -59,7 +60,7 @@ def one_thread() -> Iterator[None]:
 def config(tiny_config: Config) -> Config:
     """Five steps a phase."""
     stage = replace(tiny_config.grain_stage, spectral_share=0.5)
-    return budget(replace(tiny_config, grain_stage=stage), "steps", "grain=10,embedding=5,joint=5")
+    return budget(replace(tiny_config, grain_stage=stage), "steps", STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,8 @@ def test_a_run_stopped_in_every_phase_and_resumed_is_the_uninterrupted_one(
     hits_folder: Path, config: Config, decoded: Path, uninterrupted: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    start, places = Phase.on_train_batch_start, [("spectra", 2), ("grains", 0), ("embedding", 4), ("joint", 1)]
+    start, places = Phase.on_train_batch_start, [("spectra", 2), ("grains", 0), ("embedding", 4)]
+    places += [("joint", 1), ("prior", 3)]
 
     def interrupted(self: Phase, *arguments: object) -> None:
         if places and (self.name, self.global_step) == places[0]:
@@ -111,9 +113,9 @@ def test_a_run_stopped_in_every_phase_and_resumed_is_the_uninterrupted_one(
     stopped = 1
     while not go(None, run, config, decoded, resume=True):
         stopped += 1
-        assert stopped < 5
+        assert stopped < 6
     # the last step of a phase that a stop falls into ends the phase, and the next one stops
-    assert not places and stopped >= 3
+    assert not places and stopped >= 4
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     assert_same_weights(run, uninterrupted)
 
@@ -124,7 +126,7 @@ def test_a_killed_run_goes_on_where_it_was_saved(
 ) -> None:  # fmt: skip
     (tmp_path / "driver.py").write_text(DRIVER)
     settings = [text for setting in (*tiny_settings, "grain_stage.spectral_share=0.5") for text in ("--set", setting)]
-    arguments = ["train", str(hits_folder), "--out", "run", "--steps", "grain=10,embedding=5,joint=5", *settings]
+    arguments = ["train", str(hits_folder), "--out", "run", "--steps", STEPS, *settings]
     process = subprocess.Popen(
         [sys.executable, "driver.py", *arguments, "--accelerator", "cpu"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -174,9 +176,8 @@ def test_two_processes_train_one_run(
     settings = [text for setting in tiny_settings for text in ("--set", setting)]
     shared = ["--devices", "2", "--accelerator", "cpu"]
     result = ngs("train", hits_folder, "--out", "run", "--steps", "3", *shared, *settings, cwd=tmp_path)
-    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == sorted(
-        f"{name}.ckpt" for name in PHASES
-    )
+    checkpoints = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert checkpoints == sorted(f"{name}.ckpt" for name in PHASES if name != "joint")  # which the preset leaves out
     assert result.stdout == "Trained: run. Next: ngs export run -o run.ngs\n"
     lines = result.stderr.splitlines()
     assert len([line for line in lines if line.startswith("32 sounds, ")]) == 1
@@ -243,10 +244,10 @@ def test_a_finished_run_resumes_to_itself(run: Path, config: Config, decoded: Pa
 
 @pytest.mark.parametrize("content", [b"", b"garbage", None])
 def test_a_damaged_checkpoint_is_one_line(run: Path, fails: Fails, content: bytes | None) -> None:
-    finished = run / "checkpoints" / "joint.ckpt"
+    finished = run / "checkpoints" / "prior.ckpt"
     damaged = finished.read_bytes()[:-2000] if content is None else content
     finished.unlink()
-    under_way = run / "checkpoints" / "joint.last.ckpt"
+    under_way = run / "checkpoints" / "prior.last.ckpt"
     under_way.write_bytes(damaged)
     assert f"{under_way} cannot be read as a checkpoint" in fails("--out", run, "--resume")
     assert under_way.read_bytes() == damaged
@@ -303,7 +304,7 @@ def test_a_large_seed_is_a_seed(hits_folder: Path, tmp_path: Path, config: Confi
     for seed in (0, 2**63 - 1):
         out = tmp_path / str(seed)
         assert go(hits_folder, out, budget(replace(config, seed=seed), "steps", "1"), decoded)
-        states.append(torch.load(out / "checkpoints" / "joint.ckpt", weights_only=True)["state_dict"])
+        states.append(torch.load(out / "checkpoints" / "prior.ckpt", weights_only=True)["state_dict"])
     assert any(not torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 

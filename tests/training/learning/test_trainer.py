@@ -37,7 +37,7 @@ def test_excerpts_survive_their_file(tmp_path: Path, tiny_config: Config, corpus
 
 
 def test_the_furthest_model_is_loaded(run: Path) -> None:
-    for name in ("joint", "embedding", "grains", "spectra"):
+    for name in ("prior", "embedding", "grains", "spectra"):
         model, info, phase = load_model(run)
         finished, under_way = phase_checkpoints(run, name)
         assert phase == name and not model.training and info.sizes == (8,)
@@ -52,18 +52,18 @@ def test_the_furthest_model_is_loaded(run: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", b"PK\x03\x04", None])
 def test_a_damaged_checkpoint_is_one_line(run: Path, damage: bytes | None) -> None:
-    path, _ = phase_checkpoints(run, "joint")
+    path, _ = phase_checkpoints(run, "prior")
     path.write_bytes(path.read_bytes()[:-1000] if damage is None else damage)
-    with pytest.raises(RunError, match="joint.ckpt cannot be read as a checkpoint of this run") as caught:
+    with pytest.raises(RunError, match="prior.ckpt cannot be read as a checkpoint of this run") as caught:
         load_model(run)
     assert "\n" not in str(caught.value)
 
 
 def test_the_checkpoint_of_another_model_is_one_line(run: Path, tiny_config: Config) -> None:
     other = NeuralGranularModel(tiny_config, (3,)).state_dict()
-    path, _ = phase_checkpoints(run, "joint")
+    path, _ = phase_checkpoints(run, "prior")
     torch.save({"state_dict": {f"model.{name}": value for name, value in other.items()}}, path)
-    with pytest.raises(RunError, match="joint.ckpt cannot be read as a checkpoint of this run") as caught:
+    with pytest.raises(RunError, match="prior.ckpt cannot be read as a checkpoint of this run") as caught:
         load_model(run)
     assert "\n" not in str(caught.value)
 
