@@ -75,12 +75,16 @@ class ShortFrames(nn.Module):
     """
 
     angles: Tensor
+    bands: Tensor
 
     def __init__(self, grain_length: int) -> None:
         super().__init__()
         self.hop = grain_length // FRAMES
         turns = torch.outer(torch.arange(2 * self.hop), torch.arange(self.hop + 1)) % (2 * self.hop)
         self.register_buffer("angles", turns.float(), persistent=False)  # [2 hop, hop + 1], in turns / 2 hop
+        place = torch.bucketize(torch.arange(self.hop + 1), torch.tensor(EDGES), right=True)
+        # ones and zeros [hop + 1, Q]; short grains have fewer bands
+        self.register_buffer("bands", nn.functional.one_hot(place, BANDS).float(), persistent=False)
 
     def _waves(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Windowed cosines and sines [2 hop, hop + 1]."""
@@ -96,13 +100,9 @@ class ShortFrames(nn.Module):
 
     def _shares(self, real: Tensor, imaginary: Tensor) -> Tensor:
         power = real * real + imaginary * imaginary
-        energy = torch.stack([band.sum(-1) for band in self._bands(power)], -1)
+        energy = power @ self.bands
         silence = SILENCE * self.hop * self.hop
         return (energy + silence) / (energy.mean(1, keepdim=True) + silence)
-
-    def _bands(self, values: Tensor) -> tuple[Tensor, ...]:
-        edges = (0, *EDGES, values.shape[-1])
-        return tuple(values[..., low:high] for low, high in zip(edges, edges[1:], strict=False))
 
     def log_shares(self, grain: Tensor) -> Tensor:
         """Windowed first grains [B, L] -> logs of shares [B, P * Q], whose mean in each band is 1."""
@@ -116,9 +116,7 @@ class ShortFrames(nn.Module):
             wanted = wanted.reshape(-1, FRAMES, BANDS)
             wanted = wanted / wanted.mean(1, keepdim=True).clamp_min(SHARE_FLOOR)
             nepers = 0.5 * torch.log((wanted + SHARE_FLOOR) / (self._shares(real, imaginary) + SHARE_FLOOR))
-            gains = torch.exp(nepers.clamp(-SHARE_LIMIT, SHARE_LIMIT))
-            sizes = [band.shape[-1] for band in self._bands(real[:1, :1])]
-            gain = torch.cat([gains[..., band : band + 1].expand(-1, -1, size) for band, size in enumerate(sizes)], -1)
+            gain = torch.exp(nepers.clamp(-SHARE_LIMIT, SHARE_LIMIT)) @ self.bands.T
         cosine, sine = self._waves(grain.dtype)
         weight = torch.ones(self.hop + 1, device=grain.device)
         weight[1:-1] = 2.0  # for the conjugate bins that are left out
