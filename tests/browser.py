@@ -45,5 +45,6 @@ def drive(script: Path, folder: Path, **job: object) -> dict[str, Any]:
     environment = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder)}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    *_, last = result.stdout.rstrip("\n").split("\n")  # names may hold what str.splitlines takes for the end of a line
+    found: dict[str, Any] = json.loads(last)
     return found

@@ -174,5 +174,6 @@ def first_grain(
 
 def _levelled(real: Tensor, imaginary: Tensor) -> tuple[Tensor, Tensor]:
     """A spectrum with all magnitudes 1."""
-    scale = torch.rsqrt(real * real + imaginary * imaginary + 1e-12)
+    # not added: the exporter takes a sum with so small a number for one with 0, and silence would be 0 / 0
+    scale = torch.rsqrt((real * real + imaginary * imaginary).clamp_min(1e-12))
     return real * scale, imaginary * scale

@@ -148,7 +148,7 @@ def test_the_map_is_as_loud_as_its_grains(room: Any, bundle: Bundle) -> None:
     levels = path_levels(bundle, grid, bundle.condition("Hat"))
     synth = Synth(bundle, RATE, 2, channels=1)
     turned = {"freeze": 1.0, "position": 0.2, "morph": 0.8}
-    note = Note("Hat", seed=1, path=grid, levels=levels, onset=False, mode="loop", controls=turned)
+    note = Note("Hat", seed=0, index=1, path=grid, levels=levels, onset=False, mode="loop", controls=turned)
     synth.note_on(note, grains.latency)
     wanted = synth.render(60 * BLOCK)[0]
     ratio = heard[:, 0] @ wanted / (wanted @ wanted)
