@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ngs.training.config import GrainConfig
-from ngs.training.model.band_levels import BANDS, SCALE, bands_of_bins, log_gains
+from ngs.training.model.band_levels import BANDS, SCALE, bands_of_bins, gains
 from ngs.training.model.excitation import Excitation, LockedTones, States
 from ngs.training.model.heads import Head
 from ngs.training.model.layers import ResidualBlock, zero_linear
+
+FAINTEST_GAIN = 1e-4  # added before its logarithm
 
 
 class GrainDecoder(nn.Module):
@@ -51,17 +53,18 @@ class GrainDecoder(nn.Module):
         """Coefficients [..., F] -> log |DFT| of the windowed grains that they stand for [..., K]."""
         spectral, _, levels, _ = self._parts(coefficients)
         found = self.head.log_magnitudes(spectral)
-        return found + self._log_gains(self.head.magnitudes(spectral), levels) if self.levels else found
+        if self.levels:
+            found = found + torch.log(self._gains(self.head.magnitudes(spectral), levels) + FAINTEST_GAIN)
+        return found
 
     def magnitudes(self, coefficients: Tensor) -> Tensor:
         """Coefficients [..., F] -> magnitudes [..., K] as the excitation needs them."""
         spectral, _, levels, _ = self._parts(coefficients)
         found = self.head.magnitudes(spectral)
-        gain = self.gain * self._log_gains(found, levels).exp() if self.levels else self.gain
-        return gain * found
+        return self.gain * found * (self._gains(found, levels) if self.levels else 1.0)
 
-    def _log_gains(self, magnitude: Tensor, levels: Tensor) -> Tensor:
-        return log_gains(magnitude, levels / SCALE, self.bands)
+    def _gains(self, magnitude: Tensor, levels: Tensor) -> Tensor:
+        return gains(magnitude, levels / SCALE, self.bands)
 
     def _parts(self, coefficients: Tensor) -> list[Tensor]:
         """Coefficients [..., F] -> those of the bins, the profile, the levels and the shape."""

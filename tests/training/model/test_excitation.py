@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ngs.runtime.dsp.locked_tones import RISE, Phases
 from ngs.training.config import load_preset, override
-from ngs.training.model.band_levels import BANDS, SCALE, bands_of_bins, log_levels
+from ngs.training.model.band_levels import BANDS, SCALE, bands_of_bins, gains, log_levels
 from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile, profile_gain
 from ngs.training.model.excitation import LockedTones, excite, find_peaks, follow_phases, next_phase
@@ -307,7 +307,8 @@ def test_the_noise_variant_filters_noise_as_in_the_paper(preset: str) -> None:
         expected = 2 * torch.sigmoid(h) ** math.log(10) + 1e-7  # eq. 6
     else:
         # a Hann window's mean square is 3/8, uniform noise's 1/3: the windowed grain has the decoded magnitude
-        expected = magnitudes / math.sqrt(256 * 3 / 8 / 3)
+        expected = magnitudes * gains(magnitudes, log_levels(magnitudes, decoder.bands), decoder.bands)
+        expected = expected / math.sqrt(256 * 3 / 8 / 3)
     expected[..., 0] = 0  # no DC
     torch.testing.assert_close(magnitude, expected)
     filtered = torch.fft.irfft(expected * torch.fft.rfft(noise))  # eq. 7 and 8
