@@ -138,8 +138,9 @@ def _real_inputs(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[
     grains = torch.cat([model.windowed(signal[None])[0, :GRAINS_OF_EACH] for signal in few.audio])
     grains = grains[audible(grains.abs().amax(1))]
     grains = grains * (LEVEL / grains.abs().amax(1, keepdim=True).clamp_min(LEVEL))
+    chosen = _least_rounded_grains(model, grains)
     return {
-        "grain": grains[_least_rounded_grains(model, grains)],
+        "grain": grains[chosen[torch.arange(len(rows)) % len(chosen)]],  # as many as there are onset flags
         "path": path,
         "condition": condition,
         "latent": _clear_latents(model, path, condition),
