@@ -41,10 +41,10 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 # Types in signatures that these pages do not document: other libraries, bare names, and internal classes
 nitpick_ignore_regex = [
-    ("py:.*", r"(numpy|np|pyo|pathlib|collections|click|onnxruntime|typing)\..*"),
+    ("py:.*", r"(numpy|np|pyo|pathlib|collections|click|onnxruntime|torch|typing)\..*"),
     ("py:class", r"\w+"),
-    ("py:class", r"ngs\..*\.(Argument|Attribute|Command|Entry|Files|Filling|LatentUse|Node|Sampling|T|Table)"),
-    ("py:class", r"ngs\..*\.(\w+Config|\w+Spec)"),
+    ("py:class", r"ngs\..*\.(Argument|Attribute|Command|Comparison|Entry|Files|Filling|LatentUse|Node|Sampling|T|Table)"),
+    ("py:class", r"ngs\..*\.(\w+Config|\w+Spec|LoudnessRange|NeuralGranularModel)"),
 ]
 
 html_theme = "furo"
