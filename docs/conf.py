@@ -43,8 +43,11 @@ python_maximum_signature_line_length = 90
 nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|pyo|pathlib|collections|click|onnxruntime|torch|typing)\..*"),
     ("py:class", r"\w+"),
-    ("py:class", r"ngs\..*\.(Argument|Attribute|Command|Comparison|Entry|Files|Filling|LatentUse|Node|Sampling|T|Table)"),
-    ("py:class", r"ngs\..*\.(\w+Config|\w+Spec|LoudnessRange|NeuralGranularModel)"),
+    (
+        "py:class",
+        r"ngs\..*\.(Argument|Attribute|Command|Entry|Files|Filling|LatentUse|Node|Sampling|T|Table)",
+    ),
+    ("py:class", r"ngs\..*\.(\w+Config|\w+Spec|Comparison|LoudnessRange|NeuralGranularModel)"),
 ]
 
 html_theme = "furo"

@@ -222,5 +222,6 @@ def excite(magnitude: Tensor, phase: Tensor, noise: tuple[Tensor, Tensor], onset
     angle, tone = 2 * math.pi * phase, magnitude > LOUDER * onset
     real = torch.where(tone, torch.cos(angle), noise[0])
     imaginary = torch.where(tone, torch.sin(angle), noise[1])
-    level = magnitude.abs() / torch.sqrt((real * real + imaginary * imaginary).clamp_min(1e-12))  # a sum is optimised away
+    # not a sum: onnxruntime drops so small a summand
+    level = magnitude.abs() / torch.sqrt((real * real + imaginary * imaginary).clamp_min(1e-12))
     return real * level, imaginary * level

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ngs.runtime.dsp.grains import LOWEST_HZ
 from ngs.training.config import load_preset, override
-from ngs.training.model.band_levels import BANDS, LIMIT, QUIET, SCALE, SILENT, bands_of_bins, gains, log_levels
+from ngs.training.model.band_levels import BANDS, LIMIT, QUIET, SCALE, SILENT, bands_of_bins, gains
 from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.parts import make_decoder, make_encoder
 
