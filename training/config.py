@@ -222,7 +222,9 @@ class Config:
     loss: LossConfig = field(default_factory=LossConfig)
     grain_stage: GrainStageConfig = field(default_factory=GrainStageConfig)
     embedding_stage: VariationalStageConfig = field(default_factory=VariationalStageConfig)
-    joint_stage: VariationalStageConfig = field(default_factory=VariationalStageConfig)
+    joint_stage: VariationalStageConfig = field(
+        default_factory=lambda: VariationalStageConfig(batch_size=8, learning_rate=1e-4, warm_up=0.0)
+    )
     prior_stage: PriorStageConfig = field(default_factory=PriorStageConfig)
     seed: int = 0
 
