@@ -7,6 +7,8 @@ condition size; B signals of G grains each.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor, nn
 
@@ -68,8 +70,9 @@ class GrainDecoder(nn.Module):
 
     def _parts(self, coefficients: Tensor) -> list[Tensor]:
         """Coefficients [..., F] -> those of the bins, the profile, the levels and the shape."""
-        sizes = [self.bins, self.points, self.levels, self.excitation.shape_size]
-        return list(torch.split(coefficients, sizes, -1))
+        ends = list(accumulate([self.bins, self.points, self.levels, self.excitation.shape_size]))
+        # slices: a split would have parts of nothing, which bundles may not hold
+        return [coefficients[..., start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
     def frame(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """Coefficients [..., F] -> a frame: the excitation's tensors, see `Excitation.frame_sizes`."""
