@@ -14,12 +14,13 @@ from ngs.pyo_instruments.players.port import listed, open_bundle
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.levels import path_levels
+from ngs.runtime.bundle.levels import long_path_levels, path_levels
 from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path, map_grid
 from ngs.runtime.synth.notes import Note
 
 MAP = "map"
 PATH_GRAINS = 2048  # length of a free path, before it turns back or around
+LEVEL_STEP = 8  # grains; all of them would take longer than a change may
 FADE_SECONDS = 0.1  # from one path to the next
 
 
@@ -128,8 +129,13 @@ class GrainPlayer(EnginePort):
         mode, levels, latent_map = "loop", None, self.bundle.latent_map
         if isinstance(path, str):
             mode, label, seed = LOOP_MODES.get(path, mode), self._label(choices), (self.seed, index)
-            path = map_grid(latent_map) if path == MAP else free_path(path, PATH_GRAINS, seed, latent_map, label)
-            levels = path_levels(self.bundle, path, self.bundle.condition(choices or {}))
+            condition = self.bundle.condition(choices or {})
+            if path == MAP:
+                path = map_grid(latent_map)
+                levels = path_levels(self.bundle, path, condition)
+            else:
+                path = free_path(path, PATH_GRAINS, seed, latent_map, label)
+                levels = long_path_levels(self.bundle, path, condition, LEVEL_STEP)
         path = np.asarray(path, np.float32)
         return Note(choices or {}, self.seed, index, path=path, levels=levels, onset=False, mode=mode)
 

@@ -86,6 +86,13 @@ def varied_levels(bundle: Bundle, embeddings: Array, conditions: Array, own: flo
     return factors((1 - amount) * (own - predicted) + amount * held)
 
 
+def long_path_levels(bundle: Bundle, path: Array, condition: Array, step: int) -> Array:
+    """`path_levels` [T] of a path [T, Z] of thousands of grains: those of every `step`-th one, evenly in dB between."""
+    known = np.append(np.arange(0, len(path) - 1, step), len(path) - 1)
+    levels = np.log(path_levels(bundle, path[known], condition))
+    return np.exp(np.interp(np.arange(len(path)), known, levels)).astype(np.float32)
+
+
 def path_levels(bundle: Bundle, path: Array, condition: Array) -> Array:
     """The factors [...] of the grains of a free path [..., Z], or a table of them, under a condition [C].
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ngs.pyo_instruments import GrainPlayer
-from ngs.pyo_instruments.players.grain_player import FADE_SECONDS, PATH_GRAINS
+from ngs.pyo_instruments.players.grain_player import FADE_SECONDS, LEVEL_STEP, PATH_GRAINS
 from ngs.pyo_instruments.timing.clock import PREPARED_SECONDS
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.levels import path_levels
+from ngs.runtime.bundle.levels import long_path_levels, path_levels
 from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path, map_grid
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.synth import Synth
@@ -24,7 +24,7 @@ PREPARED = round(PREPARED_SECONDS * RATE)
 
 def free_note(bundle: Bundle, kind: str, seed: int, index: int, **more: Any) -> Note:
     path = free_path(kind, PATH_GRAINS, (seed, index), bundle.latent_map)
-    levels = path_levels(bundle, path, bundle.condition({}))
+    levels = long_path_levels(bundle, path, bundle.condition({}), LEVEL_STEP)
     return Note(seed=seed, index=index, path=path, levels=levels, onset=False, mode=LOOP_MODES[kind], **more)
 
 

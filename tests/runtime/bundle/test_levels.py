@@ -15,6 +15,7 @@ from ngs.runtime.bundle.levels import (
     MOST_GAIN_DB,
     held_levels,
     held_loudness,
+    long_path_levels,
     morph_levels,
     path_levels,
     predicted_loudness,
@@ -211,3 +212,13 @@ def test_variations_go_from_the_loudness_of_their_sound_to_that_of_drawn_ones(bu
     np.testing.assert_allclose(factors[2], held, rtol=1e-5)
     np.testing.assert_allclose(factors[1] ** 2, factors[0] * factors[2], rtol=1e-4)
     assert (varied_levels(raw, embeddings, condition, own, 0.0) == 1).all()
+
+
+def test_levels_of_a_long_path_are_known_at_some_grains_and_even_between(bundle: Bundle) -> None:
+    condition = bundle.condition("Kick")
+    path = bundle.latent_map["points"][:21].copy()
+    every, some = path_levels(bundle, path, condition), long_path_levels(bundle, path, condition, 8)
+    known = [0, 8, 16, 20]
+    np.testing.assert_allclose(some[known], every[known], rtol=1e-5)
+    np.testing.assert_allclose(some[4] ** 2, some[0] * some[8], rtol=1e-5)
+    np.testing.assert_allclose(long_path_levels(bundle, path, condition, 1), every, rtol=1e-5)
