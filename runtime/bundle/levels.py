@@ -55,9 +55,7 @@ def held_levels(bundle: Bundle, embeddings: Array, conditions: Array) -> Array:
     """
     if not bundle.held:
         return np.ones(len(embeddings), np.float32)
-    predicted = predicted_loudness(bundle, embeddings, conditions)
-    classes = conditions[:, bundle.manifest.places[bundle.manifest.attributes[0].name]]
-    return factors(held_loudness(predicted, classes, bundle.manifest.loudness) - predicted)
+    return factors(_held_gains(bundle, predicted_loudness(bundle, embeddings, conditions), conditions))
 
 
 def morph_levels(bundle: Bundle, embeddings: Array, conditions: Array, drawn: tuple[bool, bool]) -> Array:
@@ -69,8 +67,7 @@ def morph_levels(bundle: Bundle, embeddings: Array, conditions: Array, drawn: tu
     if not bundle.held:
         return np.ones(len(embeddings), np.float32)
     predicted = predicted_loudness(bundle, embeddings, conditions)
-    held = 20 * np.log10(held_levels(bundle, embeddings[[0, -1]], conditions[[0, -1]]))
-    ends = predicted[[0, -1]] + held * drawn
+    ends = predicted[[0, -1]] + _held_gains(bundle, predicted[[0, -1]], conditions[[0, -1]]) * drawn
     return factors(np.linspace(ends[0], ends[1], len(embeddings)) - predicted)
 
 
@@ -82,8 +79,7 @@ def varied_levels(bundle: Bundle, embeddings: Array, conditions: Array, own: flo
     if not bundle.held:
         return np.ones(len(embeddings), np.float32)
     predicted = predicted_loudness(bundle, embeddings, conditions)
-    held = 20 * np.log10(held_levels(bundle, embeddings, conditions))
-    return factors((1 - amount) * (own - predicted) + amount * held)
+    return factors((1 - amount) * (own - predicted) + amount * _held_gains(bundle, predicted, conditions))
 
 
 def long_path_levels(bundle: Bundle, path: Array, condition: Array, step: int) -> Array:
@@ -108,6 +104,13 @@ def path_levels(bundle: Bundle, path: Array, condition: Array) -> Array:
         magnitude = bundle.run("decoder", latent=part, condition=conditions)[0]
         decoded[at : at + len(part)] = grain_loudness(magnitude, bundle.manifest.sample_rate)
     return factors(passed_loudness(bundle.latent_map, latents) - decoded).reshape(path.shape[:-1])
+
+
+def _held_gains(bundle: Bundle, predicted: NDArray[np.float64], conditions: Array) -> NDArray[np.float64]:
+    """The gains [N] in dB that hold drawn sounds of a predicted loudness [N] in LUFS, under conditions [N, C]."""
+    classes = conditions[:, bundle.manifest.places[bundle.manifest.attributes[0].name]]
+    gains = held_loudness(predicted, classes, bundle.manifest.loudness) - predicted
+    return np.clip(gains, -MOST_GAIN_DB, MOST_GAIN_DB)
 
 
 def factors(gains: NDArray[np.floating]) -> Array:
