@@ -71,18 +71,22 @@ def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
 def _embedding_graphs(model: NeuralGranularModel, fit: LoudnessFit) -> dict[str, Graph]:
     level2 = model.config.embedding
     embedding, hidden, condition = (level2.embedding_size,), (level2.hidden_size,), (sum(model.sizes),)
-    path = (model.config.audio.path_length, model.config.grain.latent_size)
+    path, prior = (model.config.audio.path_length, model.config.grain.latent_size), model.embedding.prior
     given = {"embedding": embedding, "condition": condition}
     return {
         "embedding_encoder": Graph(
-            EmbeddingEncoderGraph(model), {"path": path, "condition": condition}, ("mean", "log_variance")
+            ConditionedGraph(model.embedding, "encode"),
+            {"path": path, "condition": condition},
+            ("mean", "log_variance"),
         ),
         "embedding_decoder": Graph(EmbeddingDecoderGraph(model), given, ("path",)),
         "embedding_step": Graph(
             EmbeddingStepGraph(model), {**given, "step": (1,), "hidden": hidden}, ("path", "next_step", "next_hidden")
         ),
-        "prior": Graph(PriorGraph(model), {"normal": embedding, "condition": condition}, ("embedding",)),
-        "prior_inverse": Graph(InversePriorGraph(model), given, ("normal",)),
+        "prior": Graph(
+            ConditionedGraph(prior, "from_normal"), {"normal": embedding, "condition": condition}, ("embedding",)
+        ),
+        "prior_inverse": Graph(ConditionedGraph(prior, "to_normal"), given, ("normal",)),
         "loudness": Graph(LoudnessGraph(model, fit), given, ("loudness",)),
     }
 
@@ -96,21 +100,7 @@ def _following(states: Iterable[str]) -> tuple[str, ...]:
 
 
 def _encoder_graph(encoder: GrainEncoder) -> nn.Module:
-    return EncoderGraph(encoder) if encoder.spectral is None else SpectralEncoderGraph(encoder.spectral)
-
-
-class EncoderGraph(nn.Module):
-    """An encoder that does not ask which grain is the first of a sound. The flag stays an input of its graph."""
-
-    def __init__(self, encoder: GrainEncoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, grain: Tensor, onset: Tensor) -> tuple[Tensor, Tensor]:
-        mean: Tensor
-        log_variance: Tensor
-        mean, log_variance = self.encoder(grain, onset)
-        return mean, log_variance
+    return encoder if encoder.spectral is None else SpectralEncoderGraph(encoder.spectral)
 
 
 class SpectralEncoderGraph(nn.Module):
@@ -292,31 +282,16 @@ class StreamGraph(nn.Module):
         return torch.cat((past + grain[:, : -self.hop], grain[:, -self.hop :]), 1)
 
 
-class PriorGraph(nn.Module):
-    def __init__(self, model: NeuralGranularModel) -> None:
+class ConditionedGraph(nn.Module):
+    """One method of a trained module: what is given, under a condition."""
+
+    def __init__(self, module: nn.Module, method: str) -> None:
         super().__init__()
-        self.prior = model.embedding.prior
+        self.module, self.method = module, method
 
-    def forward(self, normal: Tensor, condition: Tensor) -> Tensor:
-        return self.prior.from_normal(normal, condition)
-
-
-class InversePriorGraph(nn.Module):
-    def __init__(self, model: NeuralGranularModel) -> None:
-        super().__init__()
-        self.prior = model.embedding.prior
-
-    def forward(self, embedding: Tensor, condition: Tensor) -> Tensor:
-        return self.prior.to_normal(embedding, condition)
-
-
-class EmbeddingEncoderGraph(nn.Module):
-    def __init__(self, model: NeuralGranularModel) -> None:
-        super().__init__()
-        self.embedding = model.embedding
-
-    def forward(self, path: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        return self.embedding.encode(path, condition)
+    def forward(self, given: Tensor, condition: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        result: Tensor | tuple[Tensor, Tensor] = getattr(self.module, self.method)(given, condition)
+        return result
 
 
 class EmbeddingDecoderGraph(nn.Module):
