@@ -30,7 +30,7 @@ from ngs.runtime.console.parameters import BUNDLE, Number
     help="How many sounds to sample of each class; 0 for none.",
 )
 @click.option(
-    "--temperature", default=0.7, show_default=True, type=Number(0, 10), help="Temperature of the sampled sounds."
+    "--temperature", default=1.0, show_default=True, type=Number(0, 10), help="Temperature of the sampled sounds."
 )
 @options.seed
 @options.limit

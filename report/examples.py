@@ -35,7 +35,7 @@ from ngs.runtime.offline.render import (
 MOST_PAIRS, PAIRS_A_CLASS = 20, 2
 MOST_ROWS, SAMPLES_A_CLASS = 16, 5
 MOST_CLASSES = 64  # one sample of each, if there are more than MOST_ROWS
-TEMPERATURE = 0.7
+TEMPERATURE = 1.0
 MOST_SECONDS = 20.0  # of a sound that is played again
 MORPHS, MORPH_STEPS = 3, 5
 LOOPS = {"house": 122.0, "breakbeat": 165.0}  # pattern: beats a minute

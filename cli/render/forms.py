@@ -54,7 +54,7 @@ def resynth(job: Job, file: Path) -> None:
 
 @form
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100000), help="How many sounds to draw.")
-@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10),
+@click.option("--temperature", default=1.0, show_default=True, type=Number(0, 10),
               help="0 is the most typical sound, 1 as varied as the corpus; more is stranger.")  # fmt: skip
 def sample(job: Job, count: int, temperature: float) -> None:
     """Draw new sounds.
@@ -83,7 +83,7 @@ def sample(job: Job, count: int, temperature: float) -> None:
 @click.option("--amount", default=0.3, show_default=True, type=Number(0, 1),
               help="0 is FILE as the model hears it, 1 a new sound.")  # fmt: skip
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100000), help="How many variations.")
-@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10), help="As in `ngs render sample`.")
+@click.option("--temperature", default=1.0, show_default=True, type=Number(0, 10), help="As in `ngs render sample`.")
 def vary(job: Job, file: Path, amount: float, count: int, temperature: float) -> None:
     """Make variations of FILE: new sounds that are near it.
 
@@ -173,7 +173,7 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
               help=f"{', '.join(BUILT_IN)}, or a text file.")  # fmt: skip
 @click.option("--bpm", default=120.0, show_default=True, type=Number(20, 400), help="Beats per minute.")
 @click.option("--bars", default=2, show_default=True, type=click.IntRange(1, 256), help="How many bars of 16 steps.")
-@click.option("--temperature", default=0.7, show_default=True, type=Number(0, 10), help="As in `ngs render sample`.")
+@click.option("--temperature", default=1.0, show_default=True, type=Number(0, 10), help="As in `ngs render sample`.")
 def loop(job: Job, pattern: str, bpm: float, bars: int, temperature: float) -> None:
     """Play a drum pattern, with a fresh hit at every step. The file lasts exactly --bars bars.
 

@@ -163,7 +163,7 @@ def embedding(bundle: Bundle) -> Figure:
     manifest, kept = bundle.manifest, bundle.latent_map
     rate, hop = manifest.sample_rate, manifest.hop_length
     condition = bundle.condition("Ride")
-    drawn_e = drawn_embedding(bundle, condition, 0.7, 3)
+    drawn_e = drawn_embedding(bundle, condition, 1.0, 3)
     path = bundle.run("embedding_decoder", embedding=drawn_e[None], condition=condition[None])[0][0]
     sound = decode(bundle, path, condition, seed=3)[: len(path) * hop]
     seconds = len(path) * hop / rate

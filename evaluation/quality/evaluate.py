@@ -24,7 +24,7 @@ class Options:
     training: Path | None = None
     labels: Path | None = None
     samples: int = 32  # of each class
-    temperature: float = 0.7
+    temperature: float = 1.0
     seed: int = 0
     limit: int | None = None  # files of each class, at most
 

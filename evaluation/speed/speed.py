@@ -163,7 +163,7 @@ def _sound(bundle: Bundle, seconds: float) -> tuple[Array, Array]:
     """A latent path [G, Z] that lasts `seconds`, a sampled sound repeated, and its condition [C]."""
     manifest = bundle.manifest
     condition = bundle.condition({manifest.attributes[0].name: manifest.attributes[0].classes[0]})
-    embedding = drawn_embedding(bundle, condition, 0.7, 0)
+    embedding = drawn_embedding(bundle, condition, 1.0, 0)
     (path,) = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0]
     return np.resize(path, (_grains(bundle, seconds), manifest.latent_size)), condition
 

@@ -56,7 +56,7 @@ export class Host {
    * the embedding of a real sound need not be.
    */
   start({
-    embedding, condition, seed, index = 0, temperature = 0.7, gain = 1, offset = 0,
+    embedding, condition, seed, index = 0, temperature = 1, gain = 1, offset = 0,
     length = this.manifest.path_length, held = true,
   }) {
     const { embedding_size: size, grain_length: samples, latent_size: latents } = this.manifest;

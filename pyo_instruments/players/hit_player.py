@@ -55,14 +55,14 @@ class HitPlayer(Port):
     """
 
     controls = {
-        "temperature": Control(0, 2, 0.7, "How far sounds stray from the typical."),
+        "temperature": Control(0, 2, 1.0, "How far sounds stray from the typical."),
         "pitch": replace(CONTROLS["pitch"], help="Semitones; hits that sound keep their pitch."),
         "decay": Control(0, 10, 0, "Seconds to -60 dB, 0 to let hits ring; hits that sound keep their decay."),
     }
 
     def __init__(
         self, bundle: Bundle | str | Path | None = None, classes: str | Sequence[str] = "Kick", trig: Any = None,
-        temperature: Any = 0.7, pitch: Any = 0.0, decay: Any = 0.0, fresh: Any = 1, seed: int = 0, overlap: int = 4,
+        temperature: Any = 1.0, pitch: Any = 0.0, decay: Any = 0.0, fresh: Any = 1, seed: int = 0, overlap: int = 4,
         mul: Any = 1, add: Any = 0,
     ) -> None:  # fmt: skip
         self.bundle = open_bundle(bundle)

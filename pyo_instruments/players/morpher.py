@@ -57,7 +57,7 @@ class Morpher(EnginePort):
 
     def __init__(
         self, bundle: Bundle | str | Path | None = None, start: Any = 1, end: Any = 2, choices: Any = "",
-        trig: Any = None, period: float = 0.0, temperature: float = 0.7, mul: Any = 1, add: Any = 0, **controls: Any,
+        trig: Any = None, period: float = 0.0, temperature: float = 1.0, mul: Any = 1, add: Any = 0, **controls: Any,
     ) -> None:  # fmt: skip
         self.bundle = open_bundle(bundle)
         self._temperature, self._period = temperature, float(period)

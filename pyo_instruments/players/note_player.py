@@ -42,7 +42,7 @@ class NotePlayer(EnginePort):
     controls = select("scatter", "density", "pan", "gain")
 
     def __init__(
-        self, bundle: Bundle | str | Path | None = None, voices: int = 16, temperature: float = 0.7,
+        self, bundle: Bundle | str | Path | None = None, voices: int = 16, temperature: float = 1.0,
         release: float = 0.2, seed: int = 0, mul: Any = 1, add: Any = 0, **controls: Any,
     ) -> None:  # fmt: skip
         self.bundle = open_bundle(bundle)

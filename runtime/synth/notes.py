@@ -30,7 +30,7 @@ class Note:
     choices: Mapping[str, str] | str = field(default_factory=dict)
     seed: int = 0
     index: int = 0  # which of the sounds of the seed
-    temperature: float = 0.7
+    temperature: float = 1.0
     embedding: Array | None = None
     path: Array | None = None
     levels: Array | None = None

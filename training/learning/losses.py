@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -10,11 +11,14 @@ from torch import Tensor, nn
 
 from ngs.runtime.dsp.timbre import mel_filters
 from ngs.training.config import LossConfig
+from ngs.training.model.band_levels import QUIET
 
 LOUDEST = 12.0  # no grain reaches e^12
 AUDIBLE = 0.07  # magnitude |DFT| of a windowed grain below which differences are hardly heard
 AUDIBLE_BAND = 0.01  # power of a band
 BANDS, NEIGHBOURS = 32, 4  # mel bands; how many of them make a broad one
+FAINT_WEIGHT = 0.1  # of a silent grain, where one of mean loudness counts 1
+BANDS_SHARE = 0.5  # weight of the levels of single bands beside that of all
 BAND_WEIGHT, BROAD_WEIGHT, CONVERGENCE_WEIGHT = 0.7, 0.5, 0.3
 
 
@@ -121,6 +125,21 @@ def level_distance(decoded: Tensor, target: Tensor, sample_rate: int, loud: int)
     convergence = ((first - wanted).norm(dim=(1, 2)) / (wanted.norm(dim=(1, 2)) + 1e-3)).mean()
     distance: Tensor = 2 * spectra + BAND_WEIGHT * narrow + BROAD_WEIGHT * broad + CONVERGENCE_WEIGHT * convergence
     return distance
+
+
+def envelope_distance(decoded: Tensor, target: Tensor, loudness: Tensor) -> Tensor:
+    """How far log levels of bands [B, T, Q] of whole sounds are from others, in nepers: scalar. Not in the paper.
+
+    Compared are the level of all bands together, its change from grain to grain, and the levels of single bands: errors
+    that come and go flutter, and blur attacks. Grains count by their loudness [B, T].
+    """
+    weight = loudness / (loudness.mean(1, keepdim=True) + 1e-6) + FAINT_WEIGHT
+    weight = weight / weight.mean()
+    ours, theirs = (levels.clamp_min(math.log(QUIET)) for levels in (decoded, target))
+    wrong = 0.5 * (torch.logsumexp(2 * ours, -1) - torch.logsumexp(2 * theirs, -1))
+    bands = (weight[..., None] * (ours - theirs).abs()).mean()
+    distance: Tensor = (weight * wrong.abs()).mean() + BANDS_SHARE * bands
+    return distance + (weight[:, 1:] * wrong.diff(dim=1).abs()).mean()
 
 
 def _log_difference(ours: Tensor, theirs: Tensor) -> Tensor:

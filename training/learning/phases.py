@@ -27,10 +27,16 @@ from ngs.training.learning.batches import (
     PathBatches,
     SequenceBatches,
 )
-from ngs.training.learning.losses import kl_divergence, level_distance, multi_scale_distance, sample_normal
+from ngs.training.learning.losses import (
+    envelope_distance,
+    kl_divergence,
+    level_distance,
+    multi_scale_distance,
+    sample_normal,
+)
 from ngs.training.learning.phase import Phase
 from ngs.training.model.encoders import magnitude_spectrum
-from ngs.training.model.model import one_hot
+from ngs.training.model.model import one_hot, time_weights
 from ngs.training.model.overlap_add import analysis_windows
 
 SPECTRA_WEIGHT = 0.5  # of the distance between spectra; that between sounds has weight 1
@@ -39,9 +45,11 @@ STRETCH = 24  # grains of a sequence in the grains phase
 EXAMPLES = 1536  # paths that the embedding's linear maps are computed from
 LINEAR_SHARE = 0.15  # learning rate of these maps, as a share of the stage's
 PATH_SHARE = 0.3  # of the error of paths beside that of levels
+ENVELOPE_SHARE = 0.4  # of the error of envelopes
 SOME_GRAINS = 10  # of a path, loud ones, whose levels are compared in a step; and as many of all
+UNCONDITIONAL = 0.15  # share of embeddings whose condition is hidden from the prior: guidance needs to know all sounds
 TIMES = 16  # at which the velocities of a validation sound are compared
-TEMPERATURE = 0.7  # of the sounds that TensorBoard shows
+TEMPERATURE = 1.0  # of the sounds that TensorBoard shows
 
 
 class SpectraPhase(Phase):
@@ -126,21 +134,26 @@ class EmbeddingPhase(Phase):
         condition = self.conditions(batch["label"], self.config.embedding.condition_dropout)
         mean, log_variance = model.embedding.encode(path, condition)
         decoded = model.embedding.decode(sample_normal(mean, log_variance), condition, path.shape[1])
-        grains = _some_grains(batch["loudness"])
+        grains = _some_grains(batch["loudness"] * time_weights(self.config.audio, path.device))
         with torch.no_grad():
             wanted = model.log_magnitudes(_at(path, grains), condition)
+            envelope = model.band_levels(path, condition)
         found = model.log_magnitudes(_at(decoded, grains), condition)
-        return {
+        losses = {
             "path": PATH_SHARE * model.embedding.path_error(decoded, path),
             "levels": level_distance(found, wanted, self.config.audio.sample_rate, SOME_GRAINS),
             "kl": kl_divergence(mean, log_variance),
         }
+        if envelope.shape[-1]:
+            found = model.band_levels(decoded, condition)
+            losses["envelope"] = ENVELOPE_SHARE * envelope_distance(found, envelope, batch["loudness"])
+        return losses
 
 
-def _some_grains(loudness: Tensor) -> Tensor:
-    """Numbers of grains [B, 2 * SOME_GRAINS] of sounds, drawn by their loudness [B, T]; then as many of any."""
-    batch, grains = loudness.shape
-    chance = loudness + 0.1 * loudness.mean(1, keepdim=True) + 1e-6
+def _some_grains(weight: Tensor) -> Tensor:
+    """Numbers of grains [B, 2 * SOME_GRAINS] of sounds, drawn by their weights [B, T]; then as many of any."""
+    batch, grains = weight.shape
+    chance = weight + 0.1 * weight.mean(1, keepdim=True) + 1e-6
     loud = torch.multinomial(chance, SOME_GRAINS, replacement=True)
     return torch.cat((loud, torch.randint(grains, (batch, SOME_GRAINS), device=loud.device)), 1)
 
@@ -212,6 +225,7 @@ class PriorPhase(Phase):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         condition = self.conditions(batch["label"], self.config.embedding.condition_dropout)
+        condition = condition * (torch.rand_like(condition[:, :1]) >= UNCONDITIONAL)
         return {"velocity": self._error(batch["mean"], batch["log_variance"], condition)}
 
     def _error(self, mean: Tensor, log_variance: Tensor, condition: Tensor) -> Tensor:

@@ -51,6 +51,15 @@ class GrainDecoder(nn.Module):
         hidden: Tensor = self.output(self.network(torch.cat((latent, condition), -1)))
         return hidden if self.linear is None else hidden + self.linear(latent)
 
+    def band_levels(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Latents [N, Z] and conditions [N, C] -> the log levels of their bands in nepers [N, Q], and nothing else."""
+        rows = slice(self.bins + self.points, self.bins + self.points + self.levels)
+        hidden = self.network(torch.cat((latent, condition), -1))
+        levels = nn.functional.linear(hidden, self.output.weight[rows], self.output.bias[rows])
+        if self.linear is not None:
+            levels = levels + nn.functional.linear(latent, self.linear.weight[rows], self.linear.bias[rows])
+        return levels / SCALE
+
     def log_magnitudes(self, coefficients: Tensor) -> Tensor:
         """Coefficients [..., F] -> log |DFT| of the windowed grains that they stand for [..., K]."""
         spectral, _, levels, _ = self._parts(coefficients)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ngs.training.config import Config
+from ngs.training.config import AudioConfig, Config
 from ngs.training.model.embedding import EmbeddingVAE
 from ngs.training.model.encoders import SpectralEncoder
 from ngs.training.model.energy_profile import PROFILE_SCALE
@@ -17,6 +17,7 @@ from ngs.training.model.parts import make_decoder, make_encoder
 EAR_HZ = 200.0  # below this, the ear resolves a constant width in Hz; above, a share of the frequency
 METRIC_POINTS = 64  # grains at which the audible metric is measured
 PROFILE_WEIGHT = 0.3  # weight of a grain's energy profile beside its spectrum
+EARLY_SECONDS = 0.1  # from this time on, every octave of time counts the same
 FAINT = 0.07  # |DFT| of a windowed grain that is hardly heard
 # variance of a component of spectra, as a share of the strongest one's. What is fainter is not brought to variance 1:
 # beside loud tones, rounding alone moves the logarithms of silent bins
@@ -75,6 +76,15 @@ class NeuralGranularModel(nn.Module):
         """Paths [B, G, Z] and conditions [B, C] -> log |DFT| of the windowed grains that they stand for [B, G, K]."""
         return self.decoder.log_magnitudes(self.coefficients(path, condition))
 
+    def band_levels(self, path: Tensor, condition: Tensor) -> Tensor:
+        """Paths [B, G, Z] and conditions [B, C] -> the log levels of the Q bands of their grains, nepers [B, G, Q].
+
+        None of them, Q = 0, unless the decoder decodes log spectra.
+        """
+        repeated = condition[:, None].expand(-1, path.shape[1], -1)
+        levels = self.decoder.band_levels(path.flatten(0, 1), repeated.flatten(0, 1))
+        return levels.reshape(*path.shape[:2], -1)
+
     def spectral_distance(self, coefficients: Tensor, audio: Tensor) -> Tensor | None:
         """How far coefficients [B, G, F] are from the spectra of audio [B, n]; None if `spectral` is None."""
         if self.spectral is None:
@@ -123,7 +133,9 @@ class NeuralGranularModel(nn.Module):
         """Set the units in which the embedding sees paths, and its linear maps, from paths [N, T, Z], weights [N]."""
         device, bins = next(self.parameters()).device, self.decoder.bins
         path, weight = path.to(device), weight.to(device)
-        loudness = torch.stack([self._audible(one)[:, :bins].mean(1) for one in path])
+        loudness = torch.stack([self._audible(one)[:, :bins].mean(1) for one in path]) * time_weights(
+            self.config.audio, device
+        )
         self.embedding.scale_paths(path, self._metric(path.flatten(0, 1), loudness.flatten()), loudness)
         if self.config.embedding.linear:
             self.embedding.start_from_pca(path, weight)
@@ -166,6 +178,16 @@ class NeuralGranularModel(nn.Module):
             slopes = (moved[1:] - moved[:1]) / step[:, None]
             metric += slopes @ slopes.T / self.decoder.bins / METRIC_POINTS
         return metric
+
+
+def time_weights(audio: AudioConfig, device: torch.device | None = None) -> Tensor:
+    """What the grains of a path count for where they are compared [T], mean 1: the early ones more than the late ones.
+
+    What a sound is, is mostly heard in its attack, which is but a few grains of many.
+    """
+    seconds = torch.arange(audio.path_length, device=device) * (audio.hop_length / audio.sample_rate)
+    weights = 1 / (EARLY_SECONDS + seconds)
+    return weights / weights.mean()
 
 
 def onset_flags(grains: Tensor) -> Tensor:

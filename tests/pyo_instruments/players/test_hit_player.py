@@ -18,7 +18,7 @@ pyo = pytest.importorskip("pyo")
 RATE, BLOCK = 48000, 128
 
 
-def hit(bundle: Bundle, name: str, index: int, temperature: float = 0.7, pitch: float = 0.0, seed: int = 0) -> Array:
+def hit(bundle: Bundle, name: str, index: int, temperature: float = 1.0, pitch: float = 0.0, seed: int = 0) -> Array:
     """Sound number `index`, as a pad plays it at the server's sample rate."""
     sound = sample(bundle, bundle.condition(name), temperature, seed, index)
     return tune(sound, bundle.manifest.sample_rate, pitch, RATE)

@@ -62,7 +62,7 @@ def played(pads: Pads, score: list[tuple[int, Act]], total: int, block: int) -> 
     return np.concatenate(parts, axis=1)
 
 
-def tuned_sample(bundle: Bundle, choice: str, index: int, seed: int = 0, temperature: float = 0.7) -> Array:
+def tuned_sample(bundle: Bundle, choice: str, index: int, seed: int = 0, temperature: float = 1.0) -> Array:
     sound = sample(bundle, bundle.condition(choice), temperature, seed, index)
     return resample(sound, bundle.manifest.sample_rate, RATE)
 
@@ -444,7 +444,7 @@ def test_bad_arguments_are_refused_in_one_line(tiny: Bundle) -> None:
         with pytest.raises(ValueError, match=message):
             pads.set(0, **{"temperature": 0.1, **what})
     pads.check(pad=1, choices="hat", source="path", temperature=0, pitch=-24, fresh=False, gain=0, decay=None)
-    assert pads._stores[0].wanted.recipe.temperature == 0.7  # what was refused changed nothing
+    assert pads._stores[0].wanted.recipe.temperature == 1.0  # what was refused changed nothing
     for wrong, message in (
         (lambda: pads.set(2, pitch=1), "pad is 2: choose a whole number, 0 to 1"),
         (lambda: pads.set(0, gain=1), "no setting 'gain'"),

@@ -11,9 +11,11 @@ from torch.distributions import Normal, kl_divergence as divergence
 from ngs.training.config import LossConfig
 from ngs.training.learning.losses import (
     BAND_WEIGHT,
+    BANDS_SHARE,
     BROAD_WEIGHT,
     CONVERGENCE_WEIGHT,
     _PowerSpectrum,
+    envelope_distance,
     kl_divergence,
     level_distance,
     log_spectral_distance,
@@ -148,3 +150,25 @@ def test_levels_of_a_model_that_knows_nothing_have_a_gradient(level: float) -> N
     distance.backward()  # type: ignore[no-untyped-call]
     assert decoded.grad is not None and torch.isfinite(decoded.grad).all()
     assert torch.isfinite(distance) and levels(spectra(1, 90.0), spectra(0)) == levels(spectra(2, 90.0), spectra(0))
+
+
+def envelope() -> tuple[torch.Tensor, torch.Tensor]:
+    """Log levels of two bands over six grains of three sounds, and loudness: the third grain is silent."""
+    return torch.linspace(0, 1, 36).reshape(3, 6, 2), 1.0 * (torch.arange(6) != 2).expand(3, -1)
+
+
+def test_envelopes_are_compared_by_their_levels_and_by_how_these_change() -> None:
+    target, loudness = envelope()
+    assert envelope_distance(target, target, loudness) == 0
+    louder = envelope_distance(target + 0.3, target, loudness)
+    assert float(louder) == pytest.approx(0.3 * (1 + BANDS_SHARE), rel=1e-5)
+    flutter = 0.3 * (-1.0) ** torch.arange(6)[:, None]
+    assert envelope_distance(target + flutter, target, loudness) > 2 * louder
+
+
+def test_the_envelope_counts_where_a_sound_is_loud_and_above_silence() -> None:
+    target, loudness = envelope()
+    wrong = {grain: target + 0.3 * (torch.arange(6) == grain)[:, None] for grain in (2, 4)}
+    assert envelope_distance(wrong[2], target, loudness) < 0.8 * envelope_distance(wrong[4], target, loudness)
+    silence = torch.full_like(target, -9.0)
+    assert envelope_distance(silence - 5, silence, loudness) == 0

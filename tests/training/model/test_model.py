@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ngs.training.config import load_preset, override
+from ngs.training.model.band_levels import SCALE
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile
 from ngs.training.model.model import NeuralGranularModel, one_hot
 
@@ -43,6 +44,17 @@ def passed(model: NeuralGranularModel, signal: torch.Tensor) -> torch.Tensor:
     torch.manual_seed(1)
     path, _ = model.encode(signal[None])
     return model.decode(path, torch.zeros(1, 2))[0]
+
+
+@torch.no_grad()
+def test_band_levels_alone_are_those_of_the_coefficients(model: NeuralGranularModel) -> None:
+    path, condition = torch.randn(2, 3, model.config.grain.latent_size), torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    decoder, coefficients = model.decoder, model.coefficients(path, condition)
+    levels = coefficients[..., decoder.bins + decoder.points :][..., : decoder.levels] / SCALE
+    torch.testing.assert_close(model.band_levels(path, condition), levels, atol=1e-5, rtol=1e-5)
+    published = NeuralGranularModel(load_preset("paper-16k"), (2,))
+    latents = torch.zeros(1, 3, published.config.grain.latent_size)
+    assert published.band_levels(latents, condition[:1]).shape == (1, 3, 0)
 
 
 def sine(model: NeuralGranularModel, hz: float) -> torch.Tensor:

@@ -73,7 +73,8 @@ def test_twice_the_steps_leave_less_than_a_quarter_of_the_error(monkeypatch: pyt
 
 
 @torch.no_grad()
-def test_a_fit_knows_the_mean_and_the_spread_of_every_class() -> None:
+def test_a_fit_knows_the_mean_and_the_spread_of_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ngs.training.model.prior.GUIDANCE", 0.0)  # nothing is learned to guide away from
     mean, _, condition, _ = sounds()
     prior = made(2000)
     for both in condition.unique(dim=0):
@@ -82,6 +83,18 @@ def test_a_fit_knows_the_mean_and_the_spread_of_every_class() -> None:
         assert ((drawn.mean(0) - own.mean(0)).abs() < 0.25 * own.std(0) + 0.1).all()
         expected = (own.var(0) + 0.01).sqrt()
         torch.testing.assert_close(drawn.std(0), expected, rtol=0.15, atol=0)
+
+
+@torch.no_grad()
+def test_guidance_takes_draws_further_away_from_the_sounds_of_no_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    prior, normal = made(2000), normals(50)
+    guided = [prior.from_normal(normal, each.expand(50, -1)) for each in CONDITIONS]
+    monkeypatch.setattr("ngs.training.model.prior.GUIDANCE", 0.0)
+    plain = [prior.from_normal(normal, each.expand(50, -1)) for each in CONDITIONS]
+    torch.testing.assert_close(guided[0], plain[0])  # with no condition there is nothing to move away from
+    for moved, draws in zip(guided[1:], plain[1:], strict=True):
+        away = draws.mean(0) - plain[0].mean(0)
+        assert (moved.mean(0) - plain[0].mean(0)) @ away > 1.05 * away @ away
 
 
 @torch.no_grad()
