@@ -47,6 +47,9 @@ class CounterBatches(Dataset[Batch]):
     def fill(self, step: int) -> None:
         """Compute now what the batches from a step on are drawn from; they would do it themselves later."""
 
+    def take_pool(self, before: CounterBatches) -> None:
+        """Take over the pool of the batches of the phase before, if these batches would be drawn from the same one."""
+
     def rng(self, step: int) -> np.random.Generator:
         """The generator of a step."""
         key = np.array([self.config.seed, (self.rank << 40) + step], dtype=np.uint64)
@@ -146,6 +149,11 @@ class PathBatches(CounterBatches):
 
     def fill(self, step: int) -> None:
         self.pool(step)
+
+    def take_pool(self, before: CounterBatches) -> None:
+        # paths are drawn only while the grain VAE is frozen: if both phases draw them, it is the same in both
+        if isinstance(before, PathBatches) and (self.config, self.room) == (before.config, before.room):
+            self._pool, before._pool = before._pool, None
 
     def pool(self, step: int) -> PathPool:
         """What the batch of a step is drawn from."""

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ngs.corpus.cache import Corpus
 from ngs.runtime.errors import reason
-from ngs.training.learning.batches import GRAINS_A_SEQUENCE, GrainBatches, loader
+from ngs.training.learning.batches import GRAINS_A_SEQUENCE, CounterBatches, GrainBatches, loader
 from ngs.training.learning.checkpoints import load_weights, save_checkpoint, saved_step
 from ngs.training.learning.phase import Phase
 from ngs.training.learning.phases import onset_of, windowed
@@ -55,16 +55,21 @@ def train_phases(
     torch.manual_seed(info.config.seed)  # decides the first weights
     model = NeuralGranularModel(info.config, info.sizes)
     phases = plan(info.config)
+    batches: CounterBatches | None = None  # of the phase before, if it ran here and now
     for index, planned in enumerate(phases):
         finished, under_way = phase_checkpoints(run, planned.phase.name)
         if finished.is_file():
             load_weights(model, finished)
+            batches = None
             continue
         phase = planned.phase(model, planned.stage)
         trainer = make_trainer(run, planned, machine, callbacks(planned, index, len(phases)))
         start = saved_step(under_way)
         model.to(trainer.strategy.root_device)  # what is encoded there once is the same after a resume
-        batches = phase.batches(corpus, training, trainer.global_rank)
+        before, batches = batches, phase.batches(corpus, training, trainer.global_rank)
+        if before is not None:
+            batches.take_pool(before)
+            del before  # and the memory of what was not taken
         batches.fill(start)
         if not under_way.is_file():
             if index == 0:

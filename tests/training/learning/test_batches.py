@@ -121,6 +121,43 @@ def test_embeddings_are_those_of_the_paths_of_that_step(room: int, corpus: Corpu
     assert all(same(a, used[REFRESH + 5 + n]) for n, a in enumerate(islice(loader(resumed, REFRESH + 5, 2), 3)))
 
 
+@pytest.mark.parametrize("room", [1000, 70, 10])
+def test_a_phase_goes_on_with_the_pool_of_the_one_before(room: int, corpus: Corpus, tiny_config: Config) -> None:
+    config, sounds, encoded = with_room(tiny_config, room), everything(corpus), list[int]()
+
+    def count(audio: torch.Tensor) -> torch.Tensor:
+        encoded.append(len(audio))
+        return encode(audio)
+
+    before = PathBatches(corpus, sounds, config, 4, 0, count)
+    after, fresh = (EmbeddingBatches(corpus, sounds, config, 8, 0, each, embed) for each in (count, encode))
+    pool = before.pool(3)
+    encoded.clear()
+    after.take_pool(before)
+    after.fill(0)
+    assert after.pool(0) is pool and same(after[0], fresh[0]) and not encoded
+    before.fill(0)
+    assert before.pool(0) is not pool  # it did not keep what it gave away
+    before.fill(REFRESH)
+    encoded.clear()
+    after.take_pool(before)
+    assert same(after[0], fresh[0]) and bool(encoded) == (room == 10)  # where the last pool is not the first
+
+
+def test_a_pool_of_another_kind_is_left_alone(corpus: Corpus, tiny_config: Config) -> None:
+    config, sounds = with_room(tiny_config, 10), everything(corpus)
+    louder = replace(config, data=replace(config.data, gain_db=1.0))
+    after = PathBatches(corpus, sounds, config, 12, 0, encode)  # whose pool has room for a batch
+    after.take_pool(SequenceBatches(corpus, sounds, config, 12, 0))
+    for before in (
+        PathBatches(corpus, sounds, config, 4, 0, encode),
+        PathBatches(corpus, sounds, louder, 12, 0, encode),
+    ):
+        pool = before.pool(0)
+        after.take_pool(before)
+        assert before.pool(0) is pool is not after.pool(0)
+
+
 def test_loudness_is_the_rms_of_grains_with_silence_behind_the_last() -> None:
     signals = torch.randn(3, 8 * 64, generator=torch.Generator().manual_seed(0)) * torch.linspace(1, 0, 512)
     grains = nn.functional.pad(signals, (0, 3 * 64)).unfold(1, 4 * 64, 64)

@@ -13,7 +13,7 @@ import torch
 
 from ngs.corpus.cache import Corpus
 from ngs.training.config import Config
-from ngs.training.learning.batches import GRAINS_A_SEQUENCE
+from ngs.training.learning.batches import GRAINS_A_SEQUENCE, PathBatches
 from ngs.training.learning.phase import Phase
 from ngs.training.learning.plan import plan
 from ngs.training.learning.trainer import start_grains, train_phase
@@ -46,6 +46,13 @@ def test_every_phase_draws_what_it_learns_from(phases: dict[str, Phase], corpus:
     assert drawn(phases["embedding"], corpus) == {"path": path, "loudness": loudness, "label": (3, 1)}
     embedding = (3, tiny_config.embedding.embedding_size)
     assert drawn(phases["prior"], corpus) == {"mean": embedding, "log_variance": embedding, "label": (3, 1)}
+
+
+def test_paths_are_drawn_only_while_the_grains_are_frozen(phases: dict[str, Phase], corpus: Corpus) -> None:
+    """So the pool of a phase is that of the next, if both draw paths."""
+    for phase in phases.values():
+        batches = phase.batches(corpus, np.arange(4), rank=0)
+        assert isinstance(batches, PathBatches) == (phase.model.encoder not in phase.trained())
 
 
 def test_sounds_are_made_quieter_only_where_grains_are_learned(phases: dict[str, Phase], corpus: Corpus) -> None:

@@ -18,9 +18,11 @@ import torch
 
 from ngs.cli import main as command_line
 from ngs.training.config import Config, budget
+from ngs.training.learning.batches import COPIES, CounterBatches, PathBatches
 from ngs.training.learning.phase import Phase
 from ngs.training.learning.session import train
 from ngs.training.learning.trainer import Machine
+from ngs.training.model.model import NeuralGranularModel
 from ngs.training.run_folder import RunInfo
 
 PHASES = ("spectra", "grains", "embedding", "joint", "prior")
@@ -141,6 +143,58 @@ def test_a_killed_run_goes_on_where_it_was_saved(
     (checkpoints / "embedding.last.part").write_bytes(b"half of a checkpoint")  # killed while it saved, too
     assert go(None, tmp_path / "run", config, decoded, resume=True)
     assert_same_weights(tmp_path / "run", uninterrupted)
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Filled with the number of signals at each call that encodes some for a pool."""
+    calls, paths = list[int](), NeuralGranularModel.paths
+
+    def counted(self: NeuralGranularModel, audio: torch.Tensor) -> torch.Tensor:
+        calls.append(len(audio))
+        return paths(self, audio)
+
+    monkeypatch.setattr(NeuralGranularModel, "paths", counted)
+    return calls
+
+
+def one_pool(run: Path) -> int:
+    """The number of signals in a pool of the sounds that a run trains on."""
+    return COPIES * (32 - len(RunInfo.read(run).validation))
+
+
+def test_the_prior_learns_from_the_pool_of_the_embedding(
+    hits_folder: Path, tiny_config: Config, decoded: Path, tmp_path: Path, encoded: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    config, shared, apart = budget(tiny_config, "steps", "2"), tmp_path / "shared", tmp_path / "apart"
+    assert go(hits_folder, shared, config, decoded)
+    assert sum(encoded) == one_pool(shared)
+    monkeypatch.setattr(PathBatches, "take_pool", CounterBatches.take_pool)
+    assert go(hits_folder, apart, config, decoded)
+    assert sum(encoded) == 3 * one_pool(shared)
+    ours, theirs = (
+        torch.load(run / "checkpoints" / "prior.ckpt", weights_only=True)["state_dict"] for run in (shared, apart)
+    )
+    assert [key for key in ours if not torch.equal(ours[key], theirs[key])] == []
+
+
+def test_paths_are_encoded_again_after_a_joint_phase(
+    hits_folder: Path, config: Config, decoded: Path, tmp_path: Path, encoded: list[int]
+) -> None:
+    assert go(hits_folder, tmp_path / "run", budget(config, "steps", "1"), decoded)
+    assert sum(encoded) == 2 * one_pool(tmp_path / "run")
+
+
+def test_a_pool_is_not_that_of_weights_that_were_loaded_since(
+    hits_folder: Path, decoded: Path, config: Config, tmp_path: Path, uninterrupted: Path
+) -> None:
+    """The embedding's checkpoint is deleted, that of the joint phase after it is not."""
+    run = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    for name in ("embedding", "prior"):
+        (run / "checkpoints" / f"{name}.ckpt").unlink()
+    assert go(None, run, config, decoded, resume=True)
+    assert_same_weights(run, uninterrupted)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
