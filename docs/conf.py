@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
     ("py:class", r"\w+"),
     (
         "py:class",
-        r"ngs\..*\.(Argument|Attribute|Command|Entry|Files|Filling|LatentUse|Node|Sampling|T|Table)",
+        r"ngs\..*\.(Argument|Attribute|Command|Entry|Files|Filling|LatentUse|LoudnessMap|Node|Sampling|T|Table)",
     ),
     ("py:class", r"ngs\..*\.(\w+Config|\w+Spec|Comparison|LoudnessRange|NeuralGranularModel)"),
 ]

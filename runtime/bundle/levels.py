@@ -16,7 +16,6 @@ from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.specs import LoudnessRange
 from ngs.runtime.dsp.loudness import grain_loudness
-from ngs.runtime.dsp.paths import passed_loudness
 
 MOST_GAIN_DB = 24.0  # up or down
 GRAINS_AT_ONCE = 64
@@ -103,7 +102,7 @@ def path_levels(bundle: Bundle, path: Array, condition: Array) -> Array:
         conditions = np.repeat(condition[None], len(part), axis=0)
         magnitude = bundle.run("decoder", latent=part, condition=conditions)[0]
         decoded[at : at + len(part)] = grain_loudness(magnitude, bundle.manifest.sample_rate)
-    return factors(passed_loudness(bundle.latent_map, latents) - decoded).reshape(path.shape[:-1])
+    return factors(bundle.loudness_map.at(latents) - decoded).reshape(path.shape[:-1])
 
 
 def _held_gains(bundle: Bundle, predicted: NDArray[np.float64], conditions: Array) -> NDArray[np.float64]:

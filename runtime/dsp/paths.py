@@ -131,22 +131,25 @@ def map_place(latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floati
     return places
 
 
-def passed_loudness(
-    latent_map: Mapping[str, NDArray[Any]], latents: NDArray[np.floating[Any]]
-) -> NDArray[np.float64]:  # fmt: skip
-    """The loudness [N] in dB that latents [N, Z] should have: the mean amplitude of the grains of the corpus around.
+class LoudnessMap:
+    """The loudness that latents should have: the mean amplitude of the grains of a corpus around them.
 
-    On all axes of the map, the nearest grains count most; those further than the 32nd count nothing. On a continuous
-    path the loudness is continuous. The latent map has the `loudness` of its points.
+    On all axes of a latent map, the nearest grains count most; those further than the 32nd count nothing. On a
+    continuous path the loudness is continuous. The latent map has the `loudness` of its points.
     """
-    span = latent_map["high"].astype(np.float64) - latent_map["low"]
-    axes = latent_map["components"][span > 0] / span[span > 0, None]
-    points = np.asarray(latent_map["points"], np.float64) @ axes.T
-    places = np.asarray(latents, np.float64) @ axes.T
-    parts = (places[at : at + PLACES_AT_ONCE] for at in range(0, len(places), PLACES_AT_ONCE))
-    amplitudes = 10 ** (latent_map["loudness"].astype(np.float64) / 20)
-    found = [_closeness(_distances(part, points)) @ amplitudes for part in parts]
-    return 20 * np.log10(np.concatenate(found)) if found else np.zeros(0)
+
+    def __init__(self, latent_map: Mapping[str, NDArray[Any]]) -> None:
+        span = latent_map["high"].astype(np.float64) - latent_map["low"]
+        self._axes = latent_map["components"][span > 0] / span[span > 0, None]
+        self._points = np.asarray(latent_map["points"], np.float64) @ self._axes.T
+        self._amplitudes = 10 ** (latent_map["loudness"].astype(np.float64) / 20)
+
+    def at(self, latents: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """The loudness [N] in dB of latents [N, Z]."""
+        places = np.asarray(latents, np.float64) @ self._axes.T
+        parts = (places[at : at + PLACES_AT_ONCE] for at in range(0, len(places), PLACES_AT_ONCE))
+        found = [_closeness(_distances(part, self._points)) @ self._amplitudes for part in parts]
+        return 20 * np.log10(np.concatenate(found)) if found else np.zeros(0)
 
 
 def _closeness(distances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from ngs.runtime.bundle.levels import (
 from ngs.runtime.bundle.seeds import drawn_embedding, sample_embeddings
 from ngs.runtime.bundle.specs import LoudnessRange
 from ngs.runtime.dsp.loudness import grain_loudness
-from ngs.runtime.dsp.paths import passed_loudness
+from ngs.runtime.dsp.paths import LoudnessMap
 from ngs.runtime.offline.loop import render_loop
 from ngs.runtime.offline.patterns import Track
 from ngs.runtime.pads.pads import Pads
@@ -138,13 +139,24 @@ def test_a_path_has_the_loudness_of_the_grains_around(bundle: Bundle, raw: Bundl
     path = 0.2 * np.random.default_rng(0).standard_normal((40, tiny.LATENT)).astype(np.float32)
     condition = bundle.condition("Hat")
     magnitude = bundle.run("decoder", latent=path, condition=np.repeat(condition[None], 40, axis=0))[0]
-    wanted = passed_loudness(bundle.latent_map, path) - grain_loudness(magnitude, bundle.manifest.sample_rate)
+    wanted = LoudnessMap(bundle.latent_map).at(path) - grain_loudness(magnitude, bundle.manifest.sample_rate)
     levels = path_levels(bundle, path, condition)
     np.testing.assert_allclose(20 * np.log10(levels), np.clip(wanted, -24, 24), atol=1e-3)
     assert (path_levels(bundle, path.reshape(5, 8, -1), condition) == levels.reshape(5, 8)).all()
     assert (path_levels(raw, path, condition) == 1).all()
     ones = path_levels(raw, path, condition)
     assert (play_path(raw, path, condition, 1, ones) == play_path(raw, path, condition, 1)).all()
+
+
+def test_the_loudness_of_the_corpus_is_mapped_once(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mapped = list[Any]()
+    monkeypatch.setattr(
+        "ngs.runtime.bundle.bundle.LoudnessMap", lambda latent_map: mapped.append(latent_map) or LoudnessMap(latent_map)
+    )
+    bundle = Bundle.open(tiny_bundle, "cpu")
+    for name in ("Hat", "Kick"):
+        path_levels(bundle, bundle.latent_map["points"], bundle.condition(name))
+    assert len(mapped) == 1 and mapped[0] is bundle.latent_map
 
 
 @pytest.mark.parametrize("onset", [True, False])

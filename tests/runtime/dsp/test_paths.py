@@ -10,13 +10,13 @@ from ngs.runtime.chance import Draws, Purpose
 from ngs.runtime.dsp.paths import (
     KINDS,
     LOOP_MODES,
+    LoudnessMap,
     back_and_forth,
     circle,
     free_path,
     linear,
     map_grid,
     map_place,
-    passed_loudness,
     spiral,
     walk,
 )
@@ -181,17 +181,17 @@ def test_on_a_map_with_one_axis_a_circle_goes_back_and_forth() -> None:
     np.testing.assert_allclose(place, place[::-1][np.r_[-1, :63]], atol=1e-3)
 
 
-def test_passed_loudness_lies_between_that_of_the_grains_and_has_no_jumps(tiny_bundle: Path) -> None:
+def test_the_loudness_of_a_path_lies_between_that_of_the_grains_and_has_no_jumps(tiny_bundle: Path) -> None:
     latent_map = Bundle.open(tiny_bundle).latent_map
     start, end = latent_map["points"][[3, 8]]
-    loudness = passed_loudness(latent_map, linear(start, end, 4000))
+    loudness = LoudnessMap(latent_map).at(linear(start, end, 4000))
     assert latent_map["loudness"].min() < loudness.min() < loudness.max() < latent_map["loudness"].max()
     assert np.abs(np.diff(loudness)).max() < 0.02 < np.ptp(loudness)
     same = {**latent_map, "loudness": np.full_like(latent_map["loudness"], -7)}
-    np.testing.assert_allclose(passed_loudness(same, latent_map["points"]), -7)
+    np.testing.assert_allclose(LoudnessMap(same).at(latent_map["points"]), -7)
 
 
-def test_passed_loudness_is_that_of_near_grains_alone(tiny_bundle: Path) -> None:
+def test_the_loudness_of_a_place_is_that_of_near_grains_alone(tiny_bundle: Path) -> None:
     latent_map = Bundle.open(tiny_bundle).latent_map
     place = latent_map["points"][[3]]
     span = latent_map["high"] - latent_map["low"]
@@ -199,4 +199,4 @@ def test_passed_loudness_is_that_of_near_grains_alone(tiny_bundle: Path) -> None
     far = np.argsort(distances)[32:]
     louder = latent_map["loudness"].copy()
     louder[far] += 40
-    assert passed_loudness({**latent_map, "loudness": louder}, place) == passed_loudness(latent_map, place)
+    assert LoudnessMap({**latent_map, "loudness": louder}).at(place) == LoudnessMap(latent_map).at(place)
