@@ -15,7 +15,7 @@ from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.levels import long_path_levels, path_levels
-from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path, map_grid
+from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path
 from ngs.runtime.synth.notes import Note
 
 MAP = "map"
@@ -126,15 +126,15 @@ class GrainPlayer(EnginePort):
         Note(choices or {}, path=None if path is None or isinstance(path, str) else path).check(self.bundle)
 
     def _note(self, path: Any, choices: Any, index: int) -> Note:
-        mode, levels, latent_map = "loop", None, self.bundle.latent_map
+        mode, levels = "loop", None
         if isinstance(path, str):
             mode, label, seed = LOOP_MODES.get(path, mode), self._label(choices), (self.seed, index)
             condition = self.bundle.condition(choices or {})
             if path == MAP:
-                path = map_grid(latent_map)
+                path = self.bundle.map_grid
                 levels = path_levels(self.bundle, path, condition)
             else:
-                path = free_path(path, PATH_GRAINS, seed, latent_map, label)
+                path = free_path(path, PATH_GRAINS, seed, self.bundle.latent_map, label)
                 levels = long_path_levels(self.bundle, path, condition, LEVEL_STEP)
         path = np.asarray(path, np.float32)
         return Note(choices or {}, self.seed, index, path=path, levels=levels, onset=False, mode=mode)

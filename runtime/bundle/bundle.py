@@ -21,7 +21,7 @@ from ngs.runtime.bundle.latent_map import check_latent_map
 from ngs.runtime.bundle.manifest import MAX_MANIFEST_BYTES, Manifest, read_manifest
 from ngs.runtime.bundle.session import PROVIDERS, check_signature, choose_provider, make_session
 from ngs.runtime.dsp.locked_tones import HAS_FFT32, Filling
-from ngs.runtime.dsp.paths import LoudnessMap
+from ngs.runtime.dsp.paths import LoudnessMap, map_grid
 from ngs.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -160,6 +160,11 @@ class Bundle:
         """The axes of the latent map, each as long as the standard deviation of the corpus along it: [K, Z]."""
         spread: Array = np.sqrt(self.latent_map["explained_variance"])[:, None] * self.latent_map["components"]
         return spread
+
+    @cached_property
+    def map_grid(self) -> Array:
+        """The whole latent map as a path, as `ngs.runtime.dsp.paths.map_grid` makes it: float32 [17, 17, Z]."""
+        return map_grid(self.latent_map)
 
     @cached_property
     def loudness_map(self) -> LoudnessMap:

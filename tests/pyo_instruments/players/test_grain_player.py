@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,21 @@ def test_the_map_is_as_loud_as_its_grains(room: Any, bundle: Bundle) -> None:
     ratio = heard[:, 0] @ wanted / (wanted @ wanted)
     np.testing.assert_allclose(heard[:, 0], ratio * wanted, atol=1e-5)
     assert ratio > 0.5 and np.ptp(levels) > 0.1
+
+
+def test_the_map_is_made_once_for_a_bundle(room: Any, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list[np.ndarray]()
+    monkeypatch.setattr(
+        "ngs.runtime.bundle.bundle.map_grid", lambda latent_map: made.append(map_grid(latent_map)) or made[-1]
+    )
+    bundle = Bundle.open(tiny_bundle)
+    assert not made  # opening a bundle takes no longer
+    players = [GrainPlayer(bundle, ["map", "map"], choices).out() for choices in ("Hat", "Kick")]
+    room.hear(60)
+    players[0].choices = "Kick"
+    heard = room.hear(240)
+    assert len(made) == 1 and heard.any()
+    np.testing.assert_array_equal(made[0], map_grid(bundle.latent_map))  # playing has changed nothing in it
 
 
 def test_a_table_of_paths_is_a_map(room: Any, bundle: Bundle) -> None:
