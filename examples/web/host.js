@@ -86,7 +86,7 @@ export class Host {
     const paths = await this.graphs.embedding_step.run(due.map((voice) => voice.stepInputs()));
     due.forEach((voice, row) => voice.takePath(paths[row]));
     const inputs = voices.map((voice) => voice.hopInputs());
-    if (this.graphs.onset) await this.begin(inputs.filter(({ onset }) => onset[0]));
+    if (this.graphs.onset) await this.#begin(inputs.filter(({ onset }) => onset[0]));
     const hops = await this.graphs.decoder_stream.run(inputs);
     const mix = this.rest;
     this.rest = new Float32Array(this.hopLength);
@@ -109,7 +109,7 @@ export class Host {
   }
 
   /** Give the inputs of first hops the grains that sounds begin with, and their phases. */
-  async begin(inputs) {
+  async #begin(inputs) {
     const begun = await this.graphs.onset.run(inputs);
     inputs.forEach((given, row) => Object.assign(given, { first: begun[row].grain, phase: begun[row].phase }));
   }
