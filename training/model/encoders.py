@@ -3,8 +3,9 @@
 Another one is a class here, its word in `config.ENCODERS` (and in `config.SPECTRAL_ENCODERS` if it is spectral), and an
 entry in `parts.ENCODERS`.
 
-Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, O numbers of the onset shape,
-F = K + S + O features, Z latent size. Onset flags [N, 1] are 1 in the first grain of a sound, else 0.
+Shapes: N grains of L samples, K = L/2 + 1 bins, S points of the energy profile, Q bands that have levels of their own,
+O numbers of the onset shape, F = K + S + Q + O features, Z latent size. Onset flags [N, 1] are 1 in the first grain of
+a sound, else 0.
 """
 
 from __future__ import annotations

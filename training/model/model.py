@@ -30,8 +30,9 @@ class NeuralGranularModel(nn.Module):
     `sizes` are the numbers of classes of the attributes.
 
     Shapes: B signals, G grains each, N = B * G grains, L grain length, K = L/2 + 1 bins, S points of the energy
-    profile, O numbers of the onset shape, F = K + S + O, Z latent size, C condition size (the one-hot attributes one
-    after the other, zeros for an open one), T path length, E embedding size.
+    profile, Q bands that have levels of their own (none unless the decoder's head is spectral), O numbers of the onset
+    shape, F = K + S + Q + O coefficients, Z latent size, C condition size (the one-hot attributes one after the other,
+    zeros for an open one), T path length, E embedding size.
     """
 
     def __init__(self, config: Config, sizes: tuple[int, ...]) -> None:
