@@ -73,7 +73,7 @@ def one_hop(model: NeuralGranularModel, rows: int) -> Callable[[], object]:
         for name, shape in graph.inputs.items()
     }
     latent = {name: drawn[name] for name in graphs["decoder"].inputs}
-    handed = {name: np.zeros_like(drawn[name]) for name in ("onset", "phase") if name in drawn}
+    handed = {"phase": np.zeros_like(drawn["phase"])} if "phase" in drawn else {}
 
     def play() -> None:
         frame = dict(zip(graphs["decoder"].outputs, sessions["decoder"].run(None, latent), strict=True))

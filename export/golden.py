@@ -81,10 +81,8 @@ class Reference:
         coefficients = decoder.coefficients(latent, condition)
         return decoder.first_grain(coefficients, noise)
 
-    def synthesis(
-        self, noise: Tensor, onset: Tensor = NOTHING, phase: Tensor = NOTHING, **frame: Tensor
-    ) -> tuple[Tensor, ...]:
-        grain, states = self.model.decoder.synthesise(*frame.values(), noise=noise, onset=onset, phase=phase)
+    def synthesis(self, noise: Tensor, phase: Tensor = NOTHING, **frame: Tensor) -> tuple[Tensor, ...]:
+        grain, states = self.model.decoder.synthesise(*frame.values(), noise=noise, phase=phase)
         return grain, *states
 
     def postprocessing(self, signal: Tensor) -> Tensor:
@@ -98,7 +96,7 @@ class Reference:
         hop, length = self.model.config.audio.hop_length, self.model.config.audio.grain_length
         goes_on = 1 - onset
         frame = self.decoder(latent, condition)
-        grain, states = self.model.decoder.synthesise(*frame, noise=noise, onset=0 * onset, phase=phase)
+        grain, states = self.model.decoder.synthesise(*frame, noise=noise, phase=phase)
         if len(first):
             grain, states = onset * first + goes_on * grain, (onset * phase + goes_on * states[0],)
         rising, later = event_windows(length, 2)

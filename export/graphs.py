@@ -23,7 +23,7 @@ from ngs.training.model.excitation import Excitation, FilteredNoise, LockedTones
 from ngs.training.model.layers import LOG_VARIANCE_RANGE
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.model.onset import first_grain
-from ngs.training.model.overlap_add import PostProcessing, analysis_windows, event_windows
+from ngs.training.model.overlap_add import PostProcessing, event_windows
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,6 @@ def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     history, latent, condition = model.postprocessing.history, model.config.grain.latent_size, sum(model.sizes)
     frame = _shapes(excitation.frame_sizes)
     state = {"phase": (excitation.bins,)} if excitation.has_phase else {}
-    onset = {"onset": (1,)} if state else {}
     first = {"first": (length,)} if excitation.shape_size else {}
     lasting = {"sum": (length - hop,), "weight": (length - hop,), "history": (history,), **state}
     given = {"latent": (latent,), "condition": (condition,)}
@@ -58,7 +57,7 @@ def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
         "encoder": Graph(_encoder_graph(model.encoder), {"grain": (length,), "onset": (1,)}, ("mean", "log_variance")),
         "decoder": Graph(decoder, given, tuple(frame)),
         **starts,
-        "synthesis": Graph(synthesis, {**frame, "noise": (length,), **onset, **state}, ("grain", *_following(state))),
+        "synthesis": Graph(synthesis, {**frame, "noise": (length,), **state}, ("grain", *_following(state))),
         "postprocessing": Graph(postprocessing, {"signal": (history + hop,)}, ("audio",)),
         "decoder_stream": Graph(
             StreamGraph(decoder, synthesis, postprocessing),
@@ -198,24 +197,20 @@ class LockedSynthesisGraph(nn.Module):
     """LockedTones for one grain, with both DFTs as matrix products. The phases are the state."""
 
     window: Tensor
-    onset_difference: Tensor
 
     def __init__(self, excitation: Excitation) -> None:
         super().__init__()
         length = excitation.grain_length
         self.dft = RealDFT(length, length // 2, GAIN)
-        onset, window = analysis_windows(length, 2)
-        self.register_buffer("window", window)
-        self.register_buffer("onset_difference", onset - window)
+        self.register_buffer("window", torch.hann_window(length))
 
     def forward(
-        self, magnitude: Tensor, peak: Tensor, advance: Tensor, profile: Tensor, noise: Tensor, onset: Tensor,
-        phase: Tensor,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        phase = next_phase(phase, peak, advance, onset)
-        noise_spectrum = self.dft(noise * (self.window + onset * self.onset_difference))
-        spectrum = excite(self.dft.ordered(magnitude), self.dft.ordered(phase, odd=True), noise_spectrum, onset)
-        return self.dft.inverse(*spectrum) * profile_gain(profile, onset, self.dft.length), phase
+        self, magnitude: Tensor, peak: Tensor, advance: Tensor, profile: Tensor, noise: Tensor, phase: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        phase = next_phase(phase, peak, advance)
+        noise_spectrum = self.dft(noise * self.window)
+        spectrum = excite(self.dft.ordered(magnitude), self.dft.ordered(phase, odd=True), noise_spectrum)
+        return self.dft.inverse(*spectrum) * profile_gain(profile, self.dft.length), phase
 
 
 SYNTHESES: dict[type[Excitation], Callable[[Excitation], nn.Module]] = {
@@ -268,7 +263,7 @@ class StreamGraph(nn.Module):
         if phase is None or first is None:
             grain = self.synthesis(*frame, noise)
         else:
-            grain, moved = self.synthesis(*frame, noise, torch.zeros_like(onset), phase)
+            grain, moved = self.synthesis(*frame, noise, phase)
             grain, following = torch.where(starts, first, grain), (torch.where(starts, phase, moved),)
         window = self.window + onset * self.onset_difference
         total = self._added(total, grain * (level * window))

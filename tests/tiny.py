@@ -80,7 +80,7 @@ def tiny_graphs(excitation: str = "locked", version: int = FORMAT_VERSION) -> di
 
     paths = weights(EMBEDDING + len(CLASSES), PATH * LATENT)
     shifts = weights(len(CLASSES), EMBEDDING)
-    decoder, synthesis = _locked(weights) if excitation == "locked" else _filtered(weights)
+    decoder, synthesis = _locked(weights, version) if excitation == "locked" else _filtered(weights)
     postprocessing = _postprocessing()
     parts = {
         "encoder": _encoder(weights, version),
@@ -142,8 +142,11 @@ def _postprocessing() -> Part:
     )  # fmt: skip
 
 
-def _locked(weights: Weights) -> tuple[Part, Part]:
-    """Decoder and synthesis with locked phases: the law of the phases is the real one, all else is arbitrary."""
+def _locked(weights: Weights, version: int) -> tuple[Part, Part]:
+    """Decoder and synthesis with locked phases: the law of the phases is the real one, all else is arbitrary.
+
+    In format 3 the synthesis is told of first grains: tones start two hops before the middle, and noise is louder.
+    """
     node, x = helper.make_node, LATENT + len(CLASSES)
     frame: Shapes = {"magnitude": (BINS,), "peak": (BINS,), "advance": (BINS,), "profile": (POINTS,)}
     decoder = Part(
@@ -164,16 +167,31 @@ def _locked(weights: Weights) -> tuple[Part, Part]:
             "last": np.array(BINS - 1, np.float32),
         },
     )  # fmt: skip
+    constants = {
+        "circle": np.array(2 * np.pi, np.float32), "a": weights(BINS, LENGTH), "b": weights(POINTS, LENGTH),
+    }  # fmt: skip
+    flag: Shapes = {}
+    step, noise = "advance", "noise"
+    starting: list[onnx.NodeProto] = []
+    if version < 4:
+        flag = {"onset": (1,)}
+        step, noise = "moved", "louder"
+        constants |= {"one": np.array(1, np.float32), "quarter": np.array(0.25, np.float32)}
+        starting = [
+            node("Add", ["onset", "one"], ["hops"]),
+            node("Mul", ["advance", "hops"], ["passed"]),
+            node("Mul", ["onset", "quarter"], ["start"]),
+            node("Sub", ["passed", "start"], [step]),
+            node("Mul", ["noise", "hops"], [noise]),
+        ]
     synthesis = Part(
-        {**frame, "noise": (LENGTH,), "onset": (1,), "phase": (BINS,)}, {"grain": (LENGTH,), "next_phase": (BINS,)},
+        {**frame, "noise": (LENGTH,), **flag, "phase": (BINS,)},
+        {"grain": (LENGTH,), "next_phase": (BINS,)},
         [
+            *starting,
             node("Cast", ["peak"], ["follow"], to=TensorProto.INT64),
             node("GatherElements", ["phase", "follow"], ["before"], axis=1),
-            node("Add", ["onset", "one"], ["hops"]),
-            node("Mul", ["advance", "hops"], ["moved"]),
-            node("Mul", ["onset", "quarter"], ["start"]),
-            node("Add", ["before", "moved"], ["after"]),
-            node("Sub", ["after", "start"], ["turns"]),
+            node("Add", ["before", step], ["turns"]),
             node("Floor", ["turns"], ["whole"]),
             node("Sub", ["turns", "whole"], ["next_phase"]),
             node("Mul", ["next_phase", "circle"], ["angle"]),
@@ -181,15 +199,11 @@ def _locked(weights: Weights) -> tuple[Part, Part]:
             node("Mul", ["sine", "magnitude"], ["tones"]),
             node("MatMul", ["tones", "a"], ["tone"]),
             node("MatMul", ["profile", "b"], ["loudness"]),
-            node("Mul", ["loudness", "noise"], ["hiss"]),
-            node("Mul", ["hiss", "hops"], ["breath"]),
-            node("Add", ["tone", "breath"], ["grain"]),
+            node("Mul", ["loudness", noise], ["hiss"]),
+            node("Add", ["tone", "hiss"], ["grain"]),
         ],
-        {
-            "one": np.array(1, np.float32), "quarter": np.array(0.25, np.float32),
-            "circle": np.array(2 * np.pi, np.float32), "a": weights(BINS, LENGTH), "b": weights(POINTS, LENGTH),
-        },
-    )  # fmt: skip
+        constants,
+    )
     return decoder, synthesis
 
 
@@ -226,12 +240,11 @@ def _stream(decoder: Part, synthesis: Part, postprocessing: Part, version: int) 
     filtering, filter_constants = postprocessing.within("filter_", public)
     begun: list[onnx.NodeProto] = []
     # sounds begin with the grain and the phases that are given, in format 3 with phases of zero
-    other = {"grain": "made", "next_phase": "moved", "onset": "never"} if first else {"phase": "kept_phase"}
+    other = {"grain": "made", "next_phase": "moved"} if first else {"phase": "kept_phase"}
     for one in filling:
         one.input[:] = [other.get(name, name) for name in one.input]
         one.output[:] = [other.get(name, name) for name in one.output]
     if first:
-        filling.insert(0, node("Mul", ["onset", "nothing"], ["never"]))
         begun = [
             node("Where", ["starts", "first", "made"], ["grain"]),
             node("Where", ["starts", "phase", "moved"], ["next_phase"]),

@@ -112,8 +112,7 @@ def _filled(bundle: Bundle, frame: dict[str, Array]) -> dict[str, Array]:
     magnitude, length = frame["magnitude"], bundle.manifest.grain_length
     state = {
         "noise": np.ascontiguousarray(noise_grains(0, len(magnitude), length)),
-        "onset": np.eye(len(magnitude), 1, dtype=np.float32),
-        "phase": Phases().before(frame["peak"], frame["advance"]),
+        "phase": Phases(np.zeros_like(magnitude[0])).before(frame["peak"], frame["advance"]),
     }
     parts = {"tones": np.maximum(magnitude, 0), "noise": np.minimum(magnitude, 0), "both": magnitude}
     return {

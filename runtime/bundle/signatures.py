@@ -63,7 +63,7 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
     if manifest.graphs["synthesis"].states:
         points = _size(manifest, "synthesis", "profile", 1, MAX_PROFILE_POINTS)
         frame += (tensor("peak", bins), tensor("advance", bins), tensor("profile", points))
-        flags, phase = (onset,), (tensor("phase", bins),)
+        flags, phase = () if latest else (onset,), (tensor("phase", bins),)
     starts = bool(phase) and latest  # sounds begin with a grain of their own
     grain, first = tensor("grain", 4 * hop), (tensor("first", 4 * hop),) if starts else ()
     past = (tensor("sum", 3 * hop), tensor("weight", 3 * hop), tensor("history", history), *phase)

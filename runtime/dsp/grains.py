@@ -72,13 +72,13 @@ def analysis_grains(signal: Array, grain_length: int) -> Array:
     return grains
 
 
-def overlap_add(grains: Array, tail: bool = False, gains: Array | None = None) -> Array:
-    """Window grains [G, L], or multiply them by `gains`, and add them up: float32 [G * hop].
+def overlap_add(grains: Array, tail: bool = False) -> Array:
+    """Window grains [G, L] and add them up: float32 [G * hop].
 
     With `tail` the last grains end under their windows: [(G + 3) * hop].
     """
     assembly = Assembly(*grains.shape)
-    assembly.add(grains, gains)
+    assembly.add(grains)
     return assembly.signal(tail)
 
 

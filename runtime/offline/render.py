@@ -61,37 +61,44 @@ def decode(
     noise = noise_grains(seed, count, manifest.grain_length)
     conditions = np.broadcast_to(condition, (count, manifest.condition_size))
     levels = np.broadcast_to(np.float32(level), (count,))
-    onset = np.zeros((count, 1), dtype=np.float32)
-    onset[:1] = 1.0
-    phases = Phases() if manifest.graphs["synthesis"].states else None
     assembly = Assembly(count, manifest.grain_length)
-    if phases and manifest.has_onset and count:
-        given = {"latent": path[:1].astype(np.float32), "condition": conditions[:1].copy(), "noise": noise[:1].copy()}
-        grain, phase = bundle.run("onset", **given)
+    phases: Phases | None = None
+    if manifest.graphs["synthesis"].states and count:
+        grain, phase = _first_grain(bundle, path[:1], conditions[:1], noise[:1])
         assembly.add(grain * levels[0])
-        phases.start(phase[0])
+        phases = Phases(phase[0])
     for part in batches(count, bundle, assembly.added):
-        latent = np.ascontiguousarray(path[part], dtype=np.float32)
-        values = bundle.run("decoder", latent=latent, condition=np.ascontiguousarray(conditions[part]))
-        frame = dict(zip((spec.name for spec in manifest.graphs["decoder"].outputs), values, strict=True))
-        if phases:
-            _check_peaks(bundle, frame["peak"])
+        frame = _frame(bundle, path[part], conditions[part])
         if phases and bundle.filling:
             turns = phases.follow(frame["peak"], frame["advance"])[1:]
-            grains = bundle.filling.grains(frame["magnitude"], turns, noise[part], first=part.start == 0)
-            gains = bundle.filling.gains(frame["profile"], first=part.start == 0)
-            assembly.add(grains, gains * levels[part][:, None])
+            grains = bundle.filling.grains(frame["magnitude"], turns, noise[part])
+            assembly.add(grains, bundle.filling.gains(frame["profile"]) * levels[part][:, None])
             continue
         if phases:
-            frame |= {"onset": onset[part], "phase": phases.before(frame["peak"], frame["advance"])}
-        grains = bundle.run("synthesis", **frame, noise=np.ascontiguousarray(noise[part]))[0]
+            frame["phase"] = phases.before(frame["peak"], frame["advance"])
+        grains = bundle.synthesise(**frame, noise=np.ascontiguousarray(noise[part]))[0]
         assembly.add(grains * levels[part][:, None])
     return postprocess(bundle, assembly.signal(tail))
 
 
-def _check_peaks(bundle: Bundle, peak: Array) -> None:
-    if not (peak.min() >= 0 and peak.max() < peak.shape[1]):  # NaN is neither
+def _first_grain(bundle: Bundle, latent: Array, condition: Array, noise: Array) -> tuple[Array, ...]:
+    """The first grain [1, L] of a sound of tones, and its phases [1, K]."""
+    noise = noise.copy()
+    if bundle.manifest.has_onset:
+        return bundle.run("onset", latent=latent.astype(np.float32), condition=condition.copy(), noise=noise)
+    frame = _frame(bundle, latent, condition)
+    return bundle.synthesise(True, **frame, noise=noise, phase=np.zeros_like(frame["peak"]))
+
+
+def _frame(bundle: Bundle, latent: Array, condition: Array) -> dict[str, Array]:
+    """What the decoder makes of grains, by name, for the synthesis graph."""
+    given = {"latent": np.ascontiguousarray(latent, np.float32), "condition": np.ascontiguousarray(condition)}
+    names = [spec.name for spec in bundle.manifest.graphs["decoder"].outputs]
+    frame = dict(zip(names, bundle.run("decoder", **given), strict=True))
+    peak = frame.get("peak")
+    if peak is not None and not (peak.min() >= 0 and peak.max() < peak.shape[1]):  # NaN is neither
         raise BundleError(f"{bundle.path}: the decoder gave a peak outside the spectrum: export the run anew")
+    return frame
 
 
 def postprocess(bundle: Bundle, signal: Array) -> Array:

@@ -101,14 +101,13 @@ class GrainDecoder(nn.Module):
         magnitude = self.magnitudes(coefficients)
         return self.excitation.first_grain(magnitude, self.shape(coefficients), noise)
 
-    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
+    def synthesise(self, *frame: Tensor, noise: Tensor, phase: Tensor) -> tuple[Tensor, States]:
         """A frame [N, ...] and noise [N, L] in [-1, 1] -> grain [N, L], not windowed, and states: one hop.
 
-        An excitation that has a phase also reads onset [N, 1], 1 in the first grain of a sound, else 0, and phase
-        [N, K]: zeros, or the state that the grain before gave. Its only state is the phase of this grain. Other
-        excitations ignore both and have no states.
+        An excitation that has a phase also reads phase [N, K], in turns: that of the grain before. Its only state is
+        the phase of this grain. Other excitations ignore it and have no states.
         """
-        return self.excitation.synthesise(*frame, noise=noise, onset=onset, phase=phase)
+        return self.excitation.synthesise(*frame, noise=noise, phase=phase)
 
     def grains(self, coefficients: Tensor, noise: Tensor) -> Tensor:
         """Coefficients [B, G, F] and noise [B, G, L] in [-1, 1] of whole sounds -> grains [B, G, L], not windowed."""

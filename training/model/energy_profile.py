@@ -9,8 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ngs.runtime.dsp.locked_tones import PROFILE_FLOOR, PROFILE_LIMIT, RISE
-from ngs.training.model.overlap_add import analysis_windows
+from ngs.runtime.dsp.locked_tones import PROFILE_FLOOR, PROFILE_LIMIT
 
 PROFILE_SCALE = 4.0  # weight of a point of the profile beside a log magnitude, in features and coefficients
 SILENCE = 1e-7  # mean square of a grain too quiet to have a profile of its own
@@ -25,39 +24,33 @@ def energy_profile(windowed: Tensor, points: int) -> Tensor:
     difference = windowed - nn.functional.pad(windowed, (1, 0))[..., :-1]
     energy = difference.square().reshape(*difference.shape[:-1], points, -1).sum(-1)
     silence = SILENCE * windowed.shape[-1] / points
-    steady = _steady(windowed.shape[-1], points, windowed.device)[0]
+    steady = _steady(windowed.shape[-1], points, windowed.device)
     share = (energy + silence * steady) * points / (energy.sum(-1, keepdim=True) + silence * points)
     return torch.log(share + PROFILE_FLOOR)
 
 
-def profile_gain(profile: Tensor, onset: Tensor, grain_length: int) -> Tensor:
-    """Log shares [..., S] and onset flags [..., 1] -> gains [..., L] that give a steady grain that profile.
-
-    The first grain of a sound rises from 0 within 1/64 of a grain: a sound that began at once would click.
-    """
+def profile_gain(profile: Tensor, grain_length: int) -> Tensor:
+    """Log shares [..., S] -> gains [..., L] that give a steady grain that profile."""
     points = profile.shape[-1]
-    later, first = torch.log(_steady(grain_length, points, profile.device) + PROFILE_FLOOR)
-    deviation = 0.5 * (profile - later - onset * (first - later))
+    deviation = 0.5 * (profile - torch.log(_steady(grain_length, points, profile.device) + PROFILE_FLOOR))
     gain = torch.exp(deviation.clamp(-PROFILE_LIMIT, PROFILE_LIMIT))
-    curve: Tensor = torch.cat((gain, onset * gain[..., :1]), -1) @ _curves(points, grain_length, profile.device)
+    curve: Tensor = gain @ _curves(points, grain_length, profile.device)
     return curve
 
 
 def _steady(grain_length: int, points: int, device: torch.device | None = None) -> Tensor:
-    """The shares of a steady sound's energy [2, S]: in a grain within the sound, and in its first grain."""
-    windows = torch.stack((torch.hann_window(grain_length), analysis_windows(grain_length, 1)[0]))
-    energy = windows.square().reshape(2, points, -1).mean(-1)
-    shares: Tensor = energy / energy.mean(-1, keepdim=True)
+    """The shares of a steady sound's energy in a grain: [S]."""
+    energy = torch.hann_window(grain_length).square().reshape(points, -1).mean(-1)
+    shares: Tensor = energy / energy.mean()
     return shares.to(device)
 
 
 def _curves(points: int, grain_length: int, device: torch.device | None = None) -> Tensor:
-    """Curves over time [S + 1, L]: what each point adds to the gain, and what the rise of a first grain takes away.
+    """Curves over time [S, L]: what each point adds to the gain.
 
     Between the middles of the parts the gain is interpolated linearly; beyond the outer ones it is constant.
     """
     time = torch.arange(grain_length)
     place = (time + 0.5) * points / grain_length - 0.5
     distance = (place.clamp(0, points - 1)[None] - torch.arange(points)[:, None]).abs()
-    missing = 0.5 + 0.5 * torch.cos(torch.pi * (time * RISE / grain_length).clamp_max(1.0))
-    return torch.cat(((1 - distance).clamp_min(0.0), -missing[None])).to(device)
+    return (1 - distance).clamp_min(0.0).to(device)

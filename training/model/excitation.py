@@ -30,11 +30,9 @@ from ngs.training.config import AudioConfig
 from ngs.training.model.energy_profile import PROFILE_SCALE, profile_gain
 from ngs.training.model.heads import Head
 from ngs.training.model.onset import FFT, SHAPE_SIZE, ShortFrames, first_grain
-from ngs.training.model.overlap_add import analysis_windows
 
 NEIGHBOUR = 2  # bins away that a peak is compared with: the edge of a Hann window's main lobe
 PROMINENCE = 0.7  # log magnitude above those neighbours that makes a peak a tone
-LOUDER = 1e9  # than any magnitude
 
 Frame = tuple[Tensor, ...]
 States = tuple[Tensor, ...]  # the phase of a grain [N, K], or nothing
@@ -68,7 +66,7 @@ class Excitation(ABC):
         """
 
     @abstractmethod
-    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
+    def synthesise(self, *frame: Tensor, noise: Tensor, phase: Tensor) -> tuple[Tensor, States]:
         """One grain of each of N sounds: see `GrainDecoder.synthesise`."""
 
     @abstractmethod
@@ -94,7 +92,7 @@ class FilteredNoise(Excitation):
     def frame(self, spectral: Tensor, profile: Tensor, magnitude: Tensor) -> Frame:
         return (magnitude,)
 
-    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
+    def synthesise(self, *frame: Tensor, noise: Tensor, phase: Tensor) -> tuple[Tensor, States]:
         return self.grains(frame, noise), ()
 
     def grains(self, frame: Frame, noise: Tensor, shape: Tensor | None = None) -> Tensor:
@@ -128,10 +126,10 @@ class LockedTones(Excitation):
             peak, advance, tone = find_peaks(spectral)
         return torch.where(tone, magnitude, -magnitude), peak, advance, profile / PROFILE_SCALE
 
-    def synthesise(self, *frame: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> tuple[Tensor, States]:
+    def synthesise(self, *frame: Tensor, noise: Tensor, phase: Tensor) -> tuple[Tensor, States]:
         magnitude, peak, advance, profile = frame
-        phase = next_phase(phase, peak, advance, onset)
-        return self._filled(magnitude, profile, noise, onset, phase), (phase,)
+        phase = next_phase(phase, peak, advance)
+        return self._filled(magnitude, profile, noise, phase), (phase,)
 
     def first_grain(self, magnitude: Tensor, shape: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Magnitudes [N, K], onset shapes [N, O] and noise [N, L] -> first grains [N, L], phases [N, K]."""
@@ -141,19 +139,19 @@ class LockedTones(Excitation):
     def grains(self, frame: Frame, noise: Tensor, shape: Tensor) -> Tensor:
         magnitude, peak, advance, profile = frame
         first, phase = self.first_grain(magnitude[:, 0].abs(), shape, noise[:, 0])
-        phases, never = follow_phases(peak, advance, phase), noise.new_zeros(1)
+        phases = follow_phases(peak, advance, phase)
         # learned through sound, profiles would sharpen every grain, and noise would buzz at the hop rate
-        later = self._filled(magnitude, profile.detach(), noise, never, phases)
+        later = self._filled(magnitude, profile.detach(), noise, phases)
         return torch.cat((first[:, None], later[:, 1:]), 1)
 
-    def _filled(self, magnitude: Tensor, profile: Tensor, noise: Tensor, onset: Tensor, phase: Tensor) -> Tensor:
+    def _filled(self, magnitude: Tensor, profile: Tensor, noise: Tensor, phase: Tensor) -> Tensor:
         half = self.grain_length // 2  # phases are those in the middle of the grain
         with torch.no_grad():
-            first, later = analysis_windows(self.grain_length, 2, noise.device)
-            spectrum = torch.fft.rfft((noise * (later + onset * (first - later))).roll(-half, -1))
-        real, imaginary = excite(GAIN * magnitude, phase, (spectrum.real, spectrum.imag), onset)
+            window = torch.hann_window(self.grain_length, device=noise.device)
+            spectrum = torch.fft.rfft((noise * window).roll(-half, -1))
+        real, imaginary = excite(GAIN * magnitude, phase, (spectrum.real, spectrum.imag))
         grains = torch.fft.irfft(torch.complex(real, imaginary), n=self.grain_length).roll(half, -1)
-        filled: Tensor = grains * profile_gain(profile, onset, self.grain_length)
+        filled: Tensor = grains * profile_gain(profile, self.grain_length)
         return filled
 
 
@@ -194,13 +192,12 @@ def neighbours(values: Tensor, reach: int) -> tuple[Tensor, Tensor]:
     return mirrored[..., low : low + values.shape[-1]], mirrored[..., high : high + values.shape[-1]]
 
 
-def next_phase(phase: Tensor, peak: Tensor, advance: Tensor, onset: Tensor | float = 0.0) -> Tensor:
+def next_phase(phase: Tensor, peak: Tensor, advance: Tensor) -> Tensor:
     """Phases [..., K] in the middle of a grain, in turns, from those of the grain before.
 
-    A bin takes the phase of its peak and moves on. onset [..., 1]: 1 in the first grain of a sound. Its phases come
-    from zeros and are those of sines that start with the sound, half a grain (two hops) before the middle.
+    A bin takes the phase of its peak and moves on.
     """
-    turns = phase.gather(-1, peak.long()) + advance * (1 + onset) - 0.25 * onset
+    turns = phase.gather(-1, peak.long()) + advance
     return turns - turns.floor()
 
 
@@ -212,14 +209,13 @@ def follow_phases(peak: Tensor, advance: Tensor, phase: Tensor) -> Tensor:
     return torch.stack(phases, 1)
 
 
-def excite(magnitude: Tensor, phase: Tensor, noise: tuple[Tensor, Tensor], onset: Tensor) -> tuple[Tensor, Tensor]:
+def excite(magnitude: Tensor, phase: Tensor, noise: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """Spectra around the middle of the grain: real and imaginary part [..., K].
 
     magnitude [..., K]: above 0 a tone at phase [..., K], in turns; below 0 noise, with the phase of `noise`, the real
-    and imaginary part of a noise's spectrum [..., K]. The first grain of a sound, onset [..., 1] = 1, is all noise:
-    a tone in its few bins swells towards the middle of a grain, while noise starts with its window.
+    and imaginary part of a noise's spectrum [..., K].
     """
-    angle, tone = 2 * math.pi * phase, magnitude > LOUDER * onset
+    angle, tone = 2 * math.pi * phase, magnitude > 0
     real = torch.where(tone, torch.cos(angle), noise[0])
     imaginary = torch.where(tone, torch.sin(angle), noise[1])
     # not a sum: onnxruntime drops so small a summand

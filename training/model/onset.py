@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ngs.runtime.dsp.locked_tones import GAIN, RISE
+from ngs.runtime.dsp.locked_tones import GAIN
 from ngs.training.model.overlap_add import analysis_windows, event_windows
 
 FRAMES = 32  # P, short frames of two hops, one every L / 32 samples
@@ -28,6 +28,7 @@ SHARE_LIMIT = 30 * math.log(10) / 20  # nepers: gains of at most 30 dB, up or do
 SILENCE = 1e-7  # mean square of a grain too quiet to have a shape of its own
 COHERENT = 0.9  # share of the minimum phase in the amplitude of the filling; the rest of the energy is noise
 FAINTEST = 1e-3  # added to magnitudes before their logarithm, for the minimum phase
+RISE = 64  # a sound rises from 0 within this fraction of a grain: 1 / 64
 STEEPEST = 0.1  # least value of a window that a grain is divided by
 # Noise gets more than tones under Hann windows, since decoded magnitudes lie below the mean power: the same here
 ONSET_GAIN = GAIN * 0.75

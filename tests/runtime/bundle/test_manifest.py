@@ -98,12 +98,12 @@ WRONG: list[tuple[str, Any, str]] = [
         "graphs.synthesis.profile.shape: expected a whole number from 1 to .*None",
     ),
     ("graphs.synthesis.inputs.1.shape", ["batch", 128], "graphs.synthesis.inputs.peak"),
-    ("graphs.synthesis.inputs.5.shape", ["batch", 2], "graphs.synthesis.inputs.onset"),
-    ("graphs.synthesis.inputs.5.name", "start", "noise, onset, phase, found .*noise, start, phase"),
+    ("graphs.synthesis.inputs.5.shape", ["batch", 2], "graphs.synthesis.inputs.phase"),
+    ("graphs.synthesis.inputs.4.name", "hiss", "profile, noise, phase, found .*profile, hiss, phase"),
     ("graphs.synthesis.outputs.0.shape", ["batch", 255], "graphs.synthesis.outputs.grain"),
     ("graphs.synthesis.outputs.1.shape", ["batch", 128], "graphs.synthesis.outputs.next_phase"),
     ("graphs.synthesis.states", [], "graphs.decoder.outputs: expected magnitude, found magnitude, peak"),
-    ("graphs.synthesis.states.0.name", "onset", "graphs.synthesis.states: expected phase, found onset"),
+    ("graphs.synthesis.states.0.name", "noise", "graphs.synthesis.states: expected phase, found noise"),
     ("graphs.synthesis.states.0.shape", ["batch", 128], "graphs.synthesis.states.phase: expected .*129.*128"),
     (
         "graphs.postprocessing.inputs.0.shape",
@@ -155,6 +155,17 @@ def test_frames_that_do_not_fit_together_are_named(document: Any, tiny_noise: Pa
     with pytest.raises(BundleError, match="graphs.decoder.outputs: expected magnitude") as raised:
         Manifest.from_dict(document)
     assert "\n" not in str(raised.value)
+
+
+def test_only_in_format_3_the_synthesis_is_told_of_first_grains(document: Any, tiny_older: Path) -> None:
+    older = json.loads((tiny_older / "manifest.json").read_text())
+    assert "onset" in [tensor.name for tensor in Manifest.from_dict(older).graphs["synthesis"].inputs]
+    graphs = document["graphs"], older["graphs"]
+    graphs[0]["synthesis"], graphs[1]["synthesis"] = (each["synthesis"] for each in reversed(graphs))
+    with pytest.raises(BundleError, match="synthesis.inputs: expected .*noise, phase, found .*noise, onset, phase"):
+        Manifest.from_dict(document)
+    with pytest.raises(BundleError, match="synthesis.inputs: expected .*noise, onset, phase, found .*noise, phase"):
+        Manifest.from_dict(older)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from ngs.export.dft import RealDFT
-from ngs.runtime.dsp.locked_tones import RISE
-from ngs.training.model.onset import BANDS, FFT, FRAMES, SHAPE_SIZE, ShortFrames, first_grain
+from ngs.training.model.onset import BANDS, FFT, FRAMES, RISE, SHAPE_SIZE, ShortFrames, first_grain
 from ngs.training.model.overlap_add import analysis_windows
 
 LENGTH, RATE_HZ = 2048, 22050
