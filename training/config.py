@@ -138,7 +138,7 @@ class EmbeddingConfig:
     linear: bool = False  # Whether linear maps of whole paths, a PCA at first, stand beside the GRUs; not in the paper.
     prior_size: int = 256  # Width of the prior's network, which learns which embeddings sounds have; not in the paper.
     pool_mb: float = 512.0  # Memory in MiB, for each process, of the encoded paths that batches are drawn from.
-    condition_dropout: float = 0.15  # Share of labels hidden in the embedding and prior stages.
+    condition_dropout: float = 0.15  # Share of labels hidden in the embedding stage.
 
     def __post_init__(self) -> None:
         _check(self, "embedding.embedding_size", 1 <= self.embedding_size <= 4096, "a size between 1 and 4096")

@@ -9,6 +9,7 @@ prior      what embeddings sounds have, on those of the frozen levels (not in th
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +48,11 @@ LINEAR_SHARE = 0.15  # learning rate of these maps, as a share of the stage's
 PATH_SHARE = 0.3  # of the error of paths beside that of levels
 ENVELOPE_SHARE = 0.4  # of the error of envelopes
 SOME_GRAINS = 10  # of a path, loud ones, whose levels are compared in a step; and as many of all
-UNCONDITIONAL = 0.15  # share of embeddings whose condition is hidden from the prior: guidance needs to know all sounds
+POSTERIOR = 0.5  # of the spread of a posterior that the prior learns: what lies about a mean decodes to a blur of it
+OPEN = 0.05  # share of labels that are hidden from the prior, each by itself
+UNCONDITIONAL = (
+    0.15  # share of embeddings whose condition is hidden from the prior: guidance needs it to know all sounds
+)
 TIMES = 16  # at which the velocities of a validation sound are compared
 TEMPERATURE = 1.0  # of the sounds that TensorBoard shows
 
@@ -221,17 +226,17 @@ class PriorPhase(Phase):
         device = prior.center.device
         condition = one_hot(torch.from_numpy(batches.corpus.labels[pool.sounds]), self.model.sizes)
         weight = torch.from_numpy(pool.weights).float()
-        prior.fit(*(values.to(device) for values in (mean, log_variance.exp(), condition, weight)))
+        prior.fit(*(values.to(device) for values in (mean, POSTERIOR**2 * log_variance.exp(), condition, weight)))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        condition = self.conditions(batch["label"], self.config.embedding.condition_dropout)
+        condition = self.conditions(batch["label"], OPEN)
         condition = condition * (torch.rand_like(condition[:, :1]) >= UNCONDITIONAL)
         return {"velocity": self._error(batch["mean"], batch["log_variance"], condition)}
 
     def _error(self, mean: Tensor, log_variance: Tensor, condition: Tensor) -> Tensor:
         """How far velocities are from those of straight ways between draws and embeddings: mean square, scalar."""
         prior = self.model.embedding.prior
-        end = prior.remainder(sample_normal(mean, log_variance), condition)
+        end = prior.remainder(sample_normal(mean, log_variance + 2 * math.log(POSTERIOR)), condition)
         start, time = torch.randn_like(end), torch.rand(len(end), 1, device=end.device)
         place = (1 - time) * start + time * end
         return (prior.velocity(place, time, condition) - (end - start)).square().mean()

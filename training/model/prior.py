@@ -27,7 +27,6 @@ STEPS = 4  # of the midpoint rule; twice as many draw nothing that is named righ
 GUIDANCE = 0.5  # how much further a draw moves from that of no condition, as a share of what the condition changes
 WAVES = 8  # sines and cosines that tell the network the time
 BLOCKS = 3
-DROPOUT = 0.1
 CLEAREST = 1e-3  # of the mean spread: the least that a dimension of the remainder is taken to have
 RIDGE = 5.0  # sounds of the mean sound that each class is counted with when the affine part is fitted
 KINSHIP = 1.0  # semitones: how far apart pitches share what is known of them, when the affine part is fitted
@@ -57,7 +56,7 @@ class EmbeddingPrior(nn.Module):
         self.input = nn.Linear(embedding_size + condition_size + 2 * WAVES, hidden_size)
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size), nn.SiLU(), nn.Dropout(DROPOUT),
+                nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size), nn.SiLU(),
                 nn.Linear(hidden_size, hidden_size),
             )
             for _ in range(BLOCKS)
