@@ -54,7 +54,7 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
         sys.exit(f"{class_name} is not one of the classes: {', '.join(classes)}")
     condition[:, classes.index(class_name)] = 1
     sounds = range(len(HITS))
-    embedding = 0.7 * np.stack([normals(int(seed), sound, manifest["embedding_size"]) for sound in sounds])
+    embedding = np.stack([normals(int(seed), sound, manifest["embedding_size"]) for sound in sounds])
     if "prior" in manifest["graphs"]:  # not in format 3: draws have to become embeddings of the class
         embedding = Graph(files, manifest["graphs"]["prior"])(normal=embedding, condition=condition)[0]
     noise = np.stack([words(0, int(seed), sound, (grains + 6) * hop // 4) for sound in sounds]).view("<i2") / 32768

@@ -47,10 +47,11 @@ def audible(peaks: Tensor) -> Tensor:
     return peaks > min(AUDIBLE, float(peaks.max()) / 2)
 
 
-def draw_embeddings(model: NeuralGranularModel, condition: Tensor, temperature: Tensor) -> Tensor:
-    """Embeddings [N, E] of new sounds under conditions [N, C], at temperatures [N, 1], by torch's generator.
+def draw_embeddings(model: NeuralGranularModel, condition: Tensor) -> Tensor:
+    """Embeddings [N, E] of new sounds under conditions [N, C], at temperature 1, by torch's generator.
 
     They are what `embedding_decoder` takes.
     """
-    normal = temperature * torch.randn(len(condition), model.config.embedding.embedding_size)
-    return model.embedding.prior.from_normal(normal, condition)
+    return model.embedding.prior.from_normal(
+        torch.randn(len(condition), model.config.embedding.embedding_size), condition
+    )

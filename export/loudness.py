@@ -20,8 +20,7 @@ from ngs.runtime.dsp.grains import OVERLAP
 from ngs.runtime.dsp.loudness import WINDOW_SECONDS, k_weighting, loudness
 from ngs.training.model.model import NeuralGranularModel
 
-TEMPERATURES = (0.7, 1.0)  # that sounds are drawn at, in turn
-DECODED, DRAWN = 24, 64  # sounds of each class that are decoded, half of them real, and that are only drawn
+DECODED, DRAWN = 24, 96  # sounds of each class that are decoded, half of them real, and that are only drawn
 QUIET = 0.01  # level at which sounds are measured: the limiter leaves it alone
 FAINTEST = 1e-12  # energy
 AT_ONCE = 16
@@ -78,7 +77,7 @@ def fit_loudness(
     rows = torch.cat([_some(group, DECODED) for group in _groups(model, excerpts)])
     condition, real = excerpts.condition[rows], excerpts.embedding_mean[rows]
     condition = torch.cat((condition[:-DECODED], torch.zeros_like(condition[-DECODED:])))
-    drawn = draw_embeddings(model, condition, _temperatures(len(rows)))
+    drawn = draw_embeddings(model, condition)
     embedding = torch.where(torch.arange(len(rows))[:, None] % 2 == 0, drawn, real)
     energies, measured = [], []
     for part in torch.split(torch.arange(len(rows)), AT_ONCE):
@@ -110,16 +109,11 @@ def class_loudness(
         condition = excerpts.condition[_some(group, DRAWN)]
         if number == model.sizes[0]:
             condition = torch.zeros_like(condition)
-        embedding = draw_embeddings(model, condition, _temperatures(len(condition)))
+        embedding = draw_embeddings(model, condition)
         drawn = float(predicted_loudness(model, fit, embedding, condition).median())
         low, median, high = (float(value) for value in np.percentile(real[group.numpy()], (10, 50, 90)))
         ranges.append(LoudnessRange(*(round(value, 2) for value in (low, median, high, drawn))))
     return tuple(ranges)
-
-
-def _temperatures(count: int) -> Tensor:
-    """The temperatures [N, 1] of drawn sounds."""
-    return torch.tensor(TEMPERATURES).repeat(count)[:count, None]
 
 
 def _energies(model: NeuralGranularModel, path: Tensor, condition: Tensor) -> Tensor:

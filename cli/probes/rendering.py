@@ -57,7 +57,7 @@ def _play_shipped(provider: str) -> tuple[str, dict[str, Any]]:
     from ngs.runtime.offline.render import sample
 
     bundle = Bundle.open(provider=provider)
-    sound = sample(bundle, bundle.condition({}), 0.7, 0, 0)
+    sound = sample(bundle, bundle.condition({}), 1.0, 0, 0)
     if not (np.isfinite(sound).all() and np.abs(sound).max() > 0):
         raise RuntimeError(f"{bundle.path} gives silence, or samples that are not numbers")
     name, rate = bundle.manifest.name, bundle.manifest.sample_rate

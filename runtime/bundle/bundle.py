@@ -92,10 +92,14 @@ class Bundle:
                 raise BundleError(f"{self.path}: {graph} gave {spec.name} that is not finite: export the run anew")
         return outputs
 
-    def synthesise(self, first: bool = False, /, **inputs: Array) -> tuple[Array, ...]:
-        """Run the graph `synthesis`. `first`: whether these grains begin their sounds, which only format 3 asks."""
+    def synthesise(self, *, starts: bool = False, **inputs: Array) -> tuple[Array, ...]:
+        """Run the graph `synthesis` on inputs [B, ...] by name, but `onset`: grains [B, L] and following states.
+
+        `starts`: whether these grains are the first of their sounds, which only graphs of format 3 want to know. Raises
+        BundleError for outputs that are not what the manifest says.
+        """
         if "onset" in [spec.name for spec in self.manifest.graphs["synthesis"].inputs]:
-            inputs["onset"] = np.full((len(inputs["noise"]), 1), first, np.float32)
+            inputs["onset"] = np.full((len(inputs["noise"]), 1), starts, np.float32)
         return self.run("synthesis", **inputs)
 
     def session(self, graph: str) -> onnxruntime.InferenceSession:
@@ -170,7 +174,9 @@ class Bundle:
     @cached_property
     def map_grid(self) -> Array:
         """The whole latent map as a path, as `ngs.runtime.dsp.paths.map_grid` makes it: float32 [17, 17, Z]."""
-        return map_grid(self.latent_map)
+        grid = map_grid(self.latent_map)
+        grid.setflags(write=False)  # players share it
+        return grid
 
     @cached_property
     def loudness_map(self) -> LoudnessMap:

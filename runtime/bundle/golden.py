@@ -22,7 +22,7 @@ EXPORT_TOLERANCE = 1e-4  # largest error of a graph that is written
 TOLERANCE = 10 * EXPORT_TOLERANCE  # the same where the bundle plays: another processor rounds in another way
 HEARD_GRAINS = 16  # of a path that are compared
 PHASES = ("phase", "next_phase")  # outputs in turns
-TURN = 0.1  # what a turn counts: a thousandth of one is not heard, and rounding moves the phases of silent bins
+TURN = 0.1  # what a turn counts: a hundredth of one is not heard, and rounding moves the phases of silent bins
 FAINT = 0.01  # magnitude; differences are never taken relative to less
 
 Run = Callable[..., Sequence[NDArray[Any]]]  # of a graph's name and its inputs by name: its outputs in order
@@ -73,7 +73,7 @@ def graph_error(
 
 
 def _apart(tensor: str, ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
-    """Differences; those of phases on their circle, in units of ten turns."""
+    """Differences; those of phases on their circle, weighted by TURN."""
     apart: NDArray[Any] = np.abs(ours - theirs)
     return TURN * np.minimum(apart, 1 - apart) if tensor in PHASES else apart
 

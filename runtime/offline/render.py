@@ -87,7 +87,7 @@ def _first_grain(bundle: Bundle, latent: Array, condition: Array, noise: Array) 
     if bundle.manifest.has_onset:
         return bundle.run("onset", latent=latent.astype(np.float32), condition=condition.copy(), noise=noise)
     frame = _frame(bundle, latent, condition)
-    return bundle.synthesise(True, **frame, noise=noise, phase=np.zeros_like(frame["peak"]))
+    return bundle.synthesise(starts=True, **frame, noise=noise, phase=np.zeros_like(frame["peak"]))
 
 
 def _frame(bundle: Bundle, latent: Array, condition: Array) -> dict[str, Array]:

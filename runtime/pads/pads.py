@@ -71,7 +71,7 @@ class Pads(Source):
         self._stores = []
         for pad in range(count):
             choice = classes[pad % len(classes)]
-            recipe = Recipe(bundle, tuple(bundle.condition(choice).tolist()), "note", 0.7, 0.0)
+            recipe = Recipe(bundle, tuple(bundle.condition(choice).tolist()), "note", 1.0, 0.0)
             self._stores.append(HitStore(Wanted(choice, recipe)))
         retired: deque[SoundingHit] = deque(maxlen=RETIRED if threaded else 0)
         self._players = [PadPlayer(overlap, self.sample_rate, retired) for _ in range(count)]

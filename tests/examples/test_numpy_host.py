@@ -37,7 +37,7 @@ def expected(bundle: Bundle, class_name: str, seed: int) -> Array:
     manifest = bundle.manifest
     condition = bundle.condition({manifest.attributes[0].name: class_name})
     conditions = np.tile(condition, (len(HITS), 1))
-    embedding = sample_embeddings(bundle, conditions, len(HITS), 0.7, seed)
+    embedding = sample_embeddings(bundle, conditions, len(HITS), 1.0, seed)
     paths = bundle.run("embedding_decoder", embedding=embedding, condition=conditions)[0]
     levels = held_levels(bundle, embedding, conditions) * np.float32(list(HITS.values()))
     mix = np.zeros(round(max(HITS) * manifest.sample_rate) + (manifest.path_length + 3) * manifest.hop_length)

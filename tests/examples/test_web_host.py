@@ -245,7 +245,7 @@ def check_presses(found: dict[str, Any], bundle: Bundle, choice: str, seed: int)
     condition = bundle.condition({bundle.manifest.attributes[0].name: choice})
     for number, press in enumerate(found["play"]["presses"]):
         sound = np.array(press["sound"], np.float32)
-        drawn = drawn_embedding(bundle, condition, 0.7, seed + number)
+        drawn = drawn_embedding(bundle, condition, 1.0, seed + number)
         wanted = LOUDNESS * expected_note(bundle, drawn, choice, seed + number, GRAINS)
         assert np.abs(sound).max() > 0.1 * np.abs(wanted).max() > 1e-3
         if press["underruns"] == underruns:

@@ -17,8 +17,8 @@ LOUDEST = 12.0  # no grain reaches e^12
 AUDIBLE = 0.07  # magnitude |DFT| of a windowed grain below which differences are hardly heard
 AUDIBLE_BAND = 0.01  # power of a band
 BANDS, NEIGHBOURS = 32, 4  # mel bands; how many of them make a broad one
-FAINT_WEIGHT = 0.1  # of a silent grain, where one of mean loudness counts 1
-BANDS_SHARE = 0.5  # weight of the levels of single bands beside that of all
+FAINT_WEIGHT = 0.1  # added to what a grain counts, which is 1 at mean loudness
+SINGLE_BANDS_SHARE = 0.5  # weight of the levels of single bands beside that of all
 BAND_WEIGHT, BROAD_WEIGHT, CONVERGENCE_WEIGHT = 0.7, 0.5, 0.3
 
 
@@ -135,10 +135,12 @@ def envelope_distance(decoded: Tensor, target: Tensor, loudness: Tensor) -> Tens
     """
     weight = loudness / (loudness.mean(1, keepdim=True) + 1e-6) + FAINT_WEIGHT
     weight = weight / weight.mean()
-    ours, theirs = (levels.clamp_min(math.log(QUIET)) for levels in (decoded, target))
+    floor = math.log(QUIET)
+    theirs = target.clamp_min(floor)
+    ours = torch.where(target > floor, decoded, decoded.clamp_min(floor))  # what should sound has a gradient everywhere
     wrong = 0.5 * (torch.logsumexp(2 * ours, -1) - torch.logsumexp(2 * theirs, -1))
     bands = (weight[..., None] * (ours - theirs).abs()).mean()
-    distance: Tensor = (weight * wrong.abs()).mean() + BANDS_SHARE * bands
+    distance: Tensor = (weight * wrong.abs()).mean() + SINGLE_BANDS_SHARE * bands
     return distance + (weight[:, 1:] * wrong.diff(dim=1).abs()).mean()
 
 

@@ -46,13 +46,11 @@ STRETCH = 24  # grains of a sequence in the grains phase
 EXAMPLES = 1536  # paths that the embedding's linear maps are computed from
 LINEAR_SHARE = 0.15  # learning rate of these maps, as a share of the stage's
 PATH_SHARE = 0.3  # of the error of paths beside that of levels
-ENVELOPE_SHARE = 0.4  # of the error of envelopes
-SOME_GRAINS = 10  # of a path, loud ones, whose levels are compared in a step; and as many of all
+ENVELOPE_SHARE = 0.4  # of the error of envelopes beside that of levels
+SOME_GRAINS = 10  # of a path, loud and early ones, whose levels are compared in a step; and as many of all
 POSTERIOR = 0.5  # of the spread of a posterior that the prior learns: what lies about a mean decodes to a blur of it
-OPEN = 0.05  # share of labels that are hidden from the prior, each by itself
-UNCONDITIONAL = (
-    0.15  # share of embeddings whose condition is hidden from the prior: guidance needs it to know all sounds
-)
+UNCONDITIONAL = 0.15  # share of embeddings that the prior learns without a condition, for guidance
+OPEN = 0.05  # share of labels that are hidden from it besides, each by itself
 TIMES = 16  # at which the velocities of a validation sound are compared
 TEMPERATURE = 1.0  # of the sounds that TensorBoard shows
 
@@ -142,16 +140,17 @@ class EmbeddingPhase(Phase):
         grains = _some_grains(batch["loudness"] * time_weights(self.config.audio, path.device))
         with torch.no_grad():
             wanted = model.log_magnitudes(_at(path, grains), condition)
-            envelope = model.band_levels(path, condition)
         found = model.log_magnitudes(_at(decoded, grains), condition)
         losses = {
             "path": PATH_SHARE * model.embedding.path_error(decoded, path),
             "levels": level_distance(found, wanted, self.config.audio.sample_rate, SOME_GRAINS),
             "kl": kl_divergence(mean, log_variance),
         }
-        if envelope.shape[-1]:
-            found = model.band_levels(decoded, condition)
-            losses["envelope"] = ENVELOPE_SHARE * envelope_distance(found, envelope, batch["loudness"])
+        if model.decoder.levels:
+            with torch.no_grad():
+                envelope = model.band_levels(path, condition)
+            ours = model.band_levels(decoded, condition)
+            losses["envelope"] = ENVELOPE_SHARE * envelope_distance(ours, envelope, batch["loudness"])
         return losses
 
 
@@ -226,7 +225,7 @@ class PriorPhase(Phase):
         device = prior.center.device
         condition = one_hot(torch.from_numpy(batches.corpus.labels[pool.sounds]), self.model.sizes)
         weight = torch.from_numpy(pool.weights).float()
-        prior.fit(*(values.to(device) for values in (mean, POSTERIOR**2 * log_variance.exp(), condition, weight)))
+        prior.fit(*(values.to(device) for values in (mean, _narrowed(log_variance).exp(), condition, weight)))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         condition = self.conditions(batch["label"], OPEN)
@@ -236,7 +235,7 @@ class PriorPhase(Phase):
     def _error(self, mean: Tensor, log_variance: Tensor, condition: Tensor) -> Tensor:
         """How far velocities are from those of straight ways between draws and embeddings: mean square, scalar."""
         prior = self.model.embedding.prior
-        end = prior.remainder(sample_normal(mean, log_variance + 2 * math.log(POSTERIOR)), condition)
+        end = prior.remainder(sample_normal(mean, _narrowed(log_variance)), condition)
         start, time = torch.randn_like(end), torch.rand(len(end), 1, device=end.device)
         place = (1 - time) * start + time * end
         return (prior.velocity(place, time, condition) - (end - start)).square().mean()
@@ -245,8 +244,6 @@ class PriorPhase(Phase):
     def validate(self, audio: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Drawn sounds with the labels of validation sounds; how well the velocities of these are known."""
         model, prior = self.model, self.model.embedding.prior
-        learning = prior.training
-        prior.eval()
         with torch.random.fork_rng():
             torch.manual_seed(0)
             condition = one_hot(labels, model.sizes)
@@ -258,8 +255,12 @@ class PriorPhase(Phase):
                 prior.from_normal(normal, condition), condition, self.config.audio.path_length
             )
             sound = model.decode(path, condition)
-        prior.train(learning)
         return sound, {"distance": error}
+
+
+def _narrowed(log_variance: Tensor) -> Tensor:
+    """Log-variances of posteriors as the prior learns them."""
+    return log_variance + 2 * math.log(POSTERIOR)
 
 
 def windowed(batch: Batch, config: Config) -> Tensor:

@@ -69,7 +69,6 @@ def train_phases(
         before, batches = batches, phase.batches(corpus, training, trainer.global_rank)
         if before is not None:
             batches.take_pool(before)
-            del before  # and the memory of what was not taken
         batches.fill(start)
         if not under_way.is_file():
             if index == 0:

@@ -53,7 +53,7 @@ class GrainDecoder(nn.Module):
 
     def band_levels(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latents [N, Z] and conditions [N, C] -> the log levels of their bands in nepers [N, Q], and nothing else."""
-        rows = slice(self.bins + self.points, self.bins + self.points + self.levels)
+        rows = self._places()[2]
         hidden = self.network(torch.cat((latent, condition), -1))
         levels = nn.functional.linear(hidden, self.output.weight[rows], self.output.bias[rows])
         if self.linear is not None:
@@ -79,9 +79,13 @@ class GrainDecoder(nn.Module):
 
     def _parts(self, coefficients: Tensor) -> list[Tensor]:
         """Coefficients [..., F] -> those of the bins, the profile, the levels and the shape."""
-        ends = list(accumulate([self.bins, self.points, self.levels, self.excitation.shape_size]))
         # slices: a split would have parts of nothing, which bundles may not hold
-        return [coefficients[..., start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        return [coefficients[..., place] for place in self._places()]
+
+    def _places(self) -> list[slice]:
+        """Where the coefficients of the bins, the profile, the levels and the shape lie."""
+        ends = list(accumulate([self.bins, self.points, self.levels, self.excitation.shape_size]))
+        return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
     def frame(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """Coefficients [..., F] -> a frame: the excitation's tensors, see `Excitation.frame_sizes`."""

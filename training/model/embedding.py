@@ -173,8 +173,8 @@ class EmbeddingVAE(nn.Module):
         return scaled
 
     @torch.no_grad()
-    def scale_paths(self, path: Tensor, metric: Tensor, loudness: Tensor) -> None:
-        """Set the audible units from paths [N, T, Z], the spectrum's metric [Z, Z] and loudness [N, T] in nepers."""
+    def scale_paths(self, path: Tensor, metric: Tensor, heard: Tensor) -> None:
+        """Set the audible units from paths [N, T, Z], the metric of spectra [Z, Z] and how much grains are heard [N, T]."""
         flat = path.flatten(0, 1)
         self.path_mean.copy_(flat.mean(0))
         metric = metric + 1e-4 * metric.diagonal().mean() * torch.eye(len(metric), device=metric.device)
@@ -186,7 +186,7 @@ class EmbeddingVAE(nn.Module):
         self.path_map.copy_(whole[:, :size])
         self.path_unmap.copy_(torch.linalg.inv(whole)[:size])
         self.path_scale.copy_((audible @ components.flip(1)[:, :size]).std(0).clamp_min(1e-3))
-        weight = loudness.mean(0) + FAINTEST * loudness.mean() + 1e-6
+        weight = heard.mean(0) + FAINTEST * heard.mean() + 1e-6
         self.time_weight.copy_(weight / weight.mean())
 
     @torch.no_grad()

@@ -78,10 +78,7 @@ class NeuralGranularModel(nn.Module):
         return self.decoder.log_magnitudes(self.coefficients(path, condition))
 
     def band_levels(self, path: Tensor, condition: Tensor) -> Tensor:
-        """Paths [B, G, Z] and conditions [B, C] -> the log levels of the Q bands of their grains, nepers [B, G, Q].
-
-        None of them, Q = 0, unless the decoder decodes log spectra.
-        """
+        """Paths [B, G, Z] and conditions [B, C] -> the log levels of the Q bands of their grains, nepers [B, G, Q]."""
         repeated = condition[:, None].expand(-1, path.shape[1], -1)
         levels = self.decoder.band_levels(path.flatten(0, 1), repeated.flatten(0, 1))
         return levels.reshape(*path.shape[:2], -1)
@@ -134,10 +131,9 @@ class NeuralGranularModel(nn.Module):
         """Set the units in which the embedding sees paths, and its linear maps, from paths [N, T, Z], weights [N]."""
         device, bins = next(self.parameters()).device, self.decoder.bins
         path, weight = path.to(device), weight.to(device)
-        loudness = torch.stack([self._audible(one)[:, :bins].mean(1) for one in path]) * time_weights(
-            self.config.audio, device
-        )
-        self.embedding.scale_paths(path, self._metric(path.flatten(0, 1), loudness.flatten()), loudness)
+        loudness = torch.stack([self._audible(one)[:, :bins].mean(1) for one in path])
+        heard = loudness * time_weights(self.config.audio, device)
+        self.embedding.scale_paths(path, self._metric(path.flatten(0, 1), heard.flatten()), heard)
         if self.config.embedding.linear:
             self.embedding.start_from_pca(path, weight)
 
@@ -168,9 +164,12 @@ class NeuralGranularModel(nn.Module):
         mean, log_variance = self.embedding.encode(path.to(device), one_hot(labels.to(device), self.sizes))
         return mean.cpu(), log_variance.cpu()
 
-    def _metric(self, latent: Tensor, loudness: Tensor) -> Tensor:
-        """The quadratic form [Z, Z] that a small change of latents [N, Z] gives: its mean square audible change."""
-        sounding = latent[loudness >= loudness.median()]
+    def _metric(self, latent: Tensor, heard: Tensor) -> Tensor:
+        """The quadratic form [Z, Z] that a small change of latents [N, Z] gives: its mean square audible change.
+
+        It is measured at those latents that are heard [N] more than half of all.
+        """
+        sounding = latent[heard >= heard.median()]
         size = latent.shape[1]
         step = 0.1 * latent.std(0).clamp_min(1e-3)
         metric = latent.new_zeros(size, size)

@@ -130,7 +130,7 @@ class EmbeddingPrior(nn.Module):
         half = 0.5 * direction / STEPS
         start = 0.0 if direction > 0 else 1.0
         conditions = torch.stack((condition, torch.zeros_like(condition)))
-        apart = (self._mean(condition) - self.center) / self.scale
+        apart = condition @ self.effect / self.scale
         for step in range(STEPS):
             time = torch.full_like(place[:, :1], start + 2 * half * step)
             middle = place + half * self._guided(place, time, conditions, apart)
@@ -138,9 +138,9 @@ class EmbeddingPrior(nn.Module):
         return place
 
     def _guided(self, place: Tensor, time: Tensor, conditions: Tensor, apart: Tensor) -> Tensor:
-        """The velocity [B, E] under the first of two conditions [2, B, C], guided away from that under the second.
+        """The velocity [B, E] under a condition, moved away from that under none; `conditions` [2, B, C] are both.
 
-        `apart` [B, E]: how far the mean of the first lies from that of the second, in units of the remainder.
+        `apart` [B, E]: how far the mean of the one lies from that of the other, in units of the remainder.
         """
         own, other = self.velocity(torch.stack((place, place + time * apart)), time.expand(2, -1, -1), conditions)
         moved: Tensor = own + GUIDANCE * (own - (other - apart))

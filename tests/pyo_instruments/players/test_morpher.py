@@ -41,7 +41,7 @@ def sound(
 
 
 def drawn(bundle: Bundle, name: str, seed: int) -> Array:
-    return drawn_embedding(bundle, bundle.condition(name), 0.7, seed)
+    return drawn_embedding(bundle, bundle.condition(name), 1.0, seed)
 
 
 @pytest.mark.parametrize(("morph", "number"), [(0, 11), (1, 12)])

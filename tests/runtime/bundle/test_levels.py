@@ -128,7 +128,7 @@ def test_hits_of_pads_and_loops_are_held(bundle: Bundle, raw: Bundle) -> None:
         pads.set(0, choices="Snare")
         pads.trigger(0)
         pads.process(block)
-        hit = sample(opened, opened.condition("Snare"), 0.7, 3, 0)
+        hit = sample(opened, opened.condition("Snare"), 1.0, 3, 0)
         assert (block[0, : len(hit)] == hit[:400]).all()
     tracks = [Track("Kick", (1.0,) + 15 * (0.0,))]
     loops = [render_loop(opened, tracks, 120, 1, 1, 8000) for opened in (bundle, raw)]

@@ -11,9 +11,9 @@ from torch.distributions import Normal, kl_divergence as divergence
 from ngs.training.config import LossConfig
 from ngs.training.learning.losses import (
     BAND_WEIGHT,
-    BANDS_SHARE,
     BROAD_WEIGHT,
     CONVERGENCE_WEIGHT,
+    SINGLE_BANDS_SHARE,
     _PowerSpectrum,
     envelope_distance,
     kl_divergence,
@@ -161,7 +161,7 @@ def test_envelopes_are_compared_by_their_levels_and_by_how_these_change() -> Non
     target, loudness = envelope()
     assert envelope_distance(target, target, loudness) == 0
     louder = envelope_distance(target + 0.3, target, loudness)
-    assert float(louder) == pytest.approx(0.3 * (1 + BANDS_SHARE), rel=1e-5)
+    assert float(louder) == pytest.approx(0.3 * (1 + SINGLE_BANDS_SHARE), rel=1e-5)
     flutter = 0.3 * (-1.0) ** torch.arange(6)[:, None]
     assert envelope_distance(target + flutter, target, loudness) > 2 * louder
 
@@ -172,3 +172,12 @@ def test_the_envelope_counts_where_a_sound_is_loud_and_above_silence() -> None:
     assert envelope_distance(wrong[2], target, loudness) < 0.8 * envelope_distance(wrong[4], target, loudness)
     silence = torch.full_like(target, -9.0)
     assert envelope_distance(silence - 5, silence, loudness) == 0
+
+
+@pytest.mark.parametrize("level", [-40.0, 40.0])
+def test_envelopes_of_a_model_that_knows_nothing_have_a_gradient(level: float) -> None:
+    target, loudness = envelope()
+    decoded = torch.full_like(target, level).requires_grad_()
+    envelope_distance(decoded, target, loudness).backward()  # type: ignore[no-untyped-call]
+    assert decoded.grad is not None and torch.isfinite(decoded.grad).all()
+    assert (decoded.grad.abs().sum((0, 1)) > 0).all()

@@ -48,13 +48,13 @@ def passed(model: NeuralGranularModel, signal: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def test_band_levels_alone_are_those_of_the_coefficients(model: NeuralGranularModel) -> None:
+    model = copy.deepcopy(model)
+    torch.nn.init.normal_(model.decoder.output.weight)
+    torch.nn.init.normal_(model.decoder.output.bias)
     path, condition = torch.randn(2, 3, model.config.grain.latent_size), torch.tensor([[0.0, 1.0], [1.0, 0.0]])
     decoder, coefficients = model.decoder, model.coefficients(path, condition)
     levels = coefficients[..., decoder.bins + decoder.points :][..., : decoder.levels] / SCALE
     torch.testing.assert_close(model.band_levels(path, condition), levels, atol=1e-5, rtol=1e-5)
-    published = NeuralGranularModel(load_preset("paper-16k"), (2,))
-    latents = torch.zeros(1, 3, published.config.grain.latent_size)
-    assert published.band_levels(latents, condition[:1]).shape == (1, 3, 0)
 
 
 def sine(model: NeuralGranularModel, hz: float) -> torch.Tensor:

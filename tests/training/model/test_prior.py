@@ -30,7 +30,7 @@ def sounds(number: int = 2000) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
 def made(fit: int = 0, learned: float = 0.0) -> EmbeddingPrior:
     """A prior that is fitted to a number of sounds, with a network that has learned something."""
     torch.manual_seed(0)
-    prior = EmbeddingPrior(5, SIZE, 16).eval()
+    prior = EmbeddingPrior(5, SIZE, 16)
     if fit:
         prior.fit(*sounds(fit))
     torch.nn.init.normal_(prior.output.weight, std=learned) if learned else None
@@ -74,7 +74,7 @@ def test_twice_the_steps_leave_less_than_a_quarter_of_the_error(monkeypatch: pyt
 
 @torch.no_grad()
 def test_a_fit_knows_the_mean_and_the_spread_of_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ngs.training.model.prior.GUIDANCE", 0.0)  # nothing is learned to guide away from
+    monkeypatch.setattr("ngs.training.model.prior.GUIDANCE", 0.0)  # guided draws leave the mean of their class
     mean, _, condition, _ = sounds()
     prior = made(2000)
     for both in condition.unique(dim=0):
@@ -95,6 +95,23 @@ def test_guidance_takes_draws_further_away_from_the_sounds_of_no_condition(monke
     for moved, draws in zip(guided[1:], plain[1:], strict=True):
         away = draws.mean(0) - plain[0].mean(0)
         assert (moved.mean(0) - plain[0].mean(0)) @ away > 1.05 * away @ away
+
+
+@torch.no_grad()
+def test_guidance_changes_nothing_where_a_condition_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The velocity of all sounds is that of a class, seen from another mean: there is nothing to move away from."""
+    prior = made(2000)
+
+    def velocity(place: torch.Tensor, time: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        moved = torch.tanh(place[0]) * (1 + time[0])
+        apart = condition[0] @ prior.effect / prior.scale
+        same = place[1] - time[1] * apart
+        return torch.stack((moved, torch.tanh(same) * (1 + time[1]) + apart))
+
+    monkeypatch.setattr(prior, "velocity", velocity)
+    guided = prior.from_normal(normals(4), CONDITIONS)
+    monkeypatch.setattr("ngs.training.model.prior.GUIDANCE", 0.0)
+    torch.testing.assert_close(guided, prior.from_normal(normals(4), CONDITIONS), atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
@@ -151,7 +168,7 @@ NOTES = Attribute(
 def of_notes(missing: int | None = None) -> EmbeddingPrior:
     """Fitted to sounds of 24 pitches, one octave an instrument, whose first number rises with the pitch."""
     torch.manual_seed(0)
-    prior = EmbeddingPrior(24, SIZE, 16).eval()
+    prior = EmbeddingPrior(24, SIZE, 16)
     prior.know([NOTES])
     keys = torch.arange(24).repeat(40)
     keys = keys[keys != missing] if missing is not None else keys
@@ -203,5 +220,5 @@ def test_velocities_can_be_learned() -> None:
         wrong.square().mean().backward()
         optimizer.step()
     with torch.no_grad():
-        drawn = prior.eval().from_normal(torch.randn(500, 1), torch.ones(500, 1))
+        drawn = prior.from_normal(torch.randn(500, 1), torch.ones(500, 1))
     assert (drawn.abs() < 1).float().mean() < 0.15 and 0.35 < (drawn > 0).float().mean() < 0.65
