@@ -9,6 +9,7 @@ they round in another way, as onnxruntime does. The conversion to ONNX is the sa
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from ngs.export.encoding import encode_excerpts
 from ngs.export.golden import golden_vectors
-from ngs.export.graphs import bundle_graphs
+from ngs.export.graphs import Graph, bundle_graphs
 from ngs.export.loudness import LoudnessFit
 from ngs.export.onnx_export import round_weights
 from ngs.runtime.bundle.golden import EXPORT_TOLERANCE, graph_error
@@ -28,7 +29,8 @@ from ngs.training.run_folder import RunError
 
 GRAINS = ("encoder", "decoder")  # the graphs whose weights come from sounds before any training
 EMBEDDINGS = ("embedding_encoder", "embedding_decoder")
-WITH_DFT = ("encoder",)  # already round in another way than the trained modules
+# already round in another way than the trained modules
+WITH_DFT = ("encoder", "onset", "synthesis", "decoder_stream")
 
 
 @torch.no_grad()
@@ -41,17 +43,9 @@ def rehearse(model: NeuralGranularModel, audio: Tensor, labels: Tensor, embeddin
     model = copy.deepcopy(model).cpu().eval()
     round_weights(model)
     fit = LoudnessFit(1.0, torch.zeros(model.sizes[0] + 1))  # the graph of the loudness is not checked here
-    graphs, exact = bundle_graphs(model, fit), bundle_graphs(copy.deepcopy(model).double(), fit)
+    graphs = bundle_graphs(model, fit)
     checked = {name: graphs[name] for name in (*GRAINS, *(EMBEDDINGS if embedding else ()))}
-    golden = golden_vectors(model, fit, checked, encode_excerpts(model, audio, labels))
-
-    def run(name: str, **inputs: NDArray[Any]) -> list[NDArray[Any]]:
-        graph, dtype = (graphs[name], torch.float32) if name in WITH_DFT else (exact[name], torch.float64)
-        outputs = graph.module.to(dtype)(*(torch.from_numpy(inputs[tensor]).to(dtype) for tensor in graph.inputs))
-        parts = outputs if isinstance(outputs, tuple) else (outputs,)
-        return [part.numpy().astype(np.float32) for part in parts]
-
-    errors = {name: graph_error(name, graph.inputs, graph.outputs, golden, run) for name, graph in checked.items()}
+    errors = errors_in_torch(checked, golden_vectors(model, fit, checked, encode_excerpts(model, audio, labels)))
     for name, error in errors.items():
         if not error < EXPORT_TOLERANCE:
             raise RunError(
@@ -59,6 +53,20 @@ def rehearse(model: NeuralGranularModel, audio: Tensor, labels: Tensor, embeddin
                 f"{EXPORT_TOLERANCE:.0e}: train with --set {_remedy(name, model.config)}"
             )
     return errors
+
+
+@torch.no_grad()
+def errors_in_torch(graphs: Mapping[str, Graph], golden: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+    """The errors of graphs, `decoder` among them, against golden vectors, by graph; none of them is converted."""
+    widths = {name: torch.float32 if name in WITH_DFT else torch.float64 for name in graphs}
+    modules = {name: copy.deepcopy(graph.module).to(widths[name]) for name, graph in graphs.items()}
+
+    def run(name: str, **inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        outputs = modules[name](*(torch.from_numpy(inputs[tensor]).to(widths[name]) for tensor in graphs[name].inputs))
+        parts = outputs if isinstance(outputs, tuple) else (outputs,)
+        return [part.numpy().astype(np.float32) for part in parts]
+
+    return {name: graph_error(name, graph.inputs, graph.outputs, golden, run) for name, graph in graphs.items()}
 
 
 def _remedy(name: str, config: Config) -> str:

@@ -70,7 +70,7 @@ MAKERS: dict[str, tuple[Callable[[int], Signal], int, int]] = {  # sound, number
     "silence": (with_silence, 1, 20),
     "low": (low, 1, 30),
     "levels": (at_any_level, 1, 30),
-    "500 classes": (tiny, 500, 4),
+    "500 classes": (tiny, 500, 2),
 }
 
 

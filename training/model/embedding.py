@@ -174,7 +174,7 @@ class EmbeddingVAE(nn.Module):
 
     @torch.no_grad()
     def scale_paths(self, path: Tensor, metric: Tensor, heard: Tensor) -> None:
-        """Set the audible units from paths [N, T, Z], the metric of spectra [Z, Z] and how much grains are heard [N, T]."""
+        """Set the audible units from paths [N, T, Z], the spectra's metric [Z, Z] and what grains count [N, T]."""
         flat = path.flatten(0, 1)
         self.path_mean.copy_(flat.mean(0))
         metric = metric + 1e-4 * metric.diagonal().mean() * torch.eye(len(metric), device=metric.device)
