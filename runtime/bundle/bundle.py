@@ -92,14 +92,14 @@ class Bundle:
                 raise BundleError(f"{self.path}: {graph} gave {spec.name} that is not finite: export the run anew")
         return outputs
 
-    def synthesise(self, *, starts: bool = False, **inputs: Array) -> tuple[Array, ...]:
+    def synthesise(self, inputs: Mapping[str, Array], starts: bool = False) -> tuple[Array, ...]:
         """Run the graph `synthesis` on inputs [B, ...] by name, but `onset`: grains [B, L] and following states.
 
         `starts`: whether these grains are the first of their sounds, which only graphs of format 3 want to know. Raises
         BundleError for outputs that are not what the manifest says.
         """
         if "onset" in [spec.name for spec in self.manifest.graphs["synthesis"].inputs]:
-            inputs["onset"] = np.full((len(inputs["noise"]), 1), starts, np.float32)
+            inputs = {**inputs, "onset": np.full((len(inputs["noise"]), 1), starts, np.float32)}
         return self.run("synthesis", **inputs)
 
     def session(self, graph: str) -> onnxruntime.InferenceSession:

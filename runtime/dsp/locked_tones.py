@@ -116,8 +116,8 @@ class Filling:
         curves: Array = np.exp(np.clip(0.5 * (profile - self._steady), -PROFILE_LIMIT, PROFILE_LIMIT)) @ self._curves
         return curves
 
-    def agrees(self, synthesis: Callable[..., tuple[Array, ...]]) -> bool:
-        """Whether a synthesis graph, called with inputs by name, fills a few random grains as this does."""
+    def agrees(self, synthesis: Callable[[dict[str, Array]], tuple[Array, ...]]) -> bool:
+        """Whether a synthesis graph, called with its inputs by name, fills a few random grains as this does."""
         rng, count, bins = np.random.default_rng(0), 4, self.grain_length // 2 + 1
         peak = np.clip(np.arange(bins) + rng.integers(-1, 2, (count, bins)), 0, bins - 1).astype(np.float32)
         frame = {
@@ -129,7 +129,7 @@ class Filling:
         frame["magnitude"][:, 0] = 0.0
         noise = rng.uniform(-1, 1, (count, self.grain_length)).astype(np.float32)
         turns = Phases(rng.uniform(0, 1, bins).astype(np.float32)).follow(peak, frame["advance"])
-        theirs, phase = synthesis(**frame, noise=noise, phase=in_turns(turns[:-1]))
+        theirs, phase = synthesis({**frame, "noise": noise, "phase": in_turns(turns[:-1])})
         theirs = theirs * self._window
         gains = self.gains(frame["profile"]).swapaxes(0, 1).reshape(theirs.shape)
         ours = self.grains(frame["magnitude"], turns[1:], noise) * gains

@@ -76,7 +76,7 @@ def decode(
             continue
         if phases:
             frame["phase"] = phases.before(frame["peak"], frame["advance"])
-        grains = bundle.synthesise(**frame, noise=np.ascontiguousarray(noise[part]))[0]
+        grains = bundle.synthesise({**frame, "noise": np.ascontiguousarray(noise[part])})[0]
         assembly.add(grains * levels[part][:, None])
     return postprocess(bundle, assembly.signal(tail))
 
@@ -87,7 +87,7 @@ def _first_grain(bundle: Bundle, latent: Array, condition: Array, noise: Array) 
     if bundle.manifest.has_onset:
         return bundle.run("onset", latent=latent.astype(np.float32), condition=condition.copy(), noise=noise)
     frame = _frame(bundle, latent, condition)
-    return bundle.synthesise(starts=True, **frame, noise=noise, phase=np.zeros_like(frame["peak"]))
+    return bundle.synthesise({**frame, "noise": noise, "phase": np.zeros_like(frame["peak"])}, starts=True)
 
 
 def _frame(bundle: Bundle, latent: Array, condition: Array) -> dict[str, Array]:
