@@ -355,7 +355,7 @@ def test_pads_with_the_fewest_hits_are_served_first_and_in_turn(tiny: Bundle) ->
     pads.trigger(1)
     pads.trigger(1)
     pads.trigger(2)
-    pads.set(0, fresh=False, temperature=1.0)
+    pads.set(0, fresh=False, temperature=0.9)
     served.clear()
     while job := pads._maker.most_urgent():
         served.append(job)
