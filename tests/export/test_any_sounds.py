@@ -81,7 +81,7 @@ def test_models_of_any_sounds_have_graphs_with_room(kind: str, tmp_path: Path, m
     model, _, _ = load_model(run)
     condition = torch.zeros(1, sum(model.sizes))
     with torch.no_grad():
-        path = model.embedding.decode(draw_embeddings(model, condition, torch.tensor(0.5)), condition, 16)
+        path = model.embedding.decode(draw_embeddings(model, condition), condition, 16)
         sound = model.decode(path, condition)
     assert sound.isfinite().all() and sound.abs().max() > 1e-4
 
