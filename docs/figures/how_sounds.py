@@ -51,7 +51,7 @@ def idea(bundle: Bundle) -> Figure:
 def grains(bundle: Bundle) -> Figure:
     """A sound, its windowed grains, and the sum of the windows."""
     length, hop, rate = bundle.manifest.grain_length, bundle.manifest.hop_length, bundle.manifest.sample_rate
-    sound = sample(bundle, bundle.condition("Crash"), 0.7, seed=1, index=0)
+    sound = sample(bundle, bundle.condition("Crash"), 1.0, seed=1, index=0)
     seconds = (SHOWN_GRAINS + 3) * hop / rate
     drawn = figure(6.6)
     upper, middle, lower = drawn.subplots(3, 1, sharex=True, height_ratios=(1.2, 2.3, 1.2))
@@ -170,7 +170,7 @@ def embedding(bundle: Bundle) -> Figure:
     bars, lines, picture = drawn.subplots(3, 1, height_ratios=(1, 1.4, 1.6))
     bars.bar(np.arange(1, len(drawn_e) + 1), drawn_e, color=VERMILION)
     bars.axhline(0, color=GREY, linewidth=0.8)
-    bars.set(title=f"an embedding: {len(drawn_e)} numbers from N(0, 1), times 0.7", xlim=(0, len(drawn_e) + 1))
+    bars.set(title=f"an embedding: {len(drawn_e)} numbers", xlim=(0, len(drawn_e) + 1))
     along = (path - kept["mean"]) @ kept["components"].T / np.sqrt(kept["explained_variance"])
     time = np.arange(len(path)) * hop / rate
     for component, (colour, style) in enumerate(((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"))):
@@ -210,7 +210,7 @@ def _limits(places: NDArray[np.float64]) -> NDArray[np.float64]:
 def _cowbell(bundle: Bundle, seed: int) -> dict[str, Array]:
     """What the decoder makes of the first grains of a sampled cowbell: its outputs by name."""
     condition = bundle.condition("Cowbell")[None]
-    embedding = drawn_embedding(bundle, condition[0], 0.7, seed)[None]
+    embedding = drawn_embedding(bundle, condition[0], 1.0, seed)[None]
     latent = bundle.run("embedding_decoder", embedding=embedding, condition=condition)[0][0, : SHOWN_GRAIN + 1]
     values = bundle.run("decoder", latent=latent, condition=np.repeat(condition, len(latent), axis=0))
     return dict(zip((tensor.name for tensor in bundle.manifest.graphs["decoder"].outputs), values, strict=True))
