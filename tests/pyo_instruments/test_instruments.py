@@ -326,7 +326,9 @@ def test_the_last_hit_is_kept_as_a_file(room: Any, bundle: Bundle, tmp_path: Pat
     sound, rate = soundfile.read(tmp_path / "Snare-1.wav", dtype="float32")
     wanted = tune(sample(bundle, bundle.condition("Snare"), 1.0, 3, 1 * 8 + 1), 8000, 0, RATE)
     assert rate == RATE
-    np.testing.assert_allclose(sound, wanted, atol=2**-23)
+    peak = np.abs(wanted).max()
+    wanted *= 0.999 / peak if peak >= 1 else 1.0  # a file holds less than 1
+    np.testing.assert_allclose(sound, wanted, atol=2**-22)
 
 
 def test_a_machine_with_fewer_tracks_has_fewer_keys(room: Any, bundle: Bundle) -> None:

@@ -115,7 +115,7 @@ def test_a_note_may_be_raw_and_a_given_embedding_is(bundle: Bundle, raw: Bundle)
         return block
 
     expected = played(raw, Note("Kick", seed=4))
-    embedding = drawn_embedding(raw, raw.condition("Kick"), 0.7, 4)
+    embedding = drawn_embedding(raw, raw.condition("Kick"), Note().temperature, 4)
     assert (played(bundle, Note("Kick", seed=4, held=False)) == expected).all()
     assert (played(bundle, Note("Kick", seed=4, embedding=embedding)) == expected).all()
     assert not np.allclose(played(bundle, Note("Kick", seed=4)), expected)
