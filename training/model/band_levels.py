@@ -20,7 +20,7 @@ EDGES_HZ = (150.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0)  # between the bands
 BANDS = len(EDGES_HZ) + 1  # Q
 SCALE = 8.0  # weight of a log level beside a log magnitude, in features and coefficients
 QUIET = 0.1  # root of the energy |DFT|^2 of a band that is hardly heard
-SILENT = 1.5  # times QUIET: a level that is silence
+SILENT = 1.5  # times QUIET: a grain none of whose levels is above it is silent
 LIMIT = 40 * math.log(10) / 20  # nepers: magnitudes are moved by at most 40 dB
 
 
@@ -40,8 +40,10 @@ def log_levels(magnitude: Tensor, bands: Tensor) -> Tensor:
 def gains(magnitude: Tensor, levels: Tensor, bands: Tensor) -> Tensor:
     """Factors [..., K] that bring the bands of magnitudes [..., K] to log levels [..., Q].
 
-    A band that is hardly louder than QUIET is silent: a decoder that errs a little about silence still decodes silence.
+    A grain no band of which is louder than a little above QUIET is silent: a decoder that errs a little about silence
+    still decodes silence. Of a grain that is heard, faint bands are kept.
     """
-    opened = torch.relu(1 - (SILENT * QUIET) ** 2 * torch.exp(-2 * levels.clamp_min(math.log(QUIET))))
+    loudest = levels.amax(-1, keepdim=True).clamp_min(math.log(QUIET))
+    opened = torch.relu(1 - (SILENT * QUIET) ** 2 * torch.exp(-2 * loudest))
     moved = torch.exp((levels - log_levels(magnitude, bands)).clamp(-LIMIT, LIMIT))
-    return (opened * moved) @ bands.T
+    return opened * (moved @ bands.T)
