@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ngs.export.encoding import EncodedExcerpts, audible
 from ngs.export.graphs import Graph
 from ngs.export.loudness import LoudnessFit, predicted_loudness
+from ngs.export.style import Style
 from ngs.runtime.bundle.golden import FAINT
 from ngs.training.model.excitation import PROMINENCE, prominence
 from ngs.training.model.model import NeuralGranularModel
@@ -32,7 +33,7 @@ NOTHING = torch.zeros(0)
 
 @torch.no_grad()
 def golden_vectors(
-    model: NeuralGranularModel, fit: LoudnessFit, graphs: Mapping[str, Graph], excerpts: EncodedExcerpts
+    model: NeuralGranularModel, fit: LoudnessFit, style: Style, graphs: Mapping[str, Graph], excerpts: EncodedExcerpts
 ) -> dict[str, NDArray[Any]]:
     """The inputs of each graph and the outputs by `Reference`, named `graph/tensor`.
 
@@ -40,7 +41,7 @@ def golden_vectors(
     """
     generator = torch.Generator().manual_seed(0)
     known = _real_inputs(model, excerpts)
-    rows, reference = len(known["condition"]), Reference(model, fit)
+    rows, reference = len(known["condition"]), Reference(model, fit, style)
     vectors: dict[str, NDArray[Any]] = {}
     for name, graph in graphs.items():
         for tensor, shape in graph.inputs.items():
@@ -63,8 +64,8 @@ class Reference:
     single one without a tuple. Calling a reference with the graph's name always gives a tuple.
     """
 
-    def __init__(self, model: NeuralGranularModel, fit: LoudnessFit) -> None:
-        self.model, self.fit = model, fit
+    def __init__(self, model: NeuralGranularModel, fit: LoudnessFit, style: Style) -> None:
+        self.model, self.fit, self.moved = model, fit, style
 
     def __call__(self, name: str, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         outputs = getattr(self, name)(**inputs)
@@ -80,6 +81,9 @@ class Reference:
         decoder = self.model.decoder
         coefficients = decoder.coefficients(latent, condition)
         return decoder.first_grain(coefficients, noise)
+
+    def style(self, latent: Tensor, condition: Tensor, amount: Tensor) -> Any:
+        return self.moved(latent, condition, amount, self.model.decoder)
 
     def synthesis(self, noise: Tensor, phase: Tensor = NOTHING, **frame: Tensor) -> tuple[Tensor, ...]:
         grain, states = self.model.decoder.synthesise(*frame.values(), noise=noise, phase=phase)
@@ -143,6 +147,7 @@ def _real_inputs(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[
         "condition": condition,
         "latent": _clear_latents(model, path, condition),
         "onset": torch.eye(len(rows), 1),
+        "amount": torch.linspace(0, 1, len(rows))[:, None],
         "step": torch.arange(len(rows))[:, None].float(),
         "weight": torch.full((len(rows), 3 * model.config.audio.hop_length), 2.0),  # windows of a sound under way
     }

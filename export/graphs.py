@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from ngs.export.dft import RealDFT
 from ngs.export.loudness import FAINTEST, LoudnessFit, bin_weights, window_grains
+from ngs.export.style import Style
 from ngs.runtime.dsp.locked_tones import GAIN
+from ngs.training.model.band_levels import SCALE
 from ngs.training.model.decoders import GrainDecoder
 from ngs.training.model.encoders import FEATURE_SCALE, GrainEncoder, SpectralEncoder
 from ngs.training.model.energy_profile import profile_gain
@@ -35,9 +37,14 @@ class Graph:
     outputs: tuple[str, ...]
 
 
-def bundle_graphs(model: NeuralGranularModel, fit: LoudnessFit) -> dict[str, Graph]:
+def bundle_graphs(model: NeuralGranularModel, fit: LoudnessFit, style: Style) -> dict[str, Graph]:
     """All graphs of a bundle by name. The model is in evaluation mode."""
-    return {**grain_graphs(model), **_embedding_graphs(model, fit)}
+    moved = Graph(
+        StyleGraph(style, DecoderGraph(model.decoder)),
+        {"latent": (model.config.grain.latent_size,), "condition": (sum(model.sizes),), "amount": (1,)},
+        ("moved", "level"),
+    )
+    return {**grain_graphs(model), "style": moved, **_embedding_graphs(model, fit)}
 
 
 def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
@@ -155,11 +162,16 @@ class DecoderGraph(nn.Module):
             self.output.bias.copy_(bias)
 
     def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
-        hidden = self.decoder.network(torch.cat((latent, condition), -1))
-        if self.decoder.linear is not None:
-            hidden = torch.cat((hidden, latent), -1)
-        coefficients: Tensor = self.output(hidden)
+        coefficients: Tensor = self.output(self._hidden(latent, condition))
         return coefficients
+
+    def band_levels(self, latent: Tensor, condition: Tensor) -> Tensor:
+        hidden, rows = self._hidden(latent, condition), self.decoder.level_rows
+        return nn.functional.linear(hidden, self.output.weight[rows], self.output.bias[rows]) / SCALE
+
+    def _hidden(self, latent: Tensor, condition: Tensor) -> Tensor:
+        hidden: Tensor = self.decoder.network(torch.cat((latent, condition), -1))
+        return hidden if self.decoder.linear is None else torch.cat((hidden, latent), -1)
 
     def forward(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
         return self.decoder.frame(self.coefficients(latent, condition))
@@ -178,6 +190,18 @@ class OnsetGraph(nn.Module):
         magnitude = decoder.magnitudes(coefficients)
         assert decoder.frames is not None
         return first_grain(magnitude, decoder.shape(coefficients), noise, self.dft, decoder.frames)
+
+
+class StyleGraph(nn.Module):
+    """Style, with the decoder's output layers fused."""
+
+    def __init__(self, style: Style, decoder: DecoderGraph) -> None:
+        super().__init__()
+        self.style, self.decoder = style, decoder
+
+    def forward(self, latent: Tensor, condition: Tensor, amount: Tensor) -> tuple[Tensor, Tensor]:
+        moved: tuple[Tensor, Tensor] = self.style(latent, condition, amount, self.decoder)
+        return moved
 
 
 class NoiseSynthesisGraph(nn.Module):

@@ -15,6 +15,7 @@ from ngs.export.golden import golden_vectors
 from ngs.export.graphs import bundle_graphs
 from ngs.export.loudness import class_loudness, fit_loudness
 from ngs.export.onnx_export import export_graph, round_weights
+from ngs.export.style import Style
 from ngs.runtime.bundle.manifest import Manifest, check_model_card
 from ngs.runtime.bundle.specs import LoudnessRange
 from ngs.runtime.bundle.writer import check_target, write_bundle
@@ -51,12 +52,13 @@ def export_run(
     say("Measuring how loud sounds are ...")
     fit = fit_loudness(model, excerpts, say)
     loudness = class_loudness(model, fit, excerpts)
-    modules, graphs = bundle_graphs(model, fit), {}
+    style = Style(model, excerpts, info.attributes)
+    modules, graphs = bundle_graphs(model, fit, style), {}
     for key, graph in modules.items():
         say(f"Exporting {key} ...")
         graphs[key] = export_graph(graph)
     say("Comparing every graph with torch ...")
-    golden = golden_vectors(model, fit, modules, excerpts)
+    golden = golden_vectors(model, fit, style, modules, excerpts)
     card = {**_own_card(model, info, phase, excerpts), **card}
     arrays = {"latent_map": corpus_map(model, excerpts), "golden": golden}
     return write_bundle(path, _manifest(name, info, card, loudness), graphs, arrays, zipped)

@@ -15,11 +15,12 @@ from ngs.pyo_instruments.quiet_pyo import pyo
 
 
 class ResynthesisInstrument(Instrument):
-    """A signal through the latent space: dry to wet, as another class, frozen."""
+    """A signal in the style of the bundle's sounds: as one of their classes, dry to wet, frozen."""
 
     KEYS = {
         " ": Toggle("/freeze", "freeze or move on"),
         "+": Nudge("/mix", 0.1, "more resynthesis"), "-": Nudge("/mix", -0.1, "more of the input"),
+        "s": Nudge("/style", 0.1, "more like the bundle's sounds"), "a": Nudge("/style", -0.1, "more like the input"),
     }  # fmt: skip
     public_name = "resynthesiser"
     listens, most_files = True, 1
@@ -35,6 +36,11 @@ class ResynthesisInstrument(Instrument):
     def setClass(self, name: str) -> None:
         """Class of the grains, "" for none."""
         self._resynth.setChoices(name)
+
+    @control("/style", Resynth.number("style"))
+    def setStyle(self, style: float) -> None:
+        """From the input itself (0) to the grains of the bundle's sounds (1)."""
+        self._resynth.setStyle(style)
 
     @control("/mix", Resynth.number("bal", name="mix"))
     def setMix(self, mix: float) -> None:

@@ -7,20 +7,20 @@ from pathlib import Path
 import click
 
 from ngs.cli.render.group import render as render
-from ngs.cli.render.job import Job, file_name, form
+from ngs.cli.render.job import Job, file_name, form, form_without_class
 from ngs.runtime.console.parameters import Number
 
 SOUND = click.Path(path_type=Path)
 BUILT_IN = ("house", "breakbeat", "drum-and-bass", "electro")  # ngs.runtime.offline.patterns has them; --help is quick
 
 
-@form
+@form_without_class
 @click.argument("file", type=SOUND)
 def reconstruct(job: Job, file: Path) -> None:
     """Take FILE apart into grains and rebuild it.
 
     This is as close to FILE as the model can get. The result is exactly as long as FILE, so that you can compare the
-    two. Without --class no class is assumed.
+    two.
 
     \b
     Example:
@@ -35,21 +35,24 @@ def reconstruct(job: Job, file: Path) -> None:
 
 @form
 @click.argument("file", type=SOUND)
-def resynth(job: Job, file: Path) -> None:
-    """Play FILE with the grains of the bundle.
+@click.option("--style", type=Number(0, 1), default=1.0, show_default=True,
+              help="0 is FILE as the model hears it, 1 the bundle's sounds.")  # fmt: skip
+def resynth(job: Job, file: Path, style: float) -> None:
+    """Play FILE with the grains of the bundle's sounds.
 
-    FILE is any sound of any length; the last grains ring out. FILE itself decides most of what you hear; --class pulls
-    the grains towards a class.
+    FILE is any sound of any length, such as your voice; the last grains ring out. Each of its grains is replaced by
+    those of the sounds trained on that are most like it, of a class if you name one. Loudness and time stay those of
+    FILE, and so does the pitch if the bundle's classes are pitches.
 
     \b
     Example:
       ngs render loop -o loop.wav
-      ngs render resynth loop.wav --class Snare -o snares.wav
+      ngs render resynth loop.wav --class Cowbell --style 0.8 -o bells.wav
     """
-    from ngs.runtime.offline.render import decode, encode
+    from ngs.runtime.offline.render import resynthesise
 
-    path = job.path(f"resynth-{file.stem}.wav")
-    job.write(path, decode(job.bundle, encode(job.bundle, job.read(file)), job.condition(), job.seed))
+    path = job.path(f"resynth-{file_name(file.stem)}.wav")
+    job.write(path, resynthesise(job.bundle, job.read(file), job.condition(), style, job.seed))
 
 
 @form
@@ -113,6 +116,8 @@ def vary(job: Job, file: Path, amount: float, count: int, temperature: float) ->
 def path(job: Job, kind: str, seconds: float) -> None:
     """Follow a path through the grains of the corpus. The seed decides where it goes.
 
+    With --class it stays among the grains of that class.
+
     \b
     Example:
       ngs render path --kind circle --seconds 8 --class Hat -o circle.wav
@@ -126,7 +131,8 @@ def path(job: Job, kind: str, seconds: float) -> None:
     label = job.bundle.first_class(condition)
     latents = free_path(kind, grains_for(seconds, job.bundle), job.seed, job.bundle.latent_map, label)
     levels = path_levels(job.bundle, latents, condition)
-    job.write(output, play_path(job.bundle, latents, condition, job.seed, levels))
+    style = float(bool(job.choices) and job.bundle.manifest.has_style)
+    job.write(output, play_path(job.bundle, latents, condition, job.seed, levels, style))
 
 
 @form

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
     from ngs.runtime.bundle.bundle import Bundle
 
-COMMON_OPTIONS = (
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+CLASS_OPTIONS: tuple[Decorator, ...] = (
+    click.option("--class", "class_name", metavar="NAME", help="Class of the bundle's first attribute, such as Kick."),
+    click.option("--condition", "conditions", multiple=True, metavar="ATTRIBUTE=CLASS",
+                 help="Class of any attribute. Repeatable."),
+)  # fmt: skip
+COMMON_OPTIONS: tuple[Decorator, ...] = (
     bundle_option,
     click.option("--output", "-o", type=click.Path(path_type=Path),
                  help="A .wav or .flac file, or a folder.  [default: a name in this folder]"),
     click.option("--sample-rate", type=click.IntRange(1000, 384000), help="In Hz.  [default: the bundle's]"),
     options.seed,
-    click.option("--class", "class_name", metavar="NAME", help="Class of the bundle's first attribute, such as Kick."),
-    click.option("--condition", "conditions", multiple=True, metavar="ATTRIBUTE=CLASS",
-                 help="Class of any attribute. Repeatable."),
+    *CLASS_OPTIONS,
     options.provider,
     options.levels,
     click.option("--json", "as_json", is_flag=True, help="Print files, sample rate, seconds and peak as JSON."),
@@ -111,13 +115,14 @@ class Job:
             click.echo(json.dumps(summary))
 
 
-def form(function: Callable[..., None]) -> click.Command:
+def form(function: Callable[..., None], common: Sequence[Decorator] = COMMON_OPTIONS) -> click.Command:
     """Make a form of `ngs render` from a function of a Job. Decorators of its own options stand below this one."""
 
     @click.pass_context
     def run(
         ctx: click.Context, /, bundle: Path | None, output: Path | None, sample_rate: int | None, seed: int,
-        provider: str, levels: str, class_name: str | None, conditions: tuple[str, ...], as_json: bool, **own: Any,
+        provider: str, levels: str, as_json: bool, class_name: str | None = None, conditions: tuple[str, ...] = (),
+        **own: Any,
     ) -> None:  # fmt: skip
         from ngs.runtime.bundle.bundle import Bundle
 
@@ -130,13 +135,18 @@ def form(function: Callable[..., None]) -> click.Command:
 
     run.__doc__ = function.__doc__
     command: Callable[..., Any] = run
-    for option in reversed(COMMON_OPTIONS):
+    for option in reversed(common):
         command = option(command)
     own_parameters = list(getattr(function, "__click_params__", []))
     made = click.command(name=function.__name__)(command)
     made.params = [*reversed(own_parameters), *made.params]
     render.add_command(made)
     return made
+
+
+def form_without_class(function: Callable[..., None]) -> click.Command:
+    """A form whose sound no class changes."""
+    return form(function, [option for option in COMMON_OPTIONS if option not in CLASS_OPTIONS])
 
 
 def _choices(bundle: Bundle, class_name: str | None, conditions: tuple[str, ...]) -> dict[str, str]:

@@ -38,7 +38,8 @@ class GrainPlayer(EnginePort):
             whole latent map, on which `position` is x and `morph` is y; float32 [T, Z]; or a table of K paths
             [K, T, Z], between which `morph` moves.
         choices: string, dict or list of them, optional
-            Class of the grains.
+            Class of the grains: those of the corpus that have it and are most like those on the path. None is the
+            path itself.
         speed, freeze, scatter, density, pitch, position, morph, gain: float, list of floats or PyoObject, optional
             See `ngs.runtime.CONTROLS`.
         seed: int, optional
@@ -137,7 +138,8 @@ class GrainPlayer(EnginePort):
                 path = free_path(path, PATH_GRAINS, seed, self.bundle.latent_map, label)
                 levels = long_path_levels(self.bundle, path, condition, LEVEL_STEP)
         path = np.asarray(path, np.float32)
-        return Note(choices or {}, self.seed, index, path=path, levels=levels, onset=False, mode=mode)
+        style = float(bool(choices) and self.bundle.manifest.has_style)
+        return Note(choices or {}, self.seed, index, path=path, levels=levels, style=style, onset=False, mode=mode)
 
     def _label(self, choices: Any) -> int | None:
         """The number of the chosen class of the first attribute."""

@@ -32,15 +32,15 @@ class Resynth(EnginePort):
             None is the bundle that comes with ngs.
         choices: string or dict, optional
             Class of the grains.
-        bal, gain, freeze, scatter, density: float or PyoObject, optional
-            `bal` is the share of the resynthesis; the rest is the input, equally late. For the others see
-            `ngs.runtime.CONTROLS`.
+        bal, style, gain, freeze, scatter, density: float or PyoObject, optional
+            `bal` is the share of the resynthesis; the rest is the input, equally late. `style` goes from the input
+            itself (0) to the grains of the corpus (1). For the others see `ngs.runtime.CONTROLS`.
         seed: int, optional
             The same seed gives the same noise.
 
     >>> s = Server(duplex=1).boot()
     >>> s.start()
-    >>> drums = Resynth(Input(0), choices="Snare", bal=.8).out()
+    >>> drums = Resynth(Input(0), choices="Snare", style=.8).out()
     """
 
     controls = {"bal": RESYNTHESIS_CONTROLS["mix"]} | {

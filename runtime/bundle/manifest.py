@@ -65,6 +65,11 @@ class Manifest:
         return any(tensor.name == "first" for tensor in self.graphs["decoder_stream"].inputs)
 
     @property
+    def has_style(self) -> bool:
+        """Whether other sounds can be brought to the grains of the corpus, by the graph `style`."""
+        return "style" in self.graphs
+
+    @property
     def places(self) -> dict[str, slice]:
         """Where in a condition the classes of each attribute are, one attribute after the other."""
         ends = list(accumulate(len(attribute.classes) for attribute in self.attributes))

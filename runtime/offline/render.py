@@ -13,6 +13,7 @@ from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.levels import held_levels, varied_levels
 from ngs.runtime.bundle.prior import varied_embeddings
 from ngs.runtime.bundle.seeds import completed, drawn_embedding, drawn_normals
+from ngs.runtime.bundle.style import styled
 from ngs.runtime.chance import Seed
 from ngs.runtime.dsp.grains import OVERLAP, Assembly, analysis_grains, noise_grains
 from ngs.runtime.dsp.locked_tones import Phases
@@ -119,6 +120,16 @@ def reconstruct(bundle: Bundle, signal: Array, condition: Array, seed: Seed) -> 
     return decode(bundle, encode(bundle, signal), condition, seed, tail=False)[: len(signal)]
 
 
+def resynthesise(bundle: Bundle, signal: Array, condition: Array, style: float, seed: Seed) -> Array:
+    """A signal [n] at the bundle's sample rate, played with grains of the corpus: float32 [(G + 3) * hop].
+
+    style: from 0, the signal itself, as `reconstruct` has it, to 1, grains of the corpus with the classes of [C]. Time
+    and loudness stay those of the signal. Raises BundleError for a style above 0 if the bundle knows none.
+    """
+    latents, levels = styled(bundle, encode(bundle, signal), condition, style)
+    return decode(bundle, latents, condition, seed, level=levels)
+
+
 def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
     """Sampled sound number `index` of a seed, float32 [n], under a condition [C], completed if it is open.
 
@@ -182,14 +193,18 @@ def trim_tail(signal: Array, hop: int, level: float = SILENT) -> Array:
     return trimmed
 
 
-def play_path(bundle: Bundle, path: Array, condition: Array, seed: Seed, levels: Array | None = None) -> Array:
+def play_path(
+    bundle: Bundle, path: Array, condition: Array, seed: Seed, levels: Array | None = None, style: float = 0.0
+) -> Array:
     """The sound of a free path [G, Z], which starts in the middle of a sound: float32 [(G + 3) * hop].
 
     Its first grain is no onset. The sound is already under way when it begins, so it fades in within 10 ms. `levels`
-    [G]: factors of its grains, as `path_levels` gives them; by default 1.
+    [G]: factors of its grains, as `path_levels` gives them; by default 1. style: how far its grains are brought to
+    those of the corpus that have the classes of the condition.
     """
     hop, sample_rate = bundle.manifest.hop_length, bundle.manifest.sample_rate
-    levels = np.ones(len(path), np.float32) if levels is None else levels
+    path, kept = styled(bundle, path, condition, style)
+    levels = kept if levels is None else kept * levels
     led, levels = (np.concatenate((np.repeat(each[:1], OVERLAP, axis=0), each)) for each in (path, levels))
     sound = decode(bundle, led, condition, seed, level=levels)[OVERLAP * hop :]
     count = min(sample_rate // FADE_SHARE, len(sound))

@@ -26,7 +26,7 @@ LOUDEST = 16.0  # input is clipped here, 24 dB above full scale
 
 
 class Resynthesiser(Effect):
-    """One channel through encoder and decoder: `render.reconstruct` block by block. Blocks are [1, n].
+    """One channel, played with grains of the corpus: `render.resynthesise` block by block. Blocks are [1, n].
 
     latency: at the bundle's rate, a grain less one sample: the first sample of a grain can be played when the last one
     has come in. `at_least` asks for more.
@@ -45,6 +45,7 @@ class Resynthesiser(Effect):
         self.bundle, self._seed, self._rate = bundle, seed, manifest.sample_rate
         self._hop, self._length = manifest.hop_length, manifest.grain_length
         self._encoder, self._decoder = GraphStream(bundle, "encoder", 1), SoundStream(bundle, 1)
+        self._style = GraphStream(bundle, "style", 1) if manifest.has_style else None
         self._windows = analysis_windows(self._length)
         self.controls = {name: control.start for name, control in RESYNTHESIS_CONTROLS.items()}
         self.failures, self.last_failure = 0, ""
@@ -72,6 +73,8 @@ class Resynthesiser(Effect):
         """Do what the first grain would have to wait for. Raises BundleError if the bundle cannot be run."""
         self._encoder.warm_up()
         self._decoder.warm_up()
+        if self._style is not None:
+            self._style.warm_up()
         _ = self.bundle.latent_spread  # reads a file
 
     def condition(self, choices: Mapping[str, str] | str) -> None:
@@ -79,7 +82,10 @@ class Resynthesiser(Effect):
         self._condition = self.bundle.condition(choices)
 
     def set(self, **controls: float) -> None:
-        """Turn controls (`RESYNTHESIS_CONTROLS`); levels change smoothly. Raises ValueError."""
+        """Turn controls (`RESYNTHESIS_CONTROLS`); levels change smoothly, all else from grain to grain.
+
+        A bundle of format 3 has style 0 only, whatever is set. Raises ValueError.
+        """
         self.controls |= check_controls(controls, RESYNTHESIS_CONTROLS)
 
     def process(self, given: Array, out: Array) -> None:
@@ -137,12 +143,23 @@ class Resynthesiser(Effect):
         given["latent"][0] = self._encoder.outputs["mean"][0]
         self._chance.scatter(self._grains, given["latent"][0], self.controls)
         given["condition"][0] = self._condition
+        given["level"][0] = not self._chance.silences(self._grains, self.controls)
+        if self._style is not None and self.controls["style"] > 0:
+            self._bring_to_style(self._style)
         self._noise.move_on(given["noise"][0])
-        given["onset"][0], given["level"][0] = first, not self._chance.silences(self._grains, self.controls)
+        given["onset"][0] = first
         self._decoder.step(0, 1)
         self._grains += 1
         audio: Array = self._decoder.outputs["audio"][0]
         return audio
+
+    def _bring_to_style(self, style: GraphStream) -> None:
+        given = self._decoder.inputs
+        style.inputs["latent"][0], style.inputs["condition"][0] = given["latent"][0], given["condition"][0]
+        style.inputs["amount"][0] = self.controls["style"]
+        style.step(0, 1)
+        given["latent"][0] = style.outputs["moved"][0]
+        given["level"][0] *= style.outputs["level"][0]
 
 
 @cache

@@ -36,6 +36,7 @@ CONTROLS: Mapping[str, Control] = {
 
 RESYNTHESIS_CONTROLS: Mapping[str, Control] = {
     "mix": Control(0, 1, 1, "Share of the resynthesis; the rest is the input, delayed to match."),
+    "style": Control(0, 1, 1, "From the input itself (0) to the grains of the corpus that are most like it (1)."),
     **{name: CONTROLS[name] for name in ("gain", "freeze", "scatter", "density")},
 }
 

@@ -34,6 +34,7 @@ class Note:
     embedding: Array | None = None
     path: Array | None = None
     levels: Array | None = None
+    style: float = 0.0  # of a path: how far its grains are brought to those of the corpus that have the classes, 0 to 1
     held: bool = True
     onset: bool = True  # False for a path that starts in the middle of sounds: it fades in within 10 ms
     mode: str = "once"  # at the end of the path
@@ -54,6 +55,8 @@ class Note:
             raise ValueError(f"temperature is {self.temperature!r}: choose 0 to {MOST_TEMPERATURE:g}")
         if self.seconds is not None and not 0 < self.seconds < 1e6:
             raise ValueError(f"seconds are {self.seconds!r}: choose above 0")
+        if not 0 <= self.style <= 1 or self.style > 0 and (self.path is None or not bundle.manifest.has_style):
+            raise ValueError(f"style is {self.style!r}: choose 0 to 1 for a path in a bundle of format 4, else 0")
         check_fade("release", self.release)
         if not isinstance(self.output, int | np.integer) or not 0 <= self.output < outputs:
             raise ValueError(f"output is {self.output!r}: choose {f'0 to {outputs - 1}' if outputs > 1 else '0'}")

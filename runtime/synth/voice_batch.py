@@ -26,6 +26,7 @@ class VoiceBatch:
         self._ages = itertools.count()
         self._decoder = SoundStream(bundle, rows)
         self._writer = GraphStream(bundle, "embedding_step", rows)
+        self._style = GraphStream(bundle, "style", rows) if bundle.manifest.has_style else None
 
     def start(self, note: Note) -> Voice | None:
         """Add a voice, for which a row must be free. Returns None if that fails."""
@@ -94,6 +95,8 @@ class VoiceBatch:
         """Run everything once before anything sounds. Raises BundleError if that fails."""
         self._decoder.warm_up()
         self._writer.warm_up()
+        if self._style is not None:
+            self._style.warm_up()
         self.start(Note(controls={"scatter": 1.0, "density": 0.5}))
         self.fill()
         self.clear()
@@ -112,6 +115,7 @@ class VoiceBatch:
             except Exception as error:
                 self.failed(error)
                 voice.fail()
+        self._bring_to_style(start, stop)
         self._step(self._decoder, start, stop)
         audio = self._decoder.outputs["audio"]
         sums = audio[start:stop].sum(axis=1)
@@ -140,6 +144,20 @@ class VoiceBatch:
                 for row in range(first, last):
                     if not self.voices[row].failed:
                         self.voices[row].path.write(self._writer.outputs["path"][row])
+
+    def _bring_to_style(self, start: int, stop: int) -> None:
+        """Bring the next grains of the voices that have a style to the corpus."""
+        rows = [row for row in range(start, stop) if self.voices[row].note.style > 0 and not self.voices[row].failed]
+        if self._style is None or not rows:
+            return
+        given, style = self._decoder.inputs, self._style
+        for row in rows:
+            style.inputs["latent"][row], style.inputs["condition"][row] = given["latent"][row], given["condition"][row]
+            style.inputs["amount"][row] = self.voices[row].note.style
+        for first, last in _runs(rows):
+            self._step(style, first, last)
+            given["latent"][first:last] = style.outputs["moved"][first:last]
+            given["level"][first:last] *= style.outputs["level"][first:last]
 
     def _step(self, stream: GraphStream, start: int, stop: int) -> None:
         """Run rows of a graph. If that fails, run them one by one: the voices whose rows fail then end."""

@@ -37,13 +37,21 @@ def log_levels(magnitude: Tensor, bands: Tensor) -> Tensor:
     return 0.5 * torch.log(magnitude.square() @ bands + QUIET**2)
 
 
-def gains(magnitude: Tensor, levels: Tensor, bands: Tensor) -> Tensor:
-    """Factors [..., K] that bring the bands of magnitudes [..., K] to log levels [..., Q].
+def opened(levels: Tensor) -> Tensor:
+    """Factors [..., 1] of grains with log levels [..., Q]: 1, but 0 if no band is louder than a little above QUIET.
 
-    A grain no band of which is louder than a little above QUIET is silent: a decoder that errs a little about silence
-    still decodes silence. Of a grain that is heard, faint bands are kept.
+    So a decoder that errs a little about silence still decodes silence. Of a grain that is heard, faint bands are kept.
     """
     loudest = levels.amax(-1, keepdim=True).clamp_min(math.log(QUIET))
-    opened = torch.relu(1 - (SILENT * QUIET) ** 2 * torch.exp(-2 * loudest))
+    return torch.relu(1 - (SILENT * QUIET) ** 2 * torch.exp(-2 * loudest))
+
+
+def gains(magnitude: Tensor, levels: Tensor, bands: Tensor) -> Tensor:
+    """Factors [..., K] that bring the bands of magnitudes [..., K] to log levels [..., Q], `opened`."""
     moved = torch.exp((levels - log_levels(magnitude, bands)).clamp(-LIMIT, LIMIT))
-    return opened * (moved @ bands.T)
+    return opened(levels) * (moved @ bands.T)
+
+
+def energies(levels: Tensor) -> Tensor:
+    """The energies [..., Q] of the bands of grains that are brought to log levels [..., Q]."""
+    return opened(levels).square() * torch.relu(torch.exp(2 * levels) - QUIET**2)

@@ -53,12 +53,17 @@ class GrainDecoder(nn.Module):
 
     def band_levels(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latents [N, Z] and conditions [N, C] -> the log levels of their bands in nepers [N, Q], and nothing else."""
-        rows = self._places()[2]
+        rows = self.level_rows
         hidden = self.network(torch.cat((latent, condition), -1))
         levels = nn.functional.linear(hidden, self.output.weight[rows], self.output.bias[rows])
         if self.linear is not None:
             levels = levels + nn.functional.linear(latent, self.linear.weight[rows], self.linear.bias[rows])
         return levels / SCALE
+
+    @property
+    def level_rows(self) -> slice:
+        """Which coefficients are the levels of the bands."""
+        return self._places()[2]
 
     def log_magnitudes(self, coefficients: Tensor) -> Tensor:
         """Coefficients [..., F] -> log |DFT| of the windowed grains that they stand for [..., K]."""
