@@ -96,6 +96,7 @@ def tiny_graphs(excitation: str = "locked", version: int = FORMAT_VERSION) -> di
         parts |= {"prior": _prior(shifts), "prior_inverse": _prior_inverse(shifts), "loudness": _loudness(weights)}
         if excitation == "locked":
             parts["onset"] = _onset(weights)
+        parts["style"] = _style(weights)
     return {name: make_graph(*part) for name, part in parts.items()}
 
 
@@ -127,6 +128,24 @@ def _onset(weights: Weights) -> Part:
             node("Sub", ["turns", "whole"], ["phase"]),
         ],
         {"a": weights(x, LENGTH), "b": weights(x, BINS)},
+    )  # fmt: skip
+
+
+def _style(weights: Weights) -> Part:
+    """A step that latent and condition decide, the wider and the softer the larger the amount."""
+    node, x = helper.make_node, LATENT + len(CLASSES)
+    return Part(
+        {"latent": (LATENT,), "condition": (len(CLASSES),), "amount": (1,)},
+        {"moved": (LATENT,), "level": (1,)},
+        [
+            node("Concat", ["latent", "condition"], ["x"], axis=1),
+            node("MatMul", ["x", "a"], ["step"]),
+            node("Mul", ["amount", "step"], ["shift"]),
+            node("Add", ["latent", "shift"], ["moved"]),
+            node("Mul", ["amount", "half"], ["softer"]),
+            node("Sub", ["one", "softer"], ["level"]),
+        ],
+        {"a": weights(x, LATENT), "half": np.array(0.5, np.float32), "one": np.array(1, np.float32)},
     )  # fmt: skip
 
 

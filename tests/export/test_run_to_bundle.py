@@ -50,7 +50,7 @@ KINDS = {
 }
 NAMES = [
     "encoder", "decoder", "onset", "synthesis", "postprocessing", "decoder_stream",
-    "embedding_encoder", "embedding_decoder", "embedding_step", "prior", "prior_inverse", "loudness",
+    "embedding_encoder", "embedding_decoder", "embedding_step", "prior", "prior_inverse", "style", "loudness",
 ]  # fmt: skip
 FIT = LoudnessFit(1.7, torch.tensor([-60.0, -62.0, -64.0, -61.0]))
 Exported = tuple[NeuralGranularModel, dict[str, bytes]]

@@ -392,7 +392,7 @@ def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> 
     engine = ResynthesisEngine(tiny, ahead=AHEAD, threaded=False)
     block = np.zeros((1, 10), np.float32)
     for wrong, message in (
-        (lambda: engine.set(pan=0), "no control 'pan'; known: mix, gain"),
+        (lambda: engine.set(pan=0), "no control 'pan'; known: mix, style, gain"),
         (lambda: engine.set(mix=2), "mix is 2: choose 0 to 1"),
         (lambda: engine.set(at=float("nan"), mix=1), "at is nan: a time in frames"),
         (lambda: engine.condition({"class": "Cow"}), "no class 'Cow'"),

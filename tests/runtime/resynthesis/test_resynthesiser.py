@@ -21,7 +21,7 @@ from tests.tiny import HOP, LENGTH, write_tiny
 from ngs.runtime import Bundle, Resynthesiser
 from ngs.runtime.arrays import Array
 from ngs.runtime.dsp.grains import hann, onset_window
-from ngs.runtime.offline.render import reconstruct
+from ngs.runtime.offline.render import reconstruct, resynthesise
 
 RATES = (16000, 22050, 44100)
 HOST_RATES = (None, 8000, 44100, 48000)
@@ -49,10 +49,13 @@ def played(stream: Resynthesiser, samples: Array, block: int = 1 << 20) -> Array
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_it_equals_the_offline_resynthesis_later(bundle: Bundle, block: int) -> None:
+@pytest.mark.parametrize("style", [0.0, 0.3, 1.0])
+def test_it_equals_the_offline_resynthesis_later(bundle: Bundle, block: int, style: float) -> None:
     given = signal(3000)
-    offline = reconstruct(bundle, given, bundle.condition({"class": "Hat"}), seed=3)
+    known = style if bundle.manifest.has_style else 0.0  # format 3 has no other
+    offline = resynthesise(bundle, given, bundle.condition({"class": "Hat"}), known, seed=3)[:3000]
     stream = Resynthesiser(bundle, {"class": "Hat"}, seed=3)
+    stream.set(style=style)
     assert stream.latency == LENGTH - 1
     live = played(stream, np.concatenate((given, np.zeros(LENGTH, np.float32))), block)
     assert not live[: stream.latency].any() and np.abs(live).max() > 0.05
@@ -71,6 +74,27 @@ def test_at_another_rate_chunked_equals_whole_and_reset_equals_fresh(bundle: Bun
 @pytest.mark.parametrize("rate", HOST_RATES)
 def test_the_input_may_be_the_output(tiny: Bundle, rate: int | None) -> None:
     in_place_equals_apart(lambda: Resynthesiser(tiny, sample_rate=rate, seed=3), signal(6000)[None])
+
+
+def test_style_0_is_the_reconstruction(tiny: Bundle) -> None:
+    given, condition = signal(3000), tiny.condition("Snare")
+    np.testing.assert_array_equal(
+        resynthesise(tiny, given, condition, 0.0, seed=1)[:3000], reconstruct(tiny, given, condition, seed=1)
+    )
+
+
+def test_style_turns_while_it_plays(tiny: Bundle) -> None:
+    """At once, and as if it had always been there from the next grains on: a style has no memory."""
+    given = signal(8 * LENGTH)[None]
+    fixed, turned = Resynthesiser(tiny, seed=3), Resynthesiser(tiny, seed=3)
+    turned.set(style=0.0)
+    whole, out = in_blocks(fixed, given, HOP), np.zeros_like(given)
+    for at in range(0, given.shape[1], HOP):
+        if at == 4 * LENGTH:
+            turned.set(style=1.0)
+        turned.process(given[:, at : at + HOP], out[:, at : at + HOP])
+    assert np.abs(out[0, LENGTH : 4 * LENGTH] - whole[0, LENGTH : 4 * LENGTH]).max() > 0.01
+    np.testing.assert_allclose(out[0, 6 * LENGTH :], whole[0, 6 * LENGTH :], atol=1e-5)
 
 
 class _Passing:
@@ -96,6 +120,7 @@ class _Passing:
 @pytest.mark.parametrize("at", [0, 777, 2048])
 def test_an_impulse_arrives_at_the_latency(bundle: Bundle, rate: int | None, at: int) -> None:
     stream = Resynthesiser(bundle, sample_rate=rate)
+    stream.set(style=0)
     stream._encoder = stream._decoder = _Passing(stream)  # type: ignore[assignment]
     given = np.zeros(8000, np.float32)
     given[at] = 1.0
@@ -227,7 +252,7 @@ def test_bad_arguments_are_refused(tiny: Bundle) -> None:
     for wrong, message in (
         (lambda: stream.set(scatter=-1), "scatter is -1: choose 0 to 4"),
         (lambda: stream.set(mix=float("nan")), "mix is nan: choose 0 to 1"),
-        (lambda: stream.set(pan=0), "no control 'pan'; known: mix, gain"),
+        (lambda: stream.set(pan=0), "no control 'pan'; known: mix, style, gain"),
         (lambda: stream.condition({"class": "Cow"}), "no class 'Cow'"),
         (lambda: stream.render(np.zeros((2, 10), np.float32)), r"float32 \[1, n\], this one is float32 \(2, 10\)"),
         (lambda: Resynthesiser(tiny, sample_rate=10), "sample_rate is 10 Hz"),

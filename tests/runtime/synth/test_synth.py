@@ -116,6 +116,32 @@ def test_a_path_equals_the_rendered_one(bundle: Bundle) -> None:
         assert not stream.render(100).any() and not stream.sounding
 
 
+@pytest.mark.parametrize("style", [0.4, 1.0])
+def test_a_path_with_a_style_equals_the_rendered_one(tiny: Bundle, style: float) -> None:
+    path = np.random.default_rng(0).normal(size=(30, LATENT)).astype(np.float32)
+    condition, levels = tiny.condition("Hat"), np.linspace(0.2, 1.5, 30, dtype=np.float32)
+    note = Note("Hat", path=path, levels=levels, style=style, onset=False)
+    offline = play_path(tiny, path, condition, (note.seed, note.index), levels, style)
+    np.testing.assert_allclose(playing(tiny, note).render(len(offline))[0], offline, atol=1e-5)
+    plain = play_path(tiny, path, condition, (note.seed, note.index), levels)
+    assert np.abs(offline - plain).max() > 0.01
+
+
+def test_notes_with_and_without_a_style_sound_the_same_together_and_alone(tiny: Bundle) -> None:
+    path = np.random.default_rng(0).normal(size=(20, LATENT)).astype(np.float32)
+    styles = (0.0, 0.5, 0.0, 1.0, 0.7)
+    notes = [(Note("Hat", index, path=path, style=style), 10 * index) for index, style in enumerate(styles)]
+
+    def played(some: list[tuple[Note, int]]) -> Array:
+        synth = Synth(tiny)
+        for note, at in some:
+            synth.note_on(note, at)
+        return synth.render(2000)
+
+    alone = sum((played([one]) for one in notes), np.zeros((2, 2000), np.float32))
+    np.testing.assert_allclose(played(notes), alone, atol=1e-6)
+
+
 @pytest.mark.parametrize("rate", [8000, 48000])
 def test_a_note_starts_at_its_sample(tiny: Bundle, rate: int) -> None:
     def played(at: int) -> Array:
@@ -519,6 +545,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"path": np.zeros((2, 0, 4), np.float32)}, "path is .*2, 0, 4.*K, T, 4"),
     ({"path": np.zeros((2, 2, 2, 4), np.float32)}, "path is .*2, 2, 2, 4"),
     ({"path": np.zeros(4, np.float32)}, r"path is \(4,\)"),
+    ({"style": 1.0}, "style is 1.0: choose 0 to 1 for a path in a bundle of format 4, else 0"),
+    ({"style": 1.1, "path": np.zeros((2, 4), np.float32)}, "style is 1.1: choose 0 to 1"),
+    ({"style": float("nan"), "path": np.zeros((2, 4), np.float32)}, "style is nan: choose 0 to 1"),
     ({"output": 1}, "output is 1: choose 0$"),
     ({"output": -1}, "output is -1: choose 0$"),
     ({"output": 0.0}, "output is 0.0: choose 0$"),
