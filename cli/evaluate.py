@@ -11,7 +11,7 @@ import click
 
 from ngs.cli import options
 from ngs.cli.options import FILE, FOLDER, show_progress
-from ngs.runtime.console.parameters import BUNDLE, Number
+from ngs.runtime.console.parameters import BUNDLE
 
 
 @click.command()
@@ -29,9 +29,7 @@ from ngs.runtime.console.parameters import BUNDLE, Number
     type=click.IntRange(0, 10000),
     help="How many sounds to sample of each class; 0 for none.",
 )
-@click.option(
-    "--temperature", default=1.0, show_default=True, type=Number(0, 10), help="Temperature of the sampled sounds."
-)
+@options.temperature
 @options.seed
 @options.limit
 @click.option("--pair", "pairs", nargs=2, multiple=True, type=FILE, metavar="INPUT OUTPUT",

@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+from ngs.runtime.console.parameters import Number
+from ngs.runtime.temperature import MOST_TEMPERATURE, TEMPERATURE
+
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -23,6 +26,10 @@ seed: Decorator = click.option(
 levels: Decorator = click.option(
     "--levels", default="held", show_default=True, type=click.Choice(["held", "raw"]),
     help="held: drawn sounds and free paths are as loud as the corpus; raw: as loud as they are decoded.",
+)  # fmt: skip
+temperature: Decorator = click.option(
+    "--temperature", default=TEMPERATURE, show_default=True, type=Number(0, MOST_TEMPERATURE),
+    help="Of drawn sounds: 0 is the most typical one, 1 as varied as the corpus; more is stranger.",
 )  # fmt: skip
 limit: Decorator = click.option("--limit", type=click.IntRange(1), help="Use at most this many files of each class.")
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

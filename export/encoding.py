@@ -52,6 +52,5 @@ def draw_embeddings(model: NeuralGranularModel, condition: Tensor) -> Tensor:
 
     They are what `embedding_decoder` takes.
     """
-    return model.embedding.prior.from_normal(
-        torch.randn(len(condition), model.config.embedding.embedding_size), condition
-    )
+    normal = torch.randn(len(condition), model.config.embedding.embedding_size)
+    return model.embedding.prior.from_normal(normal, condition)

@@ -60,7 +60,10 @@ def rehearse(model: NeuralGranularModel, audio: Tensor, labels: Tensor, embeddin
 
 @torch.no_grad()
 def errors_in_torch(graphs: Mapping[str, Graph], golden: Mapping[str, NDArray[Any]]) -> dict[str, float]:
-    """The errors of graphs, `decoder` among them, against golden vectors, by graph; none of them is converted."""
+    """The errors of graphs against golden vectors, by graph; none of them is converted.
+
+    With an encoder, the graphs that decode what it gives have to be among them.
+    """
     widths = {name: torch.float32 if name in WITH_DFT else torch.float64 for name in graphs}
     modules = {name: copy.deepcopy(graph.module).to(widths[name]) for name, graph in graphs.items()}
 

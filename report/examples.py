@@ -31,11 +31,11 @@ from ngs.runtime.offline.render import (
     reconstruct,
     sample,
 )
+from ngs.runtime.temperature import TEMPERATURE
 
 MOST_PAIRS, PAIRS_A_CLASS = 20, 2
 MOST_ROWS, SAMPLES_A_CLASS = 16, 5
 MOST_CLASSES = 64  # one sample of each, if there are more than MOST_ROWS
-TEMPERATURE = 1.0
 MOST_SECONDS = 20.0  # of a sound that is played again
 MORPHS, MORPH_STEPS = 3, 5
 LOOPS = {"house": 122.0, "breakbeat": 165.0}  # pattern: beats a minute
@@ -141,7 +141,7 @@ def loops(bundle: Bundle, seed: int) -> list[ClipRow]:
     for pattern, bpm in LOOPS.items():
         tracks = load_pattern(pattern, classes)
         detail = f"{bpm:g} bpm: {', '.join(track.class_name for track in tracks)}"
-        clips.append(Clip(pattern, detail, render_loop(bundle, tracks, bpm, 2, seed, rate, TEMPERATURE)))
+        clips.append(Clip(pattern, detail, render_loop(bundle, tracks, bpm, 2, seed, rate)))
     return [ClipRow("", "", clips)]
 
 
@@ -172,7 +172,7 @@ def _drum_loop(rate: int) -> GivenSound:
     drums = Bundle.open()
     own_rate = drums.manifest.sample_rate
     tracks = load_pattern("breakbeat", drums.manifest.attributes[0].classes)
-    loop = render_loop(drums, tracks, 120.0, 1, 3, own_rate, TEMPERATURE)
+    loop = render_loop(drums, tracks, 120.0, 1, 3, own_rate)
     return GivenSound("Drum loop", "from the bundle that comes with ngs", resample(loop, own_rate, rate))
 
 

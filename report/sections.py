@@ -11,6 +11,7 @@ from ngs.report.page_model import Section
 from ngs.report.players import ClipRow, PlayerFiles
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.temperature import TEMPERATURE
 
 
 def play_sections(
@@ -26,7 +27,7 @@ def play_sections(
         ("reconstructions", "Reconstructions",
          "Sounds beside what encoder and decoder make of them, grain by grain.",
          lambda: examples.reconstructions(bundle, sounds, seed)),
-        ("samples", "Samples", f"New sounds of every {attribute}, sampled at temperature {examples.TEMPERATURE}.",
+        ("samples", "Samples", f"New sounds of every {attribute}, sampled at temperature {TEMPERATURE}.",
          lambda: examples.samples(bundle, seed)),
         ("paths", "Free paths", "Sounds without beginning or end: the grains along a path through the map.",
          lambda: examples.free_paths(bundle, frame, seed)),

@@ -18,6 +18,8 @@ from typing import NamedTuple
 import pytest
 from tests.tiny import write_tiny
 
+from ngs.runtime.bundle.manifest import FORMAT_VERSION
+
 JACK_NUMBERS = itertools.count(1)
 
 
@@ -43,6 +45,13 @@ def tiny_noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_older(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of format 3: no prior, no levels, and sounds begin with a grain of noise."""
     return write_tiny(tmp_path_factory.mktemp("bundle") / "older.ngs", version=3)
+
+
+@pytest.fixture(scope="session", params=[3, FORMAT_VERSION], ids="format {}".format)
+def tiny_filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of either format whose synthesis is that of real ones, which numpy does faster."""
+    path = tmp_path_factory.mktemp("bundle") / "filled.ngs"
+    return write_tiny(path, excitation="filled", version=request.param)
 
 
 TINY = (

@@ -1,7 +1,8 @@
 """A bundle that is made in a moment, for tests: ONNX graphs of a few nodes that react to each of their inputs.
 
 It obeys the format, streams as whole sounds do, and has random weights: what it plays means nothing. Two variants, as
-in real bundles: `locked` has phases as state, `noise` has none. Both also come in format 3.
+in real bundles: `locked` has phases as state, `noise` has none. A third, `filled`, is `locked` with the synthesis of
+real bundles. All also come in format 3.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ngs.runtime.bundle.session import make_session
 from ngs.runtime.bundle.specs import LoudnessRange
 from ngs.runtime.bundle.writer import write_bundle
 from ngs.runtime.dsp.grains import hann, onset_window
+from ngs.runtime.dsp.locked_tones import GAIN, PROFILE_FLOOR, PROFILE_LIMIT
 
 LENGTH, HOP, LATENT, EMBEDDING, PATH, HISTORY, GRAINS_PER_STEP = 256, 64, 4, 4, 8, 16, 2
 BINS, POINTS = LENGTH // 2 + 1, 4
@@ -80,7 +82,11 @@ def tiny_graphs(excitation: str = "locked", version: int = FORMAT_VERSION) -> di
 
     paths = weights(EMBEDDING + len(CLASSES), PATH * LATENT)
     shifts = weights(len(CLASSES), EMBEDDING)
-    decoder, synthesis = _locked(weights, version) if excitation == "locked" else _filtered(weights)
+    if excitation == "noise":
+        decoder, synthesis = _filtered(weights)
+    else:
+        decoder = _locked_decoder(weights)
+        synthesis = _locked_synthesis(_filled() if excitation == "filled" else _arbitrary(weights), version)
     postprocessing = _postprocessing()
     parts = {
         "encoder": _encoder(weights, version),
@@ -94,7 +100,7 @@ def tiny_graphs(excitation: str = "locked", version: int = FORMAT_VERSION) -> di
     }
     if version >= 4:
         parts |= {"prior": _prior(shifts), "prior_inverse": _prior_inverse(shifts), "loudness": _loudness(weights)}
-        if excitation == "locked":
+        if excitation != "noise":
             parts["onset"] = _onset(weights)
         parts["style"] = _style(weights)
     return {name: make_graph(*part) for name, part in parts.items()}
@@ -161,15 +167,14 @@ def _postprocessing() -> Part:
     )  # fmt: skip
 
 
-def _locked(weights: Weights, version: int) -> tuple[Part, Part]:
-    """Decoder and synthesis with locked phases: the law of the phases is the real one, all else is arbitrary.
+FRAME: Shapes = {"magnitude": (BINS,), "peak": (BINS,), "advance": (BINS,), "profile": (POINTS,)}
 
-    In format 3 the synthesis is told of first grains: tones start two hops before the middle, and noise is louder.
-    """
+
+def _locked_decoder(weights: Weights) -> Part:
+    """Frames for a synthesis with locked phases."""
     node, x = helper.make_node, LATENT + len(CLASSES)
-    frame: Shapes = {"magnitude": (BINS,), "peak": (BINS,), "advance": (BINS,), "profile": (POINTS,)}
-    decoder = Part(
-        {"latent": (LATENT,), "condition": (len(CLASSES),)}, frame,
+    return Part(
+        {"latent": (LATENT,), "condition": (len(CLASSES),)}, FRAME,
         [
             node("Concat", ["latent", "condition"], ["x"], axis=1),
             node("MatMul", ["x", "a"], ["magnitude"]),
@@ -186,25 +191,33 @@ def _locked(weights: Weights, version: int) -> tuple[Part, Part]:
             "last": np.array(BINS - 1, np.float32),
         },
     )  # fmt: skip
-    constants = {
-        "circle": np.array(2 * np.pi, np.float32), "a": weights(BINS, LENGTH), "b": weights(POINTS, LENGTH),
-    }  # fmt: skip
+
+
+def _locked_synthesis(sounding: Part, version: int) -> Part:
+    """Synthesis with locked phases: the law of the phases is the real one, and `sounding` makes grains of them.
+
+    In format 3 it is told of first grains: tones start two hops before the middle, and noise is louder.
+    """
+    node = helper.make_node
+    constants = {"circle": np.array(2 * np.pi, np.float32), **sounding.constants}
     flag: Shapes = {}
-    step, noise = "advance", "noise"
+    step = "advance"
     starting: list[onnx.NodeProto] = []
     if version < 4:
         flag = {"onset": (1,)}
-        step, noise = "moved", "louder"
+        step = "moved"
         constants |= {"one": np.array(1, np.float32), "quarter": np.array(0.25, np.float32)}
         starting = [
             node("Add", ["onset", "one"], ["hops"]),
             node("Mul", ["advance", "hops"], ["passed"]),
             node("Mul", ["onset", "quarter"], ["start"]),
             node("Sub", ["passed", "start"], [step]),
-            node("Mul", ["noise", "hops"], [noise]),
+            node("Mul", ["noise", "hops"], ["louder"]),
         ]
-    synthesis = Part(
-        {**frame, "noise": (LENGTH,), **flag, "phase": (BINS,)},
+        for each in sounding.nodes:
+            each.input[:] = ["louder" if name == "noise" else name for name in each.input]
+    return Part(
+        {**FRAME, "noise": (LENGTH,), **flag, "phase": (BINS,)},
         {"grain": (LENGTH,), "next_phase": (BINS,)},
         [
             *starting,
@@ -214,16 +227,70 @@ def _locked(weights: Weights, version: int) -> tuple[Part, Part]:
             node("Floor", ["turns"], ["whole"]),
             node("Sub", ["turns", "whole"], ["next_phase"]),
             node("Mul", ["next_phase", "circle"], ["angle"]),
-            node("Sin", ["angle"], ["sine"]),
-            node("Mul", ["sine", "magnitude"], ["tones"]),
-            node("MatMul", ["tones", "a"], ["tone"]),
-            node("MatMul", ["profile", "b"], ["loudness"]),
-            node("Mul", ["loudness", noise], ["hiss"]),
-            node("Add", ["tone", "hiss"], ["grain"]),
+            *sounding.nodes,
         ],
         constants,
     )
-    return decoder, synthesis
+
+
+def _arbitrary(weights: Weights) -> Part:
+    """Grains from magnitudes, angles, profiles and noise."""
+    node = helper.make_node
+    nodes = [
+        node("Sin", ["angle"], ["sine"]),
+        node("Mul", ["sine", "magnitude"], ["tones"]),
+        node("MatMul", ["tones", "a"], ["tone"]),
+        node("MatMul", ["profile", "b"], ["loudness"]),
+        node("Mul", ["loudness", "noise"], ["hiss"]),
+        node("Add", ["tone", "hiss"], ["grain"]),
+    ]
+    return Part({}, {}, nodes, {"a": weights(BINS, LENGTH), "b": weights(POINTS, LENGTH)})
+
+
+def _filled() -> Part:
+    """The same as real bundles have it: tones and levelled noise in one spectrum, under an energy profile."""
+    node, time, k = helper.make_node, np.arange(LENGTH), np.arange(BINS)
+    angles = 2 * np.pi * np.outer(time - LENGTH // 2, k) / LENGTH  # around the middle of the grain
+    twice = np.where((k == 0) | (k == LENGTH // 2), 1, 2) * GAIN / LENGTH
+    window = hann(LENGTH).astype(np.float64)
+    shares = (window.reshape(POINTS, -1) ** 2).mean(1)
+    place = np.clip((time + 0.5) * POINTS / LENGTH - 0.5, 0, POINTS - 1)
+    constants = {
+        "window": window, "cosines": np.cos(angles), "sines": -np.sin(angles), "tiny": 1e-12, "zero": 0.0,
+        "inverse_cosines": (np.cos(angles) * twice).T, "inverse_sines": (-np.sin(angles) * twice).T,
+        "steady": np.log(shares / shares.mean() + PROFILE_FLOOR), "half": 0.5, "low": -PROFILE_LIMIT,
+        "high": PROFILE_LIMIT, "curves": np.maximum(1 - np.abs(place - np.arange(POINTS)[:, None]), 0),
+    }  # fmt: skip
+    nodes = [
+        node("Mul", ["noise", "window"], ["windowed"]),
+        node("MatMul", ["windowed", "cosines"], ["real"]),
+        node("MatMul", ["windowed", "sines"], ["imaginary"]),
+        node("Mul", ["real", "real"], ["real_square"]),
+        node("Mul", ["imaginary", "imaginary"], ["imaginary_square"]),
+        node("Add", ["real_square", "imaginary_square"], ["power"]),
+        node("Sqrt", ["power"], ["amplitude"]),
+        node("Add", ["amplitude", "tiny"], ["above_zero"]),
+        node("Div", ["real", "above_zero"], ["noise_real"]),
+        node("Div", ["imaginary", "above_zero"], ["noise_imaginary"]),
+        node("Cos", ["angle"], ["tone_real"]),
+        node("Sin", ["angle"], ["tone_imaginary"]),
+        node("Greater", ["magnitude", "zero"], ["tonal"]),
+        node("Where", ["tonal", "tone_real", "noise_real"], ["unit_real"]),
+        node("Where", ["tonal", "tone_imaginary", "noise_imaginary"], ["unit_imaginary"]),
+        node("Abs", ["magnitude"], ["loud"]),
+        node("Mul", ["unit_real", "loud"], ["loud_real"]),
+        node("Mul", ["unit_imaginary", "loud"], ["loud_imaginary"]),
+        node("MatMul", ["loud_real", "inverse_cosines"], ["even"]),
+        node("MatMul", ["loud_imaginary", "inverse_sines"], ["odd"]),
+        node("Add", ["even", "odd"], ["plain"]),
+        node("Sub", ["profile", "steady"], ["apart"]),
+        node("Mul", ["apart", "half"], ["deviation"]),
+        node("Clip", ["deviation", "low", "high"], ["limited"]),
+        node("Exp", ["limited"], ["gain"]),
+        node("MatMul", ["gain", "curves"], ["curve"]),
+        node("Mul", ["plain", "curve"], ["grain"]),
+    ]
+    return Part({}, {}, nodes, {name: np.array(value, np.float32) for name, value in constants.items()})
 
 
 def _filtered(weights: Weights) -> tuple[Part, Part]:

@@ -55,9 +55,10 @@ def _play_shipped(provider: str) -> tuple[str, dict[str, Any]]:
 
     from ngs.runtime.bundle.bundle import Bundle
     from ngs.runtime.offline.render import sample
+    from ngs.runtime.temperature import TEMPERATURE
 
     bundle = Bundle.open(provider=provider)
-    sound = sample(bundle, bundle.condition({}), 1.0, 0, 0)
+    sound = sample(bundle, bundle.condition({}), TEMPERATURE, 0, 0)
     if not (np.isfinite(sound).all() and np.abs(sound).max() > 0):
         raise RuntimeError(f"{bundle.path} gives silence, or samples that are not numbers")
     name, rate = bundle.manifest.name, bundle.manifest.sample_rate

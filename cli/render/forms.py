@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from ngs.cli import options
 from ngs.cli.render.group import render as render
 from ngs.cli.render.job import Job, file_name, form, form_without_class
 from ngs.runtime.console.parameters import Number
+from ngs.runtime.temperature import TEMPERATURE
 
 SOUND = click.Path(path_type=Path)
 BUILT_IN = ("house", "breakbeat", "drum-and-bass", "electro")  # ngs.runtime.offline.patterns has them; --help is quick
@@ -57,8 +59,7 @@ def resynth(job: Job, file: Path, style: float) -> None:
 
 @form
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100000), help="How many sounds to draw.")
-@click.option("--temperature", default=1.0, show_default=True, type=Number(0, 10),
-              help="0 is the most typical sound, 1 as varied as the corpus; more is stranger.")  # fmt: skip
+@options.temperature
 def sample(job: Job, count: int, temperature: float) -> None:
     """Draw new sounds.
 
@@ -86,7 +87,7 @@ def sample(job: Job, count: int, temperature: float) -> None:
 @click.option("--amount", default=0.3, show_default=True, type=Number(0, 1),
               help="0 is FILE as the model hears it, 1 a new sound.")  # fmt: skip
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100000), help="How many variations.")
-@click.option("--temperature", default=1.0, show_default=True, type=Number(0, 10), help="As in `ngs render sample`.")
+@options.temperature
 def vary(job: Job, file: Path, amount: float, count: int, temperature: float) -> None:
     """Make variations of FILE: new sounds that are near it.
 
@@ -144,8 +145,8 @@ def path(job: Job, kind: str, seconds: float) -> None:
 def morph(job: Job, start: str, end: str, steps: int) -> None:
     """Turn one sound into another in steps. The sounds follow one another in one file.
 
-    Either end is a seed, which draws a sound at temperature 1, or a sound file, of which the model hears as much as the
-    sounds that it makes are long.
+    Either end is a seed, which draws a sound as `ngs render sample` does, or a sound file, of which the model hears as
+    much as the sounds that it makes are long.
 
     \b
     Example:
@@ -162,7 +163,7 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
     condition = completed(job.bundle, job.condition(), job.seed) if job.choices else job.condition()
     from_seed = start.isascii() and start.isdigit(), end.isascii() and end.isdigit()
     ends = [
-        drawn_embedding(job.bundle, condition, 1.0, int(text))
+        drawn_embedding(job.bundle, condition, TEMPERATURE, int(text))
         if drawn
         else embed(job.bundle, job.read(Path(text)), condition)
         for text, drawn in zip((start, end), from_seed, strict=True)
@@ -179,7 +180,7 @@ def morph(job: Job, start: str, end: str, steps: int) -> None:
               help=f"{', '.join(BUILT_IN)}, or a text file.")  # fmt: skip
 @click.option("--bpm", default=120.0, show_default=True, type=Number(20, 400), help="Beats per minute.")
 @click.option("--bars", default=2, show_default=True, type=click.IntRange(1, 256), help="How many bars of 16 steps.")
-@click.option("--temperature", default=1.0, show_default=True, type=Number(0, 10), help="As in `ngs render sample`.")
+@options.temperature
 def loop(job: Job, pattern: str, bpm: float, bars: int, temperature: float) -> None:
     """Play a drum pattern, with a fresh hit at every step. The file lasts exactly --bars bars.
 

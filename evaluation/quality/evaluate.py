@@ -14,6 +14,7 @@ from ngs.evaluation.quality.sampling import RealSounds, Sampling, compare_sample
 from ngs.evaluation.quality.selection import Entry, Progress, read, select
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.temperature import TEMPERATURE
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Options:
     training: Path | None = None
     labels: Path | None = None
     samples: int = 32  # of each class
-    temperature: float = 1.0
+    temperature: float = TEMPERATURE
     seed: int = 0
     limit: int | None = None  # files of each class, at most
 

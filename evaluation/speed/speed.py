@@ -30,6 +30,7 @@ from ngs.runtime.bundle.seeds import drawn_embedding
 from ngs.runtime.errors import reason
 from ngs.runtime.offline.render import decode
 from ngs.runtime.synth.engine import Engine
+from ngs.runtime.temperature import TEMPERATURE
 
 LENGTHS = (1.0, 10.0)  # seconds of sound that are decoded in one call
 MOST_ROUNDS = 100
@@ -163,7 +164,7 @@ def _sound(bundle: Bundle, seconds: float) -> tuple[Array, Array]:
     """A latent path [G, Z] that lasts `seconds`, a sampled sound repeated, and its condition [C]."""
     manifest = bundle.manifest
     condition = bundle.condition({manifest.attributes[0].name: manifest.attributes[0].classes[0]})
-    embedding = drawn_embedding(bundle, condition, 1.0, 0)
+    embedding = drawn_embedding(bundle, condition, TEMPERATURE, 0)
     (path,) = bundle.run("embedding_decoder", embedding=embedding[None], condition=condition[None])[0]
     return np.resize(path, (_grains(bundle, seconds), manifest.latent_size)), condition
 

@@ -15,6 +15,7 @@ from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.pads.pads import Pads
 from ngs.runtime.pads.settings import RANGES
 from ngs.runtime.synth.controls import CONTROLS, Control
+from ngs.runtime.temperature import TEMPERATURE
 
 SHORTEST_DECAY, LONGEST_DECAY = RANGES["decay"]
 
@@ -55,15 +56,15 @@ class HitPlayer(Port):
     """
 
     controls = {
-        "temperature": Control(0, 2, 1.0, "How far sounds stray from the typical."),
+        "temperature": Control(0, 2, TEMPERATURE, "How far sounds stray from the typical."),
         "pitch": replace(CONTROLS["pitch"], help="Semitones; hits that sound keep their pitch."),
         "decay": Control(0, 10, 0, "Seconds to -60 dB, 0 to let hits ring; hits that sound keep their decay."),
     }
 
     def __init__(
         self, bundle: Bundle | str | Path | None = None, classes: str | Sequence[str] = "Kick", trig: Any = None,
-        temperature: Any = 1.0, pitch: Any = 0.0, decay: Any = 0.0, fresh: Any = 1, seed: int = 0, overlap: int = 4,
-        mul: Any = 1, add: Any = 0,
+        temperature: Any = TEMPERATURE, pitch: Any = 0.0, decay: Any = 0.0, fresh: Any = 1, seed: int = 0,
+        overlap: int = 4, mul: Any = 1, add: Any = 0,
     ) -> None:  # fmt: skip
         self.bundle = open_bundle(bundle)
         names = [classes] if isinstance(classes, str) else list(classes)

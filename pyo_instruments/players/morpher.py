@@ -19,6 +19,7 @@ from ngs.runtime.bundle.seeds import drawn_embedding
 from ngs.runtime.dsp.audio_files import read_audio
 from ngs.runtime.offline.render import embed
 from ngs.runtime.synth.notes import Note
+from ngs.runtime.temperature import TEMPERATURE
 
 STAGES = 9  # sounds that are decoded between the ends, both included; in between, grains are mixed
 SHORTEST_SECONDS = 0.02  # of a period
@@ -57,7 +58,8 @@ class Morpher(EnginePort):
 
     def __init__(
         self, bundle: Bundle | str | Path | None = None, start: Any = 1, end: Any = 2, choices: Any = "",
-        trig: Any = None, period: float = 0.0, temperature: float = 1.0, mul: Any = 1, add: Any = 0, **controls: Any,
+        trig: Any = None, period: float = 0.0, temperature: float = TEMPERATURE, mul: Any = 1, add: Any = 0,
+        **controls: Any,
     ) -> None:  # fmt: skip
         self.bundle = open_bundle(bundle)
         self._temperature, self._period = temperature, float(period)

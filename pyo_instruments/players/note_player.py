@@ -10,6 +10,7 @@ from ngs.pyo_instruments.players.port import open_bundle
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.synth.controls import CONTROLS
 from ngs.runtime.synth.notes import Note
+from ngs.runtime.temperature import TEMPERATURE
 
 
 class NotePlayer(EnginePort):
@@ -42,7 +43,7 @@ class NotePlayer(EnginePort):
     controls = select("scatter", "density", "pan", "gain")
 
     def __init__(
-        self, bundle: Bundle | str | Path | None = None, voices: int = 16, temperature: float = 1.0,
+        self, bundle: Bundle | str | Path | None = None, voices: int = 16, temperature: float = TEMPERATURE,
         release: float = 0.2, seed: int = 0, mul: Any = 1, add: Any = 0, **controls: Any,
     ) -> None:  # fmt: skip
         self.bundle = open_bundle(bundle)

@@ -75,7 +75,7 @@ def graph_error(
 def _apart(tensor: str, ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
     """Differences; those of phases on their circle, weighted by TURN."""
     apart: NDArray[Any] = np.abs(ours - theirs)
-    return TURN * np.minimum(apart, 1 - apart) if tensor in PHASES else apart
+    return TURN * np.abs(apart - np.rint(apart)) if tensor in PHASES else apart
 
 
 def _heard(run: Run, name: str, mean: NDArray[Any], condition: NDArray[Any]) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from ngs.runtime.bundle.seeds import completed, drawn_embeddings
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.offline.patterns import STEPS, Track
 from ngs.runtime.offline.render import decode_embeddings
+from ngs.runtime.temperature import TEMPERATURE
 
 STEPS_A_BEAT = 4
 HITS = 64  # decoded in one call
@@ -28,7 +29,7 @@ def step_sample(step: int, bpm: float, sample_rate: int) -> int:
 
 def render_loop(
     bundle: Bundle, tracks: Sequence[Track], bpm: float, bars: int, seed: int, sample_rate: int,
-    temperature: float = 1.0, choices: Mapping[str, str] | None = None,
+    temperature: float = TEMPERATURE, choices: Mapping[str, str] | None = None,
 ) -> Array:  # fmt: skip
     """Play a pattern for a number of bars at `sample_rate`: float32 [n], exactly that many bars long, |x| < 1.
 

@@ -20,6 +20,7 @@ from ngs.runtime.pads.hits import Hit, Recipe
 from ngs.runtime.pads.pad_player import PadPlayer, SoundingHit, Workspace
 from ngs.runtime.pads.settings import check_argument, check_name
 from ngs.runtime.synth.controls import check_sample_rate
+from ngs.runtime.temperature import TEMPERATURE
 
 RETIRED = 256  # hits that have sounded and wait to be freed
 
@@ -71,7 +72,7 @@ class Pads(Source):
         self._stores = []
         for pad in range(count):
             choice = classes[pad % len(classes)]
-            recipe = Recipe(bundle, tuple(bundle.condition(choice).tolist()), "note", 1.0, 0.0)
+            recipe = Recipe(bundle, tuple(bundle.condition(choice).tolist()), "note", TEMPERATURE, 0.0)
             self._stores.append(HitStore(Wanted(choice, recipe)))
         retired: deque[SoundingHit] = deque(maxlen=RETIRED if threaded else 0)
         self._players = [PadPlayer(overlap, self.sample_rate, retired) for _ in range(count)]

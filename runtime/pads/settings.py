@@ -9,7 +9,8 @@ import numpy as np
 
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.pads.hits import SOURCES
-from ngs.runtime.synth.controls import CONTROLS, LONGEST_FADE_SECONDS, MOST_TEMPERATURE
+from ngs.runtime.synth.controls import CONTROLS, LONGEST_FADE_SECONDS
+from ngs.runtime.temperature import MOST_TEMPERATURE
 
 SETTINGS = ("choices", "source", "temperature", "pitch", "fresh")
 RANGES = {

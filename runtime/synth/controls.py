@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 MOST_OUTPUTS = 256
-MOST_TEMPERATURE = 10.0
 LONGEST_FADE_SECONDS = 60.0
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.chance import check_seed
-from ngs.runtime.synth.controls import MOST_TEMPERATURE, check_controls, check_fade
+from ngs.runtime.synth.controls import check_controls, check_fade
+from ngs.runtime.temperature import MOST_TEMPERATURE, TEMPERATURE
 
 MODES = ("once", "loop", "back-and-forth")
 
@@ -30,7 +31,7 @@ class Note:
     choices: Mapping[str, str] | str = field(default_factory=dict)
     seed: int = 0
     index: int = 0  # which of the sounds of the seed
-    temperature: float = 1.0
+    temperature: float = TEMPERATURE
     embedding: Array | None = None
     path: Array | None = None
     levels: Array | None = None

@@ -48,7 +48,14 @@ class CounterBatches(Dataset[Batch]):
         """Compute now what the batches from a step on are drawn from; they would do it themselves later."""
 
     def take_pool(self, before: CounterBatches) -> None:
-        """Take over the pool of the batches of the phase before, if these batches would be drawn from the same one."""
+        """Take over the pool of the batches of the phase before, if these batches would be drawn from the same one.
+
+        The others are left without a pool in any case: the loader of their phase may keep hold of them.
+        """
+        before.release()
+
+    def release(self) -> None:
+        """Forget what batches are drawn from; who asks for one computes it anew."""
 
     def rng(self, step: int) -> np.random.Generator:
         """The generator of a step."""
@@ -153,7 +160,11 @@ class PathBatches(CounterBatches):
     def take_pool(self, before: CounterBatches) -> None:
         # paths are drawn only while the grain VAE is frozen: if both phases draw them, it is the same in both
         if isinstance(before, PathBatches) and (self.config, self.room) == (before.config, before.room):
-            self._pool, before._pool = before._pool, None
+            self._pool = before._pool
+        before.release()
+
+    def release(self) -> None:
+        self._pool = None
 
     def pool(self, step: int) -> PathPool:
         """What the batch of a step is drawn from."""
@@ -221,6 +232,10 @@ class EmbeddingBatches(PathBatches):
             means, log_variances = zip(*(self.embed(*pair) for pair in pairs), strict=True)
             self._embeddings = age, torch.cat(means), torch.cat(log_variances)
         return self._embeddings[1:]
+
+    def release(self) -> None:
+        super().release()
+        self._embeddings = None
 
     def __getitem__(self, step: int) -> Batch:
         chosen, (mean, log_variance) = self.chosen(step), self.embeddings(step)

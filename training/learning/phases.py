@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ngs.corpus.cache import Corpus
+from ngs.runtime.temperature import TEMPERATURE
 from ngs.training.config import Config
 from ngs.training.learning.augmentation import augment_magnitudes
 from ngs.training.learning.batches import (
@@ -52,7 +53,6 @@ POSTERIOR = 0.5  # of the spread of a posterior that the prior learns: what lies
 UNCONDITIONAL = 0.15  # share of embeddings that the prior learns without a condition, for guidance
 OPEN = 0.05  # share of labels that are hidden from it besides, each by itself
 TIMES = 16  # at which the velocities of a validation sound are compared
-TEMPERATURE = 1.0  # of the sounds that TensorBoard shows
 
 
 class SpectraPhase(Phase):

@@ -21,7 +21,7 @@ from ngs.training.model.prior import EmbeddingPrior
 
 CLOCKS = 8  # decaying exponentials that tell the decoder the time; time constants 1/2, 1, 2 .. 64 steps
 FAINTEST_VARIANCE = 1e-5  # of a component of whole paths, as a share of the strongest one's
-FAINTEST = 0.05  # weight of times at which all sounds have ended, as a share of the mean loudness
+FAINTEST = 0.05  # weight of times at which all sounds have ended, as a share of the mean weight
 
 
 class EmbeddingEncoder(nn.Module):
@@ -160,7 +160,7 @@ class EmbeddingVAE(nn.Module):
         return self._latents(path), state
 
     def path_error(self, decoded: Tensor, path: Tensor) -> Tensor:
-        """Mean squared audible difference of paths [B, T, Z], scalar. Times at which sounds are loud count more."""
+        """Mean squared audible difference of paths [B, T, Z], scalar. Early and loud times count more."""
         squared = ((decoded - path) @ self.path_map).square().sum(-1)
         return (self.time_weight * squared).mean()
 
@@ -200,7 +200,7 @@ class EmbeddingVAE(nn.Module):
         assert self.decoder.center is not None and self.encoder.linear_center is not None
         scaled = self._scaled(path)
         rows = (weight / weight.mean()).sqrt()[:, None]
-        # the units in which the PCA keeps variance: audible ones, weighted by how loud sounds are at that time
+        # the units in which the PCA keeps variance: audible ones, weighted by what their time counts
         loud = (self.time_weight.sqrt()[:, None] * self.path_scale).flatten()
         center = (scaled * rows.square()[:, :, None]).mean(0).flatten()
         centered = (scaled.flatten(1) - center) * loud * rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -69,9 +70,7 @@ class NeuralGranularModel(nn.Module):
 
     def coefficients(self, path: Tensor, condition: Tensor) -> Tensor:
         """Paths [B, G, Z] and conditions [B, C] -> the decoder's coefficients of their grains [B, G, F]."""
-        repeated = condition[:, None].expand(-1, path.shape[1], -1)
-        coefficients = self.decoder.coefficients(path.flatten(0, 1), repeated.flatten(0, 1))
-        return coefficients.reshape(*path.shape[:2], -1)
+        return _by_grain(self.decoder.coefficients, path, condition)
 
     def log_magnitudes(self, path: Tensor, condition: Tensor) -> Tensor:
         """Paths [B, G, Z] and conditions [B, C] -> log |DFT| of the windowed grains that they stand for [B, G, K]."""
@@ -79,9 +78,7 @@ class NeuralGranularModel(nn.Module):
 
     def band_levels(self, path: Tensor, condition: Tensor) -> Tensor:
         """Paths [B, G, Z] and conditions [B, C] -> the log levels of the Q bands of their grains, nepers [B, G, Q]."""
-        repeated = condition[:, None].expand(-1, path.shape[1], -1)
-        levels = self.decoder.band_levels(path.flatten(0, 1), repeated.flatten(0, 1))
-        return levels.reshape(*path.shape[:2], -1)
+        return _by_grain(self.decoder.band_levels, path, condition)
 
     def spectral_distance(self, coefficients: Tensor, audio: Tensor) -> Tensor | None:
         """How far coefficients [B, G, F] are from the spectra of audio [B, n]; None if `spectral` is None."""
@@ -167,7 +164,7 @@ class NeuralGranularModel(nn.Module):
     def _metric(self, latent: Tensor, heard: Tensor) -> Tensor:
         """The quadratic form [Z, Z] that a small change of latents [N, Z] gives: its mean square audible change.
 
-        It is measured at those latents that are heard [N] more than half of all.
+        It is measured at the half of them that counts most, by `heard` [N].
         """
         sounding = latent[heard >= heard.median()]
         size = latent.shape[1]
@@ -178,6 +175,12 @@ class NeuralGranularModel(nn.Module):
             slopes = (moved[1:] - moved[:1]) / step[:, None]
             metric += slopes @ slopes.T / self.decoder.bins / METRIC_POINTS
         return metric
+
+
+def _by_grain(decode: Callable[[Tensor, Tensor], Tensor], path: Tensor, condition: Tensor) -> Tensor:
+    """What `decode` makes of latents [N, Z] and conditions [N, C], [N, ...], of paths [B, G, Z]: [B, G, ...]."""
+    repeated = condition[:, None].expand(-1, path.shape[1], -1)
+    return decode(path.flatten(0, 1), repeated.flatten(0, 1)).reshape(*path.shape[:2], -1)
 
 
 def time_weights(audio: AudioConfig, device: torch.device | None = None) -> Tensor:

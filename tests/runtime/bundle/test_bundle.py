@@ -209,6 +209,20 @@ def test_inputs_that_do_not_fit(tiny_bundle: Path) -> None:
         Bundle.open(tiny_bundle, "cpu").run("encoder", grain=np.ones((1, 255), np.float32))
 
 
+@pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_older", "tiny_noise"])
+def test_only_in_format_3_a_synthesis_hears_that_sounds_start(kind: str, request: pytest.FixtureRequest) -> None:
+    bundle = Bundle.open(request.getfixturevalue(kind), "cpu")
+    golden, names = bundle.golden(), sides(bundle, "synthesis")[0]
+    inputs = {name: golden[f"synthesis/{name}"] for name in names if name != "onset"}
+    flags = {"onset": np.ones((2, 1), np.float32)} if kind == "tiny_older" else {}
+    for starts in (True, False):
+        expected = bundle.run("synthesis", **inputs, **{name: starts * flag for name, flag in flags.items()})
+        for found, wanted in zip(bundle.synthesise(inputs, starts), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    same = np.allclose(bundle.synthesise(inputs, starts=True)[0], bundle.synthesise(inputs)[0])
+    assert same == (kind != "tiny_older")
+
+
 def test_empty_golden_vectors_prove_nothing(copy: Path) -> None:
     np.savez(copy / "changed.npz", **{name: array[:0] for name, array in np.load(copy / "golden.npz").items()})
     edit(copy, "golden.npz", (copy / "changed.npz").read_bytes(), "golden", "files")
@@ -258,6 +272,34 @@ def test_a_mean_is_compared_by_what_is_decoded_from_it(copy: Path, name: str) ->
         return [0 * each + 1 if graph == "decoder" else each for each in bundle.run(graph, **inputs)]
 
     assert graph_error(name, *sides(bundle, name), arrays, deaf) < TOLERANCE
+
+
+@pytest.mark.parametrize("tensor", ["onset/phase", "synthesis/next_phase", "decoder_stream/next_phase"])
+@pytest.mark.parametrize(
+    ("turns", "error", "passes"),
+    [
+        (0.009, 0.0009, True),
+        (0.011, 0.0011, False),
+        (0.25, 0.025, False),
+        (0.989, 0.0011, False),
+        (0.991, 0.0009, True),
+        (1.5, 0.05, False),
+    ],
+)
+def test_a_phase_may_be_a_hundredth_of_a_turn_away(
+    copy: Path, tensor: str, turns: float, error: float, passes: bool
+) -> None:
+    bundle, golden = Bundle.open(copy, "cpu"), dict(np.load(copy / "golden.npz"))
+    name, _, output = tensor.partition("/")
+
+    def run(graph: str, **inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        found = list(bundle.run(graph, **inputs))
+        moved = found[sides(bundle, name)[1].index(output)]
+        moved[0, 3] += np.float32(turns)
+        return found
+
+    apart = graph_error(name, *sides(bundle, name), golden, run)
+    assert apart == pytest.approx(error, rel=0.01) and (apart < TOLERANCE) == passes
 
 
 def sides(bundle: Bundle, name: str) -> list[list[str]]:

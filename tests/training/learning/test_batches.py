@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from itertools import islice
 
@@ -144,7 +145,7 @@ def test_a_phase_goes_on_with_the_pool_of_the_one_before(room: int, corpus: Corp
     assert same(after[0], fresh[0]) and bool(encoded) == (room == 10)  # where the last pool is not the first
 
 
-def test_a_pool_of_another_kind_is_left_alone(corpus: Corpus, tiny_config: Config) -> None:
+def test_a_pool_of_another_kind_is_not_taken(corpus: Corpus, tiny_config: Config) -> None:
     config, sounds = with_room(tiny_config, 10), everything(corpus)
     louder = replace(config, data=replace(config.data, gain_db=1.0))
     after = PathBatches(corpus, sounds, config, 12, 0, encode)  # whose pool has room for a batch
@@ -155,7 +156,26 @@ def test_a_pool_of_another_kind_is_left_alone(corpus: Corpus, tiny_config: Confi
     ):
         pool = before.pool(0)
         after.take_pool(before)
-        assert before.pool(0) is pool is not after.pool(0)
+        assert after.pool(0) is not pool
+
+
+def test_no_phase_keeps_its_pool_once_the_next_has_begun(corpus: Corpus, tiny_config: Config) -> None:
+    """Even if something keeps its batches: whether the next takes the pool, draws from another, or needs none."""
+    config, sounds = with_room(tiny_config, 1000), everything(corpus)
+
+    def embeddings(config: Config = config) -> EmbeddingBatches:
+        return EmbeddingBatches(corpus, sounds, config, 4, 0, encode, embed)
+
+    nexts = [embeddings(), embeddings(with_room(config, 70)), SequenceBatches(corpus, sounds, config, 4, 0)]
+    for taken, after in zip((True, False, False), nexts, strict=True):
+        before = embeddings()
+        batch, loaded = before[0], loader(before, 0, 0)
+        held = [weakref.ref(before.pool(0).paths), weakref.ref(before.embeddings(0)[0])]
+        after.take_pool(before)
+        assert [each() is not None for each in held] == [taken, False]
+        after.release()
+        assert held[0]() is None
+        assert same(next(iter(loaded)), batch)  # which computes it anew
 
 
 def test_loudness_is_the_rms_of_grains_with_silence_behind_the_last() -> None:

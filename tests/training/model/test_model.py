@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from ngs.training.config import load_preset, override
 from ngs.training.model.band_levels import SCALE
+from ngs.training.model.embedding import FAINTEST
 from ngs.training.model.energy_profile import PROFILE_SCALE, energy_profile
-from ngs.training.model.model import NeuralGranularModel, one_hot
+from ngs.training.model.model import EARLY_SECONDS, NeuralGranularModel, one_hot, time_weights
 
 FREQUENCIES_HZ = (100.0, 440.0, 1000.0, 3500.0)
 SMALL = ["grain.hidden_size=16", "embedding.hidden_size=16"]  # what starts at zero anyway
@@ -160,6 +162,32 @@ def test_paths_are_seen_in_uncorrelated_units_of_what_is_heard(model: NeuralGran
     size = len(level2.path_scale)
     torch.testing.assert_close(level2.path_unmap @ level2.path_map, torch.eye(size), atol=1e-2, rtol=0)
     assert level2.time_weight.mean().item() == pytest.approx(1, abs=1e-4) and (level2.time_weight > 0).all()
+
+
+def test_early_grains_count_more_by_the_time_that_they_come() -> None:
+    audio = override(load_preset("fast"), SMALL).audio
+    weights, hop_seconds = time_weights(audio), audio.hop_length / audio.sample_rate
+    assert weights.shape == (audio.path_length,) and float(weights.mean()) == pytest.approx(1)
+    assert (weights.diff() < 0).all()
+    at = round(EARLY_SECONDS / hop_seconds)
+    assert float(weights[0] / weights[at]) == pytest.approx(2, abs=0.1)
+    doubled = time_weights(replace(audio, sample_rate=2 * audio.sample_rate, grain_length=2 * audio.grain_length))
+    torch.testing.assert_close(doubled, weights)
+
+
+def test_all_octaves_of_late_time_count_the_same() -> None:
+    weights = time_weights(override(load_preset("fast"), [*SMALL, "audio.path_length=4096"]).audio)
+    octaves = [float(weights[start : 2 * start].sum()) for start in (256, 512, 1024, 2048)]
+    assert octaves == pytest.approx([octaves[-1]] * 4, rel=0.05)
+
+
+@torch.no_grad()
+def test_errors_of_paths_count_by_time_where_all_grains_are_as_loud(model: NeuralGranularModel) -> None:
+    model, audio = copy.deepcopy(model), model.config.audio
+    still = torch.randn(40, 1, 256, generator=torch.Generator().manual_seed(5)).expand(-1, audio.path_length, -1)
+    model.start_embedding(still, torch.ones(40))
+    expected = (time_weights(audio) + FAINTEST) / (1 + FAINTEST)
+    torch.testing.assert_close(model.embedding.time_weight, expected, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper-16k"])
