@@ -94,12 +94,14 @@ class Reference:
 
     def decoder_stream(
         self, latent: Tensor, condition: Tensor, noise: Tensor, onset: Tensor, level: Tensor, sum: Tensor,
-        weight: Tensor, history: Tensor, phase: Tensor = NOTHING, first: Tensor = NOTHING,
+        weight: Tensor, history: Tensor, phase: Tensor = NOTHING, first: Tensor = NOTHING, motion: Tensor = NOTHING,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         """One hop: overlap-add and post-processing. Rows whose onset is set start from zero states, with `first`."""
         hop, length = self.model.config.audio.hop_length, self.model.config.audio.grain_length
         goes_on = 1 - onset
         frame = self.decoder(latent, condition)
+        if len(motion):
+            frame = (*frame[:-1], frame[-1] + motion)
         grain, states = self.model.decoder.synthesise(*frame, noise=noise, phase=phase)
         if len(first):
             grain, states = onset * first + goes_on * grain, (onset * phase + goes_on * states[0],)

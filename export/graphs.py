@@ -17,8 +17,7 @@ from ngs.export.dft import RealDFT
 from ngs.export.loudness import FAINTEST, LoudnessFit, bin_weights, window_grains
 from ngs.export.style import Style
 from ngs.runtime.dsp.locked_tones import GAIN
-from ngs.training.model.band_levels import SCALE
-from ngs.training.model.decoders import GrainDecoder
+from ngs.training.model.decoders import EVERY, GrainDecoder
 from ngs.training.model.encoders import FEATURE_SCALE, GrainEncoder, SpectralEncoder
 from ngs.training.model.energy_profile import profile_gain
 from ngs.training.model.excitation import Excitation, FilteredNoise, LockedTones, excite, next_phase
@@ -42,7 +41,7 @@ def bundle_graphs(model: NeuralGranularModel, fit: LoudnessFit, style: Style) ->
     moved = Graph(
         StyleGraph(style, DecoderGraph(model.decoder)),
         {"latent": (model.config.grain.latent_size,), "condition": (sum(model.sizes),), "amount": (1,)},
-        ("moved", "level"),
+        ("moved", "level", *(("motion",) if model.decoder.points else ())),
     )
     return {**grain_graphs(model), "style": moved, **_embedding_graphs(model, fit)}
 
@@ -56,7 +55,7 @@ def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     history, latent, condition = model.postprocessing.history, model.config.grain.latent_size, sum(model.sizes)
     frame = _shapes(excitation.frame_sizes)
     state = {"phase": (excitation.bins,)} if excitation.has_phase else {}
-    first = {"first": (length,)} if excitation.shape_size else {}
+    first = {"first": (length,), "motion": (excitation.points,)} if excitation.shape_size else {}
     lasting = {"sum": (length - hop,), "weight": (length - hop,), "history": (history,), **state}
     given = {"latent": (latent,), "condition": (condition,)}
     starts = {"onset": Graph(OnsetGraph(decoder), {**given, "noise": (length,)}, ("grain", "phase"))} if first else {}
@@ -161,17 +160,11 @@ class DecoderGraph(nn.Module):
             self.output.weight.copy_(weight)
             self.output.bias.copy_(bias)
 
-    def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
-        coefficients: Tensor = self.output(self._hidden(latent, condition))
-        return coefficients
-
-    def band_levels(self, latent: Tensor, condition: Tensor) -> Tensor:
-        hidden, rows = self._hidden(latent, condition), self.decoder.level_rows
-        return nn.functional.linear(hidden, self.output.weight[rows], self.output.bias[rows]) / SCALE
-
-    def _hidden(self, latent: Tensor, condition: Tensor) -> Tensor:
-        hidden: Tensor = self.decoder.network(torch.cat((latent, condition), -1))
-        return hidden if self.decoder.linear is None else torch.cat((hidden, latent), -1)
+    def coefficients(self, latent: Tensor, condition: Tensor, rows: slice = EVERY) -> Tensor:
+        hidden = self.decoder.network(torch.cat((latent, condition), -1))
+        if self.decoder.linear is not None:
+            hidden = torch.cat((hidden, latent), -1)
+        return nn.functional.linear(hidden, self.output.weight[rows], self.output.bias[rows])
 
     def forward(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
         return self.decoder.frame(self.coefficients(latent, condition))
@@ -199,8 +192,8 @@ class StyleGraph(nn.Module):
         super().__init__()
         self.style, self.decoder = style, decoder
 
-    def forward(self, latent: Tensor, condition: Tensor, amount: Tensor) -> tuple[Tensor, Tensor]:
-        moved: tuple[Tensor, Tensor] = self.style(latent, condition, amount, self.decoder)
+    def forward(self, latent: Tensor, condition: Tensor, amount: Tensor) -> tuple[Tensor, ...]:
+        moved: tuple[Tensor, ...] = self.style(latent, condition, amount, self.decoder)
         return moved
 
 
@@ -262,7 +255,7 @@ class StreamGraph(nn.Module):
 
     `sum` and `weight` are what past grains and their windows add to the next hops; `history` is the past that the
     filter needs. A grain whose onset flag is set starts a sound: it ignores the state. If the excitation has onset
-    shapes, it is given as `first`, and `phase` is its own.
+    shapes, it is given as `first`, and `phase` is its own; `motion` is added to the energy profile of other grains.
     """
 
     window: Tensor
@@ -280,14 +273,16 @@ class StreamGraph(nn.Module):
     def forward(
         self, latent: Tensor, condition: Tensor, noise: Tensor, onset: Tensor, level: Tensor, sum: Tensor,
         weight: Tensor, history: Tensor, phase: Tensor | None = None, first: Tensor | None = None,
+        motion: Tensor | None = None,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         starts, frame = onset > 0.5, self.decoder(latent, condition)
         total, weight, history = (torch.where(starts, 0.0, state) for state in (sum, weight, history))
         following: tuple[Tensor, ...] = ()
-        if phase is None or first is None:
+        if phase is None or first is None or motion is None:
             grain = self.synthesis(*frame, noise)
         else:
-            grain, moved = self.synthesis(*frame, noise, phase)
+            *spectrum, profile = frame
+            grain, moved = self.synthesis(*spectrum, profile + motion, noise, phase)
             grain, following = torch.where(starts, first, grain), (torch.where(starts, phase, moved),)
         window = self.window + onset * self.onset_difference
         total = self._added(total, grain * (level * window))

@@ -27,8 +27,9 @@ from ngs.export.loudness import bin_weights
 from ngs.runtime.bundle.pitches import pitch_attribute
 from ngs.runtime.bundle.specs import Attribute
 from ngs.runtime.dsp.timbre import MELS, mel_filters
-from ngs.training.model.band_levels import energies
-from ngs.training.model.decoders import GrainDecoder
+from ngs.training.model.band_levels import SCALE, energies
+from ngs.training.model.decoders import EVERY, GrainDecoder
+from ngs.training.model.energy_profile import PROFILE_SCALE
 from ngs.training.model.model import NeuralGranularModel, one_hot
 
 MOST_GRAINS = 2048  # M
@@ -42,16 +43,14 @@ NEAR = 0.05  # distance at which a grain counts 1/e
 TYPICAL = 8.0  # how much less grains among those of other classes count, where a class is asked for
 NEIGHBOURS = 20  # that tell whether a grain is typical of its class
 STRANGE = 1000.0  # what a class that is not the one asked for counts: such grains are mixed only if there are no others
-FAINTEST = 1e-8  # energy of a grain that is no silence
+FAINTEST = 1e-6  # energy of a grain that is no silence (the exporter takes 1e-8 for nothing)
 LOUDEST = 100.0  # levels are raised by at most 40 dB
 
 
 class Decoder(Protocol):
     """What is asked of a GrainDecoder, or of a module that computes the same."""
 
-    def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor: ...
-
-    def band_levels(self, latent: Tensor, condition: Tensor) -> Tensor: ...
+    def coefficients(self, latent: Tensor, condition: Tensor, rows: slice = EVERY) -> Tensor: ...
 
 
 class Style(nn.Module):
@@ -92,23 +91,34 @@ class Style(nn.Module):
         # of a condition with a zero behind it, which is for classes that are not known
         self.register_buffer("columns", torch.where(labels >= 0, firsts + labels, sum(model.sizes)).T.contiguous())
 
-    def forward(self, latent: Tensor, condition: Tensor, amount: Tensor, decoder: Decoder) -> tuple[Tensor, Tensor]:
+    def forward(self, latent: Tensor, condition: Tensor, amount: Tensor, decoder: Decoder) -> tuple[Tensor, ...]:
         """Latents [B, Z] under conditions [B, C], moved by amounts [B, 1] from 0, as they are, to 1, the corpus.
 
-        Returns the latents and the levels [B, 1] that make them as loud as they were.
+        Returns the latents, and what makes them sound as loud as they were: levels [B, 1] and, if grains have energy
+        profiles, what is added to these [B, S], so that energy moves within grains as it did.
         """
         coefficients = decoder.coefficients(latent, condition)
         magnitude = self.decoder.magnitudes(coefficients)
         mixed = self._mix(self._keys(coefficients, magnitude) - self.center, condition)
         moved = latent + amount * (mixed - latent)
-        wanted, found = (self._energy(each, condition, decoder) for each in (latent, moved))
-        return moved, torch.sqrt(wanted / found.clamp_min(FAINTEST)).clamp_max(LOUDEST)
+        rows = slice(self.decoder.profile_rows.start, self.decoder.level_rows.stop)  # side by side
+        before = coefficients if not self.decoder.levels else coefficients[:, rows]
+        after = decoder.coefficients(moved, condition, EVERY if not self.decoder.levels else rows)
+        wanted, found = (self._energy(each) for each in (before, after))
+        level = torch.sqrt(wanted / found.clamp_min(FAINTEST)).clamp_max(LOUDEST)  # silence stays silent
+        if not self.decoder.points:
+            return moved, level
+        place = slice(0, self.decoder.points) if self.decoder.levels else self.decoder.profile_rows
+        return moved, level, (before - after)[:, place] / PROFILE_SCALE
 
-    def _energy(self, latent: Tensor, condition: Tensor, decoder: Decoder) -> Tensor:
-        """The energies [B, 1], as the ear weighs them, of latents [B, Z] under conditions [B, C]; 0 for silence."""
+    def _energy(self, broad: Tensor) -> Tensor:
+        """The energies [B, 1], as the ear weighs them; 0 for silence.
+
+        Of profiles and levels [B, S + Q], or if a decoder has no levels, of all coefficients [B, F].
+        """
         if not self.decoder.levels:
-            return self.decoder.magnitudes(decoder.coefficients(latent, condition)).square() @ self.weights
-        return energies(decoder.band_levels(latent, condition)) @ self.band_weights
+            return self.decoder.magnitudes(broad).square() @ self.weights
+        return energies(broad[:, self.decoder.points :] / SCALE) @ self.band_weights
 
     def _keys(self, coefficients: Tensor, magnitude: Tensor) -> Tensor:
         """What is compared [B, D] of grains with coefficients [B, F] and magnitudes [B, K]."""
@@ -117,8 +127,7 @@ class Style(nn.Module):
         timbre = (TIMBRE * math.sqrt(MELS / bands.shape[1])) * (logarithm - logarithm.mean(1, keepdim=True))
         parts = [timbre, _shares(magnitude) @ self.lags]
         if self.decoder.points:
-            first = self.decoder.bins
-            parts.append(MOTION * coefficients[:, first : first + self.decoder.points])
+            parts.append(MOTION * coefficients[:, self.decoder.profile_rows])
         return torch.cat(parts, 1)
 
     def _mix(self, key: Tensor, condition: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ def tiny_graphs(excitation: str = "locked", version: int = FORMAT_VERSION) -> di
         parts |= {"prior": _prior(shifts), "prior_inverse": _prior_inverse(shifts), "loudness": _loudness(weights)}
         if excitation != "noise":
             parts["onset"] = _onset(weights)
-        parts["style"] = _style(weights)
+        parts["style"] = _style(weights, excitation)
     return {name: make_graph(*part) for name, part in parts.items()}
 
 
@@ -137,12 +137,15 @@ def _onset(weights: Weights) -> Part:
     )  # fmt: skip
 
 
-def _style(weights: Weights) -> Part:
+def _style(weights: Weights, excitation: str) -> Part:
     """A step that latent and condition decide, the wider and the softer the larger the amount."""
     node, x = helper.make_node, LATENT + len(CLASSES)
+    has_motion = excitation != "noise"
+    motion: Shapes = {"motion": (POINTS,)} if has_motion else {}
+    moving = [node("MatMul", ["shift", "b"], ["motion"])] if has_motion else []
     return Part(
         {"latent": (LATENT,), "condition": (len(CLASSES),), "amount": (1,)},
-        {"moved": (LATENT,), "level": (1,)},
+        {"moved": (LATENT,), "level": (1,), **motion},
         [
             node("Concat", ["latent", "condition"], ["x"], axis=1),
             node("MatMul", ["x", "a"], ["step"]),
@@ -150,8 +153,12 @@ def _style(weights: Weights) -> Part:
             node("Add", ["latent", "shift"], ["moved"]),
             node("Mul", ["amount", "half"], ["softer"]),
             node("Sub", ["one", "softer"], ["level"]),
+            *moving,
         ],
-        {"a": weights(x, LATENT), "half": np.array(0.5, np.float32), "one": np.array(1, np.float32)},
+        {
+            "a": weights(x, LATENT), "half": np.array(0.5, np.float32), "one": np.array(1, np.float32),
+            **({"b": weights(LATENT, POINTS)} if has_motion else {}),
+        },
     )  # fmt: skip
 
 
@@ -313,7 +320,8 @@ def _stream(decoder: Part, synthesis: Part, postprocessing: Part, version: int) 
     """One hop of a sound: decoder, synthesis, overlap-add and postprocessing, with every state as a tensor."""
     node = helper.make_node
     states: Shapes = {"sum": (LENGTH - HOP,), "weight": (LENGTH - HOP,), "history": (HISTORY,)}
-    first: Shapes = {"first": (LENGTH,)} if "phase" in synthesis.inputs and version >= 4 else {}
+    starts = "phase" in synthesis.inputs and version >= 4
+    first: Shapes = {"first": (LENGTH,), "motion": (POINTS,)} if starts else {}
     if "phase" in synthesis.inputs:
         states["phase"] = synthesis.inputs["phase"]
     kept = [
@@ -326,7 +334,7 @@ def _stream(decoder: Part, synthesis: Part, postprocessing: Part, version: int) 
     filtering, filter_constants = postprocessing.within("filter_", public)
     begun: list[onnx.NodeProto] = []
     # sounds begin with the grain and the phases that are given, in format 3 with phases of zero
-    other = {"grain": "made", "next_phase": "moved"} if first else {"phase": "kept_phase"}
+    other = {"grain": "made", "next_phase": "moved", "profile": "shaped"} if first else {"phase": "kept_phase"}
     for one in filling:
         one.input[:] = [other.get(name, name) for name in one.input]
         one.output[:] = [other.get(name, name) for name in one.output]
@@ -334,6 +342,10 @@ def _stream(decoder: Part, synthesis: Part, postprocessing: Part, version: int) 
         begun = [
             node("Where", ["starts", "first", "made"], ["grain"]),
             node("Where", ["starts", "phase", "moved"], ["next_phase"]),
+        ]
+        filling = [
+            node("Add", ["profile", "motion"], ["shaped"]),
+            *filling,
         ]
     nodes = [
         node("Greater", ["onset", "half"], ["starts"]), *kept, *decoding, *filling, *begun,
@@ -484,9 +496,8 @@ def tiny_manifest(version: int = FORMAT_VERSION) -> Manifest:
 
 def tiny_arrays(graphs: dict[str, bytes]) -> dict[str, dict[str, NDArray[np.generic]]]:
     """A random latent map, and golden vectors as onnxruntime computes them."""
-    rng = np.random.default_rng(1)
-    golden = _golden(graphs, rng)
-    return {"latent_map": _latent_map(rng), "golden": golden}
+    latent_map, golden = _latent_map(np.random.default_rng(1)), _golden(graphs, np.random.default_rng(2))
+    return {"latent_map": latent_map, "golden": golden}
 
 
 def _golden(graphs: dict[str, bytes], rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:

@@ -65,6 +65,12 @@ class Manifest:
         return any(tensor.name == "first" for tensor in self.graphs["decoder_stream"].inputs)
 
     @property
+    def motion_points(self) -> int:
+        """How many numbers `decoder_stream` takes as `motion`; 0 if it takes none."""
+        shapes = {tensor.name: tensor.shape for tensor in self.graphs["decoder_stream"].inputs}
+        return int(shapes["motion"][1]) if "motion" in shapes else 0
+
+    @property
     def has_style(self) -> bool:
         """Whether other sounds can be brought to the grains of the corpus, by the graph `style`."""
         return "style" in self.graphs

@@ -60,12 +60,14 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
     frame: tuple[TensorSpec, ...] = (tensor("magnitude", bins),)
     flags: tuple[TensorSpec, ...] = ()
     phase: tuple[TensorSpec, ...] = ()
+    motion: tuple[TensorSpec, ...] = ()
     if manifest.graphs["synthesis"].states:
         points = _size(manifest, "synthesis", "profile", 1, MAX_PROFILE_POINTS)
         frame += (tensor("peak", bins), tensor("advance", bins), tensor("profile", points))
         flags, phase = () if latest else (onset,), (tensor("phase", bins),)
+        motion = (tensor("motion", points),)
     starts = bool(phase) and latest  # sounds begin with a grain of their own
-    grain, first = tensor("grain", 4 * hop), (tensor("first", 4 * hop),) if starts else ()
+    grain, first = tensor("grain", 4 * hop), (tensor("first", 4 * hop), *motion) if starts else ()
     past = (tensor("sum", 3 * hop), tensor("weight", 3 * hop), tensor("history", history), *phase)
 
     def following(states: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
@@ -81,7 +83,8 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
         "decoder": ((latent, condition), frame),
         "onset": ((latent, condition, noise), (grain, *phase)),
         "style": (
-            (latent, condition, tensor("amount", 1)), (tensor("moved", manifest.latent_size), tensor("level", 1))
+            (latent, condition, tensor("amount", 1)),
+            (tensor("moved", manifest.latent_size), tensor("level", 1), *motion),
         ),
         "synthesis": ((*frame, noise, *flags, *phase), (grain, *following(phase))),
         "postprocessing": ((tensor("signal", signal),), (audio,)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ngs.runtime.arrays import Array
@@ -11,21 +13,35 @@ from ngs.runtime.bundle.fields import BundleError
 GRAINS_AT_ONCE = 64
 
 
-def styled(bundle: Bundle, path: Array, condition: Array, amount: float) -> tuple[Array, Array]:
+class Styled(NamedTuple):
+    """Latents that were moved, and what lets them sound as loud as they were, and move as they did."""
+
+    path: Array  # [G, Z]
+    levels: Array  # [G]: factors
+    motion: Array  # [G, S]: what is added to the energy profile of each grain; S is 0 if grains have none
+
+
+def styled(bundle: Bundle, path: Array, condition: Array, amount: float) -> Styled:
     """Latents [G, Z] moved towards the grains of the corpus that are most like them and have the classes of [C].
 
-    amount: from 0, where they are, to 1, mixes of these grains. Also returns the levels [G] at which they are as loud
-    as before. Raises BundleError if the bundle has no graph `style`, which came with format 4, and it is needed.
+    amount: from 0, where they are, to 1, mixes of these grains. Raises BundleError if the bundle has no graph `style`,
+    which came with format 4, and it is needed.
     """
-    moved, levels = np.array(path, np.float32), np.ones(len(path), np.float32)
+    count, points = len(path), bundle.manifest.motion_points
+    result = Styled(np.array(path, np.float32), np.ones(count, np.float32), np.zeros((count, points), np.float32))
     if amount == 0:
-        return moved, levels
+        return result
     if not bundle.manifest.has_style:
         raise BundleError(f"{bundle.path} knows no style, as it is of format 3: export its run anew, or use style 0")
-    for at in range(0, len(path), GRAINS_AT_ONCE):
+    for at in range(0, count, GRAINS_AT_ONCE):
         part = slice(at, at + GRAINS_AT_ONCE)
-        count = len(moved[part])
-        given = np.repeat(condition[None], count, axis=0), np.full((count, 1), amount, np.float32)
-        latents, factors = bundle.run("style", latent=moved[part].copy(), condition=given[0], amount=given[1])
-        moved[part], levels[part] = latents, factors[:, 0]
-    return moved, levels
+        latents = result.path[part].copy()
+        conditions, amounts = (
+            np.repeat(condition[None], len(latents), 0),
+            np.full((len(latents), 1), amount, np.float32),
+        )
+        moved, levels, *motion = bundle.run("style", latent=latents, condition=conditions, amount=amounts)
+        result.path[part], result.levels[part] = moved, levels[:, 0]
+        if motion:
+            result.motion[part] = motion[0]
+    return result

@@ -50,12 +50,14 @@ def posterior(bundle: Bundle, grains: Array, first: NDArray[np.bool_]) -> tuple[
 
 
 def decode(
-    bundle: Bundle, path: Array, condition: Array, seed: Seed, tail: bool = True, level: Array | float = 1.0
-) -> Array:
+    bundle: Bundle, path: Array, condition: Array, seed: Seed, tail: bool = True, level: Array | float = 1.0,
+    motion: Array | None = None,
+) -> Array:  # fmt: skip
     """The sound of a latent path [G, Z] under a condition [C], or one for each grain [G, C]: float32 [n], |x| < 1.
 
     The seed, or (seed, index) of one of its sounds, decides the noise. With `tail` the last grains ring out and n is
-    (G + 3) * hop, else G * hop. `level`: the factor of the sound, or of each grain [G], before the limiter.
+    (G + 3) * hop, else G * hop. `level`: the factor of the sound, or of each grain [G], before the limiter. `motion`
+    [G, S] is added to the energy profiles of all grains but the first.
     """
     manifest = bundle.manifest
     count = len(path)
@@ -70,6 +72,8 @@ def decode(
         phases = Phases(phase[0])
     for part in batches(count, bundle, assembly.added):
         frame = _frame(bundle, path[part], conditions[part])
+        if motion is not None and motion.size:
+            frame["profile"] = frame["profile"] + motion[part]
         if phases and bundle.filling:
             turns = phases.follow(frame["peak"], frame["advance"])[1:]
             grains = bundle.filling.grains(frame["magnitude"], turns, noise[part])
@@ -126,8 +130,8 @@ def resynthesise(bundle: Bundle, signal: Array, condition: Array, style: float, 
     style: from 0, the signal itself, as `reconstruct` has it, to 1, grains of the corpus with the classes of [C]. Time
     and loudness stay those of the signal. Raises BundleError for a style above 0 if the bundle knows none.
     """
-    latents, levels = styled(bundle, encode(bundle, signal), condition, style)
-    return decode(bundle, latents, condition, seed, level=levels)
+    path, levels, motion = styled(bundle, encode(bundle, signal), condition, style)
+    return decode(bundle, path, condition, seed, level=levels, motion=motion)
 
 
 def sample(bundle: Bundle, condition: Array, temperature: float, seed: int, index: int) -> Array:
@@ -203,10 +207,12 @@ def play_path(
     those of the corpus that have the classes of the condition.
     """
     hop, sample_rate = bundle.manifest.hop_length, bundle.manifest.sample_rate
-    path, kept = styled(bundle, path, condition, style)
+    path, kept, motion = styled(bundle, path, condition, style)
     levels = kept if levels is None else kept * levels
-    led, levels = (np.concatenate((np.repeat(each[:1], OVERLAP, axis=0), each)) for each in (path, levels))
-    sound = decode(bundle, led, condition, seed, level=levels)[OVERLAP * hop :]
+    led, levels, motion = (
+        np.concatenate((np.repeat(each[:1], OVERLAP, axis=0), each)) for each in (path, levels, motion)
+    )
+    sound = decode(bundle, led, condition, seed, level=levels, motion=motion)[OVERLAP * hop :]
     count = min(sample_rate // FADE_SHARE, len(sound))
     sound[:count] *= np.linspace(0, 1, count, dtype=np.float32)
     return sound

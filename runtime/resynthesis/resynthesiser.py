@@ -144,8 +144,7 @@ class Resynthesiser(Effect):
         self._chance.scatter(self._grains, given["latent"][0], self.controls)
         given["condition"][0] = self._condition
         given["level"][0] = not self._chance.silences(self._grains, self.controls)
-        if self._style is not None and self.controls["style"] > 0:
-            self._bring_to_style(self._style)
+        self._bring_to_style()
         self._noise.move_on(given["noise"][0])
         given["onset"][0] = first
         self._decoder.step(0, 1)
@@ -153,13 +152,22 @@ class Resynthesiser(Effect):
         audio: Array = self._decoder.outputs["audio"][0]
         return audio
 
-    def _bring_to_style(self, style: GraphStream) -> None:
-        given = self._decoder.inputs
+    def _bring_to_style(self) -> None:
+        """Bring the decoder's next grain to the corpus."""
+        given, style = self._decoder.inputs, self._style
+        if style is None:
+            return
+        if "motion" in given:
+            given["motion"][0] = 0.0
+        if self.controls["style"] == 0:
+            return
         style.inputs["latent"][0], style.inputs["condition"][0] = given["latent"][0], given["condition"][0]
         style.inputs["amount"][0] = self.controls["style"]
         style.step(0, 1)
         given["latent"][0] = style.outputs["moved"][0]
         given["level"][0] *= style.outputs["level"][0]
+        if "motion" in given:
+            given["motion"][0] = style.outputs["motion"][0]
 
 
 @cache

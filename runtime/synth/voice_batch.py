@@ -148,9 +148,12 @@ class VoiceBatch:
     def _bring_to_style(self, start: int, stop: int) -> None:
         """Bring the next grains of the voices that have a style to the corpus."""
         rows = [row for row in range(start, stop) if self.voices[row].note.style > 0 and not self.voices[row].failed]
-        if self._style is None or not rows:
-            return
         given, style = self._decoder.inputs, self._style
+        if style is None:
+            return
+        moving = [(given["motion"], style.outputs["motion"])] if "motion" in given else []
+        for motion, _ in moving:
+            motion[start:stop] = 0.0
         for row in rows:
             style.inputs["latent"][row], style.inputs["condition"][row] = given["latent"][row], given["condition"][row]
             style.inputs["amount"][row] = self.voices[row].note.style
@@ -158,6 +161,8 @@ class VoiceBatch:
             self._step(style, first, last)
             given["latent"][first:last] = style.outputs["moved"][first:last]
             given["level"][first:last] *= style.outputs["level"][first:last]
+            for motion, found in moving:
+                motion[first:last] = found[first:last]
 
     def _step(self, stream: GraphStream, start: int, stop: int) -> None:
         """Run rows of a graph. If that fails, run them one by one: the voices whose rows fail then end."""

@@ -32,7 +32,7 @@ from ngs.runtime.dsp.grains import noise_grains
 from ngs.runtime.dsp.locked_tones import HAS_FFT32
 from ngs.runtime.dsp.loudness import grain_loudness, loudness
 from ngs.runtime.dsp.timbre import explained, timbre
-from ngs.runtime.offline.render import decode, decode_embeddings
+from ngs.runtime.offline.render import decode, decode_embeddings, resynthesise
 from ngs.training.config import load_preset, override
 from ngs.training.learning.checkpoints import load_model
 from ngs.training.learning.excerpts import read_excerpts
@@ -173,6 +173,7 @@ def test_hops_of_the_stream_are_the_whole_sound(exported: Exported) -> None:
         given = {key: value.numpy() for key, value in feeds.items()}
         if "onset" in graphs:  # sounds begin with its grain and its phases
             starts = {key: given[key] for key in ("latent", "condition", "noise")}
+            given["motion"] = np.zeros((2, 8), np.float32)
             given["first"], phase = make_session(graphs["onset"], "cpu", 1, "onset").run(None, starts)
             state["phase"] = np.where(given["onset"] > 0, phase, state["phase"])
         values = session.run(None, {**given, **state})
@@ -327,9 +328,8 @@ def test_the_axes_of_the_map_follow_timbre(exported_bundle: Path) -> None:
 def test_a_run_becomes_one_file_and_replaces_bundles_only(
     trained_run: Path, exported_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = iter(
-        [(exported_bundle / f"{name}.onnx").read_bytes() for name in NAMES] * 2
-    )  # exported once before, compared again
+    names = list(Bundle.open(exported_bundle, "cpu").manifest.graphs)  # in the order in which they are exported
+    made = iter([(exported_bundle / f"{name}.onnx").read_bytes() for name in names] * 2)  # compared again
     monkeypatch.setattr("ngs.export.run_to_bundle.export_graph", lambda graph: next(made))
     path = tmp_path / "one.ngs"
     path.write_text("a text")
@@ -363,3 +363,12 @@ def test_nothing_to_export_is_one_line(run: Path, tmp_path: Path) -> None:
     (run / "excerpts.npz").write_bytes(b"garbage")
     with pytest.raises(RunError, match="excerpts.npz is missing or damaged"):
         export_run(run, tmp_path / "x.ngs", "x", zipped=False)
+
+
+@pytest.mark.parametrize("style", [0.0, 0.5, 1.0])
+def test_silence_stays_silent_in_every_style(exported_bundle: Path, style: float) -> None:
+    bundle = Bundle.open(exported_bundle, "cpu")
+    signal = np.zeros(6000, np.float32)
+    assert not resynthesise(bundle, signal, bundle.condition({}), style, seed=0).any()
+    signal[2000:2100] = 0.5
+    assert resynthesise(bundle, signal, bundle.condition({}), style, seed=0).any()

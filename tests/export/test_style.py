@@ -10,6 +10,7 @@ from ngs.export.encoding import EncodedExcerpts, encode_excerpts
 from ngs.export.style import LOUDEST, MOST_GRAINS, Style
 from ngs.runtime.bundle.specs import Attribute
 from ngs.training.config import load_preset, override
+from ngs.training.model.energy_profile import PROFILE_SCALE
 from ngs.training.model.model import NeuralGranularModel
 
 RATE_HZ, LENGTH, HOP, GRAINS = 16000, 1024, 256, 16
@@ -53,10 +54,11 @@ def style(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> Style:
 
 
 @torch.no_grad()
-def brought(style: Style, latent: Tensor, amount: float, *chosen: int) -> tuple[Tensor, Tensor]:
+def brought(style: Style, latent: Tensor, amount: float, *chosen: int) -> tuple[Tensor, Tensor, Tensor]:
     condition = torch.zeros(len(latent), 6)
     condition[:, list(chosen)] = 1.0
-    return style(latent, condition, torch.full((len(latent), 1), amount), style.decoder)
+    moved, level, motion = style(latent, condition, torch.full((len(latent), 1), amount), style.decoder)
+    return moved, level, motion
 
 
 @torch.no_grad()
@@ -78,8 +80,8 @@ def bright_share(style: Style, latent: Tensor) -> Tensor:
 
 def test_amount_0_changes_nothing(model: NeuralGranularModel, style: Style) -> None:
     given = latents(model, tone(62, 0.7))
-    moved, level = brought(style, given, 0.0, 1)
-    assert torch.equal(moved, given)
+    moved, level, motion = brought(style, given, 0.0, 1)
+    assert torch.equal(moved, given) and not motion.any()
     torch.testing.assert_close(level, torch.ones_like(level))
 
 
@@ -117,13 +119,24 @@ def test_a_class_of_another_attribute_counts_too(model: NeuralGranularModel, sty
 @pytest.mark.parametrize("level", [0.01, 0.03, 0.9])
 def test_what_is_moved_is_as_loud_as_before(model: NeuralGranularModel, style: Style, level: float) -> None:
     given = latents(model, tone(63, 0.7, level))
-    moved, factor = brought(style, given, 1.0, 1)
+    moved, factor, _ = brought(style, given, 1.0, 1)
     before, after = (each.square() @ style.weights for each in (magnitudes(style, given), magnitudes(style, moved)))
     assert (10 * torch.log10(after * factor.square() / before)).abs().max() < 2.0
 
 
+def test_energy_moves_within_a_grain_as_it_did(model: NeuralGranularModel, style: Style) -> None:
+    """The click lies in the same part of its grains, whatever grains take their place."""
+    click = torch.zeros(GRAINS * HOP)
+    click[8 * HOP : 8 * HOP + 20] = 0.8
+    given, condition = latents(model, click)[3:7], torch.zeros(4, 6)
+    moved, _, motion = brought(style, given, 1.0)
+    before, after = (style.decoder.coefficients(each, condition, style.decoder.profile_rows) for each in (given, moved))
+    assert (after - before).abs().max() > 1.0
+    torch.testing.assert_close(after + PROFILE_SCALE * motion, before, atol=1e-4, rtol=1e-4)
+
+
 def test_silence_stays_silent(model: NeuralGranularModel, style: Style) -> None:
-    moved, level = brought(style, latents(model, torch.zeros(GRAINS * HOP)), 1.0)
+    moved, level, _ = brought(style, latents(model, torch.zeros(GRAINS * HOP)), 1.0)
     assert moved.isfinite().all() and not level.any()
 
 
@@ -149,8 +162,8 @@ def test_a_choice_that_no_grain_has_is_met_as_far_as_it_can_be(
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_corpus_of_few_sounds(model: NeuralGranularModel, excerpts: EncodedExcerpts, count: int) -> None:
     few = EncodedExcerpts(*(values[:count] for values in vars(excerpts).values()))
-    moved, level = brought(Style(model, few, ATTRIBUTES), latents(model, tone(64, 1.5)), 1.0, 1)
-    assert moved.isfinite().all() and level.isfinite().all()
+    found = brought(Style(model, few, ATTRIBUTES), latents(model, tone(64, 1.5)), 1.0, 1)
+    assert all(each.isfinite().all() for each in found)
 
 
 def test_a_large_corpus_is_sampled_evenly(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> None:

@@ -18,6 +18,7 @@ from ngs.training.model.excitation import Excitation, LockedTones, States
 from ngs.training.model.heads import Head
 from ngs.training.model.layers import ResidualBlock, zero_linear
 
+EVERY = slice(None)
 FAINTEST_GAIN = 1e-4  # added before its logarithm
 
 
@@ -46,19 +47,25 @@ class GrainDecoder(nn.Module):
         self.register_buffer("bands", bands, persistent=False)
         self.register_buffer("gain", excitation.gain(head) * bands.sum(1), persistent=False)
 
-    def coefficients(self, latent: Tensor, condition: Tensor) -> Tensor:
-        """Latents [N, Z] and conditions [N, C] -> coefficients [N, F]: bins, profile and levels, scaled, and shape."""
-        hidden: Tensor = self.output(self.network(torch.cat((latent, condition), -1)))
-        return hidden if self.linear is None else hidden + self.linear(latent)
+    def coefficients(self, latent: Tensor, condition: Tensor, rows: slice = EVERY) -> Tensor:
+        """Latents [N, Z] and conditions [N, C] -> coefficients [N, F]: bins, profile and levels, scaled, and shape.
+
+        `rows`: which of the F, if not all are needed.
+        """
+        hidden = self.network(torch.cat((latent, condition), -1))
+        found = nn.functional.linear(hidden, self.output.weight[rows], self.output.bias[rows])
+        if self.linear is not None:
+            found = found + nn.functional.linear(latent, self.linear.weight[rows], self.linear.bias[rows])
+        return found
 
     def band_levels(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latents [N, Z] and conditions [N, C] -> the log levels of their bands in nepers [N, Q], and nothing else."""
-        rows = self.level_rows
-        hidden = self.network(torch.cat((latent, condition), -1))
-        levels = nn.functional.linear(hidden, self.output.weight[rows], self.output.bias[rows])
-        if self.linear is not None:
-            levels = levels + nn.functional.linear(latent, self.linear.weight[rows], self.linear.bias[rows])
-        return levels / SCALE
+        return self.coefficients(latent, condition, self.level_rows) / SCALE
+
+    @property
+    def profile_rows(self) -> slice:
+        """Which coefficients are the energy profile."""
+        return self._places()[1]
 
     @property
     def level_rows(self) -> slice:

@@ -183,9 +183,11 @@ def test_it_is_not_reset_while_its_thread_plays(tiny: Bundle) -> None:
     engine.reset()
 
 
-def test_a_click_arrives_at_the_latency() -> None:
+@pytest.mark.parametrize("style", [0, 1])
+def test_a_click_arrives_at_the_latency(style: float) -> None:
     """The resynthesis of a click is a noise burst as short as the grain's window allows."""
     engine = ResynthesisEngine(Bundle.open(provider="cpu"), "Snare", threaded=False)
+    engine.set(at=0, style=style)
     click = np.zeros((1, 30000), np.float32)
     click[0, 10000:10200] = 0.5 * signal(200)[0]
     heard = play(engine, click, 512)
