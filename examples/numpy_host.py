@@ -66,7 +66,9 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
         wanted = np.clip(predicted + real["median"] - real["drawn"], real["low"], real["high"])
         held = 10 ** (np.clip(wanted - predicted, -24, 24) / 20)
 
-    path, heard, begun = list[Any](), list[Any](), dict[str, Any]()
+    path, heard = list[Any](), list[Any]()
+    shapes = {tensor["name"]: tensor["shape"][1:] for tensor in manifest["graphs"]["decoder_stream"]["inputs"]}
+    begun = {"motion": np.zeros((len(HITS), *shapes["motion"]))} if "motion" in shapes else {}  # no style moves it
     for grain in range(grains + 3):  # the last grain rings out for three hops
         path = path or [*write(embedding=embedding, condition=condition)[0].swapaxes(0, 1)]
         onset = np.full((len(HITS), 1), grain == 0)

@@ -157,7 +157,8 @@ function checkManifest(manifest) {
   if (hasOnset(manifest)) {
     const phase = length / 2 + 1;
     checkGraph(manifest, "onset", { latent, condition, noise: length }, { grain: length, phase });
-    Object.assign(hopInputs, { first: length, phase });
+    const points = manifest.graphs.decoder?.outputs?.find?.(({ name }) => name === "profile")?.shape?.[1];
+    Object.assign(hopInputs, { first: length, motion: points, phase });
   }
   checkGraph(manifest, "decoder_stream", hopInputs, { audio: hop });
   if (version >= 4) {

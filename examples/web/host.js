@@ -145,6 +145,7 @@ class Voice {
     this.writing = graphs.embedding_step.states(); // zeros start a path
     this.playing = graphs.decoder_stream.states(); // the onset of a sound ignores them
     this.graphs = graphs;
+    this.still = graphs.decoder_stream.nothing("motion"); // only styles move energy within grains
     this.first = new Float32Array(graphs.onset ? noise.window.length : 0); // only the first hop hears it
     this.grain = 0;
     this.path = new Float32Array(0); // the latents written last
@@ -183,7 +184,7 @@ class Voice {
     }
     return {
       latent: this.latent, condition: this.condition, noise: this.noise.next(), onset: [Number(this.grain === 0)],
-      level: [level], first: this.first, ...this.playing,
+      level: [level], first: this.first, motion: this.still, ...this.playing,
     };
   }
 
@@ -210,6 +211,11 @@ class Graph {
     if (!same(spec.inputs, session.inputNames) || !same(spec.outputs, session.outputNames)) {
       throw new BundleError(`${spec.file} has other inputs and outputs than the manifest says`);
     }
+  }
+
+  /** Zeros for an input, if there is one of this name. */
+  nothing(input) {
+    return new Float32Array(this.spec.inputs.filter(({ name }) => name === input).reduce((_, t) => product(t.shape), 0));
   }
 
   /** States to start with. */

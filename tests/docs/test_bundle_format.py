@@ -28,7 +28,7 @@ from ngs.runtime.bundle.signatures import required_graphs
 from ngs.runtime.bundle.specs import MAX_FILE_BYTES, GraphSpec
 from ngs.runtime.chance import Draws, Purpose, philox
 from ngs.runtime.dsp.grains import noise_stream
-from ngs.runtime.offline.render import decode, reconstruct
+from ngs.runtime.offline.render import decode, resynthesise
 
 PAGE = "docs/bundle-format.md"
 TEXT = (ROOT / PAGE).read_text()
@@ -284,17 +284,20 @@ def test_rows_do_not_mix_and_a_start_ignores_states(exported_bundle: Path) -> No
             np.testing.assert_allclose(found[[0, 2]], wanted[[0, 2]], atol=1e-6)
 
 
+@pytest.mark.parametrize("style", [0.0, 0.6])
 @pytest.mark.parametrize("block", [1, 64, 509])
-def test_resynthesis_is_late_by_a_grain_less_one_sample(block: int, bundle: Bundle, code: dict[str, Any]) -> None:
+def test_resynthesis_is_late_by_a_grain_less_one_sample(
+    block: int, style: float, bundle: Bundle, code: dict[str, Any]
+) -> None:
     manifest = bundle.manifest
     rng = np.random.default_rng(4)
     signal = rng.uniform(-0.5, 0.5, 1100).astype(np.float32)
     condition = np.eye(manifest.condition_size, dtype=np.float32)[2]
     latency = manifest.grain_length - 1
     padded = np.concatenate((signal, np.zeros(latency, np.float32)))
-    host = code["Resynthesis"](*as_host(bundle), condition, code["noise_of"](9))
+    host = code["Resynthesis"](*as_host(bundle), condition, code["noise_of"](9), style)
     parts = [host.process(padded[at : at + block]) for at in range(0, len(padded), block)]
     found = np.concatenate(parts)
-    wanted = reconstruct(bundle, signal, condition, seed=9)
+    wanted = resynthesise(bundle, signal, condition, style, seed=9)[: len(signal)]
     assert len(found) == len(padded) and not found[:latency].any() and np.abs(wanted).max() > 1e-3
     np.testing.assert_allclose(found[latency:], wanted, atol=1e-4)

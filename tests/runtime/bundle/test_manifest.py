@@ -115,7 +115,7 @@ WRONG: list[tuple[str, Any, str]] = [
     (
         "graphs.decoder_stream.inputs.8.name",
         "angle",
-        "decoder_stream.inputs: expected .*history, phase, first, found .*history, angle, first",
+        "decoder_stream.inputs: expected .*history, phase, first, motion, found .*history, angle, first, motion",
     ),
     ("graphs.decoder_stream.outputs.0.shape", ["batch", 63], "decoder_stream.outputs.audio: expected .*64"),
     ("graphs.embedding_step.outputs.0.shape", ["batch", 9, 4], "embedding_step.path.shape: expected .* 1 to 8"),
