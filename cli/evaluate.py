@@ -32,6 +32,13 @@ from ngs.runtime.console.parameters import BUNDLE
 @options.temperature
 @options.seed
 @options.limit
+@click.option(
+    "--transfer",
+    "transfers",
+    multiple=True,
+    type=FILE,
+    help="A sound to play by grains of the corpus. Repeatable.  [default: speech, a clarinet, noise bursts]",
+)
 @click.option("--pair", "pairs", nargs=2, multiple=True, type=FILE, metavar="INPUT OUTPUT",
               help="Instead of DATA: OUTPUT is another system's reconstruction of INPUT. Repeatable.")  # fmt: skip
 @click.option(
@@ -42,16 +49,17 @@ from ngs.runtime.console.parameters import BUNDLE
 @options.as_json
 def evaluate(
     bundle: Path, data: Path | None, run: Path | None, training: Path | None, labels: Path | None, samples: int,
-    temperature: float, seed: int, limit: int | None, pairs: tuple[tuple[Path, Path], ...], rate: int | None,
-    as_json: bool,
+    temperature: float, seed: int, limit: int | None, transfers: tuple[Path, ...],
+    pairs: tuple[tuple[Path, Path], ...], rate: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how good BUNDLE sounds on DATA, a folder of sounds with a folder for each class.
 
     Measures how close reconstructions are and how much the latents hold, beside simple baselines; and of sampled
     sounds, beside real ones, whether they are taken for their class, how loud and how crisp they are, what tells them
-    from real ones, and whether they are new. Name the sounds that the bundle
-    was trained on with --run or --train. Without either, each sound in DATA is compared with all the others, which is
-    fair only for a bundle that was trained on none of them.
+    from real ones, and whether they are new. Other sounds are played by the grains of the corpus: measures how much
+    they come to sound like it, and what they keep. Name the sounds that the bundle was trained on with --run or
+    --train. Without either, each sound in DATA is compared with all the others, which is fair only for a bundle that
+    was trained on none of them.
 
     BUNDLE is a .ngs folder or file; the word drums is the bundle that comes with ngs, unless there is a bundle of that
     name here.
@@ -65,8 +73,8 @@ def evaluate(
     """
     if (data is None) == (not pairs):
         raise click.UsageError("Name either a folder DATA or --pair INPUT OUTPUT")
-    if pairs and (run or training or labels or limit):
-        raise click.UsageError("--pair needs neither --run nor --train, --labels or --limit")
+    if pairs and (run or training or labels or limit or transfers):
+        raise click.UsageError("--pair needs neither --run nor --train, --labels, --limit or --transfer")
     if run and training:
         raise click.UsageError("--run already says which sounds it trained on: leave out --train")
     if rate and not pairs:
@@ -84,7 +92,7 @@ def evaluate(
         document: Any = [asdict(pair) for pair in compared]
         lines = pair_lines(compared)
     else:
-        options = measure.Options(run, training, labels, samples, temperature, seed, limit)
+        options = measure.Options(run, training, labels, samples, temperature, seed, limit, transfers)
         evaluation = measure.evaluate(opened, data, options, show_progress)
         document, lines = asdict(evaluation), evaluation_lines(evaluation)
     click.echo(json.dumps(_plain(document), indent=2) if as_json else "\n".join(lines))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+Rows = list[list[str]]
+
 
 def aligned(rows: Sequence[Sequence[str]], first_width: int = 0) -> list[str]:
     """A line for each row: the first column to the left, at least `first_width` wide, the others to the right.
@@ -19,3 +21,10 @@ def aligned(rows: Sequence[Sequence[str]], first_width: int = 0) -> list[str]:
         cells = [cell.rjust(width) for cell, width in zip(row[1:], widths, strict=False)]
         lines.append("  ".join([row[0].ljust(first), *cells]).rstrip() if row else "")
     return lines
+
+
+def cell(value: float | None, form: str = ".2f") -> str:
+    """A cell; a form that begins with x is a factor. A dash for None."""
+    if value is None:
+        return "-"
+    return f"x{value:{form[1:]}}" if form.startswith("x") else f"{value:{form}}"

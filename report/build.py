@@ -35,6 +35,8 @@ CAPTIONS = {
     "Crispness": "Attack and crest: medians of real sounds, and what others have more. Decay: how many times as long.",
     "Told from real sounds": "How often a classifier tells them apart: 0.5 is guessing, 1 always. Frechet distance.",
     "What tells them": "What the classifier heeds most, and whether the sounds have more or less of it.",
+    "Other sounds, played": "How far from your sounds they are, how restless beside yours, how often they are heard as "
+    "the class that they are made of; how well their loudness follows, and how far they are from what they were.",
     "Novelty": "How far samples are from the nearest training sound: 0 is a copy, 1 as far as your sounds are apart.",
 }
 
@@ -87,7 +89,7 @@ def write_report(
             words=in_words(evaluation),
             tables=_tables(evaluation),
             map=page_map(bundle, drawn, frame, seed),
-            sections=play_sections(bundle, files, examples, given, frame, seed, progress),
+            sections=play_sections(bundle, files, examples, given, evaluation.transfers, frame, seed, progress),
             frequencies=tuple(frequency_ticks(bundle.manifest.sample_rate / 2)),
         )
         write_page(page, folder)

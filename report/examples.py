@@ -11,15 +11,17 @@ import numpy as np
 
 from ngs.evaluation.quality.descriptors import normalised
 from ngs.evaluation.quality.selection import Entry, limited
+from ngs.evaluation.quality.transfers import Transfers, read_sound, read_sounds, transfer
 from ngs.report.latent_map import PATH_SECONDS
 from ngs.report.page_map import MapFrame
 from ngs.report.players import Clip, ClipRow
+from ngs.report.words import transfer_words
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.levels import morph_levels, path_levels
 from ngs.runtime.bundle.prior import embeddings_between
 from ngs.runtime.chance import Purpose, generator
-from ngs.runtime.dsp.audio_files import read_audio, resample
+from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
 from ngs.runtime.offline.loop import render_loop
 from ngs.runtime.offline.patterns import load_pattern
@@ -38,6 +40,7 @@ MOST_ROWS, SAMPLES_A_CLASS = 16, 5
 MOST_CLASSES = 64  # one sample of each, if there are more than MOST_ROWS
 MOST_SECONDS = 20.0  # of a sound that is played again
 MORPHS, MORPH_STEPS = 3, 5
+TRANSFERRED = ("speech", "clarinet")
 LOOPS = {"house": 122.0, "breakbeat": 165.0}  # pattern: beats a minute
 GLIDE_SECONDS, GLIDE_HZ, GLIDE_OCTAVES = 4.0, 55.0, 3.0
 
@@ -99,10 +102,7 @@ def read_given(files: Sequence[Path], rate: int) -> list[GivenSound]:
     """The first 20 s of each file, at a peak of 0.9. Raises ValueError."""
     sounds = []
     for file in files:
-        signal = normalised(read_audio(file, rate)[: round(MOST_SECONDS * rate)])
-        if not signal.any():
-            raise ValueError(f"{file} is silent")
-        sounds.append(GivenSound(file.stem, file.name, signal))
+        sounds.append(GivenSound(file.stem, file.name, read_sound(file, rate, MOST_SECONDS)))
     return sounds
 
 
@@ -114,6 +114,21 @@ def resyntheses(bundle: Bundle, given: Sequence[GivenSound], seed: int) -> list[
     for title, detail, signal in (_drum_loop(rate), _glide(rate), *given):
         played = reconstruct(bundle, signal, condition, seed)
         rows.append(ClipRow(title, detail, (Clip("Original", "", signal), Clip("Resynthesis", "", played))))
+    return rows
+
+
+def transfers(bundle: Bundle, measured: Transfers | None, seed: int) -> list[ClipRow]:
+    """Speech and a clarinet, as they are and as they were played to be `measured`: none if they were not."""
+    if measured is None:
+        return []
+    rows, sounds = [], read_sounds((), bundle.manifest.sample_rate)
+    for name in TRANSFERRED:
+        clips = [Clip("As it is", "", sounds[name])]
+        for one in measured.played:
+            if one.sound == name:
+                sound = transfer(bundle, sounds[name], one.style, one.chosen, seed)
+                clips.append(Clip(one.chosen or f"Style {one.style:g}", transfer_words(one, measured.heard), sound))
+        rows.append(ClipRow(name.capitalize(), "", clips))
     return rows
 
 

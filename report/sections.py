@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ngs.evaluation.quality.selection import Entry, Progress
+from ngs.evaluation.quality.transfers import Transfers
 from ngs.report import examples
 from ngs.report.page_map import MapFrame
 from ngs.report.page_model import Section
@@ -16,11 +17,12 @@ from ngs.runtime.temperature import TEMPERATURE
 
 def play_sections(
     bundle: Bundle, files: PlayerFiles, sounds: Sequence[tuple[Entry, Array]], given: Sequence[examples.GivenSound],
-    frame: MapFrame, seed: int, progress: Progress,
+    transfers: Transfers | None, frame: MapFrame, seed: int, progress: Progress,
 ) -> tuple[Section, ...]:  # fmt: skip
-    """Play every example of a bundle and write its files. `sounds` are of the corpus, `given` the user's own.
+    """Play every example of a bundle and write its files.
 
-    Sections without examples are left out.
+    `sounds` are of the corpus, `given` the user's own; `transfers` were measured with the same seed. Sections without
+    examples are left out.
     """
     attribute = bundle.manifest.attributes[0].name
     parts: tuple[tuple[str, str, str, Callable[[], Sequence[ClipRow]]], ...] = (
@@ -31,8 +33,13 @@ def play_sections(
          lambda: examples.samples(bundle, seed)),
         ("paths", "Free paths", "Sounds without beginning or end: the grains along a path through the map.",
          lambda: examples.free_paths(bundle, frame, seed)),
-        ("resyntheses", "Resynthesis", "Other sounds, played with this model's grains.",
+        ("resyntheses", "Resynthesis", "Other sounds, played with this model's grains as they are.",
          lambda: examples.resyntheses(bundle, given, seed)),
+        ("transfers", "Other sounds, played by yours",
+         "Sounds that this model was not trained on, brought to yours by the style: at 0 they are themselves, at 1 "
+         f"each grain is a mix of those grains of your sounds that are most like it; last, of one {attribute} only. "
+         "They keep their rhythm and their loudness, and their pitch as far as your sounds have it.",
+         lambda: examples.transfers(bundle, transfers, seed)),
         ("morphs", "Morphs",
          f"From one sound to another in {examples.MORPH_STEPS} steps. The ends are reconstructions.",
          lambda: examples.morphs(bundle, sounds, seed)),

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ngs.evaluation.quality.compared import Compared
+from ngs.evaluation.quality.distances import Measures
 from ngs.evaluation.quality.evaluate import Evaluation
 from ngs.evaluation.quality.novelty import NEARLY_A_COPY, Novelty
+from ngs.evaluation.quality.transfers import Transfer
 
 AS_LOUD_DB, AS_FAST_MS, AS_LONG = 1.0, 1.0, 1.25  # differences that are hardly heard; AS_LONG is a factor
 EVERYTHING = "All together"
+STYLES = {0.0: "as the model knows it", 0.5: "half way to your sounds", 1.0: "made of your sounds"}
+IN_TUNE_CENTS = 50.0
 
 
 def in_words(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
@@ -29,6 +33,18 @@ def in_words(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
         nearest = evaluation.sampling.novelty.get("sampled", {}).get(name)
         entries.append((name, [*_sound(own), *_named(ours, theirs), *_nearest(nearest)]))
     return tuple((name, " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)) for name, parts in entries)
+
+
+def transfer_words(played: Transfer, heard: Measures) -> str:
+    """How another sound is played, and what of it is heard. `heard`: how often real frames are heard as their class."""
+    name, measures = played.chosen, played.measures
+    parts = [f"made of {name}" if name else STYLES[played.style]]
+    if name and "heard" in measures:
+        parts = [f"heard as {name} {measures['heard']:.2f} of the time"]
+        parts += [f"your own {heard[name]:.2f}"] if name in heard else []
+    if (cents := measures.get("cents")) is not None:
+        parts.append(f"{cents:.0f} cents out of tune" if cents < IN_TUNE_CENTS else "not at its pitch")
+    return ", ".join(parts)
 
 
 def _sound(compared: dict[str, Compared]) -> Iterator[str]:

@@ -40,6 +40,7 @@ class Purpose(IntEnum):
     REPORT_GRAINS = 36
     REPORT_CLASSES = 37
     TOLD_APART = 38
+    TRANSFER_FRAMES = 39
 
 
 class Draws:

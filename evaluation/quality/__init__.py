@@ -4,5 +4,7 @@
 sounds pass through the bundle in `rebuilding`: `distances` (over `spectra`), `levels`, `latents`, and the `baselines`
 that any model has to beat. Whatever sound is measured on its own is a `profile` (over `descriptors`, and `envelope`:
 crispness). Profiles of real and of made sounds are `compared`; in `sampling` they are named (`class_agreement`),
-`told_apart`, and held against training sounds (`novelty`, `frechet`). `pairs` compares with another system.
+`told_apart`, and held against training sounds (`novelty`, `frechet`). Other sounds that the corpus plays are
+measured in `transfers` (over `frames`, and `yin`: pitch) and shown by `transfer_tables`. `pairs` compares with another
+system.
 """

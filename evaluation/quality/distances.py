@@ -30,7 +30,7 @@ def distances(target: Spectra, sound: Spectra) -> Measures:
     All STFTs overlap by 75 %.
     """
     return spectral_distances(target, {window: sound.log_power(window) for window in SCALES}) | {
-        "log_mel": float(np.abs(target.log_mel - sound.log_mel).mean()),
+        "log_mel": log_mel_distance(target, sound),
         "envelope_db": envelope_error_db(target.signal, sound.signal, target.sample_rate),
         "level_db": level_difference_db(target.signal, sound.signal),
     }
@@ -50,6 +50,11 @@ def spectral_distances(target: Spectra, log_powers: Mapping[int, Array]) -> Meas
         if window in LSD_WINDOWS:
             measures[f"lsd_{window}"] = float(np.sqrt((difference**2).mean(1)).mean())
     return measures | {"multi_scale": total / len(SCALES)}
+
+
+def log_mel_distance(target: Spectra, sound: Spectra) -> float:
+    """log_mel between two sounds of one length."""
+    return float(np.abs(target.log_mel - sound.log_mel).mean())
 
 
 def envelope_error_db(target: Array, sound: Array, sample_rate: int) -> float:

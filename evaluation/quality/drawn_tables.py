@@ -8,11 +8,11 @@ from ngs.evaluation.quality.compared import Compared, Comparison
 from ngs.evaluation.quality.evaluate import Evaluation
 from ngs.evaluation.quality.levels import BANDS, TIMES
 from ngs.evaluation.quality.profiles import MADE, PAIRED
+from ngs.evaluation.text_table import Rows, cell
 
 ALL = "mean of classes"
 TITLES = {"real": "real", "reconstructed": "reconstr.", "through_embedding": "embedding", "sampled": "sampled"}
 LEVELS = (*TIMES, *(f"loud_{band}" for band in BANDS))
-Rows = list[list[str]]
 
 
 def drawn_tables(evaluation: Evaluation) -> list[Rows]:
@@ -27,19 +27,17 @@ def _agreement(evaluation: Evaluation) -> Rows:
         return []
     rows = [["Named as their class", *TITLES.values(), "samples taken for"]]
     for name in _names(agreed.by_class.values()):
-        shares = [_number(agreed.by_class.get(kind, {}).get(name)) for kind in TITLES]
+        shares = [cell(agreed.by_class.get(kind, {}).get(name)) for kind in TITLES]
         rows.append([name, *shares, agreed.taken_for.get(name, "-")])
     ratio = "" if agreed.ratio is None else f"ratio {agreed.ratio:.2f}"
-    return [*rows, [ALL, *(_number(agreed.mean.get(kind)) for kind in TITLES), ratio]]
+    return [*rows, [ALL, *(cell(agreed.mean.get(kind)) for kind in TITLES), ratio]]
 
 
 def _loudness(evaluation: Evaluation) -> Rows:
     def cells(one: Compared) -> list[str]:
-        real, sampled = (
-            [_number(of.get(kind), ".1f") for of in (one.median, one.spread)] for kind in ("real", "sampled")
-        )
-        return [*real, *(_number(one.difference.get(kind), "+.1f") for kind in PAIRED), *sampled,
-                _number(one.difference.get("sampled"), "+.1f")]  # fmt: skip
+        real, sampled = ([cell(of.get(kind), ".1f") for of in (one.median, one.spread)] for kind in ("real", "sampled"))
+        return [*real, *(cell(one.difference.get(kind), "+.1f") for kind in PAIRED), *sampled,
+                cell(one.difference.get("sampled"), "+.1f")]  # fmt: skip
 
     header = ["Loudness, LUFS", "real", "spread", "reconstr.", "embedding", "sampled", "spread", "difference"]
     return [header, *_by_class(evaluation.compared["loudness"], cells)]
@@ -52,16 +50,16 @@ def _levels(evaluation: Evaluation) -> Rows:
     rows = [["Level against the original, dB", *titles]]
     for name in (*_names(table.by_class for table in tables), ALL):
         measures = [table.mean_of_classes if name == ALL else table.by_class[name] for table in tables]
-        rows.append([name, *(_number(of.get(level), "+.1f") for of in measures for level in LEVELS)])
+        rows.append([name, *(cell(of.get(level), "+.1f") for of in measures for level in LEVELS)])
     return rows
 
 
 def _crispness(evaluation: Evaluation) -> Rows:
     def differences(one: Compared) -> list[str]:
-        return [_number(one.median.get("real"), ".1f"), *(_number(one.difference.get(kind), "+.1f") for kind in MADE)]
+        return [cell(one.median.get("real"), ".1f"), *(cell(one.difference.get(kind), "+.1f") for kind in MADE)]
 
     def ratios(one: Compared) -> list[str]:
-        return [_number(one.median.get("real"), ".0f"), *(_number(one.ratio.get(kind), "x.2f") for kind in MADE)]
+        return [cell(one.median.get("real"), ".0f"), *(cell(one.ratio.get(kind), "x.2f") for kind in MADE)]
 
     shown = {"attack_ms": ("attack ms", differences), "decay_ms": ("decay ms", ratios),
              "crest_db": ("crest dB", differences)}  # fmt: skip
@@ -82,9 +80,9 @@ def _beside_real(evaluation: Evaluation) -> Rows:
     for name in names:
         found, areas = frechet.get(name), [told[kind].by_class.get(name) if kind in told else None for kind in TITLES]
         distances = [found.distance, found.floor, found.ratio] if found else [None] * 3
-        rows.append([name, *map(_number, [*areas, *distances])])
+        rows.append([name, *map(cell, [*areas, *distances])])
     means = [_mean(getattr(one, field) for one in frechet.values()) for field in ("distance", "floor", "ratio")]
-    return [*rows, [ALL, *map(_number, [*(told[kind].mean if kind in told else None for kind in TITLES), *means])]]
+    return [*rows, [ALL, *map(cell, [*(told[kind].mean if kind in told else None for kind in TITLES), *means])]]
 
 
 def _told_by(evaluation: Evaluation) -> Rows:
@@ -93,7 +91,7 @@ def _told_by(evaluation: Evaluation) -> Rows:
     for kind in TITLES:
         if one := told.get(kind):
             rows.append([
-                TITLES[kind], _number(one.mean), one.goes_by, f"{one.share:.0%}", "more" if one.more else "less"
+                TITLES[kind], cell(one.mean), one.goes_by, f"{one.share:.0%}", "more" if one.more else "less"
             ])  # fmt: skip
     return rows if told else []
 
@@ -106,14 +104,14 @@ def _novelty(evaluation: Evaluation) -> Rows:
     for name in sampled:
         one, other = sampled[name], real.get(name)
         rows.append([
-            name, _number(one.median), _number(one.least), one.sound, one.nearest,
-            *map(_number, (other.median, other.least) if other else (None, None)),
+            name, cell(one.median), cell(one.least), one.sound, one.nearest,
+            *map(cell, (other.median, other.least) if other else (None, None)),
         ])  # fmt: skip
     ours, theirs = (
         [_mean(getattr(one, field) for one in kind.values()) for field in ("median", "least")]
         for kind in (sampled, real)
     )
-    return [*rows, [ALL, *map(_number, ours), "", "", *map(_number, theirs)]]
+    return [*rows, [ALL, *map(cell, ours), "", "", *map(cell, theirs)]]
 
 
 def _by_class(comparison: Comparison, cells: Callable[[Compared], list[str]]) -> Rows:
@@ -128,10 +126,3 @@ def _names(tables: Iterable[Iterable[str]]) -> list[str]:
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _number(value: float | None, form: str = ".2f") -> str:
-    """A cell; a form that begins with x is a factor."""
-    if value is None:
-        return "-"
-    return f"x{value:{form[1:]}}" if form.startswith("x") else f"{value:{form}}"

@@ -12,6 +12,7 @@ from ngs.evaluation.quality.latents import LatentUse
 from ngs.evaluation.quality.rebuilding import Rebuilding, Reference
 from ngs.evaluation.quality.sampling import RealSounds, Sampling, compare_samples, sample_profiles
 from ngs.evaluation.quality.selection import Entry, Progress, read, select
+from ngs.evaluation.quality.transfers import Transfers, measure_transfers, read_sounds
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.temperature import TEMPERATURE
@@ -28,6 +29,7 @@ class Options:
     temperature: float = TEMPERATURE
     seed: int = 0
     limit: int | None = None  # files of each class, at most
+    transfers: tuple[Path, ...] = ()  # other sounds to play; none: those that come with ngs
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Evaluation:
     embedding_latents: LatentUse
     compared: dict[str, Comparison]  # loudness, attack_ms, decay_ms, crest_db and sounding_ms
     sampling: Sampling
+    transfers: Transfers | None  # None: the bundle knows no style
     remarks: list[str]
 
 
@@ -71,7 +74,7 @@ def measure(
 
     `data` is the folder of the sounds. The evaluation holds the list `remarks`, with more remarks appended.
     """
-    own = training is None
+    own, others = training is None, read_sounds(options.transfers, bundle.manifest.sample_rate)
     reference = Reference(bundle, options.seed)
     for owner, entry, signal in test if training is None else training:
         reference.add(owner, entry, signal)
@@ -95,5 +98,7 @@ def measure(
         levels={kind: rows.table() for kind, rows in rebuilding.levels.items()},
         grain_latents=rebuilding.grains.result(), embedding_latents=rebuilding.embeddings.result(),
         compared=compare(real.all, rebuilding.originals, made),
-        sampling=compare_samples(real, made, reference.rate, *drawn, remarks), remarks=remarks,
+        sampling=compare_samples(real, made, reference.rate, *drawn, remarks),
+        transfers=measure_transfers(bundle, reference.frames, test, own, others, options.seed, remarks, progress),
+        remarks=remarks,
     )  # fmt: skip

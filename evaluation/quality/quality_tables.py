@@ -7,10 +7,11 @@ from pathlib import Path
 
 from ngs.evaluation.quality.by_class import Table
 from ngs.evaluation.quality.distances import Measures
-from ngs.evaluation.quality.drawn_tables import ALL, Rows, drawn_tables
+from ngs.evaluation.quality.drawn_tables import ALL, drawn_tables
 from ngs.evaluation.quality.evaluate import Evaluation
 from ngs.evaluation.quality.pairs import Pair
-from ngs.evaluation.text_table import aligned
+from ngs.evaluation.quality.transfer_tables import transfer_tables
+from ngs.evaluation.text_table import Rows, aligned
 
 COLUMNS = {
     "lsd_1024": "LSD 1024", "lsd_2048": "LSD 2048", "multi_scale": "multi-scale", "log_mel": "log-mel",
@@ -36,7 +37,8 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
 
 def tables(evaluation: Evaluation) -> list[Rows]:
     """Every table that is not empty; its first row holds the titles of the columns."""
-    return [_distances(evaluation), _means(evaluation), _latents(evaluation), *drawn_tables(evaluation)]
+    own = [_distances(evaluation), _means(evaluation), _latents(evaluation)]
+    return [*own, *drawn_tables(evaluation), *transfer_tables(evaluation.transfers)]
 
 
 def pair_lines(pairs: Sequence[Pair]) -> list[str]:

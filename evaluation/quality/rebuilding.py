@@ -5,6 +5,7 @@ from __future__ import annotations
 from ngs.evaluation.quality.baselines import GrainLibrary, MeanSounds
 from ngs.evaluation.quality.by_class import Rows
 from ngs.evaluation.quality.distances import distances, fitted
+from ngs.evaluation.quality.frames import FrameLibrary, frame_timbres
 from ngs.evaluation.quality.latents import LatentStatistics, embedding_posterior, grain_posterior
 from ngs.evaluation.quality.levels import level_errors
 from ngs.evaluation.quality.profiles import PAIRED, Profile, profile
@@ -16,11 +17,13 @@ from ngs.runtime.offline.render import decode_embeddings, reconstruct
 
 
 class Reference:
-    """The real sounds that others are compared with: their grains, mean sounds, and profiles by class."""
+    """The real sounds that others are compared with: their grains and frames, mean sounds, and profiles by class."""
 
     def __init__(self, bundle: Bundle, seed: int) -> None:
         self.rate = bundle.manifest.sample_rate
-        self.library = GrainLibrary(bundle.manifest.grain_length, self.rate, seed)
+        self.grain_length = bundle.manifest.grain_length
+        self.library = GrainLibrary(self.grain_length, self.rate, seed)
+        self.frames = FrameLibrary(seed)
         self.means = MeanSounds()
         self.profiles: dict[str, list[Profile]] = {}
         self.by_owner: dict[int, Profile] = {}
@@ -28,6 +31,8 @@ class Reference:
     def add(self, owner: int, entry: Entry, signal: Array) -> None:
         """Add a sound [n]. `owner` is a number for the sound."""
         self.library.add(signal, owner)
+        timbres, heard = frame_timbres(signal, self.rate, self.grain_length)
+        self.frames.add(timbres[heard], entry.name, owner)
         self.means.add(entry.name, Spectra(signal, self.rate))
         self.by_owner[owner] = profile(entry.file.name, signal, self.rate)
         self.profiles.setdefault(entry.name, []).append(self.by_owner[owner])

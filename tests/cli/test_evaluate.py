@@ -43,7 +43,15 @@ def test_sounds_that_a_run_set_apart(
     assert {"loud", "onset", "loud_high"} <= set(result["levels"]["reconstructed"]["mean_of_classes"])
     assert set(result["sampling"]["novelty"]["sampled"]) == set(result["sampling"]["novelty"]["real"])
     assert result["sampling"]["frechet"] == {}  # of three sounds a class there are no halves
+    played = result["transfers"]["played"]
+    assert len(played) == 3 * 6 and set(result["transfers"]["sounds"]) == {"speech", "clarinet", "bursts"}
+    at_0, at_1, named = (result["transfers"]["mean"][style] for style in ("style 0", "style 1", "style 1, a class"))
+    assert set(at_0) == {"domain_db", "flutter", "envelope", "log_mel"}
+    assert max(result["transfers"]["real"]["domain_db"], at_1["domain_db"]) < 0.8 * at_0["domain_db"]
+    assert min(at_0["envelope"], at_1["envelope"], named["envelope"]) > 0.9
+    assert at_0["log_mel"] < at_1["log_mel"]
     if result["sampling"]["agreement"]:
+        assert named["heard"] > 0.8 and len(result["transfers"]["heard"]) == 8
         assert set(result["sampling"]["agreement"]["by_class"]) == {"real", *kinds}
         assert len(result["sampling"]["agreement"]["by_class"]["through_embedding"]) == 8
     assert result["sampling"]["told_apart"] == {}  # nor can three sounds a class be told apart
@@ -58,6 +66,7 @@ def test_sounds_that_a_run_set_apart(
         "crest dB",
         "LUFS",
         "loud  onset  tail",
+        "Other sounds, played",
     ):
         assert text in shown.stdout
     assert "Reconstructing: 8" in shown.stderr
@@ -95,6 +104,16 @@ def test_remarks_name_what_cannot_be_measured(
     assert "real sounds of two classes" in remarks and "No real sounds of Clap" in remarks
     assert result["sampling"]["agreement"] is None and set(result["sampling"]["frechet"]) == {"Kick"}
     assert set(result["sampling"]["novelty"]["sampled"]) == {"Kick"}
+
+
+def test_given_sounds_are_transferred(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "my voice.wav", np.sin(np.arange(8000) ** 1.5 / 2000), 16000)
+    arguments = (exported_bundle, hits_folder, "--samples", "0", "--limit", "1")
+    result = document(ngs, *arguments, "--transfer", tmp_path / "my voice.wav", cwd=tmp_path)
+    assert set(result["transfers"]["sounds"]) == {"my voice"} and len(result["transfers"]["played"]) == 6
+    soundfile.write(tmp_path / "silent.wav", np.zeros(800), 8000)
+    failed = ngs("evaluate", *arguments, "--transfer", "silent.wav", cwd=tmp_path, check=False)
+    assert failed.returncode == 1 and "silent.wav is silent" in failed.stderr
 
 
 def test_one_sound(ngs: Ngs, exported_bundle: Path, hits_folder: Path, tmp_path: Path) -> None:
@@ -141,7 +160,14 @@ def test_an_error_is_one_line(
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), (".", "--pair", "a.wav", "a.wav"), (".", "--rate", "8000"), (".", "--run", ".", "--train", ".")]
+    "arguments",
+    [
+        (),
+        (".", "--pair", "a.wav", "a.wav"),
+        (".", "--rate", "8000"),
+        (".", "--run", ".", "--train", "."),
+        ("--pair", "a.wav", "a.wav", "--transfer", "a.wav"),
+    ],
 )
 def test_options_that_exclude_each_other(
     ngs: Ngs, exported_bundle: Path, tmp_path: Path, arguments: tuple[str, ...]

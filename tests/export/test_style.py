@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from ngs.export.encoding import EncodedExcerpts, encode_excerpts
+from ngs.export.graphs import bundle_graphs
+from ngs.export.loudness import LoudnessFit
+from ngs.export.onnx_export import export_graph
 from ngs.export.style import LOUDEST, MOST_GRAINS, Style
+from ngs.runtime.bundle.session import make_session
 from ngs.runtime.bundle.specs import Attribute
 from ngs.training.config import load_preset, override
 from ngs.training.model.energy_profile import PROFILE_SCALE
@@ -138,6 +143,16 @@ def test_energy_moves_within_a_grain_as_it_did(model: NeuralGranularModel, style
 def test_silence_stays_silent(model: NeuralGranularModel, style: Style) -> None:
     moved, level, _ = brought(style, latents(model, torch.zeros(GRAINS * HOP)), 1.0)
     assert moved.isfinite().all() and not level.any()
+
+
+def test_silence_stays_silent_in_the_exported_graph(model: NeuralGranularModel, style: Style) -> None:
+    """The exporter leaves out of a sum what it takes for 0."""
+    graph = bundle_graphs(model, LoudnessFit(1.0, torch.zeros(3)), style)["style"]
+    session = make_session(export_graph(graph), "cpu", 1, "style")
+    given = latents(model, torch.zeros(GRAINS * HOP)).numpy()
+    inputs = {"latent": given, "condition": np.zeros((len(given), 6), np.float32)}
+    moved, level, *_ = session.run(None, {**inputs, "amount": np.ones((len(given), 1), np.float32)})
+    assert np.isfinite(moved).all() and not level.any()
 
 
 def test_levels_are_limited(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> None:

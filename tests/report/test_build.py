@@ -23,7 +23,9 @@ from ngs.runtime.bundle.bundle import Bundle
 from ngs.training.run_folder import RunInfo
 
 Ngs = Callable[..., CompletedProcess[str]]
-SECTIONS = {"reconstructions": 16, "samples": 40, "paths": 5, "resyntheses": 6, "morphs": 15, "loops": 2}
+SECTIONS = {
+    "reconstructions": 16, "samples": 40, "paths": 5, "resyntheses": 6, "transfers": 14, "morphs": 15, "loops": 2,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,16 @@ def test_the_folder_holds_everything(made: tuple[Path, CompletedProcess[str]]) -
     assert said["bytes"] == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 25e6
     assert 0 < said["explained_variance"] <= 1
     page = (folder / "index.html").read_text()
-    for text in ("Latent map", "CC0, a = b", "Validation distance", "mean of classes", "my voice.wav", "Kick/Kick_0"):
+    for text in (
+        "Latent map",
+        "CC0, a = b",
+        "Validation distance",
+        "mean of classes",
+        "my voice.wav",
+        "Kick/Kick_0",
+        "half way to your sounds",
+        "heard as Clap",
+    ):
         assert text in page, text
     assert all(remark in page for remark in build.CAPTIONS.values()), "each table has its remark"
     assert [path.name for path in folder.parent.iterdir()] == ["report"]

@@ -15,7 +15,8 @@ from ngs.evaluation.quality.novelty import Novelty
 from ngs.evaluation.quality.profiles import Profile
 from ngs.evaluation.quality.sampling import Sampling
 from ngs.evaluation.quality.told_apart import ToldApart
-from ngs.report.words import EVERYTHING, in_words
+from ngs.evaluation.quality.transfers import STYLES, Transfer
+from ngs.report.words import EVERYTHING, in_words, transfer_words
 
 AGREED = Agreement(
     {"sampled": {"Kick": 0.93, "Snare": 1.0}, "real": {"Kick": 0.95}}, {"sampled": 0.965, "real": 0.95}, 1.0, {}, 9
@@ -62,3 +63,17 @@ def test_what_was_not_measured_is_not_told() -> None:
     none = SimpleNamespace(compared=compare({"Kick": sounds(-18, 4, 200)}, {}, {}), sampling=None)
     none.sampling = Sampling(0, 0.7, None, {}, {}, {})
     assert in_words(cast(Evaluation, none)) == ()
+
+
+def test_other_sounds_are_told_in_words() -> None:
+    def words(style: float, chosen: str | None = None, **measures: float) -> str:
+        return transfer_words(Transfer("speech", style, chosen, measures), {"Kick": 0.957})
+
+    assert [words(style) for style in STYLES] == [
+        "as the model knows it", "half way to your sounds", "made of your sounds"
+    ]  # fmt: skip
+    assert words(1.0, "Kick", heard=0.929) == "heard as Kick 0.93 of the time, your own 0.96"
+    assert words(1.0, "Tom", heard=1.0) == "heard as Tom 1.00 of the time"
+    assert words(1.0, "Kick") == "made of Kick"
+    assert words(1.0, cents=7.4) == "made of your sounds, 7 cents out of tune"
+    assert words(1.0, "Tom", heard=0.5, cents=180.0) == "heard as Tom 0.50 of the time, not at its pitch"
