@@ -47,7 +47,9 @@ def test_each_stream_has_its_path_class_and_values(room: Any, bundle: Bundle, ma
     synth = Synth(bundle, RATE, 4, outputs=2, channels=1)
     for stream, name, pitch in ((1, "Hat", 7), (0, "Kick", 0)):  # in the player's order, or the last bit differs
         controls = {"pitch": pitch, "gain": 0.5}
-        note = Note(name, index=1 + stream, path=path, onset=False, mode="loop", output=stream, controls=controls)
+        note = Note(
+            name, index=1 + stream, path=path, style=1, onset=False, mode="loop", output=stream, controls=controls
+        )
         synth.note_on(note, grains.latency)
     np.testing.assert_array_equal(heard, synth.render(60 * BLOCK).T * master)
 
@@ -149,7 +151,7 @@ def test_the_map_is_as_loud_as_its_grains(room: Any, bundle: Bundle) -> None:
     levels = path_levels(bundle, grid, bundle.condition("Hat"))
     synth = Synth(bundle, RATE, 2, channels=1)
     turned = {"freeze": 1.0, "position": 0.2, "morph": 0.8}
-    note = Note("Hat", seed=0, index=1, path=grid, levels=levels, onset=False, mode="loop", controls=turned)
+    note = Note("Hat", 0, 1, path=grid, levels=levels, style=1, onset=False, mode="loop", controls=turned)
     synth.note_on(note, grains.latency)
     wanted = synth.render(60 * BLOCK)[0]
     ratio = heard[:, 0] @ wanted / (wanted @ wanted)

@@ -121,7 +121,7 @@ CASES = {
             (30000, lambda player: player.setGain(0.3)),
             (36001, lambda player: player.setBal(0.5)),
         ],
-        ["gain", "freeze", "scatter", "density"],
+        ["style", "gain", "freeze", "scatter", "density"],
         {"failures", "late", "skipped"},
     ),
 }

@@ -111,7 +111,9 @@ def test_wrong_values_are_refused_at_once(room: Any, bundle: Bundle) -> None:
         resynth.choices = "Clap"
     with pytest.raises(ValueError, match="bal is 2.0: choose 0 to 1"):
         resynth.bal = 2
-    with pytest.raises(ValueError, match="There is no control 'pitch'; known: bal, gain, freeze, scatter, density"):
+    with pytest.raises(
+        ValueError, match="There is no control 'pitch'; known: bal, style, gain, freeze, scatter, density"
+    ):
         Resynth(source(), bundle, pitch=1)
     assert (resynth.choices, resynth.bal) == ("Hat", 1)
     room.hear(2)
