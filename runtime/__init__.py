@@ -56,7 +56,9 @@ _HOMES = {
     "ngs.runtime.dsp.paths": "free_path",
     "ngs.runtime.live.schedule": "EngineBusy",
     "ngs.runtime.offline.loop": "render_loop",
-    "ngs.runtime.offline.render": "decode decode_embeddings embed encode play_path reconstruct resynthesise sample vary",
+    "ngs.runtime.offline.render": (
+        "decode decode_embeddings embed encode play_path reconstruct resynthesise sample vary"
+    ),
     "ngs.runtime.pads.pads": "Pads PadStatistics",
     "ngs.runtime.resynthesis.resynthesis_engine": "ResynthesisEngine ResynthesisStatistics",
     "ngs.runtime.resynthesis.resynthesiser": "Resynthesiser",
