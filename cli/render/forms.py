@@ -37,9 +37,9 @@ def reconstruct(job: Job, file: Path) -> None:
 
 @form
 @click.argument("file", type=SOUND)
-@click.option("--style", type=Number(0, 1), default=1.0, show_default=True,
-              help="0 is FILE as the model hears it, 1 the bundle's sounds.")  # fmt: skip
-def resynth(job: Job, file: Path, style: float) -> None:
+@click.option("--style", type=Number(0, 1),
+              help="0 is FILE as the model hears it, 1 the bundle's sounds.  [default: 1; 0 in format 3]")  # fmt: skip
+def resynth(job: Job, file: Path, style: float | None) -> None:
     """Play FILE with the grains of the bundle's sounds.
 
     FILE is any sound of any length, such as your voice; the last grains ring out. Each of its grains is replaced by
@@ -54,6 +54,7 @@ def resynth(job: Job, file: Path, style: float) -> None:
     from ngs.runtime.offline.render import resynthesise
 
     path = job.path(f"resynth-{file_name(file.stem)}.wav")
+    style = float(job.bundle.manifest.has_style) if style is None else style
     job.write(path, resynthesise(job.bundle, job.read(file), job.condition(), style, job.seed))
 
 

@@ -143,6 +143,23 @@ def test_variations_are_numbered_and_do_not_depend_on_their_count(tiny_bundle: P
     assert Path("vary-in-2.wav").read_bytes() == sounds[0] and len(set(sounds)) == 3
 
 
+def sound_of(bundle: Path, *arguments: str) -> bytes:
+    return Path(run(bundle, *arguments, "-o", "out.wav")["files"][0]).read_bytes()
+
+
+def test_style_and_class_are_heard(tiny_bundle: Path, place: Path) -> None:
+    plain = ("resynth", "in.wav", "--style", "0")
+    assert sound_of(tiny_bundle, "resynth", "in.wav") == sound_of(tiny_bundle, "resynth", "in.wav", "--style", "1")
+    assert sound_of(tiny_bundle, "resynth", "in.wav") != sound_of(tiny_bundle, *plain)
+    assert sound_of(tiny_bundle, "path", "--class", "Hat") != sound_of(tiny_bundle, "path")
+
+
+def test_a_bundle_of_format_3_has_style_0(tiny_older: Path, place: Path) -> None:
+    assert sound_of(tiny_older, "resynth", "in.wav") == sound_of(tiny_older, "resynth", "in.wav", "--style", "0")
+    result = CliRunner().invoke(render, [str(tiny_older), "resynth", "in.wav", "--style", "0.5"])
+    assert result.exit_code != 0 and "knows no style" in str(result.exception or result.output)
+
+
 def test_a_bundle_of_format_3_varies_sounds_too(tiny_older: Path, place: Path) -> None:
     files = run(tiny_older, "vary", "in.wav", "--class", "Snare", "--count", "2", "-o", "drums")["files"]
     assert Path(files[0]).read_bytes() != Path(files[1]).read_bytes()
