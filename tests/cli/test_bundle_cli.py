@@ -33,7 +33,7 @@ def test_a_valid_bundle(kind: str, request: Request) -> None:
     bundle = request.getfixturevalue(kind)
     result = CliRunner().invoke(validate, [str(bundle), "--provider", "cpu"])
     assert result.exit_code == 0
-    assert result.output.count("ok") == (11 if kind == "tiny_noise" else 12)  # noise has no graph of onsets
+    assert result.output.count("ok") == (12 if kind == "tiny_noise" else 13)  # noise has no graph of onsets
     assert f"onnxruntime {onnxruntime.__version__} (CPUExecutionProvider)" in result.output
     document = json.loads(CliRunner().invoke(validate, [str(bundle), "--provider", "cpu", "--json"]).output)
     assert document["valid"] and max(document["largest_errors"].values()) < document["tolerance"]
