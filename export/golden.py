@@ -33,9 +33,12 @@ NOTHING = torch.zeros(0)
 
 @torch.no_grad()
 def golden_vectors(
-    model: NeuralGranularModel, fit: LoudnessFit, style: Style, graphs: Mapping[str, Graph], excerpts: EncodedExcerpts
-) -> dict[str, NDArray[Any]]:
+    model: NeuralGranularModel, fit: LoudnessFit, style: Style | None, graphs: Mapping[str, Graph],
+    excerpts: EncodedExcerpts,
+) -> dict[str, NDArray[Any]]:  # fmt: skip
     """The inputs of each graph and the outputs by `Reference`, named `graph/tensor`.
+
+    Only the graph `style` needs a style.
 
     Grains, latents and embeddings are those of real sounds. Noise and states are random, but always the same.
     """
@@ -64,7 +67,7 @@ class Reference:
     single one without a tuple. Calling a reference with the graph's name always gives a tuple.
     """
 
-    def __init__(self, model: NeuralGranularModel, fit: LoudnessFit, style: Style) -> None:
+    def __init__(self, model: NeuralGranularModel, fit: LoudnessFit, style: Style | None = None) -> None:
         self.model, self.fit, self.moved = model, fit, style
 
     def __call__(self, name: str, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
@@ -83,6 +86,7 @@ class Reference:
         return decoder.first_grain(coefficients, noise)
 
     def style(self, latent: Tensor, condition: Tensor, amount: Tensor) -> Any:
+        assert self.moved is not None
         return self.moved(latent, condition, amount, self.model.decoder)
 
     def synthesis(self, noise: Tensor, phase: Tensor = NOTHING, **frame: Tensor) -> tuple[Tensor, ...]:

@@ -43,7 +43,7 @@ def bundle_graphs(model: NeuralGranularModel, fit: LoudnessFit, style: Style) ->
         {"latent": (model.config.grain.latent_size,), "condition": (sum(model.sizes),), "amount": (1,)},
         ("moved", "level", *(("motion",) if model.decoder.points else ())),
     )
-    return {**grain_graphs(model), "style": moved, **_embedding_graphs(model, fit)}
+    return {**grain_graphs(model), "style": moved, **embedding_graphs(model, fit)}
 
 
 def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
@@ -73,7 +73,8 @@ def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     }
 
 
-def _embedding_graphs(model: NeuralGranularModel, fit: LoudnessFit) -> dict[str, Graph]:
+def embedding_graphs(model: NeuralGranularModel, fit: LoudnessFit) -> dict[str, Graph]:
+    """The graphs of a bundle that know whole sounds, by name."""
     level2 = model.config.embedding
     embedding, hidden, condition = (level2.embedding_size,), (level2.hidden_size,), (sum(model.sizes),)
     path, prior = (model.config.audio.path_length, model.config.grain.latent_size), model.embedding.prior

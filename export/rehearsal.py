@@ -19,10 +19,9 @@ from torch import Tensor
 
 from ngs.export.encoding import encode_excerpts
 from ngs.export.golden import golden_vectors
-from ngs.export.graphs import Graph, bundle_graphs
+from ngs.export.graphs import Graph, embedding_graphs, grain_graphs
 from ngs.export.loudness import LoudnessFit
 from ngs.export.onnx_export import round_weights
-from ngs.export.style import Style
 from ngs.runtime.bundle.golden import EXPORT_TOLERANCE, graph_error
 from ngs.training.config import Config
 from ngs.training.model.model import NeuralGranularModel
@@ -44,11 +43,9 @@ def rehearse(model: NeuralGranularModel, audio: Tensor, labels: Tensor, embeddin
     model = copy.deepcopy(model).cpu().eval()
     round_weights(model)
     fit = LoudnessFit(1.0, torch.zeros(model.sizes[0] + 1))  # the graph of the loudness is not checked here
-    excerpts = encode_excerpts(model, audio, labels)
-    style = Style(model, excerpts, ())  # nor is that of the style
-    graphs = bundle_graphs(model, fit, style)
+    graphs = {**grain_graphs(model), **embedding_graphs(model, fit)}
     checked = {name: graphs[name] for name in (*GRAINS, *(EMBEDDINGS if embedding else ()))}
-    errors = errors_in_torch(checked, golden_vectors(model, fit, style, checked, excerpts))
+    errors = errors_in_torch(checked, golden_vectors(model, fit, None, checked, encode_excerpts(model, audio, labels)))
     for name, error in errors.items():
         if not error < EXPORT_TOLERANCE:
             raise RunError(

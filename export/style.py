@@ -101,14 +101,14 @@ class Style(nn.Module):
         magnitude = self.decoder.magnitudes(coefficients)
         mixed = self._mix(self._keys(coefficients, magnitude) - self.center, condition)
         moved = latent + amount * (mixed - latent)
-        rows = slice(self.decoder.profile_rows.start, self.decoder.level_rows.stop)  # side by side
-        before = coefficients if not self.decoder.levels else coefficients[:, rows]
-        after = decoder.coefficients(moved, condition, EVERY if not self.decoder.levels else rows)
+        profile, levels = self.decoder.profile_rows, self.decoder.level_rows  # side by side
+        rows = slice(profile.start, levels.stop) if self.decoder.levels else EVERY
+        before, after = coefficients[:, rows], decoder.coefficients(moved, condition, rows)
         wanted, found = (self._energy(each) for each in (before, after))
         level = torch.sqrt(wanted / found.clamp_min(FAINTEST)).clamp_max(LOUDEST)  # silence stays silent
         if not self.decoder.points:
             return moved, level
-        place = slice(0, self.decoder.points) if self.decoder.levels else self.decoder.profile_rows
+        place = slice(0, self.decoder.points) if self.decoder.levels else profile
         return moved, level, (before - after)[:, place] / PROFILE_SCALE
 
     def _energy(self, broad: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ class Style(nn.Module):
         return torch.cat(parts, 1)
 
     def _mix(self, key: Tensor, condition: Tensor) -> Tensor:
-        """The latents [B, Z] of the grains that are like keys [B, D], less their center, under conditions [B, C]."""
+        """The latents [B, Z] of the grains that are like keys [B, D], centred, under conditions [B, C]."""
         squares = key.square().sum(1, keepdim=True) - 2 * key @ self.keys.T + self.keys.square().sum(1)
         distance = torch.sqrt(torch.relu(squares) + ALIKE**2) / NEAR
         padded = nn.functional.pad(condition, (0, 1))

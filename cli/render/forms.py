@@ -125,6 +125,7 @@ def path(job: Job, kind: str, seconds: float) -> None:
       ngs render path --kind circle --seconds 8 --class Hat -o circle.wav
     """
     from ngs.runtime.bundle.levels import path_levels
+    from ngs.runtime.bundle.style import path_style
     from ngs.runtime.dsp.paths import free_path
     from ngs.runtime.offline.render import grains_for, play_path
 
@@ -133,7 +134,7 @@ def path(job: Job, kind: str, seconds: float) -> None:
     label = job.bundle.first_class(condition)
     latents = free_path(kind, grains_for(seconds, job.bundle), job.seed, job.bundle.latent_map, label)
     levels = path_levels(job.bundle, latents, condition)
-    style = float(bool(job.choices) and job.bundle.manifest.has_style)
+    style = path_style(job.bundle, condition)
     job.write(output, play_path(job.bundle, latents, condition, job.seed, levels, style))
 
 

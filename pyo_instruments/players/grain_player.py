@@ -15,6 +15,7 @@ from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.levels import long_path_levels, path_levels
+from ngs.runtime.bundle.style import path_style
 from ngs.runtime.dsp.paths import KINDS, LOOP_MODES, free_path
 from ngs.runtime.synth.notes import Note
 
@@ -127,10 +128,9 @@ class GrainPlayer(EnginePort):
         Note(choices or {}, path=None if path is None or isinstance(path, str) else path).check(self.bundle)
 
     def _note(self, path: Any, choices: Any, index: int) -> Note:
-        mode, levels = "loop", None
+        mode, levels, condition = "loop", None, self.bundle.condition(choices or {})
         if isinstance(path, str):
             mode, label, seed = LOOP_MODES.get(path, mode), self._label(choices), (self.seed, index)
-            condition = self.bundle.condition(choices or {})
             if path == MAP:
                 path = self.bundle.map_grid
                 levels = path_levels(self.bundle, path, condition)
@@ -138,7 +138,7 @@ class GrainPlayer(EnginePort):
                 path = free_path(path, PATH_GRAINS, seed, self.bundle.latent_map, label)
                 levels = long_path_levels(self.bundle, path, condition, LEVEL_STEP)
         path = np.asarray(path, np.float32)
-        style = float(bool(choices) and self.bundle.manifest.has_style)
+        style = path_style(self.bundle, condition)
         return Note(choices or {}, self.seed, index, path=path, levels=levels, style=style, onset=False, mode=mode)
 
     def _label(self, choices: Any) -> int | None:

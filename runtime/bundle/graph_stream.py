@@ -101,6 +101,32 @@ class SoundStream(GraphStream):
         self.inputs["phase"][row] = onset.outputs["phase"][row]
 
 
+class StyleStream(GraphStream):
+    """The graph `style` in front of a `SoundStream` of as many rows, whose next grains it changes."""
+
+    def __init__(self, bundle: Bundle, rows: int) -> None:
+        super().__init__(bundle, "style", rows)
+        self._moves = "motion" in self.outputs
+
+    def still(self, sound: SoundStream, start: int, stop: int) -> None:
+        """Let energy move within the next grains of rows start .. stop - 1 as their latents say."""
+        if self._moves:
+            sound.inputs["motion"][start:stop] = 0.0
+
+    def take(self, sound: SoundStream, row: int, amount: float) -> None:
+        """Take in a row's next grain, to be moved by an amount from 0 to 1."""
+        for name in ("latent", "condition"):
+            self.inputs[name][row] = sound.inputs[name][row]
+        self.inputs["amount"][row] = amount
+
+    def give(self, sound: SoundStream, start: int, stop: int) -> None:
+        """Put the grains that `step` has moved in the place of those that were taken."""
+        sound.inputs["latent"][start:stop] = self.outputs["moved"][start:stop]
+        sound.inputs["level"][start:stop] *= self.outputs["level"][start:stop]
+        if self._moves:
+            sound.inputs["motion"][start:stop] = self.outputs["motion"][start:stop]
+
+
 class InPlace:
     """Runs rows of numpy arrays in place. The bindings of rows are made when they first run."""
 

@@ -18,7 +18,7 @@ REQUIRED_GRAPHS = (
     "encoder", "decoder", "synthesis", "postprocessing", "decoder_stream",
     "embedding_encoder", "embedding_decoder", "embedding_step",
 )  # fmt: skip
-LATER = {"style": 4, "prior": 4, "prior_inverse": 4, "loudness": 4}  # graphs that bundles of an older format lack
+SINCE = {"style": 4, "prior": 4, "prior_inverse": 4, "loudness": 4}  # version of the format, of later graphs
 MAX_PROFILE_POINTS = 64  # in the profile of a grain
 MAX_HIDDEN_SIZE = 65536  # of an embedding step's state
 MAX_HISTORY_SAMPLES = 65536  # that post-processing looks back
@@ -26,7 +26,7 @@ MAX_HISTORY_SAMPLES = 65536  # that post-processing looks back
 
 def required_graphs(version: int) -> tuple[str, ...]:
     """The graphs that a bundle of this version of the format must have."""
-    return (*REQUIRED_GRAPHS, *(name for name, since in LATER.items() if version >= since))
+    return (*REQUIRED_GRAPHS, *(name for name, since in SINCE.items() if version >= since))
 
 
 def check_signatures(manifest: Manifest) -> None:

@@ -36,12 +36,15 @@ def styled(bundle: Bundle, path: Array, condition: Array, amount: float) -> Styl
     for at in range(0, count, GRAINS_AT_ONCE):
         part = slice(at, at + GRAINS_AT_ONCE)
         latents = result.path[part].copy()
-        conditions, amounts = (
-            np.repeat(condition[None], len(latents), 0),
-            np.full((len(latents), 1), amount, np.float32),
-        )
+        conditions = np.repeat(condition[None], len(latents), 0)
+        amounts = np.full((len(latents), 1), amount, np.float32)
         moved, levels, *motion = bundle.run("style", latent=latents, condition=conditions, amount=amounts)
         result.path[part], result.levels[part] = moved, levels[:, 0]
         if motion:
             result.motion[part] = motion[0]
     return result
+
+
+def path_style(bundle: Bundle, condition: Array) -> float:
+    """The style of free paths under a condition [C]: with a class they stay among its grains, without they are free."""
+    return float(bundle.manifest.has_style and condition.any())

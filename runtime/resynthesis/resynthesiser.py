@@ -10,7 +10,7 @@ import numpy as np
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.graph_stream import GraphStream, SoundStream
+from ngs.runtime.bundle.graph_stream import GraphStream, SoundStream, StyleStream
 from ngs.runtime.dsp.grains import NoiseGrains, analysis_windows
 from ngs.runtime.errors import reason
 from ngs.runtime.live.resampling import PieceResampler
@@ -45,7 +45,7 @@ class Resynthesiser(Effect):
         self.bundle, self._seed, self._rate = bundle, seed, manifest.sample_rate
         self._hop, self._length = manifest.hop_length, manifest.grain_length
         self._encoder, self._decoder = GraphStream(bundle, "encoder", 1), SoundStream(bundle, 1)
-        self._style = GraphStream(bundle, "style", 1) if manifest.has_style else None
+        self._style = StyleStream(bundle, 1) if manifest.has_style else None
         self._windows = analysis_windows(self._length)
         self.controls = {name: control.start for name, control in RESYNTHESIS_CONTROLS.items()}
         self.failures, self.last_failure = 0, ""
@@ -154,20 +154,13 @@ class Resynthesiser(Effect):
 
     def _bring_to_style(self) -> None:
         """Bring the decoder's next grain to the corpus."""
-        given, style = self._decoder.inputs, self._style
-        if style is None:
+        if self._style is None:
             return
-        if "motion" in given:
-            given["motion"][0] = 0.0
-        if self.controls["style"] == 0:
-            return
-        style.inputs["latent"][0], style.inputs["condition"][0] = given["latent"][0], given["condition"][0]
-        style.inputs["amount"][0] = self.controls["style"]
-        style.step(0, 1)
-        given["latent"][0] = style.outputs["moved"][0]
-        given["level"][0] *= style.outputs["level"][0]
-        if "motion" in given:
-            given["motion"][0] = style.outputs["motion"][0]
+        self._style.still(self._decoder, 0, 1)
+        if self.controls["style"] > 0:
+            self._style.take(self._decoder, 0, self.controls["style"])
+            self._style.step(0, 1)
+            self._style.give(self._decoder, 0, 1)
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.graph_stream import GraphStream, SoundStream
+from ngs.runtime.bundle.graph_stream import GraphStream, SoundStream, StyleStream
 from ngs.runtime.errors import reason
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.synth.voice import Voice
@@ -26,7 +26,7 @@ class VoiceBatch:
         self._ages = itertools.count()
         self._decoder = SoundStream(bundle, rows)
         self._writer = GraphStream(bundle, "embedding_step", rows)
-        self._style = GraphStream(bundle, "style", rows) if bundle.manifest.has_style else None
+        self._style = StyleStream(bundle, rows) if bundle.manifest.has_style else None
 
     def start(self, note: Note) -> Voice | None:
         """Add a voice, for which a row must be free. Returns None if that fails."""
@@ -147,22 +147,15 @@ class VoiceBatch:
 
     def _bring_to_style(self, start: int, stop: int) -> None:
         """Bring the next grains of the voices that have a style to the corpus."""
-        rows = [row for row in range(start, stop) if self.voices[row].note.style > 0 and not self.voices[row].failed]
-        given, style = self._decoder.inputs, self._style
-        if style is None:
+        if self._style is None:
             return
-        moving = [(given["motion"], style.outputs["motion"])] if "motion" in given else []
-        for motion, _ in moving:
-            motion[start:stop] = 0.0
+        self._style.still(self._decoder, start, stop)
+        rows = [row for row in range(start, stop) if self.voices[row].note.style > 0 and not self.voices[row].failed]
         for row in rows:
-            style.inputs["latent"][row], style.inputs["condition"][row] = given["latent"][row], given["condition"][row]
-            style.inputs["amount"][row] = self.voices[row].note.style
+            self._style.take(self._decoder, row, self.voices[row].note.style)
         for first, last in _runs(rows):
-            self._step(style, first, last)
-            given["latent"][first:last] = style.outputs["moved"][first:last]
-            given["level"][first:last] *= style.outputs["level"][first:last]
-            for motion, found in moving:
-                motion[first:last] = found[first:last]
+            self._step(self._style, first, last)
+            self._style.give(self._decoder, first, last)
 
     def _step(self, stream: GraphStream, start: int, stop: int) -> None:
         """Run rows of a graph. If that fails, run them one by one: the voices whose rows fail then end."""
