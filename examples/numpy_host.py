@@ -62,8 +62,8 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     held = np.ones((len(HITS), 1))
     if "loudness" in manifest:  # not in format 3: a hit is as loud as real ones, as far as its embedding tells
         predicted = Graph(files, manifest["graphs"]["loudness"])(embedding=embedding, condition=condition)[0]
-        real = manifest["loudness"][classes.index(class_name)]
-        wanted = np.clip(predicted + real["median"] - real["drawn"], real["low"], real["high"])
+        known = manifest["loudness"][classes.index(class_name)]
+        wanted = np.interp(predicted, known["drawn"], known["real"])
         held = 10 ** (np.clip(wanted - predicted, -24, 24) / 20)
 
     path, heard = list[Any](), list[Any]()

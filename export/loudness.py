@@ -12,17 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ngs.export.encoding import EncodedExcerpts, draw_embeddings
-from ngs.runtime.bundle.specs import LoudnessRange
+from ngs.runtime.bundle.specs import LOUDNESS_PERCENTILES, LoudnessRange
 from ngs.runtime.dsp.grains import OVERLAP
 from ngs.runtime.dsp.loudness import WINDOW_SECONDS, k_weighting, loudness
 from ngs.training.model.model import NeuralGranularModel
 
-DECODED, DRAWN = 24, 96  # sounds of each class that are decoded, half of them real, and that are only drawn
+DECODED, DRAWN = 24, 192  # sounds of each class that are decoded, half of them real, and that are only drawn
 QUIET = 0.01  # level at which sounds are measured: the limiter leaves it alone
 FAINTEST = 1e-12  # energy
+LEAST_STEP = 0.1  # dB, from one percentile of drawn sounds to the next: a law of loudness has no jumps
 AT_ONCE = 16
 ONSETS = np.linspace(0.5, 4.0, 36)  # energies of the first grain that are tried
 
@@ -110,10 +112,16 @@ def class_loudness(
         if number == model.sizes[0]:
             condition = torch.zeros_like(condition)
         embedding = draw_embeddings(model, condition)
-        drawn = float(predicted_loudness(model, fit, embedding, condition).median())
-        low, median, high = (float(value) for value in np.percentile(real[group.numpy()], (10, 50, 90)))
-        ranges.append(LoudnessRange(*(round(value, 2) for value in (low, median, high, drawn))))
+        drawn = predicted_loudness(model, fit, embedding, condition)[:, 0].numpy()
+        ranges.append(LoudnessRange(_percentiles(real[group.numpy()]), _percentiles(drawn, LEAST_STEP)))
     return tuple(ranges)
+
+
+def _percentiles(loudness: NDArray[np.floating], step: float = 0.0) -> tuple[float, ...]:
+    """Percentiles of loudnesses [N] in dB, each at least `step` above the one before."""
+    steps = step * np.arange(len(LOUDNESS_PERCENTILES))
+    rising = np.maximum.accumulate(np.percentile(loudness, LOUDNESS_PERCENTILES) - steps) + steps
+    return tuple(round(float(value), 2) for value in rising)
 
 
 def _energies(model: NeuralGranularModel, path: Tensor, condition: Tensor) -> Tensor:

@@ -27,7 +27,10 @@ from ngs.runtime.dsp.locked_tones import GAIN, PROFILE_FLOOR, PROFILE_LIMIT
 LENGTH, HOP, LATENT, EMBEDDING, PATH, HISTORY, GRAINS_PER_STEP = 256, 64, 4, 4, 8, 16, 2
 BINS, POINTS = LENGTH // 2 + 1, 4
 CLASSES = ("Kick", "Snare", "Hat")
-RANGES = tuple(LoudnessRange(drawn, drawn + 1, drawn + 4, drawn) for drawn in (2.0, 0.0, -6.0, -2.0))
+RANGES = tuple(
+    LoudnessRange(tuple(at + x for x in (0.0, 0.5, 1.0, 2.0, 4.0)), tuple(at + x for x in (-8.0, -4.0, 0.0, 4.0, 8.0)))
+    for at in (2.0, 0.0, -6.0, -2.0)
+)
 
 Shapes = dict[str, tuple[int, ...]]
 Weights = Callable[..., NDArray[np.float32]]

@@ -173,8 +173,10 @@ function checkLoudness(manifest, embedding, condition) {
   const { attributes, loudness } = manifest, entries = attributes[0].classes.length + 1;
   check("loudness", Array.isArray(loudness) && loudness.length === entries, `${entries} entries`, loudness);
   for (const each of loudness) {
-    const numbers = ["low", "median", "high", "drawn"].every((name) => Number.isFinite(each[name]));
-    check("loudness", numbers && each.low <= each.median && each.median <= each.high, "low to high", each);
+    const rising = ({ real, drawn }) =>
+      [real, drawn].every((list) => list?.length === 5 && list.every(Number.isFinite)) &&
+      [1, 2, 3, 4].every((at) => real[at] >= real[at - 1] && drawn[at] > drawn[at - 1]);
+    check("loudness", rising(each), "percentiles from low to high", each);
   }
   checkGraph(manifest, "loudness", { embedding, condition }, { loudness: 1 });
 }

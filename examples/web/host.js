@@ -133,8 +133,14 @@ export function heldLevel(predicted, condition, { attributes, loudness }) {
   const weights = [...classes].map((value) => value / all);
   weights.push(1 - weights.reduce((a, b) => a + b, 0)); // of no class
   const mean = (value) => weights.reduce((sum, weight, index) => sum + weight * value(loudness[index]), 0);
-  const shifted = predicted + mean(({ median, drawn }) => median - drawn);
-  const held = Math.min(Math.max(shifted, mean(({ low }) => low)), mean(({ high }) => high));
+  const drawn = loudness[0].drawn.map((_, at) => mean((each) => each.drawn[at]));
+  const real = drawn.map((_, at) => mean((each) => each.real[at]));
+  const above = drawn.findIndex((value) => value > predicted); // the first percentile above it, or -1
+  let held = above < 0 ? real.at(-1) : real[0];
+  if (above > 0) {
+    const share = (predicted - drawn[above - 1]) / (drawn[above] - drawn[above - 1]);
+    held = real[above - 1] + share * (real[above] - real[above - 1]);
+  }
   return 10 ** (Math.min(Math.max(held - predicted, -24), 24) / 20);
 }
 

@@ -1,8 +1,8 @@
 """How loud sounds are held to be: drawn ones as the corpus has their class, free paths as the grains they pass.
 
-The one law, for live and offline sounds alike: the loudness that the graph `loudness` predicts is shifted by what drawn
-sounds of the class lack, and kept within the range of nine tenths of the corpus's: then a kit has the balance of the
-corpus, and its sounds differ no more in loudness than real ones do. It is known before a note sounds.
+The one law, for live and offline sounds alike: the loudness that the graph `loudness` predicts has a place among drawn
+sounds of the class, and the sound gets the loudness of that place among the corpus's: then a kit has the balance of the
+corpus, and its sounds differ in loudness as real ones do. It is known before a note sounds.
 """
 
 from __future__ import annotations
@@ -27,15 +27,14 @@ def held_loudness(
     """The loudness [N] in LUFS that sounds of a predicted loudness [N] are held to.
 
     classes: how much each sound is of each class of the first attribute [N, n]; what is missing to 1 has no class.
-    ranges: those of the classes, and of no class, n + 1. Between classes, limits and shifts lie in between as well.
+    ranges: those of the classes, and of no class, n + 1. Percentiles of drawn sounds become those of the corpus, what
+    lies between them or beyond them as well. Between classes, percentiles lie in between.
     """
     weights = np.maximum(np.asarray(classes, np.float64), 0)
     weights /= np.maximum(weights.sum(1, keepdims=True), 1)
     weights = np.concatenate((weights, 1 - weights.sum(1, keepdims=True)), axis=1)
-    told = np.array([(each.low, each.high, each.median - each.drawn) for each in ranges])
-    low, high, shift = (weights @ told).T
-    held: NDArray[np.float64] = np.clip(predicted + shift, low, high)
-    return held
+    drawn, real = (weights @ [each.drawn for each in ranges], weights @ [each.real for each in ranges])
+    return np.array([np.interp(*one) for one in zip(predicted, drawn, real, strict=True)])
 
 
 def predicted_loudness(bundle: Bundle, embeddings: Array, conditions: Array) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ngs.runtime.bundle.fields import (
     as_integer,
@@ -20,6 +21,7 @@ MAX_FILE_BYTES = 1 << 30
 DTYPES = ("float32",)
 BATCH = "batch"
 LOUDNESS = -200.0, 200.0  # LUFS
+LOUDNESS_PERCENTILES = (10, 25, 50, 75, 90)
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,10 @@ class Attribute:
 
 @dataclass(frozen=True)
 class LoudnessRange:
-    """How loud the sounds of a class are, in LUFS: the 10th, 50th and 90th percentile of the corpus, and the median
-    of those that are drawn, as the graph `loudness` gives it.
-    """
+    """How loud the sounds of a class are, in LUFS: percentiles (`LOUDNESS_PERCENTILES`), each from low to high."""
 
-    low: float
-    median: float
-    high: float
-    drawn: float
+    real: tuple[float, ...]  # of the corpus
+    drawn: tuple[float, ...]  # of sounds drawn at temperature 1, as the graph `loudness` gives it; no two alike
 
 
 def read_file(value: object, field: str) -> FileSpec:
@@ -133,12 +131,19 @@ def read_loudness(value: object, field: str) -> tuple[LoudnessRange, ...]:
     result = []
     for index, item in enumerate(as_list(value, field, 4097, 2)):
         at = f"{field}[{index}]"
-        fields = as_object(item, at)
-        low, median, high, drawn = (
-            as_number(member(fields, name, f"{at}."), f"{at}.{name}", *LOUDNESS)
-            for name in ("low", "median", "high", "drawn")
+        fields, size = as_object(item, at), len(LOUDNESS_PERCENTILES)
+        real, drawn = (
+            tuple(
+                as_number(number, f"{at}.{name}[{place}]", *LOUDNESS)
+                for place, number in enumerate(as_list(member(fields, name, f"{at}."), f"{at}.{name}", size, size))
+            )
+            for name in ("real", "drawn")
         )
-        if not low <= median <= high:
-            raise wrong(at, "low, median and high in this order", f"{low}, {median}, {high}")
-        result.append(LoudnessRange(low, median, high, drawn))
+        if any(low > high for low, high in pairwise(real)):
+            raise wrong(f"{at}.real", "numbers from low to high", ", ".join(map(str, real)))
+        if any(low >= high for low, high in pairwise(drawn)):
+            raise wrong(
+                f"{at}.drawn", "numbers from low to high, each above the one before", ", ".join(map(str, drawn))
+            )
+        result.append(LoudnessRange(real, drawn))
     return tuple(result)

@@ -23,7 +23,7 @@ from ngs.runtime.bundle.levels import (
     varied_levels,
 )
 from ngs.runtime.bundle.seeds import drawn_embedding, sample_embeddings
-from ngs.runtime.bundle.specs import LoudnessRange
+from ngs.runtime.bundle.specs import LOUDNESS_PERCENTILES, LoudnessRange
 from ngs.runtime.dsp.loudness import grain_loudness
 from ngs.runtime.dsp.paths import LoudnessMap
 from ngs.runtime.offline.loop import render_loop
@@ -31,7 +31,11 @@ from ngs.runtime.offline.patterns import Track
 from ngs.runtime.pads.pads import Pads
 from ngs.runtime.synth.playhead import Playhead
 
-RANGES = (LoudnessRange(-22, -20, -18, -30), LoudnessRange(-12, -10, -8, -10), LoudnessRange(-20, -15, -10, -20))
+RANGES = (
+    LoudnessRange((-22, -21, -20, -19, -18), (-34, -32, -30, -29, -28)),
+    LoudnessRange((-12, -11, -10, -9, -8), (-14, -12, -10, -9, -8)),
+    LoudnessRange((-20, -18, -15, -12, -10), (-22, -21, -20, -19, -18)),
+)
 
 
 @pytest.fixture
@@ -57,12 +61,24 @@ def test_a_typical_drawn_sound_is_as_loud_as_a_typical_real_one() -> None:
     assert held([-30, -10, -20], (1, 0), (0, 1), (0, 0)) == [-20, -10, -15]
 
 
-def test_differences_between_sounds_stay_within_the_range_of_real_ones() -> None:
-    assert held([-30.5, -29, -60, 0], *[(1, 0)] * 4) == [-20.5, -19, -22, -18]
+def test_a_place_among_drawn_sounds_becomes_the_same_place_among_real_ones() -> None:
+    assert held([-34, -32, -31, -29, -28.5], *[(1, 0)] * 5) == [-22, -21, -20.5, -19, -18.5]
+
+
+def test_no_sound_is_held_outside_the_range_of_real_ones() -> None:
+    assert held([-60, 0], *[(1, 0)] * 2) == [-22, -18]
+
+
+def test_drawn_sounds_are_spread_as_real_ones_are() -> None:
+    drawn = np.random.default_rng(0).normal(-40, 9, 4000)
+    real = np.random.default_rng(1).gamma(2, 1.5, 300) - 22
+    known = [tuple(np.percentile(each, LOUDNESS_PERCENTILES)) for each in (real, drawn)]
+    found = held_loudness(drawn, np.ones((4000, 1)), [LoudnessRange(*known)] * 2)
+    np.testing.assert_allclose(np.percentile(found, LOUDNESS_PERCENTILES), known[0], atol=0.05)
 
 
 def test_between_classes_the_law_lies_in_between() -> None:
-    assert held([-20], (0.5, 0.5)) == [-15]  # shifts of 10 and 0
+    assert held([-20, -22], *[(0.5, 0.5)] * 2) == [-15, -16]
     assert held([-100, 100], *[(0.5, 0.5)] * 2) == [-17, -13]
     assert held([-25], (0.5, 0)) == pytest.approx([-17.5])  # half of no class
     assert held([-100], (2, 2)) == [-17]  # weights beyond 1 are shares
@@ -73,7 +89,9 @@ def test_drawn_sounds_are_predicted_to_be_within_the_range_of_their_class(bundle
     predicted = predicted_loudness(bundle, embeddings, conditions)
     loudness = predicted + 20 * np.log10(held_levels(bundle, embeddings, conditions))
     ranges = [bundle.manifest.loudness[int(row.argmax())] for row in conditions]
-    assert all(each.low - 1e-4 <= value <= each.high + 1e-4 for each, value in zip(ranges, loudness, strict=True))
+    assert all(
+        each.real[0] - 1e-4 <= value <= each.real[-1] + 1e-4 for each, value in zip(ranges, loudness, strict=True)
+    )
     spreads = [(np.ptp(loudness[each::3]), np.ptp(predicted[each::3])) for each in range(3)]  # of each class
     assert all(0 < held <= own + 1e-6 for held, own in spreads) and any(held < own - 0.1 for held, own in spreads)
 
@@ -82,16 +100,16 @@ def test_the_level_follows_the_manifest(bundle: Bundle, raw: Bundle) -> None:
     embeddings, conditions = drawn(bundle)
     before = held_levels(bundle, embeddings, conditions)
     manifest = bundle.manifest
-    louder = tuple(
-        replace(each, low=each.low + 6, median=each.median + 6, high=each.high + 6) for each in manifest.loudness
-    )
+    louder = tuple(replace(each, real=tuple(value + 6 for value in each.real)) for each in manifest.loudness)
     bundle.manifest = replace(manifest, loudness=louder)
     np.testing.assert_allclose(held_levels(bundle, embeddings, conditions), before * 10 ** (6 / 20), rtol=1e-5)
     assert (held_levels(raw, embeddings, conditions) == 1).all()
 
 
 def test_no_sound_is_turned_further_than_the_limit(bundle: Bundle) -> None:
-    bundle.manifest = replace(bundle.manifest, loudness=(LoudnessRange(99, 100, 101, 0),) * 4)
+    bundle.manifest = replace(
+        bundle.manifest, loudness=(LoudnessRange((99, 99, 100, 101, 101), (-2, -1, 0, 1, 2)),) * 4
+    )
     np.testing.assert_allclose(held_levels(bundle, *drawn(bundle)), 10 ** (MOST_GAIN_DB / 20), rtol=1e-6)
 
 

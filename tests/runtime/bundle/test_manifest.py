@@ -33,6 +33,7 @@ def test_fields_and_graphs_of_later_releases_are_ignored(document: Any) -> None:
     assert "more" in Manifest.from_dict(document).graphs
 
 
+RISING = {"real": [0, 1, 1, 2, 3], "drawn": [0, 1, 2, 3, 4]}  # ranges of loudness
 WRONG: list[tuple[str, Any, str]] = [
     ("format_version", 1, "format_version: expected 3 or 4, found 1: export the run anew"),
     ("format_version", True, "format_version"),
@@ -58,11 +59,13 @@ WRONG: list[tuple[str, Any, str]] = [
     ("attributes", [{"name": "class"}], r"attributes\[0\].classes: expected a value, found none"),
     ("attributes", [{"name": "class", "classes": ["a"]}], "graphs.decoder.inputs.condition"),
     ("loudness", [], "loudness: expected a list of 2 to"),
-    ("loudness", [{"low": 0, "median": 1, "high": 2, "drawn": 0}] * 3, "loudness: expected 4 entries, found 3 entries"),
-    ("loudness", [{"low": 0, "median": 1, "high": 2}] * 4, r"loudness\[0\].drawn: expected a value, found none"),
-    ("loudness.1.low", 9, r"loudness\[1\]: expected low, median and high in this order"),
-    ("loudness.1.drawn", "loud", r"loudness\[1\].drawn: expected a number from -200 to 200, found loud"),
-    ("loudness.1.drawn", float("nan"), r"loudness\[1\].drawn: expected a number"),
+    ("loudness", [RISING] * 3, "loudness: expected 4 entries, found 3 entries"),
+    ("loudness", [{"real": [0, 1, 2, 3, 4]}] * 4, r"loudness\[0\].drawn: expected a value, found none"),
+    ("loudness", [RISING | {"real": [0, 1, 2]}] * 4, r"loudness\[0\].real: expected a list of 5"),
+    ("loudness.1.real.0", 9, r"loudness\[1\].real: expected numbers from low to high, found 9.0, "),
+    ("loudness", [RISING | {"drawn": [0, 1, 1, 2, 3]}] * 4, r"loudness\[0\].drawn: .*each above the one before"),
+    ("loudness.1.drawn.2", "loud", r"loudness\[1\].drawn\[2\]: expected a number from -200 to 200, found loud"),
+    ("loudness.1.drawn.2", float("nan"), r"loudness\[1\].drawn\[2\]: expected a number"),
     ("graphs.loudness.outputs.0.shape", ["batch", 2], "graphs.loudness.outputs.loudness: expected .*1.*2"),
     ("graphs", {}, "graphs.encoder: expected an entry, found none"),
     ("graphs.decoder", "decoder.onnx", "graphs.decoder: expected an object"),
