@@ -11,6 +11,8 @@ from ngs.runtime.arrays import Array
 
 STEP_SECONDS = 0.0005
 ATTACK_WINDOW_SECONDS, LEVEL_WINDOW_SECONDS = 0.005, 0.020
+THRESHOLDS = np.arange(1, 10) / 10  # of the envelope's peak, through which a sound rises
+SLOW = 3.0  # times the mean: steps from one threshold to the next that belong to the attack no more
 SOUNDING = 10 ** (-40 / 20)  # of the envelope's peak; softer parts count neither for the mean level nor for the length
 
 
@@ -49,8 +51,8 @@ def envelopes(signal: Array, sample_rate: int, *windows_seconds: float) -> list[
 class Crispness:
     """Attack, decay, crest and length of one sound; zeros for silence."""
 
-    attack_ms: float  # from 10 % to 90 % of the peak of the 5 ms envelope; 2.5 ms for a click
-    decay_ms: float  # from 90 % of the peak of the 20 ms envelope to 20 dB below the peak, or to the sound's end
+    attack_ms: float  # the rise of the 5 ms envelope; 2.5 ms for a click
+    decay_ms: float  # from the end of the rise of the 20 ms envelope to 20 dB below its peak, or to the sound's end
     crest_db: float  # peak over RMS, of what is less than 40 dB below the envelope's peak
     sounding_ms: float  # from the first to the last sample as loud as that
 
@@ -61,15 +63,13 @@ def crispness(signal: Array, sample_rate: int) -> Crispness:
     peak = float(np.abs(signal).max(initial=0.0))
     if peak == 0.0:
         return Crispness(0.0, 0.0, 0.0, 0.0)
-    loud = fast.levels / fast.levels.max()
-    reached = int((loud >= 0.9).argmax())
-    below = np.flatnonzero(loud[:reached] < 0.1)
-    before = int(below[-1]) if len(below) else -1
-    attack = (_crossing(loud, reached - 1, 0.9) - _crossing(loud, before, 0.1)) * fast.step_seconds
+    start, top = _rise(fast.levels / fast.levels.max())
+    attack = (top - start) * fast.step_seconds
     level = slow.levels / slow.levels.max()
-    top = int((level >= 0.9).argmax())
-    under = np.flatnonzero(level[top:] < 0.1)
-    end = _crossing(level, top + int(under[0]) - 1, 0.1) if len(under) else float(len(level) - 1)
+    _, top = _rise(level)
+    after = int(np.ceil(top))
+    under = np.flatnonzero(level[after:] < 0.1)
+    end = _crossing(level, after + int(under[0]) - 1, 0.1) if len(under) else float(len(level) - 1)
     sounding = np.flatnonzero(level >= SOUNDING)
     ahead = LEVEL_WINDOW_SECONDS / 2  # by which the envelope begins before the signal
     first, last = (
@@ -79,6 +79,29 @@ def crispness(signal: Array, sample_rate: int) -> Crispness:
     rms = float(np.sqrt(np.mean(part**2)))
     crest = 20 * float(np.log10(peak / rms)) if rms > 0 else 0.0
     return Crispness(1e3 * attack, 1e3 * (end - top) * slow.step_seconds, crest, 1e3 * len(part) / sample_rate)
+
+
+def _rise(levels: NDArray[np.float64]) -> tuple[float, float]:
+    """Where the attack starts and ends, in steps, of levels whose highest is 1.
+
+    From 10 % to 90 %, or as far as the level rises at about one speed: steps of 10 % at either end that take over three
+    times as long as the mean of those kept are left out (the weakest effort method of the Timbre Toolbox; Peeters et
+    al. 2011). A held note's attack then ends where its plateau begins, wherever on the plateau its peak may be.
+    """
+    soft = np.flatnonzero(levels[: int((levels >= THRESHOLDS[-1]).argmax())] < THRESHOLDS[0])
+    onset = int(soft[-1]) if len(soft) else -1
+    reached = [onset + int((levels[onset + 1 :] >= each).argmax()) for each in THRESHOLDS]
+    times = [_crossing(levels, before, each) for before, each in zip(reached, THRESHOLDS, strict=True)]
+    efforts, first, last = np.diff(times), 0, len(times) - 1
+    while last - first > 1:
+        slow = SLOW * efforts[first:last].mean()
+        if efforts[last - 1] > slow:
+            last -= 1
+        elif efforts[first] > slow:
+            first += 1
+        else:
+            break
+    return float(times[first]), float(times[last])
 
 
 def _crossing(levels: NDArray[np.float64], index: int, threshold: float) -> float:

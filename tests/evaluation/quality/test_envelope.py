@@ -24,6 +24,27 @@ def test_the_attack_of_a_ramp_is_80_percent_of_it(rise_ms: float, rate: int) -> 
     assert crispness(tone(levels, rate=rate), rate).attack_ms == pytest.approx(0.8 * rise_ms, rel=0.06)
 
 
+@pytest.mark.parametrize("peak_ms", [60.0, 300.0, 900.0])
+def test_the_attack_of_a_held_note_ends_at_its_plateau(peak_ms: float) -> None:
+    times = np.arange(RATE) * 1000 / RATE
+    plateau = 0.82 + 0.18 * np.clip(1 - np.abs(times - peak_ms) / 40, 0, 1)  # a ripple, wherever it peaks
+    levels = np.minimum(times / 50, 1) * plateau * np.clip((1000 - times) / 50, 0, 1)
+    shape = crispness(tone(levels), RATE)
+    assert 35 <= shape.attack_ms <= 44  # of 50 ms
+    assert shape.decay_ms == pytest.approx(1000 - 45, abs=25)
+
+
+def test_the_attack_starts_after_an_earlier_bump() -> None:
+    times = np.arange(RATE) * 1000 / RATE
+    levels = 0.5 * np.exp(-(((times - 100) / 20) ** 2)) + np.clip((times - 500) / 50, 0, 1)
+    assert crispness(tone(levels), RATE).attack_ms == pytest.approx(40, rel=0.06)
+
+
+def test_a_slow_swell_is_a_slow_attack() -> None:
+    levels = np.minimum(np.arange(2 * RATE) / RATE, 1.0) ** 2
+    assert crispness(tone(levels), RATE).attack_ms == pytest.approx(1000 * (0.9**0.5 - 0.1**0.5), rel=0.06)
+
+
 @pytest.mark.parametrize("lead", [0, 3000])
 def test_a_click_is_as_short_as_the_window_allows(lead: int) -> None:
     click = np.zeros(8000, np.float32)
