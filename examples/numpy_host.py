@@ -59,12 +59,12 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
         embedding = Graph(files, manifest["graphs"]["prior"])(normal=embedding, condition=condition)[0]
     noise = np.stack([words(0, int(seed), sound, (grains + 6) * hop // 4) for sound in sounds]).view("<i2") / 32768
 
-    held = np.ones((len(HITS), 1))
+    held = np.ones((len(HITS), grains))
     if "loudness" in manifest:  # not in format 3: a hit is as loud as real ones, as far as its embedding tells
-        predicted = Graph(files, manifest["graphs"]["loudness"])(embedding=embedding, condition=condition)[0]
+        predicted, envelope = Graph(files, manifest["graphs"]["loudness"])(embedding=embedding, condition=condition)
         known = manifest["loudness"][classes.index(class_name)]
         wanted = np.interp(predicted, known["drawn"], known["real"])
-        held = 10 ** (np.clip(wanted - predicted, -24, 24) / 20)
+        held = 10 ** ((np.clip(wanted - predicted, -24, 24) + envelope) / 20)
 
     path, heard = list[Any](), list[Any]()
     shapes = {tensor["name"]: tensor["shape"][1:] for tensor in manifest["graphs"]["decoder_stream"]["inputs"]}
@@ -72,7 +72,7 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
     for grain in range(grains + 3):  # the last grain rings out for three hops
         path = path or [*write(embedding=embedding, condition=condition)[0].swapaxes(0, 1)]
         onset = np.full((len(HITS), 1), grain == 0)
-        level = held * np.c_[list(HITS.values())] * (grain < grains)
+        level = held[:, [min(grain, grains - 1)]] * np.c_[list(HITS.values())] * (grain < grains)
         window = noise[:, grain * hop : (grain + 4) * hop]
         given = {"latent": path.pop(0), "condition": condition, "noise": window}
         if begin and grain == 0:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ngs.export.encoding import EncodedExcerpts, audible
+from ngs.export.envelope import Envelopes
 from ngs.export.graphs import Graph
-from ngs.export.loudness import LoudnessFit, predicted_loudness
+from ngs.export.loudness import LoudnessFit, grain_energies, loudness_windows, window_grains
 from ngs.export.style import Style
 from ngs.runtime.bundle.golden import FAINT
 from ngs.training.model.excitation import PROMINENCE, prominence
@@ -33,18 +34,15 @@ NOTHING = torch.zeros(0)
 
 @torch.no_grad()
 def golden_vectors(
-    model: NeuralGranularModel, fit: LoudnessFit, style: Style | None, graphs: Mapping[str, Graph],
-    excerpts: EncodedExcerpts,
+    reference: Reference, graphs: Mapping[str, Graph], excerpts: EncodedExcerpts
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
-    """The inputs of each graph and the outputs by `Reference`, named `graph/tensor`.
-
-    Only the graph `style` needs a style.
+    """The inputs of each graph and the outputs by a reference, named `graph/tensor`.
 
     Grains, latents and embeddings are those of real sounds. Noise and states are random, but always the same.
     """
     generator = torch.Generator().manual_seed(0)
-    known = _real_inputs(model, excerpts)
-    rows, reference = len(known["condition"]), Reference(model, fit, style)
+    known = _real_inputs(reference.model, excerpts)
+    rows = len(known["condition"])
     vectors: dict[str, NDArray[Any]] = {}
     for name, graph in graphs.items():
         for tensor, shape in graph.inputs.items():
@@ -61,14 +59,17 @@ def golden_vectors(
 
 
 class Reference:
-    """What each graph has to compute, by the trained modules alone.
+    """What each graph has to compute, by the trained modules alone. Only the graphs `style` and `loudness` need the rest.
 
     Each method is named after its graph, takes the graph's inputs by name and returns its outputs in their order, a
     single one without a tuple. Calling a reference with the graph's name always gives a tuple.
     """
 
-    def __init__(self, model: NeuralGranularModel, fit: LoudnessFit, style: Style | None = None) -> None:
-        self.model, self.fit, self.moved = model, fit, style
+    def __init__(
+        self, model: NeuralGranularModel, style: Style | None = None, fit: LoudnessFit | None = None,
+        envelopes: Envelopes | None = None,
+    ) -> None:  # fmt: skip
+        self.model, self.moved, self.fit, self.envelopes = model, style, fit, envelopes
 
     def __call__(self, name: str, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         outputs = getattr(self, name)(**inputs)
@@ -134,8 +135,12 @@ class Reference:
         path, following = self.model.embedding.decode_step(embedding, condition, step, hidden)
         return path, step + 1, following
 
-    def loudness(self, embedding: Tensor, condition: Tensor) -> Tensor:
-        return predicted_loudness(self.model, self.fit, embedding, condition)
+    def loudness(self, embedding: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.fit is not None and self.envelopes is not None
+        length, window = self.model.config.audio.path_length, window_grains(self.model)
+        energy = grain_energies(self.model, self.model.embedding.decode(embedding, condition, length), condition)
+        windows = loudness_windows(length, window, self.fit.onset)
+        return self.fit.loudness(energy, window, condition), self.envelopes(energy, condition, windows)
 
 
 def _real_inputs(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> dict[str, Tensor]:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ngs.export.dft import RealDFT
-from ngs.export.loudness import FAINTEST, LoudnessFit, bin_weights, window_grains
+from ngs.export.envelope import Envelopes
+from ngs.export.loudness import FAINTEST, LoudnessFit, bin_weights, loudness_windows, window_grains
 from ngs.export.style import Style
 from ngs.runtime.dsp.locked_tones import GAIN
 from ngs.training.model.decoders import EVERY, GrainDecoder
@@ -36,14 +37,21 @@ class Graph:
     outputs: tuple[str, ...]
 
 
-def bundle_graphs(model: NeuralGranularModel, fit: LoudnessFit, style: Style) -> dict[str, Graph]:
+def bundle_graphs(
+    model: NeuralGranularModel, style: Style, fit: LoudnessFit, envelopes: Envelopes
+) -> dict[str, Graph]:  # fmt: skip
     """All graphs of a bundle by name. The model is in evaluation mode."""
     moved = Graph(
         StyleGraph(style, DecoderGraph(model.decoder)),
         {"latent": (model.config.grain.latent_size,), "condition": (sum(model.sizes),), "amount": (1,)},
         ("moved", "level", *(("motion",) if model.decoder.points else ())),
     )
-    return {**grain_graphs(model), "style": moved, **embedding_graphs(model, fit)}
+    loudness = Graph(
+        LoudnessGraph(model, fit, envelopes),
+        {"embedding": (model.config.embedding.embedding_size,), "condition": (sum(model.sizes),)},
+        ("loudness", "envelope"),
+    )
+    return {**grain_graphs(model), "style": moved, **embedding_graphs(model), "loudness": loudness}
 
 
 def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
@@ -73,8 +81,8 @@ def grain_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
     }
 
 
-def embedding_graphs(model: NeuralGranularModel, fit: LoudnessFit) -> dict[str, Graph]:
-    """The graphs of a bundle that know whole sounds, by name."""
+def embedding_graphs(model: NeuralGranularModel) -> dict[str, Graph]:
+    """The graphs of a bundle that read and write paths and embeddings, by name."""
     level2 = model.config.embedding
     embedding, hidden, condition = (level2.embedding_size,), (level2.hidden_size,), (sum(model.sizes),)
     path, prior = (model.config.audio.path_length, model.config.grain.latent_size), model.embedding.prior
@@ -93,7 +101,6 @@ def embedding_graphs(model: NeuralGranularModel, fit: LoudnessFit) -> dict[str, 
             ConditionedGraph(prior, "from_normal"), {"normal": embedding, "condition": condition}, ("embedding",)
         ),
         "prior_inverse": Graph(ConditionedGraph(prior, "to_normal"), given, ("normal",)),
-        "loudness": Graph(LoudnessGraph(model, fit), given, ("loudness",)),
     }
 
 
@@ -329,20 +336,18 @@ class EmbeddingStepGraph(nn.Module):
 
 
 class LoudnessGraph(nn.Module):
-    """`predicted_loudness`, with sums as matrix products."""
+    """`predicted_loudness`, and what a drawn sound lacks to have the envelope of real ones."""
 
     own_offset: Tensor
     offset: Tensor
     weights: Tensor
     windows: Tensor
 
-    def __init__(self, model: NeuralGranularModel, fit: LoudnessFit) -> None:
+    def __init__(self, model: NeuralGranularModel, fit: LoudnessFit, envelopes: Envelopes) -> None:
         super().__init__()
         self.path, self.decoder = EmbeddingDecoderGraph(model), DecoderGraph(model.decoder)
-        length, window = model.config.audio.path_length, window_grains(model)
-        ahead = torch.arange(length)[:, None] - torch.arange(length - window + 1)  # of a grain in a window
-        windows = ((ahead >= 0) & (ahead < window)).float()
-        windows[0] *= fit.onset
+        self.envelopes = envelopes
+        windows = loudness_windows(model.config.audio.path_length, window_grains(model), fit.onset)
         every = torch.eye(sum(model.sizes) + 1, sum(model.sizes))  # each class alone, and none
         offsets = fit.offset(every)
         self.register_buffer("own_offset", offsets[:-1] - offsets[-1])
@@ -350,10 +355,12 @@ class LoudnessGraph(nn.Module):
         self.register_buffer("weights", bin_weights(model)[:, None])
         self.register_buffer("windows", windows)
 
-    def forward(self, embedding: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, embedding: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         path = self.path(embedding, condition)
         conditions = condition[:, None].expand(-1, len(self.windows), -1).flatten(0, 1)
         magnitude = self.decoder(path.flatten(0, 1), conditions)[0]
         energy = (magnitude.square() @ self.weights).reshape(-1, len(self.windows))
         loudest = (energy @ self.windows).amax(1, keepdim=True)
-        return torch.log(loudest.clamp_min(FAINTEST)) * (10 / math.log(10)) + condition @ self.own_offset + self.offset
+        level = torch.log(loudest.clamp_min(FAINTEST)) * (10 / math.log(10))
+        loudness = level + condition @ self.own_offset + self.offset
+        return loudness, self.envelopes(energy, condition, self.windows)

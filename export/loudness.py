@@ -25,7 +25,7 @@ DECODED, DRAWN = 24, 192  # sounds of each class that are decoded, half of them 
 QUIET = 0.01  # level at which sounds are measured: the limiter leaves it alone
 FAINTEST = 1e-12  # energy
 LEAST_STEP = 0.1  # dB, from one percentile of drawn sounds to the next: a law of loudness has no jumps
-AT_ONCE = 16
+PATHS_AT_ONCE = 16
 ONSETS = np.linspace(0.5, 4.0, 36)  # energies of the first grain that are tried
 
 
@@ -38,8 +38,7 @@ class LoudnessFit:
 
     def loudness(self, energy: Tensor, window: int, condition: Tensor) -> Tensor:
         """The loudness [N, 1] in dB of sounds whose grains have energies [N, T]: that of the loudest window."""
-        weighted = torch.cat((self.onset * energy[:, :1], energy[:, 1:]), 1)
-        loudest = weighted.unfold(1, window, 1).sum(-1).amax(1, keepdim=True)
+        loudest = (energy @ loudness_windows(energy.shape[1], window, self.onset)).amax(1, keepdim=True)
         return 10 * torch.log10(loudest.clamp_min(FAINTEST)) + self.offset(condition)
 
     def offset(self, condition: Tensor) -> Tensor:
@@ -55,6 +54,14 @@ def window_grains(model: NeuralGranularModel) -> int:
     return min(max(within, 1), audio.path_length)
 
 
+def loudness_windows(length: int, window: int, onset: float) -> Tensor:
+    """Which of T grains lie in each of W windows, as a matrix [T, W]; the first grain counts as `onset` tells."""
+    ahead = torch.arange(length)[:, None] - torch.arange(length - window + 1)  # of a grain in a window
+    windows = ((ahead >= 0) & (ahead < window)).float()
+    windows[0] *= onset
+    return windows
+
+
 def bin_weights(model: NeuralGranularModel) -> Tensor:
     """What the squared magnitude of each bin [K] counts for the ear."""
     bins = np.arange(model.decoder.bins) * model.config.audio.sample_rate / model.config.audio.grain_length
@@ -65,8 +72,8 @@ def bin_weights(model: NeuralGranularModel) -> Tensor:
 def predicted_loudness(model: NeuralGranularModel, fit: LoudnessFit, embedding: Tensor, condition: Tensor) -> Tensor:
     """The loudness [N, 1] in dB of embeddings [N, E], as `embedding_decoder` takes them, under conditions [N, C]."""
     length, energies = model.config.audio.path_length, []
-    for part, given in zip(torch.split(embedding, AT_ONCE), torch.split(condition, AT_ONCE), strict=True):
-        energies.append(_energies(model, model.embedding.decode(part, given, length), given))
+    for part, given in zip(torch.split(embedding, PATHS_AT_ONCE), torch.split(condition, PATHS_AT_ONCE), strict=True):
+        energies.append(grain_energies(model, model.embedding.decode(part, given, length), given))
     return fit.loudness(torch.cat(energies), window_grains(model), condition)
 
 
@@ -76,15 +83,15 @@ def fit_loudness(
 ) -> LoudnessFit:
     """Fit to sounds of every class, half of them drawn and half real, which are decoded and measured."""
     torch.manual_seed(0)
-    rows = torch.cat([_some(group, DECODED) for group in _groups(model, excerpts)])
+    rows = torch.cat([some(group, DECODED) for group in _groups(model, excerpts)])
     condition, real = excerpts.condition[rows], excerpts.embedding_mean[rows]
     condition = torch.cat((condition[:-DECODED], torch.zeros_like(condition[-DECODED:])))
     drawn = draw_embeddings(model, condition)
     embedding = torch.where(torch.arange(len(rows))[:, None] % 2 == 0, drawn, real)
     energies, measured = [], []
-    for part in torch.split(torch.arange(len(rows)), AT_ONCE):
+    for part in torch.split(torch.arange(len(rows)), PATHS_AT_ONCE):
         path = model.embedding.decode(embedding[part], condition[part], model.config.audio.path_length)
-        energies.append(_energies(model, path, condition[part]))
+        energies.append(grain_energies(model, path, condition[part]))
         sounds = model.decode(path, condition[part], QUIET) / QUIET
         measured += [loudness(sound, model.config.audio.sample_rate) for sound in sounds.numpy()]
     energy, found = torch.cat(energies), torch.tensor(measured, dtype=torch.float32)[:, None]
@@ -108,7 +115,7 @@ def class_loudness(
     real = np.array([loudness(signal, model.config.audio.sample_rate) for signal in excerpts.audio.numpy()])
     ranges = []
     for number, group in enumerate(_groups(model, excerpts)):
-        condition = excerpts.condition[_some(group, DRAWN)]
+        condition = excerpts.condition[some(group, DRAWN)]
         if number == model.sizes[0]:
             condition = torch.zeros_like(condition)
         embedding = draw_embeddings(model, condition)
@@ -124,7 +131,7 @@ def _percentiles(loudness: NDArray[np.floating], step: float = 0.0) -> tuple[flo
     return tuple(round(float(value), 2) for value in rising)
 
 
-def _energies(model: NeuralGranularModel, path: Tensor, condition: Tensor) -> Tensor:
+def grain_energies(model: NeuralGranularModel, path: Tensor, condition: Tensor) -> Tensor:
     """K-weighted energies [N, T] of the grains on paths [N, T, Z]."""
     return model.decoder.magnitudes(model.coefficients(path, condition)).square() @ bin_weights(model)
 
@@ -136,6 +143,6 @@ def _groups(model: NeuralGranularModel, excerpts: EncodedExcerpts) -> list[Tenso
     return [group if len(group) else every for group in (*groups, every)]
 
 
-def _some(group: Tensor, count: int) -> Tensor:
+def some(group: Tensor, count: int) -> Tensor:
     """`count` members of a group, evenly spread, more than once if there are fewer."""
     return group[torch.linspace(0, len(group) - 1, count).round().long()]

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ngs.export.encoding import encode_excerpts
-from ngs.export.golden import golden_vectors
+from ngs.export.golden import Reference, golden_vectors
 from ngs.export.graphs import Graph, embedding_graphs, grain_graphs
-from ngs.export.loudness import LoudnessFit
 from ngs.export.onnx_export import round_weights
 from ngs.runtime.bundle.golden import EXPORT_TOLERANCE, graph_error
 from ngs.training.config import Config
@@ -42,10 +41,9 @@ def rehearse(model: NeuralGranularModel, audio: Tensor, labels: Tensor, embeddin
     """
     model = copy.deepcopy(model).cpu().eval()
     round_weights(model)
-    fit = LoudnessFit(1.0, torch.zeros(model.sizes[0] + 1))  # the graph of the loudness is not checked here
-    graphs = {**grain_graphs(model), **embedding_graphs(model, fit)}
+    graphs = {**grain_graphs(model), **embedding_graphs(model)}
     checked = {name: graphs[name] for name in (*GRAINS, *(EMBEDDINGS if embedding else ()))}
-    errors = errors_in_torch(checked, golden_vectors(model, fit, None, checked, encode_excerpts(model, audio, labels)))
+    errors = errors_in_torch(checked, golden_vectors(Reference(model), checked, encode_excerpts(model, audio, labels)))
     for name, error in errors.items():
         if not error < EXPORT_TOLERANCE:
             raise RunError(

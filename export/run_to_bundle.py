@@ -11,7 +11,8 @@ import torch
 from ngs import __version__
 from ngs.export.corpus_map import corpus_map
 from ngs.export.encoding import EncodedExcerpts, encode_excerpts
-from ngs.export.golden import golden_vectors
+from ngs.export.envelope import Envelopes
+from ngs.export.golden import Reference, golden_vectors
 from ngs.export.graphs import bundle_graphs
 from ngs.export.loudness import class_loudness, fit_loudness
 from ngs.export.onnx_export import export_graph, round_weights
@@ -52,13 +53,13 @@ def export_run(
     say("Measuring how loud sounds are ...")
     fit = fit_loudness(model, excerpts, say)
     loudness = class_loudness(model, fit, excerpts)
-    style = Style(model, excerpts, info.attributes)
-    modules, graphs = bundle_graphs(model, fit, style), {}
+    style, envelopes = Style(model, excerpts, info.attributes), Envelopes(model, excerpts)
+    modules, graphs = bundle_graphs(model, style, fit, envelopes), {}
     for key, graph in modules.items():
         say(f"Exporting {key} ...")
         graphs[key] = export_graph(graph)
     say("Comparing every graph with torch ...")
-    golden = golden_vectors(model, fit, style, modules, excerpts)
+    golden = golden_vectors(Reference(model, style, fit, envelopes), modules, excerpts)
     card = {**_own_card(model, info, phase, excerpts), **card}
     arrays = {"latent_map": corpus_map(model, excerpts), "golden": golden}
     return write_bundle(path, _manifest(name, info, card, loudness), graphs, arrays, zipped)

@@ -481,9 +481,13 @@ def _loudness(weights: Weights) -> Part:
     """The embedding and the condition, times a matrix."""
     node = helper.make_node
     return Part(
-        {"embedding": (EMBEDDING,), "condition": (len(CLASSES),)}, {"loudness": (1,)},
-        [node("Concat", ["embedding", "condition"], ["x"], axis=1), node("MatMul", ["x", "a"], ["loudness"])],
-        {"a": 6 * weights(EMBEDDING + len(CLASSES), 1)},
+        {"embedding": (EMBEDDING,), "condition": (len(CLASSES),)}, {"loudness": (1,), "envelope": (PATH,)},
+        [
+            node("Concat", ["embedding", "condition"], ["x"], axis=1),
+            node("MatMul", ["x", "a"], ["loudness"]),
+            node("MatMul", ["x", "b"], ["envelope"]),
+        ],
+        {"a": 6 * weights(EMBEDDING + len(CLASSES), 1), "b": 3 * weights(EMBEDDING + len(CLASSES), PATH)},
     )  # fmt: skip
 
 

@@ -178,7 +178,7 @@ function checkLoudness(manifest, embedding, condition) {
       [1, 2, 3, 4].every((at) => real[at] >= real[at - 1] && drawn[at] > drawn[at - 1]);
     check("loudness", rising(each), "percentiles from low to high", each);
   }
-  checkGraph(manifest, "loudness", { embedding, condition }, { loudness: 1 });
+  checkGraph(manifest, "loudness", { embedding, condition }, { loudness: 1, envelope: manifest.path_length });
 }
 
 /** Whether sounds begin with a grain of their own, from the graph `onset`. */

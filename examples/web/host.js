@@ -69,7 +69,7 @@ export class Host {
     const voice = new Voice(this.graphs, latents, noise, {
       embedding: embedding && Float32Array.from(embedding), normal: embedding ? undefined : drawn(),
       condition: Float32Array.from(condition), gain, offset, length,
-      level: held && this.graphs.loudness ? undefined : 1,
+      levels: held && this.graphs.loudness ? undefined : [1],
     });
     this.voices.push(voice);
     return voice;
@@ -79,9 +79,12 @@ export class Host {
   async hop() {
     const voices = [...this.voices]; // those that start while the graphs run wait for the next hop
     await this.#draw(voices.filter(({ embedding }) => !embedding));
-    const fresh = voices.filter(({ level }) => level === undefined);
+    const fresh = voices.filter(({ levels }) => levels === undefined);
     const told = await this.graphs.loudness?.run(fresh.map(({ embedding, condition }) => ({ embedding, condition })));
-    fresh.forEach((voice, row) => (voice.level = heldLevel(told[row].loudness[0], voice.condition, this.manifest)));
+    fresh.forEach((voice, row) => {
+      const level = heldLevel(told[row].loudness[0], voice.condition, this.manifest);
+      voice.levels = told[row].envelope.map((gain) => level * 10 ** (gain / 20));
+    });
     const due = voices.filter((voice) => voice.pathUsedUp);
     const paths = await this.graphs.embedding_step.run(due.map((voice) => voice.stepInputs()));
     due.forEach((voice, row) => voice.takePath(paths[row]));
@@ -146,8 +149,8 @@ export function heldLevel(predicted, condition, { attributes, loudness }) {
 
 /** A sound that plays: its position on its path, its noise, and the states of both graphs. */
 class Voice {
-  constructor(graphs, latents, noise, { embedding, normal, condition, gain, offset, length, level }) {
-    Object.assign(this, { embedding, normal, condition, gain, offset, length, level, noise, latents, released: false });
+  constructor(graphs, latents, noise, { embedding, normal, condition, gain, offset, length, levels }) {
+    Object.assign(this, { embedding, normal, condition, gain, offset, length, levels, noise, latents, released: false });
     this.writing = graphs.embedding_step.states(); // zeros start a path
     this.playing = graphs.decoder_stream.states(); // the onset of a sound ignores them
     this.graphs = graphs;
@@ -183,7 +186,7 @@ class Voice {
   }
 
   hopInputs() {
-    const level = this.grain < this.length ? this.level : 0;
+    const { levels } = this, level = this.grain < this.length ? levels[Math.min(this.grain, levels.length - 1)] : 0;
     if (this.grain < this.length) {
       this.latent = this.path.subarray(this.at, this.at + this.latents);
       this.at += this.latents;

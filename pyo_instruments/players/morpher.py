@@ -152,7 +152,7 @@ class Morpher(EnginePort):
         embeddings = embeddings_between(self.bundle, *ends, conditions)
         paths = self.bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
         levels = morph_levels(self.bundle, embeddings, conditions, (isinstance(start, int), isinstance(end, int)))
-        return Note(choices or {}, path=paths, levels=np.repeat(levels[:, None], paths.shape[1], axis=1))
+        return Note(choices or {}, path=paths, levels=levels)
 
     def _embedding(self, end: Any, condition: Array) -> Array:
         if isinstance(end, int):

@@ -2,7 +2,8 @@
 
 The one law, for live and offline sounds alike: the loudness that the graph `loudness` predicts has a place among drawn
 sounds of the class, and the sound gets the loudness of that place among the corpus's: then a kit has the balance of the
-corpus, and its sounds differ in loudness as real ones do. It is known before a note sounds.
+corpus, and its sounds differ in loudness as real ones do. Over time, a drawn sound gets the envelope of real ones, as
+far as the graph tells what it lacks. Both are known before a note sounds.
 """
 
 from __future__ import annotations
@@ -37,47 +38,54 @@ def held_loudness(
     return np.array([np.interp(*one) for one in zip(predicted, drawn, real, strict=True)])
 
 
-def predicted_loudness(bundle: Bundle, embeddings: Array, conditions: Array) -> NDArray[np.float64]:
+def predicted_levels(
+    bundle: Bundle, embeddings: Array, conditions: Array
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The loudness [N] in LUFS of the sounds of embeddings [N, E] under conditions [N, C], before the limiter.
 
-    Only for bundles with a graph `loudness`.
+    And the gains [N, T] in dB that their grains lack to have the envelope of real sounds; they leave the loudness as it
+    is. Only for bundles with a graph `loudness`.
     """
-    (found,) = bundle.run("loudness", embedding=embeddings, condition=conditions)
-    return found[:, 0].astype(np.float64)
+    loudness, envelope = bundle.run("loudness", embedding=embeddings, condition=conditions)
+    return loudness[:, 0].astype(np.float64), envelope.astype(np.float64)
 
 
 def held_levels(bundle: Bundle, embeddings: Array, conditions: Array) -> Array:
-    """The factors [N] that hold drawn sounds, of embeddings [N, E] under conditions [N, C], to their loudness.
+    """The factors [N, T] of the grains of drawn sounds, of embeddings [N, E] under conditions [N, C].
 
-    1 for a bundle that was opened with raw levels, or of a format that knows nothing of loudness.
+    They hold them to their loudness, and to the envelopes of real sounds. 1 for a bundle that was opened with raw
+    levels, or of a format that knows nothing of loudness.
     """
     if not bundle.held:
-        return np.ones(len(embeddings), np.float32)
-    return factors(_held_gains(bundle, predicted_loudness(bundle, embeddings, conditions), conditions))
+        return _ones(bundle, embeddings)
+    loudness, envelope = predicted_levels(bundle, embeddings, conditions)
+    return _factors(_held_gains(bundle, loudness, conditions), envelope)
 
 
 def morph_levels(bundle: Bundle, embeddings: Array, conditions: Array, drawn: tuple[bool, bool]) -> Array:
-    """The factors [N] of the sounds between two, of embeddings [N, E] at even distances under conditions [N, C].
+    """The factors [N, T] of the sounds between two, of embeddings [N, E] at even distances under conditions [N, C].
 
     Their loudness goes evenly from that of the first to that of the last. `drawn`: whether these two are drawn, and so
-    are held to their loudness; others keep their own.
+    are held to their loudness and to real envelopes; others keep their own.
     """
     if not bundle.held:
-        return np.ones(len(embeddings), np.float32)
-    predicted = predicted_loudness(bundle, embeddings, conditions)
-    ends = predicted[[0, -1]] + _held_gains(bundle, predicted[[0, -1]], conditions[[0, -1]]) * drawn
-    return factors(np.linspace(ends[0], ends[1], len(embeddings)) - predicted)
+        return _ones(bundle, embeddings)
+    loudness, envelope = predicted_levels(bundle, embeddings, conditions)
+    ends = loudness[[0, -1]] + _held_gains(bundle, loudness[[0, -1]], conditions[[0, -1]]) * drawn
+    shares = np.linspace(drawn[0], drawn[1], len(embeddings))
+    return _factors(np.linspace(ends[0], ends[1], len(embeddings)) - loudness, shares[:, None] * envelope)
 
 
 def varied_levels(bundle: Bundle, embeddings: Array, conditions: Array, own: float, amount: float) -> Array:
-    """The factors [N] of variations, of embeddings [N, E] under conditions [N, C], of a sound with a loudness in LUFS.
+    """The factors [N, T] of variations, of embeddings [N, E] under conditions [N, C], of a sound that is `own` LUFS loud.
 
     At amount 0 they are as loud as that sound, at amount 1 as drawn ones are held to be, in between evenly in dB.
     """
     if not bundle.held:
-        return np.ones(len(embeddings), np.float32)
-    predicted = predicted_loudness(bundle, embeddings, conditions)
-    return factors((1 - amount) * (own - predicted) + amount * _held_gains(bundle, predicted, conditions))
+        return _ones(bundle, embeddings)
+    loudness, envelope = predicted_levels(bundle, embeddings, conditions)
+    gains = (1 - amount) * (own - loudness) + amount * _held_gains(bundle, loudness, conditions)
+    return _factors(gains, amount * envelope)
 
 
 def long_path_levels(bundle: Bundle, path: Array, condition: Array, step: int) -> Array:
@@ -109,6 +117,16 @@ def _held_gains(bundle: Bundle, predicted: NDArray[np.float64], conditions: Arra
     classes = conditions[:, bundle.manifest.places[bundle.manifest.attributes[0].name]]
     gains = held_loudness(predicted, classes, bundle.manifest.loudness) - predicted
     return np.clip(gains, -MOST_GAIN_DB, MOST_GAIN_DB)
+
+
+def _ones(bundle: Bundle, embeddings: Array) -> Array:
+    return np.ones((len(embeddings), bundle.manifest.path_length), np.float32)
+
+
+def _factors(gains: NDArray[np.floating], envelope: NDArray[np.floating]) -> Array:
+    """The factors [N, T] of grains, of the gains [N] of their sounds and those of an envelope [N, T], in dB."""
+    result: Array = factors(gains)[:, None] * (10 ** (envelope / 20)).astype(np.float32)
+    return result
 
 
 def factors(gains: NDArray[np.floating]) -> Array:

@@ -98,7 +98,7 @@ def _signatures(manifest: Manifest) -> dict[str, tuple[tuple[TensorSpec, ...], t
         ),
         "prior": ((normal, condition), (embedding,)),
         "prior_inverse": ((embedding, condition), (normal,)),
-        "loudness": ((embedding, condition), (tensor("loudness", 1),)),
+        "loudness": ((embedding, condition), (tensor("loudness", 1), tensor("envelope", manifest.path_length))),
     }  # fmt: skip
     names = (*required_graphs(manifest.format_version), *(("onset",) if starts else ()))
     return {name: signatures[name] for name in names}

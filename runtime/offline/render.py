@@ -176,7 +176,7 @@ def decode_embeddings(
 ) -> list[Array]:
     """The sounds of embeddings [N, E] under conditions [N, C], each with the noise of its own seed.
 
-    `levels` [N]: their factors before the limiter, by default 1.
+    `levels` [N, T]: the factors of their grains before the limiter, by default 1.
     """
     paths = bundle.run("embedding_decoder", embedding=embeddings, condition=conditions)[0]
     return [

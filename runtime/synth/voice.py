@@ -33,14 +33,15 @@ class Voice:
         manifest = bundle.manifest
         self.note, self.hop, self._rate, self.sample_rate = note, manifest.hop_length, manifest.sample_rate, sample_rate
         self.controls = {name: control.start for name, control in CONTROLS.items()} | dict(note.controls)
-        self.condition, self.embedding, self.level = bundle.condition(note.choices), note.embedding, 1.0
+        self.condition, self.embedding = bundle.condition(note.choices), note.embedding
+        self._levels: Array | None = None  # of the grains of a drawn sound [T]
         seed = (note.seed, note.index)
         if note.path is None:
             self.condition = completed(bundle, self.condition, seed)
             if self.embedding is None:
                 self.embedding = drawn_embedding(bundle, self.condition, note.temperature, seed)
                 if note.held:
-                    self.level = float(held_levels(bundle, self.embedding[None], self.condition[None])[0])
+                    self._levels = held_levels(bundle, self.embedding[None], self.condition[None])[0]
         self.path = Playhead(note, manifest.path_length, self.controls, self.controls.pop("position"))
         self._noise = NoiseGrains(seed, manifest.grain_length)
         self._chance = GrainChance(bundle, seed)
@@ -120,10 +121,18 @@ class Voice:
 
     # what is decoded
 
+    def write(self, latents: Array) -> None:
+        """Write the next grains [g, Z] on the path, with the levels that hold a drawn sound."""
+        if self._levels is not None:
+            start, last = self.path.written, len(self._levels) - 1
+            own = self._levels[np.minimum(np.arange(start, start + len(latents)), last)]
+            latents = np.concatenate((latents, own[:, None]), 1)
+        self.path.write(latents)
+
     def next_grain(self, inputs: dict[str, Array], row: int) -> None:
         """Fill a row of the decoder's inputs with the next grain, and move on."""
         latent = inputs["latent"][row]
-        level = self.level * self.path.read(latent)
+        level = self.path.read(latent)
         self._chance.scatter(self.grains, latent, self.controls)
         first = self.grains == 0
         if first:

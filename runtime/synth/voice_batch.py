@@ -143,7 +143,7 @@ class VoiceBatch:
                 self._step(self._writer, first, last)
                 for row in range(first, last):
                     if not self.voices[row].failed:
-                        self.voices[row].path.write(self._writer.outputs["path"][row])
+                        self.voices[row].write(self._writer.outputs["path"][row])
 
     def _bring_to_style(self, start: int, stop: int) -> None:
         """Bring the next grains of the voices that have a style to the corpus."""

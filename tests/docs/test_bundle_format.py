@@ -210,7 +210,7 @@ def test_chance_is_that_of_ngs(sound: tuple[int, ...], code: dict[str, Any]) -> 
 def test_levels(bundle: Bundle, code: dict[str, Any]) -> None:
     conditions = np.eye(4, bundle.manifest.condition_size, -1, dtype=np.float32)  # no class, and the first classes
     embeddings = sample_embeddings(bundle, conditions, 4, 0.7, 2)
-    found = [code["held_level"](*as_host(bundle), *each) for each in zip(embeddings, conditions, strict=True)]
+    found = [code["held_levels"](*as_host(bundle), *each) for each in zip(embeddings, conditions, strict=True)]
     np.testing.assert_allclose(found, held_levels(bundle, embeddings, conditions), rtol=1e-4)
     assert np.ptp(found) > 0
 

@@ -14,6 +14,7 @@ import torch
 from tests.tiny import tiny_arrays, tiny_manifest
 
 from ngs.export.encoding import encode_excerpts
+from ngs.export.envelope import Envelopes
 from ngs.export.golden import Reference
 from ngs.export.graphs import bundle_graphs
 from ngs.export.loudness import LoudnessFit
@@ -23,7 +24,7 @@ from ngs.export.style import Style
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.golden import largest_errors
-from ngs.runtime.bundle.levels import predicted_loudness
+from ngs.runtime.bundle.levels import predicted_levels
 from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.bundle.seeds import sample_embeddings
 from ngs.runtime.bundle.session import make_session
@@ -74,22 +75,23 @@ def exported(request: pytest.FixtureRequest) -> Exported:
         condition = torch.eye(5)[torch.arange(40) % 3] + torch.eye(5)[3 + torch.arange(40) % 2]
         mean = torch.randn(40, config.embedding.embedding_size)
         model.embedding.prior.fit(mean, torch.rand_like(mean), condition, torch.ones(40))
-    return model, {name: export_graph(graph) for name, graph in bundle_graphs(model, FIT, style_of(model)).items()}
+    return model, {name: export_graph(graph) for name, graph in bundle_graphs(*parts_of(model)).items()}
 
 
-def style_of(model: NeuralGranularModel) -> Style:
-    """The style of a corpus of noise, always the same."""
+def parts_of(model: NeuralGranularModel) -> tuple[NeuralGranularModel, Style, LoudnessFit, Envelopes]:
+    """What the graphs are made of, with a corpus of noise, always the same."""
     generator = torch.Generator().manual_seed(4)
     audio = 0.5 * torch.rand(12, 8 * 64, generator=generator) - 0.25
     labels = torch.stack((torch.arange(12) % 3, torch.arange(12) % 2), 1)
-    return Style(model, encode_excerpts(model, audio, labels), ())
+    excerpts = encode_excerpts(model, audio, labels)
+    return model, Style(model, excerpts, ()), FIT, Envelopes(model, excerpts)
 
 
 @torch.no_grad()
 def expected(model: NeuralGranularModel, name: str, inputs: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
     """By the trained modules themselves, not those rewritten for export."""
-    return Reference(model, FIT, style_of(model))(
-        name, dict(zip(bundle_graphs(model, FIT, style_of(model))[name].inputs, inputs, strict=True))
+    return Reference(*parts_of(model))(
+        name, dict(zip(bundle_graphs(*parts_of(model))[name].inputs, inputs, strict=True))
     )
 
 
@@ -120,7 +122,7 @@ def test_a_graph_agrees_with_torch(exported: Exported, name: str, batch: int) ->
     if name not in graphs:
         assert name == "onset" and not model.decoder.excitation.has_phase
         return
-    graph = bundle_graphs(model, FIT, style_of(model))[name]
+    graph = bundle_graphs(*parts_of(model))[name]
     generator = torch.Generator().manual_seed(batch)
     condition = conditions(batch)
     latent = clear_latents(model, condition)
@@ -132,7 +134,7 @@ def test_a_graph_agrees_with_torch(exported: Exported, name: str, batch: int) ->
     }
     real |= {"step": torch.arange(batch)[:, None].float(), "weight": torch.full((batch, 192), 2.0)}
     frame = expected(model, "decoder", [latent, condition])  # the inputs of the synthesis
-    real |= dict(zip(bundle_graphs(model, FIT, style_of(model))["decoder"].outputs, frame, strict=True))
+    real |= dict(zip(bundle_graphs(*parts_of(model))["decoder"].outputs, frame, strict=True))
     inputs = [
         real.get(key, torch.rand(batch, *shape, generator=generator) * 2 - 1) for key, shape in graph.inputs.items()
     ]
@@ -263,7 +265,7 @@ def test_a_graph_has_only_standard_operators_and_a_dynamic_batch(exported: Expor
     assert {entry.domain for entry in content.opset_import} == {""} and not content.functions
     assert {node.domain for node in content.graph.node} <= {""}
     assert not {node.op_type for node in content.graph.node} & {"If", "Loop", "Scan", "DFT", "STFT", "RandomUniform"}
-    graph = bundle_graphs(model, FIT, style_of(model))[name]
+    graph = bundle_graphs(*parts_of(model))[name]
     assert [value.name for value in content.graph.input] == list(graph.inputs)
     assert [value.name for value in content.graph.output] == list(graph.outputs)
     for value in (*content.graph.input, *content.graph.output):
@@ -300,7 +302,7 @@ def test_the_loudness_of_drawn_sounds_is_predicted(exported_bundle: Path) -> Non
     quiet = np.full(len(conditions), 0.01, np.float32)  # for the limiter
     sounds = decode_embeddings(bundle, embeddings, conditions, [*range(len(conditions))], quiet)
     found = np.array([loudness(sound, bundle.manifest.sample_rate) + 40 for sound in sounds])
-    predicted = predicted_loudness(bundle, embeddings, conditions)
+    predicted, _ = predicted_levels(bundle, embeddings, conditions)
     assert np.std(found - predicted) < 0.5 * np.std(found) and abs(np.median(found - predicted)) < 1
     medians = np.median(predicted.reshape(8, 8), axis=1)
     # medians of eight sounds each of a model of a few steps, whose sounds range over 40 dB

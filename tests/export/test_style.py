@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ngs.export.encoding import EncodedExcerpts, encode_excerpts
+from ngs.export.envelope import Envelopes
 from ngs.export.graphs import bundle_graphs
 from ngs.export.loudness import LoudnessFit
 from ngs.export.onnx_export import export_graph
@@ -145,9 +146,12 @@ def test_silence_stays_silent(model: NeuralGranularModel, style: Style) -> None:
     assert moved.isfinite().all() and not level.any()
 
 
-def test_silence_stays_silent_in_the_exported_graph(model: NeuralGranularModel, style: Style) -> None:
+def test_silence_stays_silent_in_the_exported_graph(
+    model: NeuralGranularModel, style: Style, excerpts: EncodedExcerpts
+) -> None:  # fmt: skip
     """The exporter leaves out of a sum what it takes for 0."""
-    graph = bundle_graphs(model, LoudnessFit(1.0, torch.zeros(3)), style)["style"]
+    fit, envelopes = LoudnessFit(1.0, torch.zeros(3)), Envelopes(model, excerpts)
+    graph = bundle_graphs(model, style, fit, envelopes)["style"]
     session = make_session(export_graph(graph), "cpu", 1, "style")
     given = latents(model, torch.zeros(GRAINS * HOP)).numpy()
     inputs = {"latent": given, "condition": np.zeros((len(given), 6), np.float32)}

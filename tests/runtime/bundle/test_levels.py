@@ -19,7 +19,7 @@ from ngs.runtime.bundle.levels import (
     long_path_levels,
     morph_levels,
     path_levels,
-    predicted_loudness,
+    predicted_levels,
     varied_levels,
 )
 from ngs.runtime.bundle.seeds import drawn_embedding, sample_embeddings
@@ -86,8 +86,10 @@ def test_between_classes_the_law_lies_in_between() -> None:
 
 def test_drawn_sounds_are_predicted_to_be_within_the_range_of_their_class(bundle: Bundle) -> None:
     embeddings, conditions = drawn(bundle)
-    predicted = predicted_loudness(bundle, embeddings, conditions)
-    loudness = predicted + 20 * np.log10(held_levels(bundle, embeddings, conditions))
+    predicted, envelope = predicted_levels(bundle, embeddings, conditions)
+    gains = 20 * np.log10(held_levels(bundle, embeddings, conditions)) - envelope
+    np.testing.assert_allclose(gains, np.repeat(gains[:, :1], gains.shape[1], axis=1), atol=1e-4)
+    loudness = predicted + gains[:, 0]
     ranges = [bundle.manifest.loudness[int(row.argmax())] for row in conditions]
     assert all(
         each.real[0] - 1e-4 <= value <= each.real[-1] + 1e-4 for each, value in zip(ranges, loudness, strict=True)
@@ -110,7 +112,8 @@ def test_no_sound_is_turned_further_than_the_limit(bundle: Bundle) -> None:
     bundle.manifest = replace(
         bundle.manifest, loudness=(LoudnessRange((99, 99, 100, 101, 101), (-2, -1, 0, 1, 2)),) * 4
     )
-    np.testing.assert_allclose(held_levels(bundle, *drawn(bundle)), 10 ** (MOST_GAIN_DB / 20), rtol=1e-6)
+    _, envelope = predicted_levels(bundle, *drawn(bundle))
+    np.testing.assert_allclose(held_levels(bundle, *drawn(bundle)), 10 ** ((MOST_GAIN_DB + envelope) / 20), rtol=1e-5)
 
 
 def test_raw_sounds_are_those_that_the_decoder_gives(bundle: Bundle, raw: Bundle) -> None:
@@ -201,13 +204,17 @@ def test_levels_are_read_where_latents_are() -> None:
 def test_between_two_sounds_loudness_goes_evenly(bundle: Bundle, raw: Bundle) -> None:
     conditions = np.repeat(bundle.condition("Kick")[None], 5, axis=0)
     embeddings = sample_embeddings(bundle, conditions, 5, 1.0, 2)
-    predicted = predicted_loudness(bundle, embeddings, conditions)
+    predicted, envelope = predicted_levels(bundle, embeddings, conditions)
     ends = held_levels(bundle, embeddings, conditions)[[0, -1]]
     both = morph_levels(bundle, embeddings, conditions, (True, True))
     np.testing.assert_allclose(both[[0, -1]], ends, rtol=1e-5)
-    np.testing.assert_allclose(np.diff(predicted + 20 * np.log10(both), 2), 0, atol=1e-4)
+    gains = 20 * np.log10(both) - envelope
+    np.testing.assert_allclose(np.diff(predicted[:, None] + gains, 2, axis=0), 0, atol=1e-4)
     given = morph_levels(bundle, embeddings, conditions, (False, True))
-    assert given[0] == pytest.approx(1) and given[-1] == pytest.approx(ends[1], rel=1e-5)
+    np.testing.assert_allclose(given[0], 1, rtol=1e-5)
+    np.testing.assert_allclose(given[-1], ends[1], rtol=1e-5)
+    shares = np.linspace(0, 1, 5)[:, None]  # of a drawn sound
+    np.testing.assert_allclose(np.ptp(20 * np.log10(given) - shares * envelope, axis=1), 0, atol=1e-4)
     assert (morph_levels(raw, embeddings, conditions, (True, True)) == 1).all()
 
 
@@ -235,10 +242,11 @@ def test_older_bundles_are_raw(tiny_older: Path) -> None:
 def test_variations_go_from_the_loudness_of_their_sound_to_that_of_drawn_ones(bundle: Bundle, raw: Bundle) -> None:
     condition = np.stack([bundle.condition("Kick")] * 3)
     embeddings = sample_embeddings(bundle, condition, 3, 0.7, 1)
-    predicted, held = predicted_loudness(bundle, embeddings, condition), held_levels(bundle, embeddings, condition)
+    predicted, _ = predicted_levels(bundle, embeddings, condition)
+    held = held_levels(bundle, embeddings, condition)
     own = float(predicted.mean()) - 3
     factors = [varied_levels(bundle, embeddings, condition, own, amount) for amount in (0.0, 0.5, 1.0)]
-    np.testing.assert_allclose(predicted + 20 * np.log10(factors[0]), own, atol=1e-3)
+    np.testing.assert_allclose(predicted[:, None] + 20 * np.log10(factors[0]), own, atol=1e-3)
     np.testing.assert_allclose(factors[2], held, rtol=1e-5)
     np.testing.assert_allclose(factors[1] ** 2, factors[0] * factors[2], rtol=1e-4)
     assert (varied_levels(raw, embeddings, condition, own, 0.0) == 1).all()
