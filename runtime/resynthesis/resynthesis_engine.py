@@ -12,6 +12,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Schedule
 from ngs.runtime.live.stream import Effect
@@ -42,9 +43,11 @@ class ResynthesisEngine(Effect, Worker):
     One thread, the host's, calls `process`; any thread calls the rest. If not `threaded`, `process` does the work
     itself, with the same result as a thread that is never late.
 
-    block: the most samples the host hands over at once, and the most that are worked on at once.
-    ahead: samples in which the thread must wake up and work off a block. The default is 16 ms and a block: in a minute
-    beside two busy processes on two cores, the thread took up to 5 ms with real-time scheduling, and up to 70 without.
+    max_block: the most samples that the host hands over at once, 1024 by default; `process` refuses more, unless there
+    is no thread. block: the most that are worked on at once.
+    ahead: samples in which the thread must wake up and work off a block, at least `max_block`. The default is `max_block`
+    and 16 ms: in a minute beside two busy processes on two cores, the thread took up to 5 ms with real-time scheduling,
+    and up to 70 without. If `ahead` is given and `max_block` is not, they are the same.
     latency: from input to output, that of the `Resynthesiser` plus `ahead`.
     After `stop`, all input is late.
     """
@@ -59,16 +62,17 @@ class ResynthesisEngine(Effect, Worker):
         block: int = 256,
         ahead: int | None = None,
         threaded: bool = True,
+        *,
+        max_block: int | None = None,
     ) -> None:
         if not 1 <= block <= 8192:
             raise ValueError(f"block is {block}: choose 1 to 8192 samples")
         if not 1 <= channels <= 64:
             raise ValueError(f"channels is {channels}: choose 1 to 64")
         sample_rate = check_sample_rate(sample_rate)
-        ahead = block + round(AHEAD_SECONDS * sample_rate) if ahead is None else ahead
-        least = block if threaded else 0
-        if not least <= ahead <= 1 << 20:
-            raise ValueError(f"ahead is {ahead}: choose {least} to {1 << 20} samples")
+        work = round(AHEAD_SECONDS * sample_rate)
+        self._agreed = read_ahead(max_block, ahead, 0, work, least=block if threaded else 0)
+        self.max_block, ahead = self._agreed.max_block, self._agreed.ahead
         Worker.__init__(self, block / sample_rate / 4)
         self.sample_rate, self.channels, self.block, self.ahead = sample_rate, channels, block, ahead
         self.threaded, self._seed, self._bundle = threaded, seed, bundle
@@ -118,9 +122,12 @@ class ResynthesisEngine(Effect, Worker):
         """Take a block, float32 [channels, n], and fill one of the same size. The host's callback calls this.
 
         It never waits. `out` may be `given`. What the thread has not made yet is replaced by an echo of what was heard
-        last, then silence. Blocks larger than `ahead` are always late. NaN counts as silence.
+        last, then silence. NaN counts as silence. Raises ValueError for another kind of block, or one of more than
+        `max_block` samples.
         """
         self._check_pair(given, out)
+        if self.threaded:
+            self._agreed.check(out.shape[1])
         for start in range(0, out.shape[1], self.block):
             self._in.write(given[:, start : start + self.block])
             if not self.threaded:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Act, Schedule
 from ngs.runtime.live.worker import Worker, WorkStatistics
@@ -45,10 +46,12 @@ class Statistics(WorkStatistics):
 class Engine(NoteStream, Worker):
     """Plays a bundle's notes in a host's callback. Only the host's thread calls `process`; any thread calls the rest.
 
-    block: frames rendered at a time. ahead: frames rendered before the host reads them, the `latency`; at least two
-    blocks and what the host reads at once. The default, 8 ms and another 0.5 ms per voice, is what a laptop core needs
-    to decode all voices at once. threaded: False if nobody waits for the sound. `process` then renders what it needs
-    and is never late; all else is the same. After `stop`, the frames that are ready can still be read.
+    max_block: the most frames that the host reads at once, 1024 by default; `process` refuses more. block: frames
+    rendered at a time. ahead: frames rendered before the host reads them, the `latency`; at least `max_block` and a
+    block. The default, `max_block`, 8 ms and another 0.5 ms per voice, lets a laptop core decode all voices at once
+    between two reads. If `ahead` is given and `max_block` is not, it is what `ahead` allows. threaded: False if nobody
+    waits for the sound. `process` then renders what it needs, however much, and is never late; all else is the same.
+    After `stop`, the frames that are ready can still be read.
 
     `at` counts the frames the host has read (`time`). A time is met exactly if it is at least `latency` and one read
     away. Without one, a note plays as soon as possible.
@@ -56,16 +59,16 @@ class Engine(NoteStream, Worker):
 
     def __init__(
         self, bundle: Bundle, sample_rate: int, voices: int = 16, block: int = 256, ahead: int | None = None,
-        outputs: int = 1, channels: int = 2, threaded: bool = True,
+        outputs: int = 1, channels: int = 2, threaded: bool = True, *, max_block: int | None = None,
     ) -> None:  # fmt: skip
         if not 1 <= block <= 8192:
             raise ValueError(f"block is {block}: choose 1 to 8192 frames")
         NoteStream.__init__(self, sample_rate, voices, outputs, channels)
-        ahead = max(3 * block, round(self.sample_rate * (0.008 + 0.0005 * voices))) if ahead is None else ahead
-        if not 2 * block <= ahead <= 1 << 20:
-            raise ValueError(f"ahead is {ahead}: choose {2 * block} (two blocks) to {1 << 20} frames")
+        work = max(2 * block, round(self.sample_rate * (0.008 + 0.0005 * voices)))
+        self._agreed = read_ahead(max_block, ahead, block, work, least=2 * block)
         Worker.__init__(self, block / self.sample_rate / 4)
-        self.block, self.latency, self.threaded = block, ahead, threaded
+        self.block, self.threaded = block, threaded
+        self.max_block, self.latency = self._agreed.max_block, self._agreed.ahead
         self._bundle, self._synth = bundle, self._new_synth(bundle)
         # the synth to change to, with the seconds of the fade; of several before the next block, the last counts
         self._loaded: deque[tuple[Synth, float]] = deque(maxlen=1)
@@ -111,10 +114,12 @@ class Engine(NoteStream, Worker):
     def process(self, out: Array) -> None:
         """Fill `out`, float32 [outputs * channels, n], with the next frames. The host's callback calls this.
 
-        It never waits. Without a thread, it renders.
+        It never waits. Without a thread, it renders. Raises ValueError for another kind of block, or one of more than
+        `max_block` frames.
         """
         self._check(out)
         if self.threaded:
+            self._agreed.check(out.shape[1])
             self._ring.take(out)
             return
         for start in range(0, out.shape[1], self.block):

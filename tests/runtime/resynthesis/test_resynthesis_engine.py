@@ -205,7 +205,8 @@ def test_a_late_thread_is_heard_as_a_fade_and_time_is_right_afterwards(tiny: Bun
         first = play(engine, given[:, :3000], 100)
         wait_for(lambda: settled(engine))
     out = np.full((1, 1500), np.nan, np.float32)  # the thread does not run
-    engine.process(given[:, 3000:4500], out)
+    for start in range(0, 1500, AHEAD):
+        engine.process(given[:, 3000 + start : 3000 + start + AHEAD], out[:, start : start + AHEAD])
     edge = 40  # samples: 5 ms
     assert np.abs(out[:, :AHEAD]).max() > 0.05 and not out[:, AHEAD + edge :].any()
     stalled = np.concatenate((first, out), axis=1)
@@ -231,7 +232,9 @@ def test_a_thread_that_is_too_late_starts_again_at_the_right_time(tiny: Bundle) 
         first = play(engine, given[:, :3000], 100)
         wait_for(lambda: settled(engine))
     out = np.full((1, long), np.nan, np.float32)
-    engine.process(given[:, 3000 : 3000 + long], out)
+    for start in range(0, long, AHEAD):
+        piece = slice(start, start + AHEAD)
+        engine.process(given[:, 3000 : 3000 + long][:, piece], out[:, piece])
     with engine:
         wait_for(lambda: settled(engine))
         rest = play(engine, given[:, 3000 + long :], 100)
@@ -242,6 +245,32 @@ def test_a_thread_that_is_too_late_starts_again_at_the_right_time(tiny: Bundle) 
     np.testing.assert_array_equal(heard[:, start + edge :], expected[:, start + edge :])
     assert np.abs(np.diff(heard)).max() < 2 * np.abs(np.diff(given)).max()
     assert engine.statistics().late > 0
+
+
+@pytest.mark.parametrize(("most", "block"), [(None, 256), (100, 256), (2000, 64)])
+def test_a_block_as_long_as_promised_is_never_late(tiny: Bundle, most: int | None, block: int) -> None:
+    engine = ResynthesisEngine(tiny, sample_rate=RATE, block=block, max_block=most)
+    count = engine.max_block
+    assert count == (most or 1024)
+    assert engine.ahead == count + round(0.016 * RATE)
+    assert engine.latency == engine.ahead + Resynthesiser(tiny, sample_rate=RATE).latency
+    with engine:
+        play(engine, signal(10 * count), count)
+        assert engine.statistics().late == 0
+
+
+def test_a_block_above_the_promise_is_refused_and_takes_no_time(tiny: Bundle) -> None:
+    engine, given = ResynthesisEngine(tiny, max_block=128), signal(129)
+    with engine:
+        with pytest.raises(
+            ValueError, match="asks for 129 samples at once, .* made for 128: make it with max_block=129"
+        ):
+            engine.process(given, given)
+        assert engine.time == 0
+    assert ResynthesisEngine(tiny, max_block=128, threaded=False).render(given).shape == (1, 129)
+    assert ResynthesisEngine(tiny, ahead=300).max_block == 300
+    with pytest.raises(ValueError, match="ahead is 300: choose 301"):
+        ResynthesisEngine(tiny, ahead=300, max_block=301)
 
 
 def test_bad_samples_are_silence(tiny: Bundle) -> None:
