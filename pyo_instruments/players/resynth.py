@@ -58,7 +58,7 @@ class Resynth(EnginePort):
         engine = ResynthesisEngine(
             self.bundle, choices or {}, clock.sample_rate, seed, len(self._inlet), clock.block, threaded=clock.live,
             max_block=clock.block,
-        )
+        )  # fmt: skip
         super().__init__(engine, mul, add, **controls)
 
     def setInput(self, x: Any, fadetime: float = 0.05) -> None:

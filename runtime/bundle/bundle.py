@@ -22,7 +22,7 @@ from ngs.runtime.bundle.manifest import MAX_MANIFEST_BYTES, Manifest, read_manif
 from ngs.runtime.bundle.session import PROVIDERS, check_signature, choose_provider, make_session
 from ngs.runtime.dsp.locked_tones import HAS_FFT32, Filling
 from ngs.runtime.dsp.paths import LoudnessMap, map_grid
-from ngs.runtime.errors import reason
+from ngs.runtime.errors import printable, reason
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -33,25 +33,32 @@ class Bundle:
 
     Nothing in a bundle is trusted: files are read from inside it only, sizes are capped, archives hold no pickles, and
     a graph that does more than those of `ngs export` is refused.
+
+    sha256: of the manifest, which has those of all files: the same for a folder and an archive of one bundle.
+    `with Bundle.open(...) as bundle` closes it at the end.
     """
 
     def __init__(
-        self, path: Path, manifest: Manifest, files: Files, provider: str, threads: int, held: bool = True
+        self, path: Path, manifest: Manifest, sha256: str, files: Files, provider: str, threads: int, held: bool = True
     ) -> None:  # fmt: skip
-        self.path, self.manifest, self.provider, self.threads = path, manifest, provider, threads
+        self.path, self.manifest, self.sha256, self.provider, self.threads = path, manifest, sha256, provider, threads
         self.held = held and bool(manifest.loudness)  # whether its sounds are held to the loudness of the corpus
         self._files = files
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._closed = False
 
     @classmethod
     def open(
-        cls, path: str | Path | None = None, provider: str = "auto", threads: int = 1, held: bool = True
+        cls, path: str | Path | None = None, provider: str = "auto", threads: int = 1, held: bool = True,
+        verify: bool = False,
     ) -> Self:  # fmt: skip
         """Open a folder or a zipped bundle; without a path, the drums that come with ngs.
 
         provider: "cpu", "cuda", or "auto" (CUDA if it works, else the CPU). threads: how many a session computes
         with; 1 is the steadiest beside live audio. held: whether drawn sounds and free paths are held to the loudness
-        of the corpus, if the bundle knows it (format 4), or stay as they are decoded. Raises BundleError, ValueError.
+        of the corpus, if the bundle knows it (format 4), or stay as they are decoded. verify: check the hashes of all
+        files now (some 0.1 s for the drums), not only that of a file when it is first used. Raises BundleError,
+        ValueError.
         """
         if provider not in ("auto", *PROVIDERS):
             raise ValueError(f"There is no provider {provider!r}; known: auto, cpu, cuda")
@@ -67,7 +74,48 @@ class Bundle:
         for group in (manifest.graphs, manifest.files):
             for spec in group.values():
                 files.check(spec.file)
-        return cls(path, manifest, files, choose_provider(provider), threads, held)
+        sha256 = hashlib.sha256(content).hexdigest()
+        opened = cls(path, manifest, sha256, files, choose_provider(provider), threads, held)
+        if verify:
+            for group, most in ((manifest.graphs, MAX_GRAPH_BYTES), (manifest.files, MAX_ARRAYS_BYTES)):
+                for spec in group.values():
+                    opened._verified(spec.file, spec.sha256, most)
+        return opened
+
+    def close(self) -> None:
+        """Close the file and free the sessions. What still plays the bundle keeps what it has until it is freed.
+
+        Further use raises BundleError; closing again does nothing.
+        """
+        self._closed = True
+        self._files.close()
+        self._sessions.clear()
+        for name in ("latent_map", "latent_spread", "map_grid", "loudness_map", "filling", "_filling_or_reason"):
+            self.__dict__.pop(name, None)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def check_open(self) -> None:
+        """Raise BundleError if the bundle is closed."""
+        if self._closed:
+            raise BundleError(f"{self.path} is closed: open it again, and close it after all that plays it")
+
+    def __enter__(self) -> Self:
+        self.check_open()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        manifest = self.manifest
+        classes = ", ".join(f"{len(each.classes)} of {each.name}" for each in manifest.attributes)
+        return (
+            f"<Bundle {printable(str(self.path))}: format {manifest.format_version}, {manifest.sample_rate} Hz, "
+            f"{classes}, {'closed' if self._closed else self.provider}>"
+        )
 
     def run(self, graph: str, **inputs: Array) -> tuple[Array, ...]:
         """Run a graph on float32 inputs by name, and return its outputs in the manifest's order.
@@ -104,6 +152,7 @@ class Bundle:
 
     def session(self, graph: str) -> onnxruntime.InferenceSession:
         """The graph's onnxruntime session, made on first use."""
+        self.check_open()
         if graph not in self._sessions:
             if graph not in self.manifest.graphs:
                 raise BundleError(f"{self.path}: there is no graph {graph!r}")
@@ -138,8 +187,9 @@ class Bundle:
         """The condition for classes by attribute, float32 [C]: one-hot in each attribute, zeros in those left open.
 
         A single word is a class of the first attribute. Case does not matter. Raises ValueError for an attribute or a
-        class that the bundle does not have.
+        class that the bundle does not have, and BundleError if it is closed.
         """
+        self.check_open()
         if isinstance(choices, str):
             choices = {self.manifest.attributes[0].name: choices}
         vector = np.zeros(self.manifest.condition_size, dtype=np.float32)
@@ -222,6 +272,7 @@ class Bundle:
         return filling
 
     def _verified(self, file: str, sha256: str, most: int) -> bytes:
+        self.check_open()
         content = self._files.read(file, most)
         found = hashlib.sha256(content).hexdigest()
         if found != sha256:
@@ -235,6 +286,18 @@ class Bundle:
         spec = self.manifest.files[name]
         content = self._verified(spec.file, spec.sha256, MAX_ARRAYS_BYTES)
         return read_arrays(content, f"{self.path}: {spec.file}")
+
+
+def as_bundle(bundle: Bundle | str | Path, provider: str = "auto") -> Bundle:
+    """A bundle that is open, or the one at a path, opened. Raises BundleError, ValueError."""
+    if isinstance(bundle, Bundle):
+        bundle.check_open()
+        return bundle
+    if not isinstance(bundle, str | Path):
+        raise ValueError(
+            f"the bundle is {bundle!r}: give a path or a Bundle; Bundle.open() is the one that comes with ngs"
+        )
+    return Bundle.open(bundle, provider)
 
 
 def shipped() -> Path:

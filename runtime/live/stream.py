@@ -33,6 +33,13 @@ class AudioStream(ABC):
     def reset(self) -> None:
         """Start again: the next sample is the first, as in a new stream. Settings stay. Not while a thread plays."""
 
+    def _facts(self) -> list[str]:
+        """What `repr` says of it."""
+        return [f"{self.rows} row{'s' * (self.rows != 1)}", f"latency {self.latency}"]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(self._facts())}>"
+
     def _check(self, block: Array, written: bool = True) -> None:
         """Raise ValueError unless a block is an array of the stream's kind that can be `written`, or only read."""
         if (

@@ -77,6 +77,11 @@ class Worker(ABC):
         return self._thread is not None
 
     @property
+    def _work_fact(self) -> str:
+        """What `repr` says of it."""
+        return "running" if self.running else "not running"
+
+    @property
     def _worked(self) -> int:
         """Pieces of work so far."""
         return self._durations.count

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.bundle import Bundle, as_bundle
 from ngs.runtime.chance import check_seed
 from ngs.runtime.live.stream import Source
 from ngs.runtime.pads.hit_maker import HitMaker
@@ -103,6 +103,9 @@ class Pads(Source):
     def rows(self) -> int:
         return self.count
 
+    def _facts(self) -> list[str]:
+        return [self.bundle.path.name, f"{self.sample_rate} Hz", f"seed {self.seed}", *super()._facts()]
+
     @property
     def bundle(self) -> Bundle:
         """The bundle of the hits that are made next."""
@@ -131,7 +134,7 @@ class Pads(Source):
 
         A pad whose class the new bundle lacks takes the bundle's classes in turn. Raises BundleError, ValueError.
         """
-        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
+        opened = as_bundle(bundle, provider)
         hits = []
         for place in range(self.ready if self.threaded else 1):
             for pad, store in enumerate(self._stores):

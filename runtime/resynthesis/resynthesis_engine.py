@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.bundle import Bundle, as_bundle
 from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Schedule
@@ -45,8 +45,8 @@ class ResynthesisEngine(Effect, Worker):
 
     max_block: the most samples that the host hands over at once, 1024 by default; `process` refuses more, unless there
     is no thread. block: the most that are worked on at once.
-    ahead: samples in which the thread must wake up and work off a block, at least `max_block`. The default is `max_block`
-    and 16 ms: in a minute beside two busy processes on two cores, the thread took up to 5 ms with real-time scheduling,
+    ahead: samples in which the thread must wake up and work off a block, at least `max_block`. The default is that and
+    16 ms: in a minute beside two busy processes on two cores, the thread took up to 5 ms with real-time scheduling,
     and up to 70 without. If `ahead` is given and `max_block` is not, they are the same.
     latency: from input to output, that of the `Resynthesiser` plus `ahead`.
     After `stop`, all input is late.
@@ -94,6 +94,10 @@ class ResynthesisEngine(Effect, Worker):
         self._forget_work()
         self._bank.reset()
         self._bank.forget_failures()
+
+    def _facts(self) -> list[str]:
+        own = [self.bundle.path.name, f"{self.sample_rate} Hz", *super()._facts()]
+        return [*own, f"max_block {self.max_block}", self._work_fact]
 
     # the host's side
 
@@ -165,7 +169,7 @@ class ResynthesisEngine(Effect, Worker):
         Raises BundleError, ValueError, EngineBusy.
         """
         check_fade("fade", fade)
-        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
+        opened = as_bundle(bundle, provider)
         least, samples = self.latency - self.ahead, round(max(fade, FADE_SECONDS) * self.sample_rate)
         bank = ResynthesiserBank(opened, choices or {}, self.sample_rate, self._seed, self.channels, least)
         bank.warm_up()

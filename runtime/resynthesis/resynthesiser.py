@@ -69,6 +69,9 @@ class Resynthesiser(Effect):
         self._grains, self._last = 0, np.zeros(self._hop, np.float32)
         self._mix = WetDry(self.latency, self._levels, self.sample_rate)
 
+    def _facts(self) -> list[str]:
+        return [self.bundle.path.name, f"{self.sample_rate} Hz", *super()._facts()]
+
     def warm_up(self) -> None:
         """Do what the first grain would have to wait for. Raises BundleError if the bundle cannot be run."""
         self._encoder.warm_up()

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.bundle import Bundle, as_bundle
 from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Act, Schedule
@@ -90,6 +90,9 @@ class Engine(NoteStream, Worker):
         self._leaving.clear()
         self._synth.reset()
 
+    def _facts(self) -> list[str]:
+        return [*super()._facts(), f"max_block {self.max_block}", self._work_fact]
+
     # the host's side
 
     def start(self) -> None:
@@ -134,7 +137,7 @@ class Engine(NoteStream, Worker):
         Raises BundleError, ValueError.
         """
         check_fade("fade", fade)
-        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
+        opened = as_bundle(bundle, provider)
         synth = self._new_synth(opened)
         synth.warm_up()
         self._retired.clear()

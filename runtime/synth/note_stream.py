@@ -6,11 +6,15 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Mapping
 
+import numpy as np
+
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.live.schedule import Act
 from ngs.runtime.live.stream import Source
 from ngs.runtime.synth.controls import check_controls, check_fade, check_outputs, check_sample_rate
 from ngs.runtime.synth.notes import Note
+
+MOST_VOICES = 64  # which take seconds to warm up; a laptop core decodes some 16 in time
 
 
 class NoteStream(Source):
@@ -21,8 +25,8 @@ class NoteStream(Source):
     """
 
     def __init__(self, sample_rate: float, voices: int, outputs: int, channels: int) -> None:
-        if voices < 1:
-            raise ValueError(f"voices is {voices}: choose 1 or more")
+        if not isinstance(voices, int | np.integer) or not 1 <= voices <= MOST_VOICES:
+            raise ValueError(f"voices is {voices!r}: choose a whole number, 1 to {MOST_VOICES}")
         check_outputs(outputs, channels)
         self.sample_rate = check_sample_rate(sample_rate)
         self.voices, self.outputs, self.channels = voices, outputs, channels
@@ -31,6 +35,9 @@ class NoteStream(Source):
     @property
     def rows(self) -> int:
         return self.outputs * self.channels
+
+    def _facts(self) -> list[str]:
+        return [self.bundle.path.name, f"{self.sample_rate} Hz", f"up to {self.voices} voices", *super()._facts()]
 
     @property
     @abstractmethod

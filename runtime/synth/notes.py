@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ngs.runtime.temperature import MOST_TEMPERATURE, TEMPERATURE
 MODES = ("once", "loop", "back-and-forth")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Note:
     """A sound to play.
 
@@ -44,6 +44,17 @@ class Note:
     release: float = 0.05  # seconds to fade when `seconds` are over
     controls: Mapping[str, float] = field(default_factory=dict)
     output: int = 0  # of the synth: where the note goes
+
+    def __repr__(self) -> str:
+        """What differs from `Note()`; arrays by dtype and shape."""
+        told = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, np.ndarray):
+                told.append(f"{each.name}=<{value.dtype} {value.shape}>")
+            elif value != each.default and not (isinstance(value, Mapping) and not value):
+                told.append(f"{each.name}={value!r}")
+        return f"Note({', '.join(told)})"
 
     def check(self, bundle: Bundle, outputs: int = 1) -> None:
         """Raise ValueError if the bundle, or a synth with this many outputs, cannot play the note."""

@@ -59,6 +59,11 @@ class Voice:
         self._release_at = -1 if note.seconds is None else max(1, round(note.seconds * sample_rate))
         self._played = 0  # samples
 
+    def __repr__(self) -> str:
+        state = ("failed", self.failed), ("ended", self.ended), ("stolen", self.stolen), ("releasing", self.releasing)
+        told = next((word for word, true in state if true), "sounding")
+        return f"<Voice {self.number}: {self.note!r}, {self.grains} grains, {told}>"
+
     # what is heard
 
     def set(self, values: Mapping[str, float]) -> None:

@@ -448,6 +448,7 @@ def test_bad_arguments_are_refused_in_one_line(tiny: Bundle) -> None:
     for wrong, message in (
         (lambda: pads.set(2, pitch=1), "pad is 2: choose a whole number, 0 to 1"),
         (lambda: pads.set(0, gain=1), "no setting 'gain'"),
+        (lambda: pads.load(None), "the bundle is None: give a path or a Bundle"),  # type: ignore[arg-type]
         (lambda: pads.resample(-1), "pad is -1"),
         (lambda: pads.last(0.5), "pad is 0.5"),  # type: ignore[arg-type]
         (lambda: pads.trigger(7), "pad is 7"),
@@ -468,3 +469,7 @@ def test_bad_arguments_are_refused_in_one_line(tiny: Bundle) -> None:
             wrong()
     pads.process(np.zeros((2, 0), np.float32))
     assert pads.statistics().triggers == 0 and pads.statistics().to_dict()["waiting"] == (0, 0)
+
+
+def test_what_repr_says(tiny: Bundle) -> None:
+    assert repr(Pads(tiny, RATE, 3, seed=5)) == f"<Pads: tiny.ngs, {RATE} Hz, seed 5, 3 rows, latency 0>"

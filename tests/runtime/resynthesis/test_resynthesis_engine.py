@@ -429,6 +429,7 @@ def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> 
         (lambda: engine.condition({"class": "Cow"}), "no class 'Cow'"),
         (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
         (lambda: engine.load(tiny, "Cow"), "no class 'Cow'"),
+        (lambda: engine.load(None), "the bundle is None: give a path or a Bundle"),  # type: ignore[arg-type]
         (lambda: engine.load(tiny, fade=-1), "fade is -1: choose 0 to 60"),
         (lambda: engine.process(block[0], block[0]), r"a block is float32 \[1, n\], this one is float32 \(10,\)"),
         (lambda: engine.process(block, block[:, :5]), r"\(1, 10\) and \(1, 5\)"),
@@ -455,3 +456,9 @@ def test_more_commands_than_fit_are_refused(tiny: Bundle, monkeypatch: pytest.Mo
     play(engine, signal(100), 100)
     with pytest.raises(EngineBusy, match="10 events wait for their time"):
         engine.set(gain=1)
+
+
+def test_what_repr_says(tiny: Bundle) -> None:
+    engine = ResynthesisEngine(tiny, "Kick", 8000, channels=2, max_block=64)
+    assert repr(engine) == "<ResynthesisEngine: tiny.ngs, 8000 Hz, 2 rows, latency 447, max_block 64, not running>"
+    assert repr(Resynthesiser(tiny)) == "<Resynthesiser: tiny.ngs, 8000 Hz, 1 row, latency 255>"

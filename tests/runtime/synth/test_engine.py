@@ -310,6 +310,7 @@ def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> 
             (lambda: engine.all_off(release=-1), "release is -1"),
             (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
             (lambda: engine.load(tiny, fade=-1), "fade is -1"),
+            (lambda: engine.load(None), "the bundle is None: give a path or a Bundle"),  # type: ignore[arg-type]
             (lambda: engine.note_on(Note(output=1)), "output is 1: choose 0"),
             (
                 lambda: engine.process(np.zeros((1, 64), np.float32)),
@@ -325,12 +326,58 @@ def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> 
     for wrong, message in (
         (lambda: Engine(tiny, 8000, block=0), "block is 0"),
         (lambda: Engine(tiny, 8000, block=128, ahead=200), "ahead is 200: choose 256"),
-        (lambda: Engine(tiny, 8000, voices=0), "voices is 0"),
+        (lambda: Engine(tiny, 8000, voices=0), "voices is 0: choose a whole number, 1 to 64"),
+        (lambda: Engine(tiny, 8000, voices=65), "voices is 65"),
+        (lambda: Engine(tiny, 8000, voices=1.5), "voices is 1.5"),  # type: ignore[arg-type]
         (lambda: Engine(tiny, 8000, outputs=300), "outputs is 300: choose 1 to 256"),
         (lambda: Engine(tiny, 8000, channels=0), "channels is 0: choose 1 or 2"),
     ):
         with pytest.raises(ValueError, match=message):
             wrong()
+
+
+def test_a_closed_bundle_is_refused_by_the_call(tiny: Bundle) -> None:
+    bundle = Bundle.open(tiny.path, "cpu")
+    engine, other = Engine(bundle, 8000), Engine(bundle, 8000)
+    with engine:
+        bundle.close()
+        for use in (
+            lambda: engine.note_on(Note()),
+            lambda: engine.load(bundle),
+            lambda: Engine(bundle, 8000),
+            other.start,
+        ):
+            with pytest.raises(BundleError, match="is closed"):
+                use()
+        assert engine.statistics().failures == 0 and not other.running
+        engine.load(tiny)
+        engine.note_on(Note(path=TONE))
+        assert np.abs(read(engine, 3000)).max() > 0.01
+
+
+def test_what_repr_says(tiny: Bundle) -> None:
+    engine = Engine(tiny, 8000, voices=1, max_block=64)
+    facts = "tiny.ngs, 8000 Hz, up to 1 voices, 2 rows, latency 576, max_block 64"
+    assert repr(engine) == f"<Engine: {facts}, not running>"
+    with engine:
+        assert repr(engine) == f"<Engine: {facts}, running>"
+    synth = Synth(tiny, 8000, voices=2, channels=1)
+    assert repr(synth) == "<Synth: tiny.ngs, 8000 Hz, up to 2 voices, 1 row, latency 0>"
+    notes = [Note("Kick", seed=3, hold=True), Note(path=TONE, controls={"gain": 0.5})]
+    told = [
+        "Note(choices='Kick', seed=3, hold=True)",
+        f"Note(path=<float32 (400, {LATENT})>, controls={{'gain': 0.5}})",
+    ]
+    assert [repr(note) for note in notes] == told and repr(Note()) == "Note()"
+    for note in notes:
+        synth.note_on(note)
+    synth.render(10)
+    assert [repr(voice) for voice in synth._batch.voices] == [
+        f"<Voice {number}: {each}, 1 grains, sounding>" for number, each in enumerate(told, 1)
+    ]
+    synth.note_off(1)
+    synth.render(10)
+    assert repr(synth._batch.voices[0]).endswith(", releasing>")
 
 
 def test_more_commands_than_fit_are_refused(tiny: Bundle) -> None:
