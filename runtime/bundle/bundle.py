@@ -300,9 +300,14 @@ def as_bundle(bundle: Bundle | str | Path, provider: str = "auto") -> Bundle:
     return Bundle.open(bundle, provider)
 
 
+def shipped_path() -> Path:
+    """Where the bundle that comes with ngs should be."""
+    return Path(str(resources.files("ngs.runtime") / "drums.ngs"))
+
+
 def shipped() -> Path:
     """Path of the bundle that comes with ngs, drums of eight classes. Raises BundleError if it is missing."""
-    path = Path(str(resources.files("ngs.runtime") / "drums.ngs"))
+    path = shipped_path()
     if not path.is_file():
         raise BundleError(f"The bundle that comes with ngs is missing ({path}): install ngs again, or name a bundle")
     return path

@@ -113,9 +113,10 @@ class Worker(ABC):
         """Wait until there may be something to do."""
         time.sleep(self._pause)
 
-    def _refuse_while_running(self, what: str) -> None:
+    def refuse_while_running(self, what: str, name: str = "") -> None:
+        """Raise RuntimeError if there is a thread. `name`: of what the worker works for, if not its own."""
         if self.running:
-            raise RuntimeError(f"Stop the {type(self).__name__} before you {what} it: its thread is playing")
+            raise RuntimeError(f"Stop the {name or type(self).__name__} before you {what} it: its thread is playing")
 
     def _start_thread(self, first: Callable[[], object] = lambda: None) -> None:
         """Start the thread; before that, call `first` here."""

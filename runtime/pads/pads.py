@@ -6,18 +6,21 @@ A trigger never waits. If a new hit is not ready, the pad plays an earlier one a
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle, as_bundle
+from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state
 from ngs.runtime.chance import check_seed
 from ngs.runtime.live.stream import Source
 from ngs.runtime.pads.hit_maker import HitMaker
 from ngs.runtime.pads.hit_store import HitStore, Wanted
 from ngs.runtime.pads.hits import Hit, Recipe
 from ngs.runtime.pads.pad_player import PadPlayer, SoundingHit, Workspace
+from ngs.runtime.pads.pad_states import pad_state, read_pad
 from ngs.runtime.pads.settings import check_argument, check_name
 from ngs.runtime.synth.controls import check_sample_rate
 from ngs.runtime.temperature import TEMPERATURE
@@ -144,6 +147,36 @@ class Pads(Source):
                     hits.append((pad, self._maker.make(pad, _moved(opened, pad, wanted), numbers[place])))
                     self._loaded += 1
         self._incoming.append((opened, hits))
+
+    def state(self) -> dict[str, Any]:
+        """What a host stores with its project, as plain JSON values: the bundle, the seed, and the pads.
+
+        Of each pad: what can be set, and which hit is next. A bundle that was loaded counts from the next block on.
+        """
+        pads = [pad_state(self._bundle, store.wanted) for store in self._stores]
+        return new_state("Pads", self._bundle, seed=self.seed, pads=pads)
+
+    def restore(self, state: Mapping[str, Any], bundle: Bundle | str | Path | None = None) -> None:
+        """Play what `state` stored, of as many pads. All of it or, if that raises, nothing. What sounds goes on.
+
+        bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Raises
+        BundleError, ValueError, and RuntimeError while the thread runs.
+        """
+        self._maker.refuse_while_running("restore", "Pads")
+        check_state(state, "Pads")
+        (seed,) = check_seed(field(state, "seed", int))
+        told = field(state, "pads", list)
+        if len(told) != self.count:
+            raise ValueError(
+                f"the state has {len(told)} pads, and there are {self.count}: make them with count={len(told)}"
+            )
+        opened = bundle_of(state, self._bundle, bundle)
+        wanted = [read_pad(each, pad, self.count, opened) for pad, each in enumerate(told)]
+        self._incoming.clear()
+        self._bundle, self.seed, self._maker.seed = opened, seed, seed
+        for store, each in zip(self._stores, wanted, strict=True):
+            store.hits.clear()
+            store.wanted, store.last = each, None
 
     def check(self, **what: Any) -> None:
         """Raise ValueError if arguments of `set`, `trigger` or `choke`, by name, cannot have these values."""

@@ -5,13 +5,17 @@ Time is that of the input. Input sample t is heard `latency` samples later, howe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle, as_bundle
+from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state, plain_choices
+from ngs.runtime.chance import check_seed
 from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Schedule
@@ -77,23 +81,36 @@ class ResynthesisEngine(Effect, Worker):
         self.sample_rate, self.channels, self.block, self.ahead = sample_rate, channels, block, ahead
         self.threaded, self._seed, self._bundle = threaded, seed, bundle
         bank = ResynthesiserBank(bundle, choices or {}, sample_rate, seed, channels)
-        self._bank = Crossfade(bank, block)
+        self._bank, self._schedule = Crossfade(bank, block), Schedule()
         self.latency = ahead + bank.latency
         self._most = ahead + block + round(BACKLOG_SECONDS * sample_rate)  # samples of input that may wait
         self._given, self._made = (np.zeros((channels, block), np.float32) for _ in range(2))
+        self._in, self._out = self._new_rings()
         self.reset()
 
-    def reset(self) -> None:
-        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs."""
-        self._refuse_while_running("reset")
+    def _new_rings(self) -> tuple[Ring, Ring]:
         fade = max(1, round(FADE_SECONDS * self.sample_rate))
-        self._in = Ring(1 << (2 * self._most + 2 * fade).bit_length(), self.channels, fade)
-        self._out = Ring(1 << (self.ahead + self.block + 2 * fade).bit_length(), self.channels, fade)
+        sizes = 2 * self._most, self.ahead + self.block
+        given, made = (Ring(1 << (size + 2 * fade).bit_length(), self.channels, fade) for size in sizes)
+        return given, made
+
+    def reset(self) -> None:
+        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs.
+
+        What was asked for without a time, or for one that is over, stays.
+        """
+        self.refuse_while_running("reset")
+        self._schedule.take_in(self._in.read)
+        for act in self._schedule.due(self._in.read):
+            self._guarded(act)
+        self._in, self._out = self._new_rings()
         self._out.write(np.zeros((self.channels, self.ahead), np.float32))
         self._schedule, self._skipped = Schedule(), 0
         self._forget_work()
         self._bank.reset()
         self._bank.forget_failures()
+        plays = self._bank.last
+        self._bundle, self._choices, self._controls = plays.bundle, plays.choices, dict(plays.controls)
 
     def _facts(self) -> list[str]:
         own = [self.bundle.path.name, f"{self.sample_rate} Hz", *super()._facts()]
@@ -146,6 +163,7 @@ class ResynthesisEngine(Effect, Worker):
         """
         values = check_controls(controls, RESYNTHESIS_CONTROLS)
         self._schedule.send(at, lambda: self._bank.each(lambda stream: stream.set(**values)))
+        self._controls.update(values)
 
     def condition(self, choices: Choices, at: float | None = None) -> None:
         """Play grains of these classes of `bundle` from input sample `at` on. Raises ValueError, EngineBusy."""
@@ -157,6 +175,7 @@ class ResynthesisEngine(Effect, Worker):
                 stream.condition(choices)
 
         self._schedule.send(at, lambda: self._bank.each(change))
+        self._choices = choices
 
     def load(
         self, bundle: Bundle | str | Path, choices: Choices | None = None, fade: float = 0.1, provider: str = "auto"
@@ -168,14 +187,53 @@ class ResynthesisEngine(Effect, Worker):
         stay. `latency` stays too, unless the new bundle needs more: then it grows for good, from the fade on.
         Raises BundleError, ValueError, EngineBusy.
         """
+        self._change(as_bundle(bundle, provider), choices or {}, self._seed, {}, fade)
+
+    def _change(
+        self, bundle: Bundle, choices: Choices, seed: int, controls: Mapping[str, float], fade: float
+    ) -> None:  # fmt: skip
         check_fade("fade", fade)
-        opened = as_bundle(bundle, provider)
         least, samples = self.latency - self.ahead, round(max(fade, FADE_SECONDS) * self.sample_rate)
-        bank = ResynthesiserBank(opened, choices or {}, self.sample_rate, self._seed, self.channels, least)
+        bank = ResynthesiserBank(bundle, choices, self.sample_rate, seed, self.channels, least)
         bank.warm_up()
         self._bank.retired.clear()
-        self._schedule.send(None, lambda: self._bank.change(bank, samples))
-        self._bundle, self.latency = opened, self.ahead + bank.latency
+
+        def change() -> None:
+            self._bank.change(bank, samples)
+            for stream in bank.streams:
+                stream.set(**controls)
+
+        self._schedule.send(None, change)
+        self._bundle, self._seed, self._choices, self.latency = bundle, seed, choices, self.ahead + bank.latency
+        self._controls.update(controls)
+
+    def state(self) -> dict[str, Any]:
+        """What a host stores with its project, as plain JSON values: the bundle, classes, seed and controls.
+
+        They are those asked for last, whether they are heard yet or not.
+        """
+        bundle, choices = self._bundle, self._choices
+        return new_state(
+            "ResynthesisEngine", bundle, choices=plain_choices(bundle, choices), seed=int(self._seed),
+            controls=dict(self._controls),
+        )  # fmt: skip
+
+    def restore(
+        self, state: Mapping[str, Any], bundle: Bundle | str | Path | None = None, fade: float = 0.1
+    ) -> None:  # fmt: skip
+        """Fade to what `state` stored, as `load` does. All of it or, if that raises, nothing.
+
+        bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Raises
+        BundleError, ValueError, EngineBusy.
+        """
+        check_state(state, "ResynthesisEngine")
+        seed = field(state, "seed", int)
+        check_seed(seed)
+        check_seed(seed + self.channels - 1)
+        values = check_controls(field(state, "controls", dict), RESYNTHESIS_CONTROLS)
+        controls = {name: control.start for name, control in RESYNTHESIS_CONTROLS.items()} | values
+        opened = bundle_of(state, self._bundle, bundle)
+        self._change(opened, plain_choices(opened, field(state, "choices", dict)), seed, controls, fade)
 
     def statistics(self) -> ResynthesisStatistics:
         """What happened so far. Any thread may call this at any time, but not the callback: it takes too long."""

@@ -83,6 +83,7 @@ class Resynthesiser(Effect):
     def condition(self, choices: Mapping[str, str] | str) -> None:
         """Play grains of these classes from the next grain on. Raises ValueError."""
         self._condition = self.bundle.condition(choices)
+        self.choices = choices
 
     def set(self, **controls: float) -> None:
         """Turn controls (`RESYNTHESIS_CONTROLS`); levels change smoothly, all else from grain to grain.

@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle, as_bundle
+from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state
 from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Act, Schedule
@@ -79,7 +81,7 @@ class Engine(NoteStream, Worker):
 
     def reset(self) -> None:
         """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs."""
-        self._refuse_while_running("reset")
+        self.refuse_while_running("reset")
         fade = max(1, round(FADE_SECONDS * self.sample_rate))
         self._ring = Ring(1 << (self.latency + self.block + 2 * fade).bit_length(), self.rows, fade)
         self._schedule = Schedule()
@@ -143,6 +145,41 @@ class Engine(NoteStream, Worker):
         self._retired.clear()
         self._bundle = opened
         self._loaded.append((synth, fade))
+
+    def state(self) -> dict[str, Any]:
+        """What a host stores with its project, as plain JSON values: the bundle, and the notes that would not end.
+
+        Each note that sounds until it is released is stored where it is on its path, as its controls are turned. The
+        layout is not stored: the host makes the engine. Notes that were only just asked for may be missing.
+        """
+        bundle, synth = self._bundle, self._synth
+        lasting = synth.lasting() if synth.bundle is bundle else []
+        return new_state("Engine", bundle, notes=[{"number": number, **note.to_dict()} for number, note in lasting])
+
+    def restore(
+        self, state: Mapping[str, Any], bundle: Bundle | str | Path | None = None, fade: float = 0.5
+    ) -> dict[int, int]:
+        """Fade out what sounds in `fade` seconds, and play what `state` stored. All of it or, if that raises, nothing.
+
+        bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Returns the new
+        numbers of the notes by their old ones. Raises BundleError, ValueError, EngineBusy.
+        """
+        check_state(state, "Engine")
+        check_fade("fade", fade)
+        notes = []
+        for each in field(state, "notes", list):
+            told = dict(each) if isinstance(each, Mapping) else {}
+            number = field(told, "number", int, "state: note")
+            del told["number"]
+            notes.append((number, Note.from_dict(told)))
+        opened = bundle_of(state, self._bundle, bundle)
+        for _, note in notes:
+            note.check(opened, self.outputs)
+        if opened is self._bundle:
+            self.all_off(fade)
+        else:
+            self.load(opened, fade)
+        return {number: self.note_on(note) for number, note in notes}
 
     def statistics(self) -> Statistics:
         """What happened so far. Any thread may call this at any time, but not the callback: it takes too long."""

@@ -63,6 +63,10 @@ class Synth(NoteStream):
         """How many failures so far, and the reason of the last one."""
         return self._batch.failures, self._batch.last_failure
 
+    def lasting(self) -> list[tuple[int, Note]]:
+        """The notes that sound until they are released, each as it is now, with their numbers."""
+        return [(voice.number, voice.now) for voice in [*self._batch.voices] if voice.number and voice.lasting]
+
     def process(self, out: Array) -> None:
         """Overwrite `out`, float32 [outputs * channels, n], with the next n samples.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -99,6 +100,19 @@ class Voice:
         return (self.releasing and self.pan.remaining == 0) or (
             self.exhausted and self.fifo.available == 0 and self.fifo.pending == 0
         )
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it sounds until it is released."""
+        turned = self.controls
+        stands = turned["freeze"] > 0.5 or turned["speed"] == 0
+        lasts = self.note.seconds is None and (self.note.hold or self.note.mode != "once" or stands)
+        return lasts and not (self.releasing or self.stolen or self.failed or self.exhausted)
+
+    @property
+    def now(self) -> Note:
+        """The note that begins where the voice is, with the controls as they are turned."""
+        return replace(self.note, controls={**self.controls, "position": self.path.place})
 
     @property
     def exhausted(self) -> bool:

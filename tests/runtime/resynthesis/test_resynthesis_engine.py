@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Callable
@@ -462,3 +463,65 @@ def test_what_repr_says(tiny: Bundle) -> None:
     engine = ResynthesisEngine(tiny, "Kick", 8000, channels=2, max_block=64)
     assert repr(engine) == "<ResynthesisEngine: tiny.ngs, 8000 Hz, 2 rows, latency 447, max_block 64, not running>"
     assert repr(Resynthesiser(tiny)) == "<Resynthesiser: tiny.ngs, 8000 Hz, 1 row, latency 255>"
+
+
+def test_what_was_stored_sounds_again(tiny: Bundle, tiny_noise: Path) -> None:
+    """All that decides the sound is stored, even what was only just asked for."""
+    given = signal(6000, channels=2)
+    one = ResynthesisEngine(tiny, "Kick", RATE, 5, 2, ahead=AHEAD, threaded=False)
+    one.load(tiny, "Snare")
+    one.set(gain=0.5, scatter=0.3, style=0.25)
+    one.condition("hat")
+    state = json.loads(json.dumps(one.state(), allow_nan=False))
+    assert (state["choices"], state["seed"], state["controls"]["style"]) == ({"class": "hat"}, 5, 0.25)
+    expected = ResynthesisEngine(tiny, "Hat", RATE, 5, 2, ahead=AHEAD, threaded=False)
+    expected.set(gain=0.5, scatter=0.3, style=0.25)
+    for bundle in (tiny, Bundle.open(tiny_noise, "cpu")):
+        other = ResynthesisEngine(bundle, "Snare", RATE, 1, 2, ahead=AHEAD, threaded=False)
+        other.set(mix=0.2, density=0.4)
+        play(other, given, 500)
+        other.restore(state, fade=0)
+        assert other.state() == state and other.bundle.sha256 == tiny.sha256
+        expected.reset()
+        np.testing.assert_array_equal(
+            play(other, given, 500)[:, other.latency + 100 :], play(expected, given, 500)[:, other.latency + 100 :]
+        )
+
+
+def test_after_a_reset_the_state_tells_what_plays(tiny: Bundle, tiny_noise: Path) -> None:
+    """Changes that have a time to come are gone."""
+    engine = ResynthesisEngine(tiny, "Kick", RATE, ahead=AHEAD, threaded=False)
+    engine.load(tiny_noise, "Snare", provider="cpu")
+    engine.set(gain=0.5)
+    engine.set(at=5000, gain=0.25, mix=0.5)
+    engine.condition("Hat", at=5000)
+    engine.reset()
+    state = engine.state()
+    assert (engine.bundle.path, state["choices"]) == (tiny_noise, {"class": "Snare"})
+    assert (state["controls"]["gain"], state["controls"]["mix"]) == (0.5, 1)
+    expected = ResynthesisEngine(engine.bundle, "Snare", RATE, ahead=AHEAD, threaded=False)
+    expected.set(gain=0.5)
+    expected.reset()
+    given, late = signal(6000), max(engine.latency, expected.latency)
+    heard = play(engine, given, 500), play(expected, given, 500)
+    np.testing.assert_array_equal(*(each[:, late:] for each in heard))
+
+
+def test_a_state_that_does_not_fit_changes_nothing(tiny: Bundle, tiny_noise: Path) -> None:
+    engine = ResynthesisEngine(tiny, "Kick", RATE, channels=2, threaded=False)
+    state = engine.state()
+    for wrong, message in (
+        ({**state, "ngs": "Engine"}, "a state of 'Engine', not of ResynthesisEngine"),
+        ({**state, "seed": 1.5}, "state: seed: expected a whole number, found 1.5"),
+        ({**state, "seed": 2**64 - 1}, "seed is 18446744073709551616"),  # of the second channel
+        ({**state, "controls": {"pan": 0}}, "no control 'pan'"),
+        ({**state, "controls": None}, "state: controls: expected an object"),
+        ({**state, "choices": {"class": "Cow"}}, "no class 'Cow'"),
+        ({**state, "choices": {"class": 3}}, "choices are"),
+        ({**state, "bundle": None}, "state: bundle: expected an object, found None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            engine.restore(wrong)
+    assert not engine._schedule.sent and engine.state() == state
+    engine.restore({**state, "controls": {"mix": 0.5}}, tiny_noise)
+    assert engine.bundle.path == tiny_noise and engine.state()["controls"] == {**state["controls"], "mix": 0.5}
