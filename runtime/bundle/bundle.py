@@ -59,6 +59,8 @@ class Bundle:
         of the corpus, if the bundle knows it (format 4), or stay as they are decoded. verify: check the hashes of all
         files now (some 0.1 s for the drums), not only that of a file when it is first used. Raises BundleError,
         ValueError.
+
+        Thread: any. Waits: for the file, with `verify` for all files. Memory: the manifest.
         """
         if provider not in ("auto", *PROVIDERS):
             raise ValueError(f"There is no provider {provider!r}; known: auto, cpu, cuda")
@@ -86,6 +88,8 @@ class Bundle:
         """Close the file and free the sessions. What still plays the bundle keeps what it has until it is freed.
 
         Further use raises BundleError; closing again does nothing.
+
+        Thread: any, when no other uses it. Waits: no. Memory: frees the sessions.
         """
         self._closed = True
         self._files.close()
@@ -95,10 +99,14 @@ class Bundle:
 
     @property
     def closed(self) -> bool:
+        """Whether `close` was called."""
         return self._closed
 
     def check_open(self) -> None:
-        """Raise BundleError if the bundle is closed."""
+        """Raise BundleError if the bundle is closed.
+
+        Thread: any. Waits: no. Memory: none.
+        """
         if self._closed:
             raise BundleError(f"{self.path} is closed: open it again, and close it after all that plays it")
 
@@ -121,6 +129,8 @@ class Bundle:
         """Run a graph on float32 inputs by name, and return its outputs in the manifest's order.
 
         Raises BundleError if the graph fails, or if an output has the wrong shape or is not finite.
+
+        Thread: any. Waits: for the graph, and at first for its session. Memory: the outputs.
         """
         session = self.session(graph)
         if not all(value.size for value in inputs.values()):  # onnxruntime's GRU would crash the process
@@ -145,13 +155,18 @@ class Bundle:
 
         `starts`: whether these grains are the first of their sounds, which only graphs of format 3 want to know. Raises
         BundleError for outputs that are not what the manifest says.
+
+        Thread: any. Waits: for the graph, and at first for its session. Memory: the outputs.
         """
         if "onset" in [spec.name for spec in self.manifest.graphs["synthesis"].inputs]:
             inputs = {**inputs, "onset": np.full((len(inputs["noise"]), 1), starts, np.float32)}
         return self.run("synthesis", **inputs)
 
     def session(self, graph: str) -> onnxruntime.InferenceSession:
-        """The graph's onnxruntime session, made on first use."""
+        """The graph's onnxruntime session, made on first use.
+
+        Thread: any. Waits: at first for the file and onnxruntime. Memory: the session, kept.
+        """
         self.check_open()
         if graph not in self._sessions:
             if graph not in self.manifest.graphs:
@@ -163,6 +178,8 @@ class Bundle:
         """A new CUDA session that replays its calls as a CUDA graph, or `session` if onnxruntime cannot do that.
 
         Its inputs and outputs must be bound once, to buffers on the device.
+
+        Thread: any. Waits: for the file and onnxruntime. Memory: the session.
         """
         try:
             return self._made(graph, captured=True)
@@ -170,7 +187,10 @@ class Bundle:
             return self.session(graph)
 
     def profiled_session(self, graph: str, prefix: str) -> onnxruntime.InferenceSession:
-        """A new session, checked as `session` is, that writes onnxruntime's profile to a file PREFIX_*.json."""
+        """A new session, checked as `session` is, that writes onnxruntime's profile to a file PREFIX_*.json.
+
+        Thread: any. Waits: for the file and onnxruntime. Memory: the session.
+        """
         return self._made(graph, profile=prefix)
 
     def _made(self, graph: str, captured: bool = False, profile: str = "") -> onnxruntime.InferenceSession:
@@ -188,6 +208,8 @@ class Bundle:
 
         A single word is a class of the first attribute. Case does not matter. Raises ValueError for an attribute or a
         class that the bundle does not have, and BundleError if it is closed.
+
+        Thread: any. Waits: no. Memory: the array.
         """
         self.check_open()
         if isinstance(choices, str):
@@ -202,13 +224,19 @@ class Bundle:
         return vector
 
     def first_class(self, condition: Array) -> int | None:
-        """The index of the condition's class of the first attribute, or None if it is open."""
+        """The index of the condition's class of the first attribute, or None if it is open.
+
+        Thread: any. Waits: no. Memory: a little.
+        """
         classes = condition[self.manifest.places[self.manifest.attributes[0].name]]
         return int(classes.argmax()) if classes.any() else None
 
     @cached_property
     def latent_map(self) -> dict[str, NDArray[Any]]:
-        """Axes of the grain latents and a sample of the corpus, as `ngs.runtime.bundle.latent_map` describes them."""
+        """Axes of the grain latents and a sample of the corpus, as `ngs.runtime.bundle.latent_map` describes them.
+
+        Thread: any. Waits: at first for the file. Memory: the arrays, kept.
+        """
         arrays = self._archive("latent_map")
         try:
             return check_latent_map(arrays, self.manifest)
@@ -217,35 +245,53 @@ class Bundle:
 
     @cached_property
     def latent_spread(self) -> Array:
-        """The axes of the latent map, each as long as the standard deviation of the corpus along it: [K, Z]."""
+        """The axes of the latent map, each as long as the standard deviation of the corpus along it: [K, Z].
+
+        Thread: any. Waits: at first for the file. Memory: the array, kept.
+        """
         spread: Array = np.sqrt(self.latent_map["explained_variance"])[:, None] * self.latent_map["components"]
         return spread
 
     @cached_property
     def map_grid(self) -> Array:
-        """The whole latent map as a path, as `ngs.runtime.dsp.paths.map_grid` makes it: float32 [17, 17, Z]."""
+        """The whole latent map as a path, as `ngs.runtime.dsp.paths.map_grid` makes it: float32 [17, 17, Z].
+
+        Thread: any. Waits: at first for the file. Memory: the array, kept.
+        """
         grid = map_grid(self.latent_map)
         grid.setflags(write=False)  # players share it
         return grid
 
     @cached_property
     def loudness_map(self) -> LoudnessMap:
-        """The loudness of the corpus around latents, which free paths are held to. Only for format 4."""
+        """The loudness of the corpus around latents, which free paths are held to. Only for format 4.
+
+        Thread: any. Waits: at first for the file. Memory: the map, kept.
+        """
         return LoudnessMap(self.latent_map)
 
     def golden(self) -> dict[str, NDArray[Any]]:
-        """Inputs of every graph, and the outputs torch computed for them at export, by "graph/tensor"."""
+        """Inputs of every graph, and the outputs torch computed for them at export, by "graph/tensor".
+
+        Thread: any. Waits: for the file. Memory: the arrays.
+        """
         return self._archive("golden")
 
     @cached_property
     def filling(self) -> Filling | None:
-        """A faster numpy version of the synthesis graph, or None if it does not match the graph."""
+        """A faster numpy version of the synthesis graph, or None if it does not match the graph.
+
+        Thread: any. Waits: at first for the graph. Memory: its tables, kept.
+        """
         found = self._filling_or_reason
         return None if isinstance(found, str) else found
 
     @property
     def offline_decoding(self) -> str:
-        """What fills grains when this machine decodes offline, and why, as a line to show."""
+        """What fills grains when this machine decodes offline, and why, as a line to show.
+
+        Thread: any. Waits: at first for the graph. Memory: that of `filling`.
+        """
         found = self._filling_or_reason
         return (
             f"the synthesis graph: {found}"

@@ -31,7 +31,10 @@ class AudioStream(ABC):
 
     @abstractmethod
     def reset(self) -> None:
-        """Start again: the next sample is the first, as in a new stream. Settings stay. Not while a thread plays."""
+        """Start again: the next sample is the first, as in a new stream. Settings stay. Not while a thread plays.
+
+        Thread: any, when no other uses it. Waits: no. Memory: a little.
+        """
 
     def _facts(self) -> list[str]:
         """What `repr` says of it."""
@@ -61,10 +64,16 @@ class Source(AudioStream):
 
     @abstractmethod
     def process(self, out: Array) -> None:
-        """Overwrite `out` with the next n samples. Raises ValueError for a wrong shape or dtype."""
+        """Overwrite `out` with the next n samples. Raises ValueError for a wrong shape or dtype.
+
+        Thread: the callback's. Waits: no. Memory: none.
+        """
 
     def render(self, count: int) -> Array:
-        """The next `count` samples in a new array, float32 [rows, count]."""
+        """The next `count` samples in a new array, float32 [rows, count].
+
+        Thread: that of `process`. Waits: as `process` does. Memory: the array.
+        """
         out = np.zeros((self.rows, count), dtype=np.float32)
         self.process(out)
         return out
@@ -78,10 +87,15 @@ class Effect(AudioStream):
         """Overwrite `out` with what becomes of `given`, a block of the same shape; both may be one array.
 
         Raises ValueError for a wrong shape or dtype.
+
+        Thread: the callback's. Waits: no. Memory: none.
         """
 
     def render(self, given: Array) -> Array:
-        """What becomes of a block, in a new array of the same shape."""
+        """What becomes of a block, in a new array of the same shape.
+
+        Thread: that of `process`. Waits: as `process` does. Memory: the array.
+        """
         given = np.ascontiguousarray(given)
         out = np.zeros_like(given)
         self.process(given, out)

@@ -88,10 +88,16 @@ class Worker(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Get ready and start the thread, unless it runs already."""
+        """Get ready and start the thread, unless it runs already.
+
+        Thread: any but the callback's, one at a time. Waits: until it is ready. Memory: the thread.
+        """
 
     def stop(self) -> None:
-        """End the thread, if there is one, after its current piece of work."""
+        """End the thread, if there is one, after its current piece of work.
+
+        Thread: any but the callback's, one at a time. Waits: for the thread. Memory: none.
+        """
         if self._thread:
             self._stopping = True
             self._thread.join()
@@ -113,10 +119,9 @@ class Worker(ABC):
         """Wait until there may be something to do."""
         time.sleep(self._pause)
 
-    def refuse_while_running(self, what: str, name: str = "") -> None:
-        """Raise RuntimeError if there is a thread. `name`: of what the worker works for, if not its own."""
+    def _refuse_while_running(self, what: str) -> None:
         if self.running:
-            raise RuntimeError(f"Stop the {name or type(self).__name__} before you {what} it: its thread is playing")
+            raise RuntimeError(f"Stop the {type(self).__name__} before you {what} it: its thread is playing")
 
     def _start_thread(self, first: Callable[[], object] = lambda: None) -> None:
         """Start the thread; before that, call `first` here."""

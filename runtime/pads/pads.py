@@ -84,7 +84,10 @@ class Pads(Source):
         self._time = self._triggers = self._stale = self._dropped = self._loaded = 0
 
     def start(self) -> None:
-        """Make a hit for each pad and, if `threaded`, start the thread. Raises BundleError."""
+        """Make a hit for each pad and, if `threaded`, start the thread. Raises BundleError.
+
+        Thread: any but the callback's, one at a time. Waits: for a hit of each pad. Memory: the hits.
+        """
         if self._maker.running:
             return
         self._maker.prepare()
@@ -92,7 +95,10 @@ class Pads(Source):
             self._maker.start()
 
     def stop(self) -> None:
-        """End the thread. What is ready can still be played."""
+        """End the thread. What is ready can still be played.
+
+        Thread: any but the callback's, one at a time. Waits: for the hit that is being made. Memory: none.
+        """
         self._maker.stop()
 
     def __enter__(self) -> Pads:
@@ -118,7 +124,10 @@ class Pads(Source):
             return self._bundle
 
     def statistics(self) -> PadStatistics:
-        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long."""
+        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long.
+
+        Thread: any but the callback's. Waits: no. Memory: a little.
+        """
         waiting = tuple(
             sum(store.wanted.fits(store.hits.get(number)) for number in store.wanted.numbers(self.ready))
             for store in self._stores
@@ -127,7 +136,10 @@ class Pads(Source):
         return PadStatistics(self._triggers, self._stale, self._dropped, made, *self._maker.failures, waiting)
 
     def last(self, pad: int) -> tuple[Array, int] | None:
-        """The last hit triggered, float32 [n] at `sample_rate` before gain and decay, and its number."""
+        """The last hit triggered, float32 [n] at `sample_rate` before gain and decay, and its number.
+
+        Thread: any. Waits: no. Memory: none.
+        """
         self.check(pad=pad)
         hit = self._stores[pad].last
         return None if hit is None else (hit.samples, hit.number)
@@ -136,6 +148,8 @@ class Pads(Source):
         """Change to another bundle. The caller's thread makes the first hits while the old ones play on.
 
         A pad whose class the new bundle lacks takes the bundle's classes in turn. Raises BundleError, ValueError.
+
+        Thread: any but the callback's, one at a time. Waits: for the first hits. Memory: the hits.
         """
         opened = as_bundle(bundle, provider)
         hits = []
@@ -152,6 +166,8 @@ class Pads(Source):
         """What a host stores with its project, as plain JSON values: the bundle, the seed, and the pads.
 
         Of each pad: what can be set, and which hit is next. A bundle that was loaded counts from the next block on.
+
+        Thread: any. Waits: no. Memory: the dictionary.
         """
         pads = [pad_state(self._bundle, store.wanted) for store in self._stores]
         return new_state("Pads", self._bundle, seed=self.seed, pads=pads)
@@ -161,8 +177,11 @@ class Pads(Source):
 
         bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Raises
         BundleError, ValueError, and RuntimeError while the thread runs.
+
+        Thread: that of `process`. Waits: for another bundle until it is open. Memory: a little.
         """
-        self._maker.refuse_while_running("restore", "Pads")
+        if self._maker.running:
+            raise RuntimeError("Stop the Pads before you restore them: their thread makes hits")
         check_state(state, "Pads")
         (seed,) = check_seed(field(state, "seed", int))
         told = field(state, "pads", list)
@@ -179,14 +198,20 @@ class Pads(Source):
             store.wanted, store.last = each, None
 
     def check(self, **what: Any) -> None:
-        """Raise ValueError if arguments of `set`, `trigger` or `choke`, by name, cannot have these values."""
+        """Raise ValueError if arguments of `set`, `trigger` or `choke`, by name, cannot have these values.
+
+        Thread: any. Waits: no. Memory: a little.
+        """
         for name, value in what.items():
             check_argument(name, value, self.bundle, self.count)
 
     # the host's callback
 
     def reset(self) -> None:
-        """Silence, and hit 0 is the next one of each pad: it has to be made again. Settings stay."""
+        """Silence, and hit 0 is the next one of each pad: it has to be made again. Settings stay.
+
+        Thread: the callback's. Waits: no. Memory: a little.
+        """
         self._take_in()
         for player, store in zip(self._players, self._stores, strict=True):
             player.clear()
@@ -199,6 +224,8 @@ class Pads(Source):
 
         choices: classes by attribute, or a class of the first attribute. source: "note", or "path" for a free path
         between grains. temperature: of notes. pitch: semitones. fresh: a new hit for each trigger, or always the same.
+
+        Thread: the callback's. Waits: no. Memory: a little.
         """
         self._take_in()
         for name in what:
@@ -221,14 +248,20 @@ class Pads(Source):
         self._maker.wake()
 
     def resample(self, pad: int) -> None:
-        """Let the next trigger of a pad play a new hit, whether it is `fresh` or not."""
+        """Let the next trigger of a pad play a new hit, whether it is `fresh` or not.
+
+        Thread: the callback's. Waits: no. Memory: a little.
+        """
         self.check(pad=pad)
         store = self._stores[pad]
         store.wanted = replace(store.wanted, renew=True)
         self._maker.wake()
 
     def trigger(self, pad: int, offset: int = 0, gain: float = 1.0, decay: float | None = None) -> None:
-        """Play a hit from `offset` samples into the next block. decay: seconds to -60 dB. Raises ValueError."""
+        """Play a hit from `offset` samples into the next block. decay: seconds to -60 dB. Raises ValueError.
+
+        Thread: the callback's. Waits: no, without a thread for the hit. Memory: a little.
+        """
         self.check(pad=pad, offset=offset, gain=gain, decay=decay)
         self._take_in()
         self._triggers += 1
@@ -251,14 +284,20 @@ class Pads(Source):
             player.begin(hit.samples, self._time + int(offset), float(gain), decay)
 
     def choke(self, pad: int | None = None, seconds: float = 0.005, offset: int = 0) -> None:
-        """Fade a pad out, or all, from `offset` samples into the next block. Hits that begin later are dropped."""
+        """Fade a pad out, or all, from `offset` samples into the next block. Hits that begin later are dropped.
+
+        Thread: the callback's. Waits: no. Memory: a little.
+        """
         self.check(seconds=seconds, offset=offset, **({} if pad is None else {"pad": pad}))
         length = max(1, round(seconds * self.sample_rate))
         for player in self._players if pad is None else [self._players[pad]]:
             player.fade(self._time + int(offset), length)
 
     def process(self, out: Array) -> None:
-        """Overwrite `out`, float32 [count, n], with the next n samples of every pad."""
+        """Overwrite `out`, float32 [count, n], with the next n samples of every pad.
+
+        Thread: the callback's. Waits: no. Memory: what hits with a gain or a decay take and give back.
+        """
         self._check(out)
         self._take_in()
         count = out.shape[1]

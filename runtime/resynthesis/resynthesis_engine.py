@@ -98,8 +98,10 @@ class ResynthesisEngine(Effect, Worker):
         """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs.
 
         What was asked for without a time, or for one that is over, stays.
+
+        Thread: any, when no other uses it. Waits: no. Memory: the ring buffers.
         """
-        self.refuse_while_running("reset")
+        self._refuse_while_running("reset")
         self._schedule.take_in(self._in.read)
         for act in self._schedule.due(self._in.read):
             self._guarded(act)
@@ -119,7 +121,10 @@ class ResynthesisEngine(Effect, Worker):
     # the host's side
 
     def start(self) -> None:
-        """Warm up and, if `threaded`, start the thread. Raises BundleError."""
+        """Warm up and, if `threaded`, start the thread. Raises BundleError.
+
+        Thread: any but the callback's, one at a time. Waits: until it is ready. Memory: the thread.
+        """
         if not self._in.read:
             self._bank.warm_up()
         if self.threaded and not self.running:
@@ -145,6 +150,8 @@ class ResynthesisEngine(Effect, Worker):
         It never waits. `out` may be `given`. What the thread has not made yet is replaced by an echo of what was heard
         last, then silence. NaN counts as silence. Raises ValueError for another kind of block, or one of more than
         `max_block` samples.
+
+        Thread: the callback's. Waits: no, without a thread for graphs. Memory: none.
         """
         self._check_pair(given, out)
         if self.threaded:
@@ -160,13 +167,18 @@ class ResynthesisEngine(Effect, Worker):
         """Turn controls (`RESYNTHESIS_CONTROLS`) of all channels at input sample `at`, or as soon as possible.
 
         A time that has not come in yet is met exactly. Raises ValueError, EngineBusy.
+
+        Thread: any. Waits: no. Memory: a command.
         """
         values = check_controls(controls, RESYNTHESIS_CONTROLS)
         self._schedule.send(at, lambda: self._bank.each(lambda stream: stream.set(**values)))
         self._controls.update(values)
 
     def condition(self, choices: Choices, at: float | None = None) -> None:
-        """Play grains of these classes of `bundle` from input sample `at` on. Raises ValueError, EngineBusy."""
+        """Play grains of these classes of `bundle` from input sample `at` on. Raises ValueError, EngineBusy.
+
+        Thread: any. Waits: no. Memory: a command.
+        """
         bundle = self._bundle
         bundle.condition(choices)
 
@@ -186,6 +198,8 @@ class ResynthesisEngine(Effect, Worker):
         `fade` seconds (5 ms at least). Changes follow one another; of several that wait, the last one counts. Controls
         stay. `latency` stays too, unless the new bundle needs more: then it grows for good, from the fade on.
         Raises BundleError, ValueError, EngineBusy.
+
+        Thread: any but the callback's, one at a time. Waits: until the bundle is ready. Memory: more resynthesisers.
         """
         self._change(as_bundle(bundle, provider), choices or {}, self._seed, {}, fade)
 
@@ -211,6 +225,8 @@ class ResynthesisEngine(Effect, Worker):
         """What a host stores with its project, as plain JSON values: the bundle, classes, seed and controls.
 
         They are those asked for last, whether they are heard yet or not.
+
+        Thread: any. Waits: no. Memory: the dictionary.
         """
         bundle, choices = self._bundle, self._choices
         return new_state(
@@ -225,6 +241,8 @@ class ResynthesisEngine(Effect, Worker):
 
         bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Raises
         BundleError, ValueError, EngineBusy.
+
+        Thread: any but the callback's, one at a time. Waits: until the bundle is ready. Memory: more resynthesisers.
         """
         check_state(state, "ResynthesisEngine")
         seed = field(state, "seed", int)
@@ -236,7 +254,10 @@ class ResynthesisEngine(Effect, Worker):
         self._change(opened, plain_choices(opened, field(state, "choices", dict)), seed, controls, fade)
 
     def statistics(self) -> ResynthesisStatistics:
-        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long."""
+        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long.
+
+        Thread: any but the callback's. Waits: no. Memory: a little.
+        """
         failures, reason = self._bank.failures
         return ResynthesisStatistics(
             frames=self._in.written, late=self._out.late, skipped=self._skipped, failures=self._failures + failures,

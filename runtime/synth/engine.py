@@ -80,8 +80,11 @@ class Engine(NoteStream, Worker):
         self.reset()
 
     def reset(self) -> None:
-        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs."""
-        self.refuse_while_running("reset")
+        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs.
+
+        Thread: any, when no other uses it. Waits: no. Memory: the ring buffer.
+        """
+        self._refuse_while_running("reset")
         fade = max(1, round(FADE_SECONDS * self.sample_rate))
         self._ring = Ring(1 << (self.latency + self.block + 2 * fade).bit_length(), self.rows, fade)
         self._schedule = Schedule()
@@ -98,7 +101,10 @@ class Engine(NoteStream, Worker):
     # the host's side
 
     def start(self) -> None:
-        """Warm up, fill the ring buffer and, if `threaded`, start the thread. Raises BundleError."""
+        """Warm up, fill the ring buffer and, if `threaded`, start the thread. Raises BundleError.
+
+        Thread: any but the callback's, one at a time. Waits: until the ring buffer is full. Memory: the thread.
+        """
         if self.running:
             return
         self._change_synths()
@@ -121,6 +127,8 @@ class Engine(NoteStream, Worker):
 
         It never waits. Without a thread, it renders. Raises ValueError for another kind of block, or one of more than
         `max_block` frames.
+
+        Thread: the callback's. Waits: no, without a thread for graphs. Memory: none.
         """
         self._check(out)
         if self.threaded:
@@ -137,6 +145,8 @@ class Engine(NoteStream, Worker):
 
         Notes that sound fade out in `fade` seconds. The new bundle plays all others, those that wait included.
         Raises BundleError, ValueError.
+
+        Thread: any but the callback's, one at a time. Waits: until the bundle is ready. Memory: another synth.
         """
         check_fade("fade", fade)
         opened = as_bundle(bundle, provider)
@@ -151,6 +161,8 @@ class Engine(NoteStream, Worker):
 
         Each note that sounds until it is released is stored where it is on its path, as its controls are turned. The
         layout is not stored: the host makes the engine. Notes that were only just asked for may be missing.
+
+        Thread: any. Waits: no. Memory: the dictionary.
         """
         bundle, synth = self._bundle, self._synth
         lasting = synth.lasting() if synth.bundle is bundle else []
@@ -163,6 +175,8 @@ class Engine(NoteStream, Worker):
 
         bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Returns the new
         numbers of the notes by their old ones. Raises BundleError, ValueError, EngineBusy.
+
+        Thread: any but the callback's, one at a time. Waits: for another bundle until it is ready. Memory: the notes.
         """
         check_state(state, "Engine")
         check_fade("fade", fade)
@@ -182,7 +196,10 @@ class Engine(NoteStream, Worker):
         return {number: self.note_on(note) for number, note in notes}
 
     def statistics(self) -> Statistics:
-        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long."""
+        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long.
+
+        Thread: any but the callback's. Waits: no. Memory: a little.
+        """
         synths = self._synths()
         failures, reasons = zip(*(synth.failures for synth in synths), strict=True)
         return Statistics(

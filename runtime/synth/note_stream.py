@@ -45,24 +45,36 @@ class NoteStream(Source):
         """The bundle that plays the next note."""
 
     def note_on(self, note: Note, at: float | None = None) -> int:
-        """Play a note at `at`, or at once if that has passed. Returns its number. Raises ValueError, EngineBusy."""
+        """Play a note at `at`, or at once if that has passed. Returns its number. Raises ValueError, EngineBusy.
+
+        Thread: any, of a `Synth` the one that plays. Waits: no. Memory: a command.
+        """
         note.check(self.bundle, self.outputs)
         number = next(self._numbers)
         self._ask(at, lambda: self.begin(note, number), number)
         return number
 
     def note_off(self, number: int, release: float = 0.05, at: float | None = None) -> None:
-        """Fade a note out in `release` seconds, or cancel it if it has not begun. It may have ended already."""
+        """Fade a note out in `release` seconds, or cancel it if it has not begun. It may have ended already.
+
+        Thread: any, of a `Synth` the one that plays. Waits: no. Memory: a command.
+        """
         check_fade("release", release)
         self._ask(at, lambda: self.end(number, release))
 
     def all_off(self, release: float = 0.05, at: float | None = None) -> None:
-        """Fade every note out, and cancel those that were asked for and have not begun."""
+        """Fade every note out, and cancel those that were asked for and have not begun.
+
+        Thread: any, of a `Synth` the one that plays. Waits: no. Memory: a command.
+        """
         check_fade("release", release)
         self._ask(at, lambda: self.end(None, release))
 
     def set(self, number: int | None, at: float | None = None, **controls: float) -> None:
-        """Turn controls (`CONTROLS`) of a note, or of all that sound (None). Raises ValueError, EngineBusy."""
+        """Turn controls (`CONTROLS`) of a note, or of all that sound (None). Raises ValueError, EngineBusy.
+
+        Thread: any, of a `Synth` the one that plays. Waits: no. Memory: a command.
+        """
         values = check_controls(controls)
         self._ask(at, lambda: self.turn(number, values))
 
@@ -74,12 +86,21 @@ class NoteStream(Source):
 
     @abstractmethod
     def begin(self, note: Note, number: int) -> None:
-        """Play a note under a number of the caller's. A note that cannot be played is counted as a failure."""
+        """Play a note under a number of the caller's. A note that cannot be played is counted as a failure.
+
+        Thread: the one that plays. Waits: for graphs. Memory: a voice.
+        """
 
     @abstractmethod
     def end(self, number: int | None, release: float) -> None:
-        """Fade a note out in `release` seconds, or all (None); cancel what was asked for and has not begun."""
+        """Fade a note out in `release` seconds, or all (None); cancel what was asked for and has not begun.
+
+        Thread: the one that plays. Waits: no. Memory: none.
+        """
 
     @abstractmethod
     def turn(self, number: int | None, values: Mapping[str, float]) -> None:
-        """Turn controls, which `check_controls` has passed, of a note or of all that sound (None)."""
+        """Turn controls, which `check_controls` has passed, of a note or of all that sound (None).
+
+        Thread: the one that plays. Waits: no. Memory: none.
+        """

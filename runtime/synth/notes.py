@@ -60,7 +60,10 @@ class Note:
         return f"Note({', '.join(told)})"
 
     def to_dict(self) -> dict[str, Any]:
-        """What differs from `Note()`, as plain JSON values: arrays are lists, which `from_dict` reads to the bit."""
+        """What differs from `Note()`, as plain JSON values: arrays are lists, which `from_dict` reads to the bit.
+
+        Thread: any. Waits: no. Memory: the lists.
+        """
         told = {}
         for each in fields(self):
             value = getattr(self, each.name)
@@ -74,7 +77,10 @@ class Note:
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Note:
-        """The note that `to_dict` told of. `check` says whether a bundle can play it. Raises ValueError."""
+        """The note that `to_dict` told of. `check` says whether a bundle can play it. Raises ValueError.
+
+        Thread: any. Waits: no. Memory: the arrays.
+        """
         if not isinstance(told, Mapping):
             raise ValueError(f"a note is an object, this is {told!r:.80}")
         kinds = {each.name: str(each.type).removesuffix(" | None") for each in fields(cls)}
@@ -92,7 +98,10 @@ class Note:
         return cls(**values)
 
     def check(self, bundle: Bundle, outputs: int = 1) -> None:
-        """Raise ValueError if the bundle, or a synth with this many outputs, cannot play the note."""
+        """Raise ValueError if the bundle, or a synth with this many outputs, cannot play the note.
+
+        Thread: any. Waits: no. Memory: a little.
+        """
         bundle.condition(self.choices)
         check_controls(self.controls)
         check_seed((self.seed, self.index))

@@ -510,7 +510,7 @@ def test_what_was_stored_plays_on(tiny: Bundle, tiny_noise: Path) -> None:
     live = Pads(tiny, RATE, 3)
     live.restore(state)
     with live:
-        with pytest.raises(RuntimeError, match="Stop the Pads before you restore it"):
+        with pytest.raises(RuntimeError, match="Stop the Pads before you restore them"):
             live.restore(state)
         settle(live)
         for ours, theirs in zip(next_hits(live), expected, strict=True):
