@@ -214,6 +214,10 @@ class Bundle:
         self.check_open()
         if isinstance(choices, str):
             choices = {self.manifest.attributes[0].name: choices}
+        if not isinstance(choices, Mapping) or not all(
+            isinstance(text, str) for pair in choices.items() for text in pair
+        ):
+            raise ValueError(f"choices are {choices!r:.80}: choose a class, or classes by attribute")
         vector = np.zeros(self.manifest.condition_size, dtype=np.float32)
         attributes = {attribute.name: attribute for attribute in self.manifest.attributes}
         for name, chosen in choices.items():

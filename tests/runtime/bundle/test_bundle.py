@@ -75,6 +75,12 @@ def test_conditions(tiny_bundle: Path) -> None:
         bundle.condition({"pitch": "C4"})
 
 
+@pytest.mark.parametrize("choices", [3, None, ["Kick"], {"class": 3}, {"class": None}, {3: "Kick"}])
+def test_choices_are_words(choices: Any, tiny_bundle: Path) -> None:
+    with pytest.raises(ValueError, match="choices are .*: choose a class, or classes by attribute"):
+        Bundle.open(tiny_bundle, "cpu").condition(choices)
+
+
 def test_the_first_class_of_a_condition(tiny_bundle: Path) -> None:
     bundle = Bundle.open(tiny_bundle, "cpu")
     assert bundle.first_class(bundle.condition("snare")) == 1
