@@ -37,7 +37,8 @@ class NoteStream(Source):
         return self.outputs * self.channels
 
     def _facts(self) -> list[str]:
-        return [self.bundle.path.name, f"{self.sample_rate} Hz", f"up to {self.voices} voices", *super()._facts()]
+        voices = f"up to {self.voices} voice{'s' * (self.voices > 1)}"
+        return [self.bundle.path.name, f"{self.sample_rate} Hz", voices, *super()._facts()]
 
     @property
     @abstractmethod

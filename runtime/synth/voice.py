@@ -63,7 +63,7 @@ class Voice:
     def __repr__(self) -> str:
         state = ("failed", self.failed), ("ended", self.ended), ("stolen", self.stolen), ("releasing", self.releasing)
         told = next((word for word, true in state if true), "sounding")
-        return f"<Voice {self.number}: {self.note!r}, {self.grains} grains, {told}>"
+        return f"<Voice {self.number}: {self.note!r}, {self.grains} grain{'s' * (self.grains != 1)}, {told}>"
 
     # what is heard
 

@@ -357,7 +357,7 @@ def test_a_closed_bundle_is_refused_by_the_call(tiny: Bundle) -> None:
 
 def test_what_repr_says(tiny: Bundle) -> None:
     engine = Engine(tiny, 8000, voices=1, max_block=64)
-    facts = "tiny.ngs, 8000 Hz, up to 1 voices, 2 rows, latency 576, max_block 64"
+    facts = "tiny.ngs, 8000 Hz, up to 1 voice, 2 rows, latency 576, max_block 64"
     assert repr(engine) == f"<Engine: {facts}, not running>"
     with engine:
         assert repr(engine) == f"<Engine: {facts}, running>"
@@ -373,7 +373,7 @@ def test_what_repr_says(tiny: Bundle) -> None:
         synth.note_on(note)
     synth.render(10)
     assert [repr(voice) for voice in synth._batch.voices] == [
-        f"<Voice {number}: {each}, 1 grains, sounding>" for number, each in enumerate(told, 1)
+        f"<Voice {number}: {each}, 1 grain, sounding>" for number, each in enumerate(told, 1)
     ]
     synth.note_off(1)
     synth.render(10)
