@@ -52,9 +52,9 @@ def info(bundle: Path | None, as_json: bool) -> None:
 def validate(bundle: Path | None, provider: str, as_json: bool) -> None:
     """Check that BUNDLE is intact and that this machine computes with it what torch did when it was exported.
 
-    Checks the hash and the signature of every graph, and runs each on the golden vectors, the inputs and outputs that
-    the bundle carries. Also says how grains are filled when sound is decoded offline: with numpy, which is faster, or
-    by the synthesis graph, and why. The exit status is 1 if anything is wrong.
+    Checks the hash of every file and the signature of every graph, and runs each on the golden vectors, the inputs and
+    outputs that the bundle carries. Also says how grains are filled when sound is decoded offline: with numpy, which is
+    faster, or by the synthesis graph, and why. The exit status is 1 if anything is wrong.
 
     BUNDLE is a .ngs folder or file. Leave it out to check the drums that come with ngs.
 
@@ -67,7 +67,7 @@ def validate(bundle: Path | None, provider: str, as_json: bool) -> None:
     from ngs.runtime.bundle.bundle import Bundle
     from ngs.runtime.bundle.golden import TOLERANCE, largest_errors
 
-    opened = Bundle.open(bundle, provider)
+    opened = Bundle.open(bundle, provider, verify=True)
     errors = largest_errors(opened)
     _ = opened.latent_map  # reading it checks it
     providers = {name: opened.session(name).get_providers() for name in errors}

@@ -68,6 +68,8 @@ class LinksToTheRepository(SphinxTransform):
         ):
             target = str(link["reftarget"]).partition("#")[0]
             place = (Path(link.source or self.env.doc2path(self.env.docname)).parent / target).resolve()
+            if not place.exists():
+                place = place.with_name(f"{place.name}.md")  # a page outside docs/: its suffix is left out
             if not target or not place.exists() or place.is_relative_to(ROOT / "docs"):
                 continue
             path = place.relative_to(ROOT).as_posix()

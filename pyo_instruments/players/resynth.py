@@ -56,8 +56,9 @@ class Resynth(EnginePort):
         self._input, self._inlet, self._choices = input, Inlet(input), choices
         self._heard = np.zeros((len(self._inlet), clock.block), dtype=np.float32)
         engine = ResynthesisEngine(
-            self.bundle, choices or {}, clock.sample_rate, seed, len(self._inlet), clock.block, threaded=clock.live
-        )
+            self.bundle, choices or {}, clock.sample_rate, seed, len(self._inlet), clock.block, threaded=clock.live,
+            max_block=clock.block,
+        )  # fmt: skip
         super().__init__(engine, mul, add, **controls)
 
     def setInput(self, x: Any, fadetime: float = 0.05) -> None:

@@ -59,6 +59,11 @@ class Files:
                 f"{path} is not a bundle: neither a folder nor a whole zip archive; if it was one, copy it again"
             ) from error
 
+    def close(self) -> None:
+        """Close the archive, if it is one."""
+        if self.archive:
+            self.archive.close()
+
     def names(self) -> list[str]:
         """The names of everything in the folder or archive."""
         return self.archive.namelist() if self.archive else [entry.name for entry in self.path.iterdir()]

@@ -77,16 +77,27 @@ class Worker(ABC):
         return self._thread is not None
 
     @property
+    def _work_fact(self) -> str:
+        """What `repr` says of it."""
+        return "running" if self.running else "not running"
+
+    @property
     def _worked(self) -> int:
         """Pieces of work so far."""
         return self._durations.count
 
     @abstractmethod
     def start(self) -> None:
-        """Get ready and start the thread, unless it runs already."""
+        """Get ready and start the thread, unless it runs already.
+
+        Thread: any but the callback's, one at a time. Waits: until it is ready. Memory: the thread.
+        """
 
     def stop(self) -> None:
-        """End the thread, if there is one, after its current piece of work."""
+        """End the thread, if there is one, after its current piece of work.
+
+        Thread: any but the callback's, one at a time. Waits: for the thread. Memory: none.
+        """
         if self._thread:
             self._stopping = True
             self._thread.join()

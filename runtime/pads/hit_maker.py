@@ -29,7 +29,7 @@ class HitMaker(Worker):
     ) -> None:
         super().__init__(IDLE_SECONDS)
         self.stores, self.ready, self.made = stores, ready, 0  # made: hits, in `start`, `serve` and the thread
-        self._sample_rate, self._seed, self._retired = sample_rate, seed, retired
+        self._sample_rate, self.seed, self._retired = sample_rate, seed, retired
         self._served = 0
         self._bell = threading.Lock()  # released if there may be work; only the thread acquires it
         self._bell.acquire()
@@ -67,7 +67,7 @@ class HitMaker(Worker):
         """Hit `number` of a pad. Raises BundleError."""
         store = self.stores[pad]
         index = number * len(self.stores) + pad
-        return make_hit(recipe, number, self._seed, index, self._sample_rate, store.hits.get(number))
+        return make_hit(recipe, number, self.seed, index, self._sample_rate, store.hits.get(number))
 
     def serve(self, pad: int, number: int) -> None:
         """Make hit `number` of a pad and store it. A failure is counted, and the hit is tried again later."""

@@ -6,18 +6,21 @@ A trigger never waits. If a new hit is not ready, the pad plays an earlier one a
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.bundle import Bundle, as_bundle
+from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state
 from ngs.runtime.chance import check_seed
 from ngs.runtime.live.stream import Source
 from ngs.runtime.pads.hit_maker import HitMaker
 from ngs.runtime.pads.hit_store import HitStore, Wanted
 from ngs.runtime.pads.hits import Hit, Recipe
 from ngs.runtime.pads.pad_player import PadPlayer, SoundingHit, Workspace
+from ngs.runtime.pads.pad_states import pad_state, read_pad
 from ngs.runtime.pads.settings import check_argument, check_name
 from ngs.runtime.synth.controls import check_sample_rate
 from ngs.runtime.temperature import TEMPERATURE
@@ -81,7 +84,10 @@ class Pads(Source):
         self._time = self._triggers = self._stale = self._dropped = self._loaded = 0
 
     def start(self) -> None:
-        """Make a hit for each pad and, if `threaded`, start the thread. Raises BundleError."""
+        """Make a hit for each pad and, if `threaded`, start the thread. Raises BundleError.
+
+        Thread: any but the callback's, one at a time. Waits: for a hit of each pad. Memory: the hits.
+        """
         if self._maker.running:
             return
         self._maker.prepare()
@@ -89,7 +95,10 @@ class Pads(Source):
             self._maker.start()
 
     def stop(self) -> None:
-        """End the thread. What is ready can still be played."""
+        """End the thread. What is ready can still be played.
+
+        Thread: any but the callback's, one at a time. Waits: for the hit that is being made. Memory: none.
+        """
         self._maker.stop()
 
     def __enter__(self) -> Pads:
@@ -103,6 +112,9 @@ class Pads(Source):
     def rows(self) -> int:
         return self.count
 
+    def _facts(self) -> list[str]:
+        return [self.bundle.path.name, f"{self.sample_rate} Hz", f"seed {self.seed}", *super()._facts()]
+
     @property
     def bundle(self) -> Bundle:
         """The bundle of the hits that are made next."""
@@ -112,7 +124,10 @@ class Pads(Source):
             return self._bundle
 
     def statistics(self) -> PadStatistics:
-        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long."""
+        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long.
+
+        Thread: any but the callback's. Waits: no. Memory: a little.
+        """
         waiting = tuple(
             sum(store.wanted.fits(store.hits.get(number)) for number in store.wanted.numbers(self.ready))
             for store in self._stores
@@ -121,7 +136,10 @@ class Pads(Source):
         return PadStatistics(self._triggers, self._stale, self._dropped, made, *self._maker.failures, waiting)
 
     def last(self, pad: int) -> tuple[Array, int] | None:
-        """The last hit triggered, float32 [n] at `sample_rate` before gain and decay, and its number."""
+        """The last hit triggered, float32 [n] at `sample_rate` before gain and decay, and its number.
+
+        Thread: any. Waits: no. Memory: none.
+        """
         self.check(pad=pad)
         hit = self._stores[pad].last
         return None if hit is None else (hit.samples, hit.number)
@@ -130,8 +148,10 @@ class Pads(Source):
         """Change to another bundle. The caller's thread makes the first hits while the old ones play on.
 
         A pad whose class the new bundle lacks takes the bundle's classes in turn. Raises BundleError, ValueError.
+
+        Thread: any but the callback's, one at a time. Waits: for the first hits. Memory: the hits.
         """
-        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
+        opened = as_bundle(bundle, provider)
         hits = []
         for place in range(self.ready if self.threaded else 1):
             for pad, store in enumerate(self._stores):
@@ -142,15 +162,56 @@ class Pads(Source):
                     self._loaded += 1
         self._incoming.append((opened, hits))
 
+    def state(self) -> dict[str, Any]:
+        """What a host stores with its project, as plain JSON values: the bundle, the seed, and the pads.
+
+        Of each pad: what can be set, and which hit is next. A bundle that was loaded counts from the next block on.
+
+        Thread: any. Waits: no. Memory: the dictionary.
+        """
+        pads = [pad_state(self._bundle, store.wanted) for store in self._stores]
+        return new_state("Pads", self._bundle, seed=self.seed, pads=pads)
+
+    def restore(self, state: Mapping[str, Any], bundle: Bundle | str | Path | None = None) -> None:
+        """Play what `state` stored, of as many pads. All of it or, if that raises, nothing. What sounds goes on.
+
+        bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Raises
+        BundleError, ValueError, and RuntimeError while the thread runs.
+
+        Thread: that of `process`. Waits: for another bundle until it is open. Memory: a little.
+        """
+        if self._maker.running:
+            raise RuntimeError("Stop the Pads before you restore them: their thread makes hits")
+        check_state(state, "Pads")
+        (seed,) = check_seed(field(state, "seed", int))
+        told = field(state, "pads", list)
+        if len(told) != self.count:
+            raise ValueError(
+                f"the state has {len(told)} pads, and there are {self.count}: make them with count={len(told)}"
+            )
+        opened = bundle_of(state, self._bundle, bundle)
+        wanted = [read_pad(each, pad, self.count, opened) for pad, each in enumerate(told)]
+        self._incoming.clear()
+        self._bundle, self.seed, self._maker.seed = opened, seed, seed
+        for store, each in zip(self._stores, wanted, strict=True):
+            store.hits.clear()
+            store.wanted, store.last = each, None
+
     def check(self, **what: Any) -> None:
-        """Raise ValueError if arguments of `set`, `trigger` or `choke`, by name, cannot have these values."""
+        """Raise ValueError if arguments of `set`, `trigger` or `choke`, by name, cannot have these values.
+
+        Thread: any. Waits: no. Memory: a little.
+        """
         for name, value in what.items():
             check_argument(name, value, self.bundle, self.count)
 
     # the host's callback
 
     def reset(self) -> None:
-        """Silence, and hit 0 is the next one of each pad: it has to be made again. Settings stay."""
+        """Silence, and hit 0 is the next one of each pad: it has to be made again. Settings stay.
+
+        Thread: the callback's. Waits: no. Memory: a little.
+        """
         self._take_in()
         for player, store in zip(self._players, self._stores, strict=True):
             player.clear()
@@ -163,6 +224,8 @@ class Pads(Source):
 
         choices: classes by attribute, or a class of the first attribute. source: "note", or "path" for a free path
         between grains. temperature: of notes. pitch: semitones. fresh: a new hit for each trigger, or always the same.
+
+        Thread: the callback's. Waits: no. Memory: a little.
         """
         self._take_in()
         for name in what:
@@ -185,14 +248,20 @@ class Pads(Source):
         self._maker.wake()
 
     def resample(self, pad: int) -> None:
-        """Let the next trigger of a pad play a new hit, whether it is `fresh` or not."""
+        """Let the next trigger of a pad play a new hit, whether it is `fresh` or not.
+
+        Thread: the callback's. Waits: no. Memory: a little.
+        """
         self.check(pad=pad)
         store = self._stores[pad]
         store.wanted = replace(store.wanted, renew=True)
         self._maker.wake()
 
     def trigger(self, pad: int, offset: int = 0, gain: float = 1.0, decay: float | None = None) -> None:
-        """Play a hit from `offset` samples into the next block. decay: seconds to -60 dB. Raises ValueError."""
+        """Play a hit from `offset` samples into the next block. decay: seconds to -60 dB. Raises ValueError.
+
+        Thread: the callback's. Waits: no, without a thread for the hit. Memory: a little.
+        """
         self.check(pad=pad, offset=offset, gain=gain, decay=decay)
         self._take_in()
         self._triggers += 1
@@ -215,14 +284,20 @@ class Pads(Source):
             player.begin(hit.samples, self._time + int(offset), float(gain), decay)
 
     def choke(self, pad: int | None = None, seconds: float = 0.005, offset: int = 0) -> None:
-        """Fade a pad out, or all, from `offset` samples into the next block. Hits that begin later are dropped."""
+        """Fade a pad out, or all, from `offset` samples into the next block. Hits that begin later are dropped.
+
+        Thread: the callback's. Waits: no. Memory: a little.
+        """
         self.check(seconds=seconds, offset=offset, **({} if pad is None else {"pad": pad}))
         length = max(1, round(seconds * self.sample_rate))
         for player in self._players if pad is None else [self._players[pad]]:
             player.fade(self._time + int(offset), length)
 
     def process(self, out: Array) -> None:
-        """Overwrite `out`, float32 [count, n], with the next n samples of every pad."""
+        """Overwrite `out`, float32 [count, n], with the next n samples of every pad.
+
+        Thread: the callback's. Waits: no. Memory: what hits with a gain or a decay take and give back.
+        """
         self._check(out)
         self._take_in()
         count = out.shape[1]

@@ -90,6 +90,11 @@ class Crossfade(Effect):
             bank.forget_failures()
 
     @property
+    def last(self) -> Resynthesiser:
+        """The first channel of what will be heard last."""
+        return self._banks[-1].streams[0]
+
+    @property
     def _banks(self) -> list[ResynthesiserBank]:
         return [self._now, *(bank for bank, _ in self._coming)]
 

@@ -5,13 +5,18 @@ Time is that of the input. Input sample t is heard `latency` samples later, howe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.bundle import Bundle, as_bundle
+from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state, plain_choices
+from ngs.runtime.chance import check_seed
+from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Schedule
 from ngs.runtime.live.stream import Effect
@@ -42,9 +47,11 @@ class ResynthesisEngine(Effect, Worker):
     One thread, the host's, calls `process`; any thread calls the rest. If not `threaded`, `process` does the work
     itself, with the same result as a thread that is never late.
 
-    block: the most samples the host hands over at once, and the most that are worked on at once.
-    ahead: samples in which the thread must wake up and work off a block. The default is 16 ms and a block: in a minute
-    beside two busy processes on two cores, the thread took up to 5 ms with real-time scheduling, and up to 70 without.
+    max_block: the most samples that the host hands over at once, 1024 by default; `process` refuses more, unless there
+    is no thread. block: the most that are worked on at once.
+    ahead: samples in which the thread must wake up and work off a block, at least `max_block`. The default is that and
+    16 ms: in a minute beside two busy processes on two cores, the thread took up to 5 ms with real-time scheduling,
+    and up to 70 without. If `ahead` is given and `max_block` is not, they are the same.
     latency: from input to output, that of the `Resynthesiser` plus `ahead`.
     After `stop`, all input is late.
     """
@@ -59,42 +66,65 @@ class ResynthesisEngine(Effect, Worker):
         block: int = 256,
         ahead: int | None = None,
         threaded: bool = True,
+        *,
+        max_block: int | None = None,
     ) -> None:
         if not 1 <= block <= 8192:
             raise ValueError(f"block is {block}: choose 1 to 8192 samples")
         if not 1 <= channels <= 64:
             raise ValueError(f"channels is {channels}: choose 1 to 64")
         sample_rate = check_sample_rate(sample_rate)
-        ahead = block + round(AHEAD_SECONDS * sample_rate) if ahead is None else ahead
-        least = block if threaded else 0
-        if not least <= ahead <= 1 << 20:
-            raise ValueError(f"ahead is {ahead}: choose {least} to {1 << 20} samples")
+        work = round(AHEAD_SECONDS * sample_rate)
+        self._agreed = read_ahead(max_block, ahead, 0, work, least=block if threaded else 0)
+        self.max_block, ahead = self._agreed.max_block, self._agreed.ahead
         Worker.__init__(self, block / sample_rate / 4)
         self.sample_rate, self.channels, self.block, self.ahead = sample_rate, channels, block, ahead
         self.threaded, self._seed, self._bundle = threaded, seed, bundle
         bank = ResynthesiserBank(bundle, choices or {}, sample_rate, seed, channels)
-        self._bank = Crossfade(bank, block)
+        self._bank, self._schedule = Crossfade(bank, block), Schedule()
         self.latency = ahead + bank.latency
         self._most = ahead + block + round(BACKLOG_SECONDS * sample_rate)  # samples of input that may wait
         self._given, self._made = (np.zeros((channels, block), np.float32) for _ in range(2))
+        self._in, self._out = self._new_rings()
         self.reset()
 
-    def reset(self) -> None:
-        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs."""
-        self._refuse_while_running("reset")
+    def _new_rings(self) -> tuple[Ring, Ring]:
         fade = max(1, round(FADE_SECONDS * self.sample_rate))
-        self._in = Ring(1 << (2 * self._most + 2 * fade).bit_length(), self.channels, fade)
-        self._out = Ring(1 << (self.ahead + self.block + 2 * fade).bit_length(), self.channels, fade)
+        sizes = 2 * self._most, self.ahead + self.block
+        given, made = (Ring(1 << (size + 2 * fade).bit_length(), self.channels, fade) for size in sizes)
+        return given, made
+
+    def reset(self) -> None:
+        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs.
+
+        What was asked for without a time, or for one that is over, stays.
+
+        Thread: any, when no other uses it. Waits: no. Memory: the ring buffers.
+        """
+        self._refuse_while_running("reset")
+        self._schedule.take_in(self._in.read)
+        for act in self._schedule.due(self._in.read):
+            self._guarded(act)
+        self._in, self._out = self._new_rings()
         self._out.write(np.zeros((self.channels, self.ahead), np.float32))
         self._schedule, self._skipped = Schedule(), 0
         self._forget_work()
         self._bank.reset()
         self._bank.forget_failures()
+        plays = self._bank.last
+        self._bundle, self._choices, self._controls = plays.bundle, plays.choices, dict(plays.controls)
+
+    def _facts(self) -> list[str]:
+        own = [self.bundle.path.name, f"{self.sample_rate} Hz", *super()._facts()]
+        return [*own, f"max_block {self.max_block}", self._work_fact]
 
     # the host's side
 
     def start(self) -> None:
-        """Warm up and, if `threaded`, start the thread. Raises BundleError."""
+        """Warm up and, if `threaded`, start the thread. Raises BundleError.
+
+        Thread: any but the callback's, one at a time. Waits: until it is ready. Memory: the thread.
+        """
         if not self._in.read:
             self._bank.warm_up()
         if self.threaded and not self.running:
@@ -118,9 +148,14 @@ class ResynthesisEngine(Effect, Worker):
         """Take a block, float32 [channels, n], and fill one of the same size. The host's callback calls this.
 
         It never waits. `out` may be `given`. What the thread has not made yet is replaced by an echo of what was heard
-        last, then silence. Blocks larger than `ahead` are always late. NaN counts as silence.
+        last, then silence. NaN counts as silence. Raises ValueError for another kind of block, or one of more than
+        `max_block` samples.
+
+        Thread: the callback's. Waits: no, without a thread for graphs. Memory: none.
         """
         self._check_pair(given, out)
+        if self.threaded:
+            self._agreed.check(out.shape[1])
         for start in range(0, out.shape[1], self.block):
             self._in.write(given[:, start : start + self.block])
             if not self.threaded:
@@ -132,12 +167,18 @@ class ResynthesisEngine(Effect, Worker):
         """Turn controls (`RESYNTHESIS_CONTROLS`) of all channels at input sample `at`, or as soon as possible.
 
         A time that has not come in yet is met exactly. Raises ValueError, EngineBusy.
+
+        Thread: any. Waits: no. Memory: a command.
         """
         values = check_controls(controls, RESYNTHESIS_CONTROLS)
         self._schedule.send(at, lambda: self._bank.each(lambda stream: stream.set(**values)))
+        self._controls.update(values)
 
     def condition(self, choices: Choices, at: float | None = None) -> None:
-        """Play grains of these classes of `bundle` from input sample `at` on. Raises ValueError, EngineBusy."""
+        """Play grains of these classes of `bundle` from input sample `at` on. Raises ValueError, EngineBusy.
+
+        Thread: any. Waits: no. Memory: a command.
+        """
         bundle = self._bundle
         bundle.condition(choices)
 
@@ -146,6 +187,7 @@ class ResynthesisEngine(Effect, Worker):
                 stream.condition(choices)
 
         self._schedule.send(at, lambda: self._bank.each(change))
+        self._choices = choices
 
     def load(
         self, bundle: Bundle | str | Path, choices: Choices | None = None, fade: float = 0.1, provider: str = "auto"
@@ -156,18 +198,66 @@ class ResynthesisEngine(Effect, Worker):
         `fade` seconds (5 ms at least). Changes follow one another; of several that wait, the last one counts. Controls
         stay. `latency` stays too, unless the new bundle needs more: then it grows for good, from the fade on.
         Raises BundleError, ValueError, EngineBusy.
+
+        Thread: any but the callback's, one at a time. Waits: until the bundle is ready. Memory: more resynthesisers.
         """
+        self._change(as_bundle(bundle, provider), choices or {}, self._seed, {}, fade)
+
+    def _change(
+        self, bundle: Bundle, choices: Choices, seed: int, controls: Mapping[str, float], fade: float
+    ) -> None:  # fmt: skip
         check_fade("fade", fade)
-        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
         least, samples = self.latency - self.ahead, round(max(fade, FADE_SECONDS) * self.sample_rate)
-        bank = ResynthesiserBank(opened, choices or {}, self.sample_rate, self._seed, self.channels, least)
+        bank = ResynthesiserBank(bundle, choices, self.sample_rate, seed, self.channels, least)
         bank.warm_up()
         self._bank.retired.clear()
-        self._schedule.send(None, lambda: self._bank.change(bank, samples))
-        self._bundle, self.latency = opened, self.ahead + bank.latency
+
+        def change() -> None:
+            self._bank.change(bank, samples)
+            for stream in bank.streams:
+                stream.set(**controls)
+
+        self._schedule.send(None, change)
+        self._bundle, self._seed, self._choices, self.latency = bundle, seed, choices, self.ahead + bank.latency
+        self._controls.update(controls)
+
+    def state(self) -> dict[str, Any]:
+        """What a host stores with its project, as plain JSON values: the bundle, classes, seed and controls.
+
+        They are those asked for last, whether they are heard yet or not.
+
+        Thread: any. Waits: no. Memory: the dictionary.
+        """
+        bundle, choices = self._bundle, self._choices
+        return new_state(
+            "ResynthesisEngine", bundle, choices=plain_choices(bundle, choices), seed=int(self._seed),
+            controls=dict(self._controls),
+        )  # fmt: skip
+
+    def restore(
+        self, state: Mapping[str, Any], bundle: Bundle | str | Path | None = None, fade: float = 0.1
+    ) -> None:  # fmt: skip
+        """Fade to what `state` stored, as `load` does. All of it or, if that raises, nothing.
+
+        bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Raises
+        BundleError, ValueError, EngineBusy.
+
+        Thread: any but the callback's, one at a time. Waits: until the bundle is ready. Memory: more resynthesisers.
+        """
+        check_state(state, "ResynthesisEngine")
+        seed = field(state, "seed", int)
+        check_seed(seed)
+        check_seed(seed + self.channels - 1)
+        values = check_controls(field(state, "controls", dict), RESYNTHESIS_CONTROLS)
+        controls = {name: control.start for name, control in RESYNTHESIS_CONTROLS.items()} | values
+        opened = bundle_of(state, self._bundle, bundle)
+        self._change(opened, plain_choices(opened, field(state, "choices", dict)), seed, controls, fade)
 
     def statistics(self) -> ResynthesisStatistics:
-        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long."""
+        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long.
+
+        Thread: any but the callback's. Waits: no. Memory: a little.
+        """
         failures, reason = self._bank.failures
         return ResynthesisStatistics(
             frames=self._in.written, late=self._out.late, skipped=self._skipped, failures=self._failures + failures,

@@ -61,7 +61,10 @@ class Resynthesiser(Effect):
         return 1
 
     def reset(self) -> None:
-        """Start again: the next sample is the first of a sound. Controls and classes stay."""
+        """Start again: the next sample is the first of a sound. Controls and classes stay.
+
+        Thread: the one that plays. Waits: no. Memory: the buffers.
+        """
         self._in = PieceResampler(self.sample_rate, self._rate)
         self._out = PieceResampler(self._rate, self.sample_rate)
         self._arrived, self._fill = np.zeros(self._length, np.float32), 0
@@ -69,8 +72,14 @@ class Resynthesiser(Effect):
         self._grains, self._last = 0, np.zeros(self._hop, np.float32)
         self._mix = WetDry(self.latency, self._levels, self.sample_rate)
 
+    def _facts(self) -> list[str]:
+        return [self.bundle.path.name, f"{self.sample_rate} Hz", *super()._facts()]
+
     def warm_up(self) -> None:
-        """Do what the first grain would have to wait for. Raises BundleError if the bundle cannot be run."""
+        """Do what the first grain would have to wait for. Raises BundleError if the bundle cannot be run.
+
+        Thread: the one that plays. Waits: for files and graphs. Memory: what onnxruntime keeps.
+        """
         self._encoder.warm_up()
         self._decoder.warm_up()
         if self._style is not None:
@@ -78,13 +87,19 @@ class Resynthesiser(Effect):
         _ = self.bundle.latent_spread  # reads a file
 
     def condition(self, choices: Mapping[str, str] | str) -> None:
-        """Play grains of these classes from the next grain on. Raises ValueError."""
+        """Play grains of these classes from the next grain on. Raises ValueError.
+
+        Thread: the one that plays. Waits: no. Memory: a little.
+        """
         self._condition = self.bundle.condition(choices)
+        self.choices = choices
 
     def set(self, **controls: float) -> None:
         """Turn controls (`RESYNTHESIS_CONTROLS`); levels change smoothly, all else from grain to grain.
 
         A bundle of format 3 has style 0 only, whatever is set. Raises ValueError.
+
+        Thread: the one that plays. Waits: no. Memory: a little.
         """
         self.controls |= check_controls(controls, RESYNTHESIS_CONTROLS)
 
@@ -92,6 +107,8 @@ class Resynthesiser(Effect):
         """Play a block, float32 [1, n], `latency` later. NaN counts as silence, and what is too loud is clipped.
 
         A failure is heard as a fade, and counted. Raises ValueError for a wrong shape or dtype.
+
+        Thread: the one that plays. Waits: for graphs. Memory: some arrays of a block and a hop.
         """
         self._check_pair(given, out)
         block = np.clip(np.nan_to_num(given[0], posinf=0.0, neginf=0.0), -LOUDEST, LOUDEST)

@@ -10,11 +10,14 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ngs.runtime.arrays import Array
-from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.bundle import Bundle, as_bundle
+from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state
+from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Act, Schedule
 from ngs.runtime.live.worker import Worker, WorkStatistics
@@ -45,10 +48,12 @@ class Statistics(WorkStatistics):
 class Engine(NoteStream, Worker):
     """Plays a bundle's notes in a host's callback. Only the host's thread calls `process`; any thread calls the rest.
 
-    block: frames rendered at a time. ahead: frames rendered before the host reads them, the `latency`; at least two
-    blocks and what the host reads at once. The default, 8 ms and another 0.5 ms per voice, is what a laptop core needs
-    to decode all voices at once. threaded: False if nobody waits for the sound. `process` then renders what it needs
-    and is never late; all else is the same. After `stop`, the frames that are ready can still be read.
+    max_block: the most frames that the host reads at once, 1024 by default; `process` refuses more. block: frames
+    rendered at a time. ahead: frames rendered before the host reads them, the `latency`; at least `max_block` and a
+    block. The default, `max_block`, 8 ms and another 0.5 ms per voice, lets a laptop core decode all voices at once
+    between two reads. If `ahead` is given and `max_block` is not, it is what `ahead` allows. threaded: False if nobody
+    waits for the sound. `process` then renders what it needs, however much, and is never late; all else is the same.
+    After `stop`, the frames that are ready can still be read.
 
     `at` counts the frames the host has read (`time`). A time is met exactly if it is at least `latency` and one read
     away. Without one, a note plays as soon as possible.
@@ -56,16 +61,16 @@ class Engine(NoteStream, Worker):
 
     def __init__(
         self, bundle: Bundle, sample_rate: int, voices: int = 16, block: int = 256, ahead: int | None = None,
-        outputs: int = 1, channels: int = 2, threaded: bool = True,
+        outputs: int = 1, channels: int = 2, threaded: bool = True, *, max_block: int | None = None,
     ) -> None:  # fmt: skip
         if not 1 <= block <= 8192:
             raise ValueError(f"block is {block}: choose 1 to 8192 frames")
         NoteStream.__init__(self, sample_rate, voices, outputs, channels)
-        ahead = max(3 * block, round(self.sample_rate * (0.008 + 0.0005 * voices))) if ahead is None else ahead
-        if not 2 * block <= ahead <= 1 << 20:
-            raise ValueError(f"ahead is {ahead}: choose {2 * block} (two blocks) to {1 << 20} frames")
+        work = max(2 * block, round(self.sample_rate * (0.008 + 0.0005 * voices)))
+        self._agreed = read_ahead(max_block, ahead, block, work, least=2 * block)
         Worker.__init__(self, block / self.sample_rate / 4)
-        self.block, self.latency, self.threaded = block, ahead, threaded
+        self.block, self.threaded = block, threaded
+        self.max_block, self.latency = self._agreed.max_block, self._agreed.ahead
         self._bundle, self._synth = bundle, self._new_synth(bundle)
         # the synth to change to, with the seconds of the fade; of several before the next block, the last counts
         self._loaded: deque[tuple[Synth, float]] = deque(maxlen=1)
@@ -75,7 +80,10 @@ class Engine(NoteStream, Worker):
         self.reset()
 
     def reset(self) -> None:
-        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs."""
+        """Silence at time 0, no commands to come, nothing counted. Raises RuntimeError while the thread runs.
+
+        Thread: any, when no other uses it. Waits: no. Memory: the ring buffer.
+        """
         self._refuse_while_running("reset")
         fade = max(1, round(FADE_SECONDS * self.sample_rate))
         self._ring = Ring(1 << (self.latency + self.block + 2 * fade).bit_length(), self.rows, fade)
@@ -87,10 +95,16 @@ class Engine(NoteStream, Worker):
         self._leaving.clear()
         self._synth.reset()
 
+    def _facts(self) -> list[str]:
+        return [*super()._facts(), f"max_block {self.max_block}", self._work_fact]
+
     # the host's side
 
     def start(self) -> None:
-        """Warm up, fill the ring buffer and, if `threaded`, start the thread. Raises BundleError."""
+        """Warm up, fill the ring buffer and, if `threaded`, start the thread. Raises BundleError.
+
+        Thread: any but the callback's, one at a time. Waits: until the ring buffer is full. Memory: the thread.
+        """
         if self.running:
             return
         self._change_synths()
@@ -111,10 +125,14 @@ class Engine(NoteStream, Worker):
     def process(self, out: Array) -> None:
         """Fill `out`, float32 [outputs * channels, n], with the next frames. The host's callback calls this.
 
-        It never waits. Without a thread, it renders.
+        It never waits. Without a thread, it renders. Raises ValueError for another kind of block, or one of more than
+        `max_block` frames.
+
+        Thread: the callback's. Waits: no, without a thread for graphs. Memory: none.
         """
         self._check(out)
         if self.threaded:
+            self._agreed.check(out.shape[1])
             self._ring.take(out)
             return
         for start in range(0, out.shape[1], self.block):
@@ -127,17 +145,61 @@ class Engine(NoteStream, Worker):
 
         Notes that sound fade out in `fade` seconds. The new bundle plays all others, those that wait included.
         Raises BundleError, ValueError.
+
+        Thread: any but the callback's, one at a time. Waits: until the bundle is ready. Memory: another synth.
         """
         check_fade("fade", fade)
-        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, provider)
+        opened = as_bundle(bundle, provider)
         synth = self._new_synth(opened)
         synth.warm_up()
         self._retired.clear()
         self._bundle = opened
         self._loaded.append((synth, fade))
 
+    def state(self) -> dict[str, Any]:
+        """What a host stores with its project, as plain JSON values: the bundle, and the notes that would not end.
+
+        Each note that sounds until it is released is stored where it is on its path, as its controls are turned. The
+        layout is not stored: the host makes the engine. Notes that were only just asked for may be missing.
+
+        Thread: any. Waits: no. Memory: the dictionary.
+        """
+        bundle, synth = self._bundle, self._synth
+        lasting = synth.lasting() if synth.bundle is bundle else []
+        return new_state("Engine", bundle, notes=[{"number": number, **note.to_dict()} for number, note in lasting])
+
+    def restore(
+        self, state: Mapping[str, Any], bundle: Bundle | str | Path | None = None, fade: float = 0.5
+    ) -> dict[int, int]:
+        """Fade out what sounds in `fade` seconds, and play what `state` stored. All of it or, if that raises, nothing.
+
+        bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Returns the new
+        numbers of the notes by their old ones. Raises BundleError, ValueError, EngineBusy.
+
+        Thread: any but the callback's, one at a time. Waits: for another bundle until it is ready. Memory: the notes.
+        """
+        check_state(state, "Engine")
+        check_fade("fade", fade)
+        notes = []
+        for each in field(state, "notes", list):
+            told = dict(each) if isinstance(each, Mapping) else {}
+            number = field(told, "number", int, "state: note")
+            del told["number"]
+            notes.append((number, Note.from_dict(told)))
+        opened = bundle_of(state, self._bundle, bundle)
+        for _, note in notes:
+            note.check(opened, self.outputs)
+        if opened is self._bundle:
+            self.all_off(fade)
+        else:
+            self.load(opened, fade)
+        return {number: self.note_on(note) for number, note in notes}
+
     def statistics(self) -> Statistics:
-        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long."""
+        """What happened so far. Any thread may call this at any time, but not the callback: it takes too long.
+
+        Thread: any but the callback's. Waits: no. Memory: a little.
+        """
         synths = self._synths()
         failures, reasons = zip(*(synth.failures for synth in synths), strict=True)
         return Statistics(

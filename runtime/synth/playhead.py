@@ -39,6 +39,11 @@ class Playhead:
         self.position = position * (self._span - 1)
 
     @property
+    def place(self) -> float:
+        """Where it is, from 0, the start, to 1, the end."""
+        return min(self.position / (self._span - 1), 1.0) if self._span > 1 else 0.0
+
+    @property
     def grains_needed(self) -> int:
         """How many grains must have been written before the next one can be read."""
         return min(math.ceil(self.position) + 1, self.length)

@@ -32,7 +32,10 @@ class Synth(NoteStream):
         self.reset()
 
     def reset(self) -> None:
-        """Silence at time 0, no events to come, nothing counted."""
+        """Silence at time 0, no events to come, nothing counted.
+
+        Thread: the one that plays. Waits: no. Memory: a little.
+        """
         self._batch.clear()
         self._batch.hops = self._batch.failures = 0
         self._batch.last_error = None
@@ -41,7 +44,10 @@ class Synth(NoteStream):
         self.dropped = 0  # notes not heard or not faded, because too many came at once
 
     def warm_up(self) -> None:
-        """Do what the first notes would have to wait for. Raises BundleError if the bundle cannot be played."""
+        """Do what the first notes would have to wait for. Raises BundleError if the bundle cannot be played.
+
+        Thread: the one that plays. Waits: for graphs. Memory: what onnxruntime keeps.
+        """
         self._batch.warm_up()
 
     @property
@@ -63,10 +69,19 @@ class Synth(NoteStream):
         """How many failures so far, and the reason of the last one."""
         return self._batch.failures, self._batch.last_failure
 
+    def lasting(self) -> list[tuple[int, Note]]:
+        """The notes that sound until they are released, each as it is now, with their numbers.
+
+        Thread: any. Waits: no. Memory: the notes.
+        """
+        return [(voice.number, voice.now) for voice in [*self._batch.voices] if voice.number and voice.lasting]
+
     def process(self, out: Array) -> None:
         """Overwrite `out`, float32 [outputs * channels, n], with the next n samples.
 
         A failure ends the voices it may concern, and is counted.
+
+        Thread: the one that plays. Waits: for graphs. Memory: what voices take and give back.
         """
         self._check(out)
         out[:] = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,6 +61,11 @@ class Voice:
         self._release_at = -1 if note.seconds is None else max(1, round(note.seconds * sample_rate))
         self._played = 0  # samples
 
+    def __repr__(self) -> str:
+        state = ("failed", self.failed), ("ended", self.ended), ("stolen", self.stolen), ("releasing", self.releasing)
+        told = next((word for word, true in state if true), "sounding")
+        return f"<Voice {self.number}: {self.note!r}, {self.grains} grain{'s' * (self.grains != 1)}, {told}>"
+
     # what is heard
 
     def set(self, values: Mapping[str, float]) -> None:
@@ -95,6 +101,19 @@ class Voice:
         return (self.releasing and self.pan.remaining == 0) or (
             self.exhausted and self.fifo.available == 0 and self.fifo.pending == 0
         )
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it sounds until it is released."""
+        turned = self.controls
+        stands = turned["freeze"] > 0.5 or turned["speed"] == 0
+        lasts = self.note.seconds is None and (self.note.hold or self.note.mode != "once" or stands)
+        return lasts and not (self.releasing or self.stolen or self.failed or self.exhausted)
+
+    @property
+    def now(self) -> Note:
+        """The note that begins where the voice is, with the controls as they are turned."""
+        return replace(self.note, controls={**self.controls, "position": self.path.place})
 
     @property
     def exhausted(self) -> bool:

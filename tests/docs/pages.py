@@ -22,6 +22,7 @@ UNRUN: dict[str, dict[str, str]] = {
     "examples/README.md": {
         "python examples/jack_host.py runtime/drums.ngs": "plays until it is stopped; tests/examples/test_jack_host.py",
         "python examples/jack_host.py --demo": "needs a JACK server; tests/examples/test_jack_host.py",
+        "python examples/sounddevice_host.py": "needs a sound card; tests/examples/test_sounddevice_host.py",
         "cd examples/web && npm ci": "a server; tests/examples/test_web_host.py",
     },
 }

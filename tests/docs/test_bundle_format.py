@@ -21,7 +21,7 @@ from ngs.runtime.bundle import signatures as limits
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.golden import EXPORT_TOLERANCE, FAINT, HEARD_GRAINS, TOLERANCE, largest_errors
 from ngs.runtime.bundle.levels import held_levels
-from ngs.runtime.bundle.manifest import FORMAT_VERSION, MAX_MANIFEST_BYTES, REQUIRED_FILES
+from ngs.runtime.bundle.manifest import FORMAT_VERSION, MAX_MANIFEST_BYTES, NAME_OF_ATTRIBUTES, REQUIRED_FILES
 from ngs.runtime.bundle.seeds import sample_embeddings
 from ngs.runtime.bundle.session import NO_FOLDER, make_session
 from ngs.runtime.bundle.signatures import required_graphs
@@ -301,3 +301,9 @@ def test_resynthesis_is_late_by_a_grain_less_one_sample(
     wanted = resynthesise(bundle, signal, condition, style, seed=9)[: len(signal)]
     assert len(found) == len(padded) and not found[:latency].any() and np.abs(wanted).max() > 1e-3
     np.testing.assert_allclose(found[latency:], wanted, atol=1e-4)
+
+
+def test_the_formats_that_the_page_promises_to_read_are_read() -> None:
+    """A format that is given up needs another promise."""
+    said = re.findall(r"^\| (\d+) \|.*\| (reads|refuses)[^|]*\|$", TEXT, re.MULTILINE)
+    assert {int(version) for version, what in said if what == "reads"} == set(NAME_OF_ATTRIBUTES) >= {3, 4}

@@ -81,4 +81,5 @@ def test_the_python_reference_has_every_public_name(site: Path, module: object) 
 def test_links_into_the_repository_become_paths(site: Path) -> None:
     assert "../pyo_instruments" not in (site / "live.html").read_text()
     assert "pyo_instruments/surfaces/midi_maps" in words(site / "live.html")
+    assert "THIRD_PARTY.md" in words(site / "hosts.html") and 'href="../THIRD' not in (site / "hosts.html").read_text()
     assert 'href="model-card.html"' in (site / "changelog.html").read_text()

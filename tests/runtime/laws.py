@@ -88,10 +88,26 @@ def in_place_equals_apart(make: Callable[[], Effect], given: Array, blocks: Sequ
     a_block_of_another_kind_is_refused(make())
 
 
-def a_block_of_another_kind_is_refused(stream: Effect) -> None:
-    """Of another shape or dtype, and two blocks of different shapes."""
+def a_block_of_another_kind_is_refused(stream: Source | Effect) -> None:
+    """Of another shape, dtype or layout, or none that can be written; of an effect, two blocks of different shapes."""
     good = np.zeros((stream.rows, 8), np.float32)
-    for bad in (good[0], good[:, :4], np.zeros((stream.rows + 1, 8), np.float32), good.astype(np.float64)):
-        for blocks in ((good, bad), (bad, good)):
-            with pytest.raises(ValueError, match="block"):
+    for bad, kind in (
+        (good[0], "float32 .8,."),
+        (np.zeros((stream.rows + 1, 8), np.float32), f"float32 .{stream.rows + 1}, 8."),
+        (good.astype(np.float64), "float64"),
+        (good.astype(">f4"), ">f4"),
+        (np.zeros((8, stream.rows), np.float32).T if stream.rows > 1 else good[:, ::2], "not side by side"),
+        (good.tolist(), "a list"),
+        (None, "a NoneType"),
+    ):
+        for blocks in ((bad,),) if isinstance(stream, Source) else ((good, bad), (bad, good)):
+            with pytest.raises(ValueError, match=rf"a block is float32 .{stream.rows}, n., this one is .*{kind}.*copy"):
                 stream.process(*blocks)
+    fixed = good.copy()
+    fixed.setflags(write=False)
+    with pytest.raises(ValueError, match="read-only"):
+        stream.process(*(fixed,) if isinstance(stream, Source) else (good, fixed))
+    if isinstance(stream, Effect):
+        stream.process(fixed, good)
+        with pytest.raises(ValueError, match="blocks have one shape"):
+            stream.process(good, good[:, :4])

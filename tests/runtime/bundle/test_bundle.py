@@ -17,7 +17,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.bundle import Bundle, as_bundle
 from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.bundle.golden import TOLERANCE, graph_error, largest_errors
 from ngs.runtime.bundle.manifest import Attribute
@@ -73,6 +73,12 @@ def test_conditions(tiny_bundle: Path) -> None:
         bundle.condition({"class": "Snar"})
     with pytest.raises(ValueError, match="'pitch'.*known: class"):
         bundle.condition({"pitch": "C4"})
+
+
+@pytest.mark.parametrize("choices", [3, None, ["Kick"], {"class": 3}, {"class": None}, {3: "Kick"}])
+def test_choices_are_words(choices: Any, tiny_bundle: Path) -> None:
+    with pytest.raises(ValueError, match="choices are .*: choose a class, or classes by attribute"):
+        Bundle.open(tiny_bundle, "cpu").condition(choices)
 
 
 def test_the_first_class_of_a_condition(tiny_bundle: Path) -> None:
@@ -376,3 +382,60 @@ def test_a_folder_of_sounds_is_not_taken_for_a_bundle(tmp_path: Path) -> None:
     (tmp_path / "Kick").mkdir()
     with pytest.raises(BundleError, match="is not a bundle: it has no manifest.json. Is it a folder of sounds"):
         Bundle.open(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["tiny_bundle", "tiny_zip"])
+def test_a_closed_bundle_says_so(kind: str, request: pytest.FixtureRequest) -> None:
+    with Bundle.open(request.getfixturevalue(kind), "cpu") as bundle:
+        condition, grain = bundle.condition("Kick"), np.zeros((1, 256), np.float32)
+        inputs = {"grain": grain, "onset": np.zeros((1, 1), np.float32)}
+        bundle.run("encoder", **inputs)
+        assert len(bundle.map_grid) and bundle.filling is None and not bundle.closed
+        assert repr(bundle) == f"<Bundle {bundle.path}: format 4, 8000 Hz, 3 of class, cpu>"
+    assert bundle.closed and repr(bundle).endswith("closed>") and len(condition) == bundle.manifest.condition_size
+    bundle.close()
+    for use in (
+        lambda: bundle.run("encoder", **inputs),
+        lambda: bundle.captured_session("encoder"),
+        lambda: bundle.profiled_session("encoder", "profile"),
+        lambda: bundle.condition("Kick"),
+        lambda: bundle.latent_map,
+        lambda: bundle.latent_spread,
+        lambda: bundle.map_grid,
+        lambda: bundle.loudness_map,
+        lambda: bundle.filling,
+        bundle.golden,
+        bundle.__enter__,
+    ):
+        with pytest.raises(BundleError, match=r"tiny.ngs is closed: open it again"):
+            use()  # type: ignore[no-untyped-call]
+
+
+def test_a_bundle_that_is_closed_gives_its_file_back(tiny_zip: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(tiny_zip, tmp_path / "own.ngs"))
+    bundle = Bundle.open(path, "cpu")
+    assert bundle._files.archive and bundle._files.archive.fp
+    bundle.close()
+    assert bundle._files.archive.fp is None
+
+
+def test_a_folder_and_an_archive_are_one_bundle(tiny_bundle: Path, tiny_zip: Path, tiny_noise: Path) -> None:
+    folder, archive, other = (Bundle.open(path, "cpu").sha256 for path in (tiny_bundle, tiny_zip, tiny_noise))
+    assert folder == archive == hashlib.sha256((tiny_bundle / "manifest.json").read_bytes()).hexdigest() != other
+
+
+@pytest.mark.parametrize("file", ["decoder.onnx", "latent_map.npz", "golden.npz"])
+def test_hashes_are_checked_on_opening_if_asked_for(copy: Path, file: str) -> None:
+    Bundle.open(copy, "cpu", verify=True)
+    (copy / file).write_bytes((copy / file).read_bytes()[:-1] + b"!")
+    Bundle.open(copy, "cpu")
+    with pytest.raises(BundleError, match=f"{file} is not the file that was exported"):
+        Bundle.open(copy, "cpu", verify=True)
+
+
+def test_what_is_loaded_is_a_bundle_or_a_path(tiny_bundle: Path) -> None:
+    bundle = Bundle.open(tiny_bundle, "cpu")
+    assert as_bundle(bundle) is bundle and as_bundle(str(tiny_bundle), "cpu").path == tiny_bundle
+    for wrong in (None, 3, b"drums.ngs"):
+        with pytest.raises(ValueError, match=r"the bundle is .*: give a path or a Bundle"):
+            as_bundle(wrong)  # type: ignore[arg-type]

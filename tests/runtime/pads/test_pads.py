@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -448,6 +450,7 @@ def test_bad_arguments_are_refused_in_one_line(tiny: Bundle) -> None:
     for wrong, message in (
         (lambda: pads.set(2, pitch=1), "pad is 2: choose a whole number, 0 to 1"),
         (lambda: pads.set(0, gain=1), "no setting 'gain'"),
+        (lambda: pads.load(None), "the bundle is None: give a path or a Bundle"),  # type: ignore[arg-type]
         (lambda: pads.resample(-1), "pad is -1"),
         (lambda: pads.last(0.5), "pad is 0.5"),  # type: ignore[arg-type]
         (lambda: pads.trigger(7), "pad is 7"),
@@ -468,3 +471,67 @@ def test_bad_arguments_are_refused_in_one_line(tiny: Bundle) -> None:
             wrong()
     pads.process(np.zeros((2, 0), np.float32))
     assert pads.statistics().triggers == 0 and pads.statistics().to_dict()["waiting"] == (0, 0)
+
+
+def test_what_repr_says(tiny: Bundle) -> None:
+    assert repr(Pads(tiny, RATE, 3, seed=5)) == f"<Pads: tiny.ngs, {RATE} Hz, seed 5, 3 rows, latency 0>"
+
+
+def stored_pads(bundle: Bundle) -> tuple[Pads, Any]:
+    """Pads that have played, and their state as a file has it."""
+    pads = Pads(bundle, RATE, 3, seed=5, threaded=False)
+    pads.set(0, choices="Hat", pitch=3, temperature=0.5)
+    pads.set(1, source="path")
+    for pad in (0, 0, 1, 2):
+        pads.trigger(pad)
+    pads.set(2, fresh=False)
+    pads.resample(1)
+    return pads, json.loads(json.dumps(pads.state(), allow_nan=False))
+
+
+def next_hits(pads: Pads) -> list[Array]:
+    pads.process(np.zeros((3, 100), np.float32))
+    for pad in (0, 1, 2, 2):
+        pads.trigger(pad)
+    return [last[0] for last in map(pads.last, range(3)) if last]
+
+
+def test_what_was_stored_plays_on(tiny: Bundle, tiny_noise: Path) -> None:
+    """The next hits of pads that are restored are those that the stored ones play next."""
+    pads, state = stored_pads(tiny)
+    expected = next_hits(pads)
+    for bundle in (tiny, Bundle.open(tiny_noise, "cpu")):
+        other = Pads(bundle, RATE, 3, seed=1, threaded=False)
+        other.trigger(0)
+        other.restore(state)
+        assert other.state() == state and other.bundle.sha256 == tiny.sha256 and other.seed == 5
+        for ours, theirs in zip(next_hits(other), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    live = Pads(tiny, RATE, 3)
+    live.restore(state)
+    with live:
+        with pytest.raises(RuntimeError, match="Stop the Pads before you restore them"):
+            live.restore(state)
+        settle(live)
+        for ours, theirs in zip(next_hits(live), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert live.statistics().stale == 0
+
+
+def test_a_state_that_does_not_fit_changes_nothing(tiny: Bundle) -> None:
+    pads, state = stored_pads(tiny)
+    first, *rest = state["pads"]
+    for wrong, message in (
+        ({**state, "ngs": "Engine"}, "a state of 'Engine', not of Pads"),
+        ({**state, "pads": rest}, "the state has 2 pads, and there are 3: make them with count=2"),
+        ({**state, "pads": [{}, *rest]}, "state: pad 0: choices: expected an object, found nothing"),
+        ({**state, "pads": [None, *rest]}, "state: pad 0: choices"),
+        ({**state, "pads": [{**first, "pitch": 99}, *rest]}, "pitch is 99.0: choose -24 to 24"),
+        ({**state, "pads": [{**first, "choices": {"class": "Cow"}}, *rest]}, "no class 'Cow'"),
+        ({**state, "pads": [{**first, "held": 7}, *rest]}, "state: pad 0: next is 2, and held 7"),
+        ({**state, "pads": [{**first, "next": -1}, *rest]}, "state: pad 0: next is -1"),
+        ({**state, "seed": -1}, "seed is -1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pads.restore(wrong)
+    assert pads.state() == state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Callable
@@ -205,7 +206,8 @@ def test_a_late_thread_is_heard_as_a_fade_and_time_is_right_afterwards(tiny: Bun
         first = play(engine, given[:, :3000], 100)
         wait_for(lambda: settled(engine))
     out = np.full((1, 1500), np.nan, np.float32)  # the thread does not run
-    engine.process(given[:, 3000:4500], out)
+    for start in range(0, 1500, AHEAD):
+        engine.process(given[:, 3000 + start : 3000 + start + AHEAD], out[:, start : start + AHEAD])
     edge = 40  # samples: 5 ms
     assert np.abs(out[:, :AHEAD]).max() > 0.05 and not out[:, AHEAD + edge :].any()
     stalled = np.concatenate((first, out), axis=1)
@@ -231,7 +233,9 @@ def test_a_thread_that_is_too_late_starts_again_at_the_right_time(tiny: Bundle) 
         first = play(engine, given[:, :3000], 100)
         wait_for(lambda: settled(engine))
     out = np.full((1, long), np.nan, np.float32)
-    engine.process(given[:, 3000 : 3000 + long], out)
+    for start in range(0, long, AHEAD):
+        piece = slice(start, start + AHEAD)
+        engine.process(given[:, 3000 : 3000 + long][:, piece], out[:, piece])
     with engine:
         wait_for(lambda: settled(engine))
         rest = play(engine, given[:, 3000 + long :], 100)
@@ -242,6 +246,32 @@ def test_a_thread_that_is_too_late_starts_again_at_the_right_time(tiny: Bundle) 
     np.testing.assert_array_equal(heard[:, start + edge :], expected[:, start + edge :])
     assert np.abs(np.diff(heard)).max() < 2 * np.abs(np.diff(given)).max()
     assert engine.statistics().late > 0
+
+
+@pytest.mark.parametrize(("most", "block"), [(None, 256), (100, 256), (2000, 64)])
+def test_a_block_as_long_as_promised_is_never_late(tiny: Bundle, most: int | None, block: int) -> None:
+    engine = ResynthesisEngine(tiny, sample_rate=RATE, block=block, max_block=most)
+    count = engine.max_block
+    assert count == (most or 1024)
+    assert engine.ahead == count + round(0.016 * RATE)
+    assert engine.latency == engine.ahead + Resynthesiser(tiny, sample_rate=RATE).latency
+    with engine:
+        play(engine, signal(10 * count), count)
+        assert engine.statistics().late == 0
+
+
+def test_a_block_above_the_promise_is_refused_and_takes_no_time(tiny: Bundle) -> None:
+    engine, given = ResynthesisEngine(tiny, max_block=128), signal(129)
+    with engine:
+        with pytest.raises(
+            ValueError, match="asks for 129 samples at once, .* made for 128: make it with max_block=129"
+        ):
+            engine.process(given, given)
+        assert engine.time == 0
+    assert ResynthesisEngine(tiny, max_block=128, threaded=False).render(given).shape == (1, 129)
+    assert ResynthesisEngine(tiny, ahead=300).max_block == 300
+    with pytest.raises(ValueError, match="ahead is 300: choose 301"):
+        ResynthesisEngine(tiny, ahead=300, max_block=301)
 
 
 def test_bad_samples_are_silence(tiny: Bundle) -> None:
@@ -400,6 +430,7 @@ def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> 
         (lambda: engine.condition({"class": "Cow"}), "no class 'Cow'"),
         (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
         (lambda: engine.load(tiny, "Cow"), "no class 'Cow'"),
+        (lambda: engine.load(None), "the bundle is None: give a path or a Bundle"),  # type: ignore[arg-type]
         (lambda: engine.load(tiny, fade=-1), "fade is -1: choose 0 to 60"),
         (lambda: engine.process(block[0], block[0]), r"a block is float32 \[1, n\], this one is float32 \(10,\)"),
         (lambda: engine.process(block, block[:, :5]), r"\(1, 10\) and \(1, 5\)"),
@@ -426,3 +457,71 @@ def test_more_commands_than_fit_are_refused(tiny: Bundle, monkeypatch: pytest.Mo
     play(engine, signal(100), 100)
     with pytest.raises(EngineBusy, match="10 events wait for their time"):
         engine.set(gain=1)
+
+
+def test_what_repr_says(tiny: Bundle) -> None:
+    engine = ResynthesisEngine(tiny, "Kick", 8000, channels=2, max_block=64)
+    assert repr(engine) == "<ResynthesisEngine: tiny.ngs, 8000 Hz, 2 rows, latency 447, max_block 64, not running>"
+    assert repr(Resynthesiser(tiny)) == "<Resynthesiser: tiny.ngs, 8000 Hz, 1 row, latency 255>"
+
+
+def test_what_was_stored_sounds_again(tiny: Bundle, tiny_noise: Path) -> None:
+    """All that decides the sound is stored, even what was only just asked for."""
+    given = signal(6000, channels=2)
+    one = ResynthesisEngine(tiny, "Kick", RATE, 5, 2, ahead=AHEAD, threaded=False)
+    one.load(tiny, "Snare")
+    one.set(gain=0.5, scatter=0.3, style=0.25)
+    one.condition("hat")
+    state = json.loads(json.dumps(one.state(), allow_nan=False))
+    assert (state["choices"], state["seed"], state["controls"]["style"]) == ({"class": "hat"}, 5, 0.25)
+    expected = ResynthesisEngine(tiny, "Hat", RATE, 5, 2, ahead=AHEAD, threaded=False)
+    expected.set(gain=0.5, scatter=0.3, style=0.25)
+    for bundle in (tiny, Bundle.open(tiny_noise, "cpu")):
+        other = ResynthesisEngine(bundle, "Snare", RATE, 1, 2, ahead=AHEAD, threaded=False)
+        other.set(mix=0.2, density=0.4)
+        play(other, given, 500)
+        other.restore(state, fade=0)
+        assert other.state() == state and other.bundle.sha256 == tiny.sha256
+        expected.reset()
+        np.testing.assert_array_equal(
+            play(other, given, 500)[:, other.latency + 100 :], play(expected, given, 500)[:, other.latency + 100 :]
+        )
+
+
+def test_after_a_reset_the_state_tells_what_plays(tiny: Bundle, tiny_noise: Path) -> None:
+    """Changes that have a time to come are gone."""
+    engine = ResynthesisEngine(tiny, "Kick", RATE, ahead=AHEAD, threaded=False)
+    engine.load(tiny_noise, "Snare", provider="cpu")
+    engine.set(gain=0.5)
+    engine.set(at=5000, gain=0.25, mix=0.5)
+    engine.condition("Hat", at=5000)
+    engine.reset()
+    state = engine.state()
+    assert (engine.bundle.path, state["choices"]) == (tiny_noise, {"class": "Snare"})
+    assert (state["controls"]["gain"], state["controls"]["mix"]) == (0.5, 1)
+    expected = ResynthesisEngine(engine.bundle, "Snare", RATE, ahead=AHEAD, threaded=False)
+    expected.set(gain=0.5)
+    expected.reset()
+    given, late = signal(6000), max(engine.latency, expected.latency)
+    heard = play(engine, given, 500), play(expected, given, 500)
+    np.testing.assert_array_equal(*(each[:, late:] for each in heard))
+
+
+def test_a_state_that_does_not_fit_changes_nothing(tiny: Bundle, tiny_noise: Path) -> None:
+    engine = ResynthesisEngine(tiny, "Kick", RATE, channels=2, threaded=False)
+    state = engine.state()
+    for wrong, message in (
+        ({**state, "ngs": "Engine"}, "a state of 'Engine', not of ResynthesisEngine"),
+        ({**state, "seed": 1.5}, "state: seed: expected a whole number, found 1.5"),
+        ({**state, "seed": 2**64 - 1}, "seed is 18446744073709551616"),  # of the second channel
+        ({**state, "controls": {"pan": 0}}, "no control 'pan'"),
+        ({**state, "controls": None}, "state: controls: expected an object"),
+        ({**state, "choices": {"class": "Cow"}}, "no class 'Cow'"),
+        ({**state, "choices": {"class": 3}}, "choices are"),
+        ({**state, "bundle": None}, "state: bundle: expected an object, found None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            engine.restore(wrong)
+    assert not engine._schedule.sent and engine.state() == state
+    engine.restore({**state, "controls": {"mix": 0.5}}, tiny_noise)
+    assert engine.bundle.path == tiny_noise and engine.state()["controls"] == {**state["controls"], "mix": 0.5}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.runtime.laws import (
+    a_block_of_another_kind_is_refused,
     a_sound_arrives_at_the_latency,
     chunked_equals_whole_and_reset_equals_fresh,
     silence_stays_silent,
@@ -96,7 +97,7 @@ def test_it_plays_the_same_with_and_without_a_thread(tiny: Bundle, rate: int) ->
     synth = Synth(tiny, rate, 5, outputs=2)
     turned_notes(synth)
     expected = synth.render(6000)
-    for block, ahead, reads in ((128, 512, 50), (100, 300, 250), (7, 64, 30)):
+    for block, ahead, reads in ((128, 512, 50), (100, 350, 250), (7, 64, 30)):
         with engine(block, ahead, threaded=True) as live:
             heard = read(live, 6000, reads)
             statistics = live.statistics()
@@ -196,7 +197,7 @@ def test_a_change_never_counts_a_synth_twice(tiny: Bundle, monkeypatch: pytest.M
 
 def test_another_bundle_without_a_thread(tiny: Bundle, tmp_path: Path) -> None:
     other = write_tiny(tmp_path / "other.ngs", zipped=True, sample_rate=11025)
-    engine, out = Engine(tiny, 8000, threaded=False, channels=1), np.zeros((1, 8000), np.float32)
+    engine, out = Engine(tiny, 8000, threaded=False, channels=1, ahead=768), np.zeros((1, 8000), np.float32)
     engine.note_on(Note(path=TONE, mode="loop"), at=0)
     engine.note_on(Note("Hat"), at=6000)
     engine.process(out[:, :2000])
@@ -214,6 +215,55 @@ def test_a_note_without_a_time_is_heard_after_the_latency(tiny: Bundle) -> None:
         heard = read(engine, 2000)
     start = int(np.flatnonzero(np.abs(heard[0]) > 1e-6)[0])
     assert engine.latency - engine.block < start <= engine.latency + engine.block + 1
+
+
+@pytest.mark.parametrize(("most", "block", "voices"), [(None, 256, 16), (2048, 256, 16), (100, 7, 1), (1, 64, 3)])
+def test_a_read_as_long_as_promised_is_never_late(tiny: Bundle, most: int | None, block: int, voices: int) -> None:
+    """However the sizes meet. With defaults, a host may read 1024 frames."""
+    engine = Engine(tiny, 48000, voices, block, max_block=most)
+    count = engine.max_block
+    assert count == (most or 1024)
+    assert engine.latency == count + max(2 * block, round(48000 * (0.008 + 0.0005 * voices)))
+    least = Engine(tiny, 48000, voices, block, max(count, block) + block, max_block=most)
+    for each in (engine, least):
+        out = np.zeros((2, count), np.float32)
+        with each:
+            for size in (*(count for _ in range(20)), *range(1, min(count, 20)), *(count for _ in range(20))):
+                wait_for(lambda each=each: each._ring.filled + each.block > each.latency)  # type: ignore[misc]
+                each.process(out[:, :size])
+            assert each.statistics().late == 0
+
+
+def test_a_read_above_the_promise_is_refused_and_takes_no_time(tiny: Bundle) -> None:
+    engine, out = Engine(tiny, 8000, max_block=128), np.zeros((2, 129), np.float32)
+    with engine:
+        with pytest.raises(
+            ValueError, match="asks for 129 samples at once, .* made for 128: make it with max_block=129"
+        ):
+            engine.process(out)
+        assert engine.time == 0
+        engine.process(out[:, :128])
+    offline = Engine(tiny, 8000, max_block=128, threaded=False)
+    offline.process(out)
+    assert offline.time == 129
+
+
+def test_what_ahead_allows_is_promised(tiny: Bundle) -> None:
+    assert Engine(tiny, 8000, block=64, ahead=500).max_block == 500 - 64
+    for wrong, message in (
+        ({"ahead": 1279, "max_block": 1024}, "ahead is 1279: choose 1280 to"),
+        ({"max_block": 0}, "max_block is 0: choose a whole number, 1 to"),
+        ({"max_block": 1e3}, "max_block is 1000.0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Engine(tiny, 8000, **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_blocks_of_another_kind_are_refused(tiny: Bundle, threaded: bool) -> None:
+    for outputs, channels in ((1, 1), (2, 2)):
+        a_block_of_another_kind_is_refused(Engine(tiny, 8000, outputs=outputs, channels=channels, threaded=threaded))
+        a_block_of_another_kind_is_refused(Synth(tiny, 8000, outputs=outputs, channels=channels))
 
 
 def test_what_comes_too_late_is_played_at_once_and_counted(tiny: Bundle) -> None:
@@ -260,6 +310,7 @@ def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> 
             (lambda: engine.all_off(release=-1), "release is -1"),
             (lambda: engine.load(tmp_path / "none.ngs"), "does not exist"),
             (lambda: engine.load(tiny, fade=-1), "fade is -1"),
+            (lambda: engine.load(None), "the bundle is None: give a path or a Bundle"),  # type: ignore[arg-type]
             (lambda: engine.note_on(Note(output=1)), "output is 1: choose 0"),
             (
                 lambda: engine.process(np.zeros((1, 64), np.float32)),
@@ -275,12 +326,58 @@ def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> 
     for wrong, message in (
         (lambda: Engine(tiny, 8000, block=0), "block is 0"),
         (lambda: Engine(tiny, 8000, block=128, ahead=200), "ahead is 200: choose 256"),
-        (lambda: Engine(tiny, 8000, voices=0), "voices is 0"),
+        (lambda: Engine(tiny, 8000, voices=0), "voices is 0: choose a whole number, 1 to 64"),
+        (lambda: Engine(tiny, 8000, voices=65), "voices is 65"),
+        (lambda: Engine(tiny, 8000, voices=1.5), "voices is 1.5"),  # type: ignore[arg-type]
         (lambda: Engine(tiny, 8000, outputs=300), "outputs is 300: choose 1 to 256"),
         (lambda: Engine(tiny, 8000, channels=0), "channels is 0: choose 1 or 2"),
     ):
         with pytest.raises(ValueError, match=message):
             wrong()
+
+
+def test_a_closed_bundle_is_refused_by_the_call(tiny: Bundle) -> None:
+    bundle = Bundle.open(tiny.path, "cpu")
+    engine, other = Engine(bundle, 8000), Engine(bundle, 8000)
+    with engine:
+        bundle.close()
+        for use in (
+            lambda: engine.note_on(Note()),
+            lambda: engine.load(bundle),
+            lambda: Engine(bundle, 8000),
+            other.start,
+        ):
+            with pytest.raises(BundleError, match="is closed"):
+                use()
+        assert engine.statistics().failures == 0 and not other.running
+        engine.load(tiny)
+        engine.note_on(Note(path=TONE))
+        assert np.abs(read(engine, 3000)).max() > 0.01
+
+
+def test_what_repr_says(tiny: Bundle) -> None:
+    engine = Engine(tiny, 8000, voices=1, max_block=64)
+    facts = "tiny.ngs, 8000 Hz, up to 1 voice, 2 rows, latency 576, max_block 64"
+    assert repr(engine) == f"<Engine: {facts}, not running>"
+    with engine:
+        assert repr(engine) == f"<Engine: {facts}, running>"
+    synth = Synth(tiny, 8000, voices=2, channels=1)
+    assert repr(synth) == "<Synth: tiny.ngs, 8000 Hz, up to 2 voices, 1 row, latency 0>"
+    notes = [Note("Kick", seed=3, hold=True), Note(path=TONE, controls={"gain": 0.5})]
+    told = [
+        "Note(choices='Kick', seed=3, hold=True)",
+        f"Note(path=<float32 (400, {LATENT})>, controls={{'gain': 0.5}})",
+    ]
+    assert [repr(note) for note in notes] == told and repr(Note()) == "Note()"
+    for note in notes:
+        synth.note_on(note)
+    synth.render(10)
+    assert [repr(voice) for voice in synth._batch.voices] == [
+        f"<Voice {number}: {each}, 1 grain, sounding>" for number, each in enumerate(told, 1)
+    ]
+    synth.note_off(1)
+    synth.render(10)
+    assert repr(synth._batch.voices[0]).endswith(", releasing>")
 
 
 def test_more_commands_than_fit_are_refused(tiny: Bundle) -> None:
@@ -353,15 +450,16 @@ def test_a_late_engine_keeps_the_times_of_notes(tiny: Bundle) -> None:
     engine.start()
     engine.stop()  # nobody renders now
     out = np.zeros((2, 1000), np.float32)
-    engine.process(out)
+    for start in range(0, 1000, 125):
+        engine.process(out[:, start : start + 125])
     heard = np.abs(out[0])
     assert heard[:256].max() > 0.01 and not out[:, 256 + 80 :].any()  # 40 frames fade
     assert np.abs(np.diff(out)).max() < 2 * np.abs(np.diff(out[:, :256])).max()
-    assert engine.statistics().late == 1
+    assert engine.statistics().late == 6  # the first two were ready
     with engine:
         rest = read(engine, 6000)
         statistics = engine.statistics()
-    assert statistics.skipped > 0 and statistics.late == 1
+    assert statistics.skipped > 0 and statistics.late == 6
     # the second note is at its time, beside the rest of the first
     loud = [float(np.abs(rest[:, 3000 - 1000 + shift : 3400 - 1000 + shift]).max()) for shift in (0, 1000)]
     assert loud[1] > 0.01
