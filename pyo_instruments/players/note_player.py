@@ -12,7 +12,6 @@ from ngs.runtime.synth.controls import CONTROLS
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.temperature import TEMPERATURE
 
-
 SILENCE_SECONDS = 0.01  # in which everything that sounds fades, without a click
 
 

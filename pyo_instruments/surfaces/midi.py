@@ -135,7 +135,8 @@ class MidiIn:
         if self._port:
             self._port.close()
             self._port = None
-        self._let_go(self._now())
+        self._end_notes(self._now())
+        self._rest(self._now())
 
     def __enter__(self) -> MidiIn:
         self.start()

@@ -6,6 +6,7 @@ One thread reads, answers and sends. The audio clock only takes commands from on
 from __future__ import annotations
 
 import errno
+import math
 import socket
 import threading
 import time
@@ -14,8 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ngs.pyo_instruments.commands.arguments import CommandError, Value, Whole
-from ngs.pyo_instruments.surfaces.osc_packets import PacketError, read, write
+from ngs.pyo_instruments.commands.arguments import CommandError, Number, Switch, Value, Whole
+from ngs.pyo_instruments.surfaces.notices import Notices
+from ngs.pyo_instruments.surfaces.osc_access import Network, allowed, subnets
+from ngs.pyo_instruments.surfaces.osc_packets import Untyped, read, write
 from ngs.pyo_instruments.surfaces.osc_subscribers import Address, Subscribers, Values
 from ngs.runtime.errors import reason
 
@@ -34,7 +37,9 @@ CHANGES = 4096  # that may wait
 METERS_SECONDS, STATUS_SECONDS = 0.05, 1.0
 STATUS = ("cpu", "late_blocks", "voices")
 TEXT = 240  # characters in an error
+NOTICE_SECONDS = 2.0  # between two that tell the player of refused messages
 PORT = Whole("port", 1, 65535)
+LEARN = "/midi/learn"
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,12 @@ class OscStatistics:
 
 
 class OscServer:
-    """Listens for the commands of an instrument on a UDP port of this computer.
+    """Listens for the commands of an instrument on a UDP port.
 
-    port: 0 takes any free port; `address` says which. status: called once a second for the values of `/status`.
+    port: 0 takes any free port; `address` says which. host: an address of this computer; at any but a loopback address,
+    programs of other computers are heard. networks: the subnets of those, beside this computer; at first that of
+    `host`. status: called once a second for the values of `/status`. learn: called with the address of `/midi/learn`.
+    notices: hears of refused messages.
     """
 
     def __init__(
@@ -62,11 +70,17 @@ class OscServer:
         port: int,
         host: str = "127.0.0.1",
         status: Callable[[], Mapping[str, float]] | None = None,
+        networks: Sequence[Network] = (),
+        learn: Callable[[str], None] | None = None,
+        notices: Notices | None = None,
     ) -> None:
+        """Raises ValueError for networks that have to be named, or are not heard at `host`."""
         self._instrument, self._clock, self._status = instrument, instrument.clock, status
         self.address: Address = (host, port)
+        self.networks = subnets(host, networks)
+        self._learn, self._notices = learn, notices or Notices()
         self._own: dict[str, Callable[[Address, Sequence[Value]], None]] = {
-            "/subscribe": self._subscribe, "/unsubscribe": self._unsubscribe, "/ping": self._ping,
+            "/subscribe": self._subscribe, "/unsubscribe": self._unsubscribe, "/ping": self._ping, LEARN: self._bind,
         }  # fmt: skip
         self._subscribers = Subscribers()
         self._changes: deque[tuple[str, Values]] = deque(maxlen=CHANGES)
@@ -76,13 +90,15 @@ class OscServer:
         self._last = 0  # frame of the last message
         self._messages = self._refused = self._failures = 0
         self._last_failure = ""
+        self._unshown, self._shown_at = "", 0.0  # the last refusal that the player has not seen, when one was
+        self._untold = 0  # refusals since then
         self._due = self._meters_due = self._status_due = 0.0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Listen. Raises OSError, one line, if the port cannot be opened."""
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket = socket.socket(socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._socket.bind(self.address)
         except (OSError, OverflowError) as error:
@@ -90,7 +106,7 @@ class OscServer:
             raise _refused(self.address, error) from error
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
         self._socket.settimeout(PERIOD_SECONDS)
-        self.address = self._socket.getsockname()
+        self.address = self._socket.getsockname()[:2]
         self._instrument.listeners = [*self._instrument.listeners, self._hear]
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
@@ -127,29 +143,44 @@ class OscServer:
                 datagram, source = self._socket.recvfrom(LARGEST + 1)
             except (TimeoutError, ConnectionError):  # nothing came, or a subscriber is gone
                 pass
+            except OSError as error:  # the network is gone, for a while
+                self._failed(error)
+                self._stopping.wait(PERIOD_SECONDS)
             else:
-                self._take(datagram, source)
+                self._guarded(lambda: self._take(datagram, source))  # noqa: B023, called at once
             now = time.monotonic()
             spent = time.thread_time() - begun
             if spent > self._credit and now < self._due:  # the kernel keeps the rest, or drops it
                 time.sleep(self._due - now)
                 now = self._due
             if now >= self._due:
-                try:
-                    self._publish(now)
-                except Exception as error:  # a user's instrument may have values that OSC lacks
-                    self._failures, self._last_failure = self._failures + 1, reason(error)
+                self._guarded(lambda: self._publish(now))  # noqa: B023, called at once
                 self._due, begun = now + PERIOD_SECONDS, begun + spent
                 self._credit = min(self._credit - spent + SHARE * PERIOD_SECONDS, BURST_SECONDS)
 
-    def _take(self, datagram: bytes, source: Address) -> None:
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Do something that must not end the thread: a user's instrument may have values that OSC lacks."""
         try:
-            if len(datagram) > LARGEST:
-                raise PacketError(f"a packet is larger than {LARGEST} bytes: send several smaller ones")
-            messages = read(datagram)
-        except PacketError as error:
-            self._refuse(source, error.address, str(error))
+            act()
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._failures, self._last_failure = self._failures + 1, reason(error)
+
+    def _take(self, datagram: bytes, source: Address) -> None:
+        if not allowed(source[0], self.networks):
+            self._refused += 1  # and not answered: the sender may have given another's address as its own
+            self._show(
+                source, f"it is not in {', '.join(map(str, self.networks))}; --osc-from names those that may play"
+            )
             return
+        if len(datagram) > LARGEST:
+            self._refuse(source, "", f"a packet is larger than {LARGEST} bytes: send several smaller ones")
+            return
+        messages, errors = read(datagram)
+        for error in errors:
+            self._refuse(source, error.address, str(error))
         for due, address, values in messages:
             self._messages += 1
             try:
@@ -157,11 +188,19 @@ class OscServer:
             except Exception as error:  # CommandError, ClockBusy, or anything from a user's instrument
                 self._refuse(source, address, str(error))
 
-    def _carry_out(self, source: Address, due: float, address: str, values: Sequence[Value]) -> None:
+    def _carry_out(self, source: Address, due: float, address: str, values: list[Value] | Untyped) -> None:
         own = self._own.get(address)
         if own:
-            own(source, values)
+            own(source, values.read([address == LEARN]) if isinstance(values, Untyped) else values)
             return
+        commands = self._instrument.find(address)
+        arguments = commands[0].arguments
+        if isinstance(values, Untyped):
+            values = values.read([not isinstance(each, Number | Switch | Whole) for each in arguments] or [False])
+        if not any(command.arguments for command in commands):
+            if values == [0]:  # a button that sends a number is released
+                return
+            values = [] if len(values) == 1 and _finite(values[0]) else values
         self._instrument.do(address, *values, at=self._frame(due))
         if address in self._instrument.commands:
             self._subscribers.touch(source, address, time.monotonic())
@@ -177,22 +216,37 @@ class OscServer:
         return at
 
     def _subscribe(self, source: Address, values: Sequence[Value]) -> None:
-        target = self._target("/subscribe", source, values)
-        self._subscribers.add(target, source, time.monotonic(), self._instrument.values)
+        for target in self._targets("/subscribe", source, values):
+            self._subscribers.add(target, source, time.monotonic(), self._instrument.values)
 
     def _unsubscribe(self, source: Address, values: Sequence[Value]) -> None:
-        self._subscribers.remove(self._target("/unsubscribe", source, values))
+        for target in self._targets("/unsubscribe", source, values):
+            self._subscribers.remove(target)
 
-    def _target(self, address: str, source: Address, values: Sequence[Value]) -> Address:
+    def _targets(self, address: str, source: Address, values: Sequence[Value]) -> list[Address]:
+        """The port that is meant: none for the 0 of a button that is released, the sender for its 1."""
         if len(values) > 1:
             raise CommandError(f"{address} takes a port or nothing, not {len(values)} arguments")
-        return (source[0], PORT.read(values[0])) if values else source
+        if not values or values[0] == 1:
+            return [source]
+        return [] if values[0] == 0 else [(source[0], PORT.read(values[0]), *source[2:])]  # IPv6 has more
+
+    def _bind(self, source: Address, values: Sequence[Value]) -> None:
+        if self._learn is None:
+            raise CommandError(f"{LEARN}: there is no MIDI port: start with --midi NAME")
+        if len(values) != 1 or not isinstance(values[0], str):
+            raise CommandError(f'{LEARN} takes an address such as "/level", or "" for none')
+        self._learn(values[0])
 
     def _ping(self, source: Address, values: Sequence[Value]) -> None:
         self._send(source, "/pong", ())
 
     def _publish(self, now: float) -> None:
-        """Send the subscribers what has changed since the last time."""
+        """Send the subscribers what has changed since the last time, and tell the player of refused messages."""
+        if self._untold and now >= self._shown_at + NOTICE_SECONDS:
+            more = f" ({self._untold - 1} more)" if self._untold > 1 else ""
+            self._notices.say(f"{self._unshown}{more}")
+            self._untold, self._shown_at = 0, now
         subscribed = self._subscribers.expire(now)
         missed = len(self._changes) == CHANGES
         changes = dict([self._changes.popleft() for _ in range(len(self._changes))])  # the last of each
@@ -212,9 +266,15 @@ class OscServer:
         for target, address, values in self._subscribers.messages(changes, now):
             self._send(target, address, values)
 
+    def _show(self, source: Address, text: str) -> None:
+        """Have the player told soon that a message was refused."""
+        self._untold += 1
+        self._unshown = f"OSC from {source[0]} refused: {text[:TEXT]}"
+
     def _refuse(self, source: Address, address: str, text: str) -> None:
-        """Answer with an error, unless too many have been sent in this second."""
+        """Answer with an error, unless too many have been sent in this second, and tell the player."""
         self._refused += 1
+        self._show(source, text if not address or address in text else f"{address[:TEXT]}: {text}")
         second = int(time.monotonic())
         if second != self._second:
             self._second = second
@@ -233,7 +293,7 @@ class OscServer:
 
 def _refused(address: Address, error: Exception) -> OSError:
     """The error for a port that cannot be opened, in a line that says what to do."""
-    host, port = address
+    host, port = address[:2]
     choose = "choose another with --osc PORT"
     number = getattr(error, "errno", None)
     if isinstance(error, OverflowError):
@@ -243,3 +303,7 @@ def _refused(address: Address, error: Exception) -> OSError:
     if number == errno.EACCES:
         return OSError(f"Port {port} is reserved for the system: {choose}, 1024 or above")
     return OSError(f"{host} is not an address of this computer: {error}")
+
+
+def _finite(value: Value) -> bool:
+    return not isinstance(value, str) and math.isfinite(value)
