@@ -17,7 +17,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,6 +154,15 @@ class MidiIn:
         if address:
             check_bindable(address, self._instrument.commands)
         self.learning = address
+
+    def receive(self, data: Sequence[int]) -> None:
+        """Carry out the bytes of a message that has just arrived; raises nothing."""
+        try:
+            message = mido.Message.from_bytes(data)
+        except (ValueError, IndexError):  # IndexError: data that is cut off
+            self._messages, self._ignored = self._messages + 1, self._ignored + 1
+        else:
+            self.take(message)
 
     def take(self, message: Any) -> None:
         """Carry out a mido message that has just arrived; raises nothing."""
@@ -339,9 +348,11 @@ class MidiIn:
             raise MidiError(f"The MIDI port {matching[0]!r} cannot be opened: another program may use it") from error
 
     def _opened(self, backend: Any, name: str, **how: str) -> Any:
-        """Open a port. mido has no word for active sensing, which it leaves out."""
-        port = backend.open_input(name, callback=self.take, **how)
+        """Open a port. mido leaves active sensing out, and broken messages would end in a traceback on the screen."""
+        port = backend.open_input(name, **how)
         port._rt.ignore_types(sysex=True, timing=False, active_sense=False)
+        port._rt.cancel_callback()
+        port._rt.set_callback(lambda event, data: self.receive(event[0]))
         return port
 
 
