@@ -55,7 +55,7 @@ class LearnPage:
         found = {"control": self._midi.map.controls, "note": self._midi.map.notes}
         bound = [f"{what} {_shown(key)}" for what, of in found.items() for key in of if of[key].address == address]
         waits = "..." if address == self._midi.learning else ", ".join(bound)
-        return f"{'>' if chosen else ' '} {address:<22} {waits:<14} {declared.help}"
+        return f"{'>' if chosen else ' '} {address:<22} {waits:<14}  {declared.help}"
 
     def _address(self, declared: Declaration) -> str:
         return at(declared.address, self._cursor)
