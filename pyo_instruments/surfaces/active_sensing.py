@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ngs.pyo_instruments.timing.clock import Clock
+if TYPE_CHECKING:
+    from ngs.pyo_instruments.timing.clock import Clock
 
 SILENCE_SECONDS = 0.33  # MIDI asks for a message every 0.3 s; receivers allow a tenth more
 
