@@ -37,7 +37,7 @@ OPTIONS = (
     _option("--sample-rate", default=48000, type=click.IntRange(8000, 192000), help="In Hz. JACK sets its own."),
     _option("--block", default=128, type=click.IntRange(16, 4096), help="Frames per block. JACK sets its own."),
     _option("--osc", type=Endpoint(), metavar="[HOST:]PORT",
-            help="Listen to OSC on this UDP port: of this computer alone, or for others at the address HOST."),
+            help="Listen to OSC on this port: of this computer alone, or for others at the address HOST."),
     _option("--osc-from", multiple=True, type=Subnet(), metavar="SUBNET",
             help="Whose OSC a HOST takes, beside this computer's: 192.168.1.0/24.  [default: the HOST's own /24]"),
     _option("--midi", metavar="NAME", help="Listen to a MIDI port: part of its name, or jack, or virtual."),

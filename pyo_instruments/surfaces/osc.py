@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import math
+import selectors
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ from ngs.pyo_instruments.commands.arguments import CommandError, Number, Switch,
 from ngs.pyo_instruments.surfaces.notices import Notices
 from ngs.pyo_instruments.surfaces.osc_access import Network, allowed, subnets
 from ngs.pyo_instruments.surfaces.osc_packets import Untyped, read, write
+from ngs.pyo_instruments.surfaces.osc_streams import TCP, Stream, StreamError, Streams
 from ngs.pyo_instruments.surfaces.osc_subscribers import Address, Subscribers, Values
 from ngs.runtime.errors import reason
 
@@ -56,7 +58,7 @@ class OscStatistics:
 
 
 class OscServer:
-    """Listens for the commands of an instrument on a UDP port.
+    """Listens for the commands of an instrument on a UDP port, and on the TCP port of the same number if it is free.
 
     port: 0 takes any free port; `address` says which. host: an address of this computer; at any but a loopback address,
     programs of other computers are heard. networks: the subnets of those, beside this computer; at first that of
@@ -83,6 +85,7 @@ class OscServer:
             "/subscribe": self._subscribe, "/unsubscribe": self._unsubscribe, "/ping": self._ping, LEARN: self._bind,
         }  # fmt: skip
         self._subscribers = Subscribers()
+        self._streams: Streams | None = None
         self._changes: deque[tuple[str, Values]] = deque(maxlen=CHANGES)
         self._errors: dict[Address, int] = {}  # sent in this second
         self._second = 0
@@ -105,8 +108,15 @@ class OscServer:
             self._socket.close()
             raise _refused(self.address, error) from error
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
-        self._socket.settimeout(PERIOD_SECONDS)
+        self._socket.setblocking(False)
         self.address = self._socket.getsockname()[:2]
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._socket, selectors.EVENT_READ)
+        try:
+            self._streams = Streams(self._selector, *self.address)
+        except OSError:
+            self._streams = None
+            self._notices.say(f"OSC by UDP only: TCP port {self.address[1]} is taken")
         self._instrument.listeners = [*self._instrument.listeners, self._hear]
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
@@ -119,6 +129,9 @@ class OscServer:
             self._thread.join()
             self._thread = None
             self._instrument.listeners = [each for each in self._instrument.listeners if each != self._hear]
+            if self._streams:
+                self._streams.close_all()
+            self._selector.close()
             self._socket.close()
 
     def statistics(self) -> OscStatistics:
@@ -139,15 +152,8 @@ class OscServer:
     def _run(self) -> None:
         begun = time.thread_time()
         while not self._stopping.is_set():
-            try:
-                datagram, source = self._socket.recvfrom(LARGEST + 1)
-            except (TimeoutError, ConnectionError):  # nothing came, or a subscriber is gone
-                pass
-            except OSError as error:  # the network is gone, for a while
-                self._failed(error)
-                self._stopping.wait(PERIOD_SECONDS)
-            else:
-                self._guarded(lambda: self._take(datagram, source))  # noqa: B023, called at once
+            for key, _ in self._selector.select(PERIOD_SECONDS):
+                self._guarded(lambda: self._receive(key.fileobj, key.data))  # noqa: B023, called at once
             now = time.monotonic()
             spent = time.thread_time() - begun
             if spent > self._credit and now < self._due:  # the kernel keeps the rest, or drops it
@@ -157,6 +163,48 @@ class OscServer:
                 self._guarded(lambda: self._publish(now))  # noqa: B023, called at once
                 self._due, begun = now + PERIOD_SECONDS, begun + spent
                 self._credit = min(self._credit - spent + SHARE * PERIOD_SECONDS, BURST_SECONDS)
+
+    def _receive(self, ready: Any, stream: Stream | None) -> None:
+        """Read from a socket that has something."""
+        if stream:
+            self._hear_stream(stream)
+        elif self._streams and ready is self._streams.listener:
+            self._streams.accept(self._lets_in)
+        else:
+            try:
+                datagram, source = self._socket.recvfrom(LARGEST + 1)
+            except (BlockingIOError, ConnectionError):  # a broken one was dropped, or a subscriber is gone
+                return
+            except OSError:  # the network is gone, for a while
+                self._stopping.wait(PERIOD_SECONDS)
+                raise
+            if self._lets_in(source):
+                self._take(datagram, source)
+
+    def _hear_stream(self, stream: Stream) -> None:
+        assert self._streams
+        try:
+            for packet in stream.packets(LARGEST):
+                self._take(packet, stream.address)
+        except StreamError as error:
+            self._refuse(stream.address, "", str(error))
+            self._end_stream(stream)
+        except (EOFError, OSError):
+            self._end_stream(stream)
+
+    def _end_stream(self, stream: Stream) -> None:
+        assert self._streams
+        self._streams.close(stream)
+        self._subscribers.remove(stream.address)
+
+    def _lets_in(self, source: Address) -> bool:
+        """Whether messages of a sender are taken. Others get no answer: they may have given another's address."""
+        heard = allowed(source[0], self.networks)
+        if not heard:
+            self._refused += 1
+            names = ", ".join(map(str, self.networks))
+            self._show(source, f"it is not in {names}; --osc-from names those that may play")
+        return heard
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """Do something that must not end the thread: a user's instrument may have values that OSC lacks."""
@@ -169,12 +217,6 @@ class OscServer:
         self._failures, self._last_failure = self._failures + 1, reason(error)
 
     def _take(self, datagram: bytes, source: Address) -> None:
-        if not allowed(source[0], self.networks):
-            self._refused += 1  # and not answered: the sender may have given another's address as its own
-            self._show(
-                source, f"it is not in {', '.join(map(str, self.networks))}; --osc-from names those that may play"
-            )
-            return
         if len(datagram) > LARGEST:
             self._refuse(source, "", f"a packet is larger than {LARGEST} bytes: send several smaller ones")
             return
@@ -229,7 +271,10 @@ class OscServer:
             raise CommandError(f"{address} takes a port or nothing, not {len(values)} arguments")
         if not values or values[0] == 1:
             return [source]
-        return [] if values[0] == 0 else [(source[0], PORT.read(values[0]), *source[2:])]  # IPv6 has more
+        if values[0] == 0:
+            return []
+        host, *_ = source = source[1:] if source[0] == TCP else source
+        return [(host, PORT.read(values[0]), *source[2:])]  # IPv6 has more
 
     def _bind(self, source: Address, values: Sequence[Value]) -> None:
         if self._learn is None:
@@ -269,7 +314,7 @@ class OscServer:
     def _show(self, source: Address, text: str) -> None:
         """Have the player told soon that a message was refused."""
         self._untold += 1
-        self._unshown = f"OSC from {source[0]} refused: {text[:TEXT]}"
+        self._unshown = f"OSC from {source[source[0] == TCP]} refused: {text[:TEXT]}"
 
     def _refuse(self, source: Address, address: str, text: str) -> None:
         """Answer with an error, unless too many have been sent in this second, and tell the player."""
@@ -285,6 +330,10 @@ class OscServer:
             self._send(source, "/error", (address[:TEXT], " ".join(text[:TEXT].split())))
 
     def _send(self, target: Address, address: str, values: Sequence[Value]) -> None:
+        if target[0] == TCP:
+            if self._streams:
+                self._streams.send(target, write(address, values))
+            return
         try:
             self._socket.sendto(write(address, values), target)
         except OSError:  # the buffer is full, or nobody listens any more

@@ -451,6 +451,7 @@ def test_a_network_that_is_gone_for_a_while_does_not_end_the_server(
             raise OSError(errno.ENETDOWN, "Network is down")
 
     monkeypatch.setattr(server, "_socket", Gone())
+    client.send("/hit")
     wait_for(lambda: server.statistics().failures)
     monkeypatch.setattr(server, "_socket", whole)
     assert client.settle() == []
