@@ -13,7 +13,7 @@ from ngs.pyo_instruments.surfaces.osc_subscribers import Address
 
 CONNECTIONS = 8
 TCP = "TCP"  # in place of the host, the first part of the address of a connection
-PIECE = 4096  # bytes read at once
+PIECE = 256  # bytes read at once: a few messages, so that a flood waits in the system and not here
 
 
 class StreamError(ValueError):
