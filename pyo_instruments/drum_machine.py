@@ -99,6 +99,11 @@ class DrumMachine(StepTracks):
         if velocity and tracks:
             self.hits.hit(tracks[0], velocity / 127)
 
+    @action("/silence")
+    def silence(self) -> None:
+        """End all hits that sound at once; the steps go on."""
+        self.hits.silence()
+
     # a track
 
     @action("/track/{track}/hit", Number("gain", 0, 2))

@@ -101,7 +101,7 @@ class Instrument(pyo.PyoObject):
             for command, checked in found:
                 command.act(self, *checked)
             return
-        inner = self.clock.ticking  # another command asks for this one
+        inner = at is None and self.clock.ticking  # another command asks for this one
         self.clock.send(lambda: self._carry_out(found, logged=not inner), at, len(found))
 
     def keep(self, address: str, *values: Value) -> None:

@@ -60,9 +60,16 @@ class Keyboard(Instrument):
     @action("/off")
     def off(self) -> None:
         """Release all keys."""
+        self._waiting.clear()
         if self._pitches:
             for key in range(128):
                 self._player.note_off(key)
+
+    @action("/silence")
+    def silence(self) -> None:
+        """End everything that sounds at once, whatever the pedal holds."""
+        self._waiting.clear()
+        self._player.silence()
 
     @control("/sustain", Switch("on"))
     def setSustain(self, on: int) -> None:

@@ -89,6 +89,10 @@ class HitPlayer(Port):
         self.pads.check(pad=stream)
         self.clock.send(lambda: self.pads.resample(stream))
 
+    def silence(self) -> None:
+        """End all hits that sound, and those that were asked for and have not begun."""
+        self.clock.send(lambda: self.pads.choke(offset=self.clock.offset))
+
     def last(self, stream: int = 0) -> tuple[Array, int]:
         """The hit of a stream that sounded last, float32 [n], and its number. Raises ValueError."""
         hit = self.pads.last(stream)

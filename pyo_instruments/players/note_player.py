@@ -12,6 +12,8 @@ from ngs.runtime.synth.controls import CONTROLS
 from ngs.runtime.synth.notes import Note
 from ngs.runtime.temperature import TEMPERATURE
 
+SILENCE_SECONDS = 0.01  # in which everything that sounds fades, without a click
+
 
 class NotePlayer(EnginePort):
     """Plays drawn sounds for as long as they are held, in stereo.
@@ -62,6 +64,10 @@ class NotePlayer(EnginePort):
         """Release a note."""
         self.clock.send(lambda: self._off(key))
 
+    def silence(self) -> None:
+        """Fade all notes out at once, those that were released before included."""
+        self.clock.send(self._silence)
+
     def bend(self, semitones: float) -> None:
         """Bend the notes that are held, and those to come."""
         self.clock.send(lambda: self._bend_all(semitones))
@@ -88,6 +94,10 @@ class NotePlayer(EnginePort):
     def _off(self, key: int) -> None:
         if key in self._held:
             self.engine.note_off(self._held.pop(key)[0], self.release, self.due)
+
+    def _silence(self) -> None:
+        self._held.clear()
+        self.engine.all_off(SILENCE_SECONDS, self.due)
 
     def _bend_all(self, semitones: float) -> None:
         self._bend = semitones

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ngs.pyo_instruments.stage.endpoints import Endpoint, Subnet
+from ngs.pyo_instruments.surfaces.osc_access import Network, subnets
 from ngs.runtime.console.parameters import BUNDLE, Number
 
 if TYPE_CHECKING:
@@ -34,9 +36,14 @@ OPTIONS = (
     _option("--device", help="The sound card: part of its name, or its number (`ngs doctor` lists them)."),
     _option("--sample-rate", default=48000, type=click.IntRange(8000, 192000), help="In Hz. JACK sets its own."),
     _option("--block", default=128, type=click.IntRange(16, 4096), help="Frames per block. JACK sets its own."),
-    _option("--osc", type=click.IntRange(1, 65535), metavar="PORT", help="Listen to OSC on this local UDP port."),
+    _option("--osc", type=Endpoint(), metavar="[HOST:]PORT",
+            help="Listen to OSC on this port: of this computer alone, or for others at the address HOST."),
+    _option("--osc-from", multiple=True, type=Subnet(), metavar="SUBNET",
+            help="Whose OSC a HOST takes, beside this computer's: 192.168.1.0/24.  [default: the HOST's own /24]"),
     _option("--midi", metavar="NAME", help="Listen to a MIDI port: part of its name, or jack, or virtual."),
-    _option("--midi-map", type=FILE, help="What MIDI controllers do, a TOML file.  [default: the instrument's]"),
+    _option("--midi-map", type=FILE,
+            help="What MIDI controllers do, a TOML file; learned ones are saved there.  "
+                 "[default: INSTRUMENT-midi.toml in --folder if it is there, else the instrument's]"),
     _option("--record", type=NEW_FILE, help="Record to a .wav or .flac file."),
     _option("--seconds", type=Number(0.01, 1e6), help="Stop after this time."),
     _option("--file", "files", multiple=True, type=FILE, help="A sound to play: one in resynthesiser, two in morph."),
@@ -62,7 +69,8 @@ class PlayOptions:
     device: str | None
     sample_rate: int
     block: int
-    osc: int | None
+    osc: tuple[str, int] | None  # host and port
+    osc_from: tuple[Network, ...]
     midi: str | None
     midi_map: Path | None
     record: Path | None
@@ -87,6 +95,13 @@ class PlayOptions:
                 raise click.UsageError("--osc and --midi play live only: with --audio offline, use --events FILE")
             if kind.listens and not self.files:
                 raise click.UsageError(f"offline {kind.public_name} has nothing to listen to: give --file SOUND")
+        if self.osc_from and not self.osc:
+            raise click.UsageError("--osc-from is for --osc HOST:PORT")
+        if self.osc:
+            try:
+                subnets(self.osc[0], self.osc_from)
+            except ValueError as error:
+                raise click.UsageError(f"--osc: {error}") from None
         if self.device and self.audio != "portaudio":
             raise click.UsageError("--device is for sound cards: --audio portaudio")
         _keep_apart(

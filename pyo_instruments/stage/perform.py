@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ngs.pyo_instruments.commands.arguments import Number, Switch, Whole
+from ngs.pyo_instruments.stage.endpoints import shown
 from ngs.pyo_instruments.stage.options import OPTIONS, PlayOptions
 from ngs.runtime.console.guard import guarded
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
     from ngs.pyo_instruments.stage.stage import Stage
+    from ngs.pyo_instruments.surfaces.midi import MidiIn
+    from ngs.pyo_instruments.surfaces.notices import Notices
 
 
 def run(kind: type[Instrument]) -> None:
@@ -31,8 +34,10 @@ def perform(kind: type[Instrument], options: PlayOptions) -> None:
     """Play an instrument as the options say."""
     from ngs.pyo_instruments.stage.server import AudioOutput
     from ngs.pyo_instruments.stage.stage import Stage
+    from ngs.pyo_instruments.surfaces.notices import Notices
     from ngs.pyo_instruments.surfaces.osc_reference import address_table
     from ngs.pyo_instruments.surfaces.screen import Screen
+    from ngs.pyo_instruments.surfaces.terminal import is_terminal
     from ngs.runtime.bundle.bundle import Bundle
 
     if options.addresses:
@@ -44,15 +49,18 @@ def perform(kind: type[Instrument], options: PlayOptions) -> None:
     output = AudioOutput(options.audio, options.device, options.sample_rate, options.block)
     with Stage(output, kind, bundle, options.seed, options.files) as stage:
         _set_values(stage, options)
-        surfaces = _add_surfaces(stage, options)
+        notices = Notices()
+        surfaces, midi = _add_surfaces(stage, options, notices)
         if options.record:
             stage.record(options.record, options.seconds)
         if options.stats:
             stage.save_statistics(options.stats)
         where = f"{options.audio}, {stage.clock.sample_rate} Hz, {stage.clock.block} frames"
-        title = f"{kind.public_name} plays {bundle.path.name} ({where}). {'. '.join([*surfaces, 'Ctrl-C ends.'])}"
+        title = f"{kind.public_name} plays {bundle.path.name} ({where})."
+        heard = ". ".join([*surfaces, "Ctrl-C ends."])
         instrument = stage.instrument
-        screen = Screen(instrument, lambda cursor: [title, stage.line(), *instrument.screen(cursor)])
+        head = [title, heard] if is_terminal() else [f"{title} {heard}"]
+        screen = Screen(instrument, lambda cursor: [*head, stage.line(), *instrument.screen(cursor)], notices, midi)
         stage.at_end(lambda: _say(f"Played {stage.line()}."))
         stage.play(options.seconds, stage.add(screen).look)
 
@@ -72,20 +80,26 @@ def _set_values(stage: Stage, options: PlayOptions) -> None:
         instrument.do(address, *(_values(instrument, address, value) if equals else []))
 
 
-def _add_surfaces(stage: Stage, options: PlayOptions) -> list[str]:
-    """Open OSC and MIDI; a few words about each."""
+def _add_surfaces(stage: Stage, options: PlayOptions, notices: Notices) -> tuple[list[str], MidiIn | None]:
+    """Open OSC and MIDI; a few words about each, and the MIDI port if there is one."""
     from ngs.pyo_instruments.surfaces.midi import MidiIn
     from ngs.pyo_instruments.surfaces.midi_map import MidiMap
     from ngs.pyo_instruments.surfaces.osc import OscServer
 
-    instrument, surfaces = stage.instrument, []
-    if options.osc:
-        stage.add(OscServer(instrument, options.osc, status=stage.status))
-        surfaces.append(f"OSC on 127.0.0.1:{options.osc}")
+    instrument, surfaces, midi = stage.instrument, [], None
     if options.midi:
-        mapping = MidiMap.read(options.midi_map, instrument) if options.midi_map else MidiMap.of(instrument)
-        surfaces.append(f"MIDI from {stage.open(MidiIn(instrument, options.midi, mapping)).name}")
-    return surfaces
+        saved = options.midi_map or options.folder / f"{instrument.public_name}-midi.toml"
+        mapping = MidiMap.read(saved, instrument) if saved.is_file() else MidiMap.of(instrument)
+        midi = stage.open(MidiIn(instrument, options.midi, mapping, saved, notices))
+        surfaces.append(f"MIDI from {midi.name}" + f" by {saved.name}" * saved.is_file())
+    if options.osc:
+        host, port = options.osc
+        server = stage.add(
+            OscServer(instrument, port, host, stage.status, options.osc_from, midi.learn if midi else None, notices)
+        )
+        who = f" for {', '.join(map(str, server.networks))}, without a password" if server.networks else ""
+        surfaces.insert(0, f"OSC on {shown(host, port)}{who}")
+    return surfaces, midi
 
 
 def _say(text: str) -> None:

@@ -18,7 +18,8 @@ FILES = {  # of every instrument
     "w": Press("/save", ("values",), "save all values"),
     "l": Press("/load", ("values",), "load all values"),
 }
-SCREEN = [("?", "show or hide this list"), ("q", "quit")]  # keys of the screen itself
+LEARN = "M"
+SCREEN = [(LEARN, "bind MIDI knobs and pads"), ("?", "show or hide this list"), ("q", "quit")]  # of the screen itself
 
 
 class Keys:

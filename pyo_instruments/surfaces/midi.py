@@ -4,21 +4,31 @@
         ...
 
 Controllers and pads do what a map says. Everything else goes to fixed addresses, if the instrument has them: keys to
-"/note KEY VELOCITY" (velocity 0 on release), the sustain pedal to "/sustain", the pitch wheel to "/bend", the clock to
-"/clock/tick", "/clock/start", "/clock/continue", "/clock/stop" and "/clock/position".
+"/note KEY VELOCITY" (velocity 0 on release), the sustain pedal to "/sustain", the pitch wheel to "/bend", "all sound
+off" to "/silence", the clock to "/clock/tick", "/clock/start", "/clock/continue", "/clock/stop" and "/clock/position".
+
+Nothing hangs: what is held, pressed or bent is let go when a message says so, when the cable of a device that sends
+active sensing is pulled, when the device is gone, and at the end.
 """
 
 from __future__ import annotations
 
+import contextlib
+import re
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mido
 
+from ngs.pyo_instruments.commands.arguments import Value
 from ngs.pyo_instruments.quiet_output import quiet
-from ngs.pyo_instruments.surfaces.midi_map import MIDDLE, MidiMap, target
+from ngs.pyo_instruments.surfaces.active_sensing import ActiveSensing
+from ngs.pyo_instruments.surfaces.midi_map import MIDDLE, MapError, MidiMap, check_bindable, target
+from ngs.pyo_instruments.surfaces.notices import Notices
 from ngs.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -28,7 +38,12 @@ JACK, VIRTUAL = "jack", "virtual"  # ports that we open for other programs to co
 CLIENT = "ngs-midi"  # of JACK; pyo is the client "ngs"
 LOOP = "Midi Through"  # ALSA's first port, which sends nothing by itself: the last choice
 BACKEND = "mido.backends.rtmidi"
-SUSTAIN, ALL_SOUND_OFF, ALL_NOTES_OFF = 64, 120, 123  # controller numbers
+JACK_API = "UNIX_JACK"  # to look at its ports would be heard as a dropout
+ALSA_NUMBERS = re.compile(r" \d+:\d+$")  # at the end of a name; they may be others when a device returns
+SUSTAIN, ALL_SOUND_OFF, RESET_CONTROLLERS = 64, 120, 121  # controller numbers
+ALL_NOTES_OFF = range(123, 128)  # the four modes after the first mean it as well
+UNLEARNED = {0, 6, 32, 38, *range(96, 102), *range(120, 128)}  # banks, parameter numbers, modes: no knobs
+LOOK_SECONDS = 1.0  # between two looks at which devices there are
 BEND_SEMITONES = 2.0  # range of the pitch wheel, up and down
 LOWEST_BEND = 8192  # steps of the wheel, down
 CLOCK = {"clock": "/clock/tick", "start": "/clock/start", "continue": "/clock/continue", "stop": "/clock/stop"}
@@ -60,26 +75,44 @@ def input_ports() -> list[str]:
             return []
 
 
+def input_ports_of(api: str) -> list[str]:
+    """The names of the MIDI inputs of one API of the system, such as LINUX_ALSA."""
+    return list(mido.Backend(f"{BACKEND}/{api}").get_input_names())
+
+
 class MidiIn:
     """A MIDI port that plays an instrument between `start` and `stop`.
 
     port: part of the name of an input, None for the first; "jack" opens a port on the JACK server, "virtual" one of the
-    system's, for other programs to connect to. Commands are carried out exactly one block after they arrive.
-    muted: while it is True, messages are dropped and not counted.
+    system's, for other programs to connect to. A device that is unplugged is opened again when it returns. Commands
+    are carried out exactly one block after they arrive.
+    saved: where `learn` saves the map; None saves nothing. notices: hears of learned knobs and of devices that come and
+    go. muted: while it is True, messages are dropped and not counted.
     """
 
-    def __init__(self, instrument: Instrument, port: str | None, mapping: MidiMap) -> None:
-        self._instrument, self._wanted, self._map = instrument, port, mapping
+    def __init__(
+        self, instrument: Instrument, port: str | None, mapping: MidiMap, saved: Path | None = None,
+        notices: Notices | None = None,
+    ) -> None:  # fmt: skip
+        self._instrument, self._wanted, self.map, self.saved = instrument, port, mapping, saved
+        self._notices = notices or Notices()
         self.muted = False
         self.name = ""  # of the open port
+        self.learning = ""  # the address that the next knob or pad is bound to
         self._port: Any = None
-        self._held: set[int] = set()  # keys
+        self._api = ""  # of the port
+        # by channel and key: what ends it, an address with the values to send
+        self._ends: dict[tuple[int, int], tuple[str, tuple[Value, ...]]] = {}
+        self._rests: dict[str, Value] = {}  # of the pedal and the wheel, by address, if they are not there
         self._last: int | None = None  # frame of the last message
         self._messages = self._ignored = self._failures = 0
         self._last_failure = ""
-        self._take: dict[str, Callable[[Any, int | None], None]] = {
+        self._sensing = ActiveSensing(instrument.clock, self._lost)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._take: dict[str, Callable[[Any, int | None], bool]] = {
             "note_on": self._note, "note_off": self._note, "control_change": self._control, "pitchwheel": self._bend,
-            "songpos": self._position,
+            "songpos": self._position, "reset": self._reset, "active_sensing": lambda message, at: True,
         }  # fmt: skip
 
     def start(self) -> None:
@@ -87,13 +120,23 @@ class MidiIn:
         with quiet():
             self._port = self._open()
         self.name = f"{CLIENT}:{self._port.name}" if self._wanted in (JACK, VIRTUAL) else self._port.name
+        self._api = self._port.api
+        if self._wanted not in (JACK, VIRTUAL) and self._api != JACK_API:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._watch, name="ngs midi", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
-        """Close the port, and release the keys that are held."""
+        """Close the port, and let go what is held."""
+        if self._thread:
+            self._stopping.set()
+            self._thread.join()
+            self._thread = None
         if self._port:
             self._port.close()
             self._port = None
-            self._let_go(self._now())
+        self._end_notes(self._now())
+        self._rest(self._now())
 
     def __enter__(self) -> MidiIn:
         self.start()
@@ -106,6 +149,21 @@ class MidiIn:
         """What happened so far; any thread may call it."""
         return MidiStatistics(self._messages, self._ignored, self._failures, self._last_failure)
 
+    def learn(self, address: str) -> None:
+        """Bind the next knob that is turned, or pad that is hit, to a command; "" binds none. Raises MapError."""
+        if address:
+            check_bindable(address, self._instrument.commands)
+        self.learning = address
+
+    def receive(self, data: Sequence[int]) -> None:
+        """Carry out the bytes of a message that has just arrived; raises nothing."""
+        try:
+            message = mido.Message.from_bytes(data)
+        except (ValueError, IndexError):  # IndexError: data that is cut off
+            self._messages, self._ignored = self._messages + 1, self._ignored + 1
+        else:
+            self.take(message)
+
     def take(self, message: Any) -> None:
         """Carry out a mido message that has just arrived; raises nothing."""
         if self.muted:
@@ -113,56 +171,149 @@ class MidiIn:
         try:
             at = self._now()
             self._messages += 1
+            self._sensing.heard(message.type == "active_sensing")
+            if self.learning and self._learned(message):
+                return
             if message.type in CLOCK:
-                self._do(at, CLOCK[message.type])
-            elif message.type in self._take:
-                self._take[message.type](message, at)
+                known = self._do(at, CLOCK[message.type])
             else:
-                self._ignored += 1
+                known = message.type in self._take and self._take[message.type](message, at)
+            self._ignored += not known
         except Exception as error:  # in the library's thread it would be lost
             self._failures += 1
             self._last_failure = reason(error)
 
-    def _note(self, message: Any, at: int | None) -> None:
+    def look(self) -> None:
+        """Look whether the device is still there, and open it again if it is back. Raises nothing."""
+        try:
+            names = input_ports_of(self._api)
+        except Exception:  # the system may be changing its devices just now
+            return
+        if self._port is not None and self.name not in names:
+            port, self._port = self._port, None
+            port.close()
+            self._lost()
+            self._notices.say(f"MIDI: {self.name} is gone; it will be opened again when it returns")
+        if self._port is None:
+            back = [name for name in names if _device(name) == _device(self.name)]
+            if back:
+                with contextlib.suppress(OSError):  # not ready yet: the next time
+                    self._port = self._opened(mido.Backend(f"{BACKEND}/{self._api}"), back[0])
+                    self.name = back[0]
+                    self._notices.say(f"MIDI: {self.name} is back")
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            self.look()
+
+    def _learned(self, message: Any) -> bool:
+        """Bind a message to the address that is to be learned. Whether it was one to bind."""
+        if message.type == "control_change" and message.control not in UNLEARNED:
+            section, number = "controls", message.control
+        elif message.type == "note_on" and message.velocity:
+            section, number = "notes", message.note
+        else:
+            return False
+        address, channel = self.learning, message.channel + 1
+        try:
+            bound = self.map.bound(section, (channel, number), address, self._instrument)
+        except MapError as error:  # a pad cannot do what a knob does
+            self._notices.say(f"MIDI: {address} is not for {'knobs' if section == 'controls' else 'pads'}: {error}")
+            return True
+        self.learning, self.map = "", bound
+        where = "for this time only"
+        if self.saved:
+            try:
+                bound.write(self.saved)
+                where = f"saved in {self.saved}"
+            except OSError as error:
+                where = f"not saved: {reason(error)}"
+        self._notices.say(f"MIDI: {section[:-1]} {channel}:{number} is {address}, {where}")
+        return True
+
+    def _note(self, message: Any, at: int | None) -> bool:
         velocity = message.velocity if message.type == "note_on" else 0
-        pad = target(self._map.notes, message.channel + 1, message.note)
+        place = message.channel, message.note
+        self._ends.pop(place, None)
+        pad = target(self.map.notes, message.channel + 1, message.note)
         if pad:
             values = pad.struck(velocity)
+            end = pad.struck(0)
+            if velocity and end is not None:
+                self._ends[place] = pad.address, end
             if values is not None:
                 self._instrument.do(pad.address, *values, at=at)
-            return
-        (self._held.add if velocity else self._held.discard)(message.note)
-        self._do(at, "/note", message.note, velocity)
+            return True
+        if velocity:
+            self._ends[place] = "/note", (message.note, 0)
+        return self._do(at, "/note", message.note, velocity)
 
-    def _control(self, message: Any, at: int | None) -> None:
-        mapped = target(self._map.controls, message.channel + 1, message.control)
+    def _control(self, message: Any, at: int | None) -> bool:
+        mapped = target(self.map.controls, message.channel + 1, message.control)
         if mapped:
             values = mapped.turned(message.value)
             if values is not None:
                 self._instrument.do(mapped.address, *values, at=at)
-        elif message.control == SUSTAIN:
-            self._do(at, "/sustain", int(message.value >= MIDDLE))
-        elif message.control in (ALL_SOUND_OFF, ALL_NOTES_OFF):
-            self._let_go(at)
+            return True
+        if message.control == SUSTAIN:
+            return self._turn(at, "/sustain", int(message.value >= MIDDLE))
+        if message.control == ALL_SOUND_OFF:
+            self._silence(at)
+        elif message.control == RESET_CONTROLLERS:
+            self._rest(at)
+        elif message.control in ALL_NOTES_OFF:
+            self._end_notes(at)
         else:
-            self._ignored += 1
+            return False
+        return True
 
-    def _bend(self, message: Any, at: int | None) -> None:
+    def _bend(self, message: Any, at: int | None) -> bool:
         share = message.pitch / (LOWEST_BEND if message.pitch < 0 else LOWEST_BEND - 1)
-        self._do(at, "/bend", BEND_SEMITONES * share)
+        return self._turn(at, "/bend", BEND_SEMITONES * share)
 
-    def _position(self, message: Any, at: int | None) -> None:
-        self._do(at, "/clock/position", message.pos)
+    def _position(self, message: Any, at: int | None) -> bool:
+        return self._do(at, "/clock/position", message.pos)
 
-    def _let_go(self, at: int | None) -> None:
-        while self._held:
-            self._do(at, "/note", self._held.pop(), 0)
+    def _reset(self, message: Any, at: int | None) -> bool:
+        self._silence(at)
+        self._rest(at)
+        return True
 
-    def _do(self, at: int | None, address: str, *values: float) -> None:
-        if address in self._instrument.commands:
-            self._instrument.do(address, *values, at=at)
+    def _lost(self) -> None:
+        """The cable was pulled, or the device is gone: what it would have ended ends."""
+        clock, at = self._instrument.clock, self._now()
+        if at is None and clock.ticking:  # as a command from outside, which a log has
+            at = clock.frame + clock.block
+        self._silence(at)
+        self._rest(at)
+
+    def _turn(self, at: int | None, address: str, value: Value) -> bool:
+        """Move the pedal or the wheel."""
+        if value:
+            self._rests[address] = type(value)(0)
         else:
-            self._ignored += 1
+            self._rests.pop(address, None)
+        return self._do(at, address, value)
+
+    def _end_notes(self, at: int | None) -> None:
+        for place in list(self._ends):  # two threads may get here
+            address, values = self._ends.pop(place, ("", ()))
+            self._do(at, address, *values)
+
+    def _silence(self, at: int | None) -> None:
+        self._end_notes(at)
+        self._do(at, "/silence")
+
+    def _rest(self, at: int | None) -> None:
+        for address in list(self._rests):
+            self._do(at, address, self._rests.pop(address, 0))
+
+    def _do(self, at: int | None, address: str, *values: Value) -> bool:
+        """Carry out a command, if the instrument has it."""
+        known = address in self._instrument.commands
+        if known:
+            self._instrument.do(address, *values, at=at)
+        return known
 
     def _now(self) -> int | None:
         """The frame for a message that arrives now, never before that of the message before."""
@@ -175,14 +326,13 @@ class MidiIn:
     def _open(self) -> Any:
         if self._wanted == JACK:
             try:
-                jack = mido.Backend(f"{BACKEND}/UNIX_JACK")
-                return jack.open_input("in", client_name=CLIENT, callback=self.take)
+                return self._opened(mido.Backend(f"{BACKEND}/{JACK_API}"), "in", client_name=CLIENT)
             except (OSError, ValueError) as error:  # no server, or a system without JACK
                 raise MidiError("No JACK server runs that could open a MIDI port: start one (jackd)") from error
         backend = mido.Backend(BACKEND)
         if self._wanted == VIRTUAL:
             try:
-                return backend.open_input("in", client_name=CLIENT, callback=self.take)
+                return self._opened(backend, "in", client_name=CLIENT)
             except (OSError, RuntimeError, NotImplementedError) as error:
                 raise MidiError("This system has no virtual MIDI ports: choose the port of a device") from error
         names = input_ports()
@@ -193,6 +343,19 @@ class MidiIn:
             wanted = "" if self._wanted is None else f" {self._wanted!r}"
             raise MidiError(f"There is no MIDI port{wanted}; {there}")
         try:
-            return backend.open_input(matching[0], callback=self.take)
+            return self._opened(backend, matching[0])
         except OSError as error:
             raise MidiError(f"The MIDI port {matching[0]!r} cannot be opened: another program may use it") from error
+
+    def _opened(self, backend: Any, name: str, **how: str) -> Any:
+        """Open a port. mido leaves active sensing out, and broken messages would end in a traceback on the screen."""
+        port = backend.open_input(name, **how)
+        port._rt.ignore_types(sysex=True, timing=False, active_sense=False)
+        port._rt.cancel_callback()
+        port._rt.set_callback(lambda event, data: self.receive(event[0]))
+        return port
+
+
+def _device(name: str) -> str:
+    """The name of a port without what may be another when its device returns."""
+    return ALSA_NUMBERS.sub("", name)

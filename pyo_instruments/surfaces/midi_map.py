@@ -6,10 +6,13 @@
 80 = { address = "/pattern", value = "house" }    # a button: done when it is pressed
 [notes]                     # keys used as pads; the other keys play notes
 "10:36" = "/track/1/hit"    # with the velocity, from 0 to 1
+
+`bound` adds an entry to the text of a map and leaves the rest as somebody wrote it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ngs.pyo_instruments.commands.arguments import Argument, Choice, CommandError, Number, Switch, Value, Whole
 from ngs.pyo_instruments.commands.command import Command
+from ngs.runtime.atomic import replaced
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
@@ -73,28 +77,42 @@ class Target:
 
 @dataclass(frozen=True)
 class MidiMap:
-    """The targets of controllers and pads, checked against an instrument."""
+    """The targets of controllers and pads, checked against an instrument.
+
+    text: the TOML that they were read from.
+    """
 
     controls: Mapping[Key, Target] = field(default_factory=dict)
     notes: Mapping[Key, Target] = field(default_factory=dict)
+    text: str = field(default="", compare=False)
 
     @classmethod
     def read(cls, path: str | Path, instrument: Instrument) -> MidiMap:
         """Read a map. Raises MapError, OSError."""
         try:
-            told = tomllib.loads(Path(path).read_text())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            text = Path(path).read_text("utf-8-sig")
+        except UnicodeDecodeError as error:
             raise MapError(f"{path} is not valid TOML: {error}") from error
-        for name, section in told.items():
-            if name not in SECTIONS or not isinstance(section, dict):
-                raise MapError(f"{path}: found {name}, expected the sections [controls] and [notes]")
+        return cls.parse(text, str(path), instrument)
+
+    @classmethod
+    def parse(cls, text: str, name: str, instrument: Instrument) -> MidiMap:
+        """Read the text of a map; `name` is that of the file, for errors. Raises MapError."""
+        try:
+            told = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise MapError(f"{name} is not valid TOML: {error}") from error
+        for section, entries in told.items():
+            if section not in SECTIONS or not isinstance(entries, dict):
+                raise MapError(f"{name}: found {section}, expected the sections [controls] and [notes]")
         read = {
-            name: dict(
-                _entry(f"{path}, [{name}] {key}", key, each, name, instrument.commands) for key, each in of.items()
+            section: dict(
+                _entry(f"{name}, [{section}] {key}", key, each, section, instrument.commands)
+                for key, each in entries.items()
             )
-            for name, of in told.items()
+            for section, entries in told.items()
         }
-        return cls(**read)
+        return cls(**read, text=text)
 
     @classmethod
     def of(cls, instrument: Instrument) -> MidiMap:
@@ -104,6 +122,30 @@ class MidiMap:
             if path.is_file():
                 return cls.read(path, instrument)
         return cls()
+
+    def bound(self, section: str, key: Key, address: str, instrument: Instrument) -> MidiMap:
+        """The map with one entry more, in `section` "controls" or "notes". Raises MapError.
+
+        A knob gets the range that the map has for the address already.
+        """
+        entries = tomllib.loads(self.text).get(section, {})
+        ranged = [each for each in entries.values() if isinstance(each, dict) and "value" not in each]
+        told = next((each for each in ranged if each.get("address") == address), address)
+        channel, number = key
+        name = str(number) if channel is None else f"{channel}:{number}"
+        return self.parse(_with_entry(self.text, section, name, told), "the map", instrument)
+
+    def write(self, path: Path) -> None:
+        """Write the map to a file. Raises OSError."""
+        with replaced(path) as beside:
+            beside.write_text(self.text, "utf-8")
+
+
+def check_bindable(address: str, commands: Mapping[str, Command]) -> None:
+    """Raise MapError for an address that no controller can be bound to."""
+    if address not in commands:
+        raise MapError(f"there is no address {address!r}; `ngs play NAME --addresses` lists what there is")
+    _target(commands[address], {"address": address}, pad=False)
 
 
 def target(of: Mapping[Key, Target], channel: int, number: int) -> Target | None:
@@ -123,9 +165,9 @@ def _entry(place: str, key: str, told: Any, section: str, commands: Mapping[str,
     if unknown:
         raise MapError(f"{place}: found {unknown[0]}, expected {', '.join(FIELDS)}")
     address = fields["address"]
-    if address not in commands:
-        raise MapError(f"{place}: there is no address {address!r}; `ngs play NAME --addresses` lists what there is")
     try:
+        if address not in commands:
+            raise MapError(f"there is no address {address!r}; `ngs play NAME --addresses` lists what there is")
         return (channel, number), _target(commands[address], fields, pad=section == "notes")
     except (MapError, CommandError) as error:
         raise MapError(f"{place}: {error}") from None
@@ -156,3 +198,33 @@ def _range(argument: Number | Whole, pad: bool) -> dict[str, float]:
     return (
         {"low": 0, "high": 1} if pad and isinstance(argument, Number) else {"low": argument.low, "high": argument.high}
     )
+
+
+def _with_entry(text: str, section: str, key: str, told: Any) -> str:
+    """A map's text with an entry added or replaced, each other line as it was. Raises MapError."""
+    fields = {"address": told} if isinstance(told, str) else told
+    inside = ", ".join(f"{name} = {json.dumps(each)}" for name, each in fields.items())
+    entry = f'"{key}" = ' + (json.dumps(told) if isinstance(told, str) else f"{{ {inside} }}")
+    lines = text.splitlines()
+    heads = [number for number, line in enumerate(lines) if re.match(r"\s*\[", line)]
+    begin = next((each for each in heads if re.match(rf"\s*\[\s*{section}\s*\]", lines[each])), None)
+    if begin is None:
+        lines += ["", f"[{section}]", entry] if lines else [f"[{section}]", entry]
+    else:
+        end = next((each for each in heads if each > begin), len(lines))
+        same = [each for each in range(begin, end) if re.match(rf"""\s*["']?{key}["']?\s*=""", lines[each])]
+        if same:
+            lines[same[0]] = entry
+        else:
+            while not lines[end - 1].strip():
+                end -= 1
+            lines.insert(end, entry)
+    changed = "\n".join(lines) + "\n"
+    wanted = tomllib.loads(text)
+    wanted.setdefault(section, {})[key] = told
+    try:
+        if tomllib.loads(changed) == wanted:
+            return changed
+    except tomllib.TOMLDecodeError:
+        pass
+    raise MapError(f"the file is written in a way that has no place for a new entry: add {entry} to [{section}]")

@@ -1,24 +1,26 @@
-"""Packets of OSC 1.0, read strictly: anybody can send a datagram.
+"""Packets of OSC 1.0 and 1.1: what is clear is read, the rest is refused with a line. Anybody can send a datagram.
 
-Messages are read by python-osc, bundles are not: a negative size would keep it busy for ever. Argument types that it
-leaves out, with a line in the log, are errors here.
+python-osc would read messages, but it leaves out argument types that it does not know, with a line in the log, and a
+negative size in a bundle would keep it busy for ever.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from pythonosc.osc_message import OscMessage, ParseError
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 Value = float | int | str
-Message = tuple[float, str, list[Value]]  # due time in seconds since 1970 (0: at once), address, arguments
 BUNDLE = b"#bundle\0"
 AT_ONCE = 1  # the time tag of what is due at once
 EPOCH = 2208988800  # seconds from 1900, where time tags count from, to 1970
-TYPES = frozenset(b"ifhdsTF")
+NUMBERS = {"i": ">i", "f": ">f", "h": ">q", "d": ">d"}
+LINE_ENDS = (b"\n", b"\r\n")  # that tools for text add
+MOST_WHOLE = 1 << 23  # of a word without a type: the bits of smaller whole numbers are no float that anybody sends
 
 
 class PacketError(ValueError):
@@ -29,17 +31,53 @@ class PacketError(ValueError):
         self.address = address
 
 
-def read(datagram: bytes) -> list[Message]:
-    """The messages of a packet, in order; bundles are unpacked. Raises PacketError if any message cannot be read."""
+@dataclass(frozen=True)
+class Untyped:
+    """Arguments without type tags, as old clients send them: the command alone knows what they are."""
+
+    data: bytes
+
+    def read(self, texts: Sequence[bool]) -> list[Value]:
+        """The arguments of a command: for each one whether it is a text, else it is a number. Raises PacketError."""
+        values: list[Value] = []
+        at = 0
+        for text in texts:
+            if text:
+                value, at = _text(self.data, at)
+                values.append(value)
+            else:
+                if at + 4 > len(self.data):
+                    break
+                values.append(_word(self.data, at))
+                at += 4
+        if at != len(self.data) or len(values) != len(texts):
+            raise PacketError("a message has no type tags, and its bytes do not fit the command: send ,f or ,i or ,s")
+        return values
+
+
+class Message(NamedTuple):
+    """A message that was read."""
+
+    due: float  # in seconds since 1970; 0: at once
+    address: str
+    values: list[Value] | Untyped
+
+
+def read(datagram: bytes) -> tuple[list[Message], list[PacketError]]:
+    """The messages of a packet in order, bundles unpacked, and what is wrong with those that cannot be read."""
     found: list[Message] = []
+    errors: list[PacketError] = []
     waiting = [(datagram, 0.0)]
     while waiting:
         packet, due = waiting.pop()
-        if packet.startswith(BUNDLE):
-            waiting.extend(reversed(_elements(packet)))
-        else:
-            found.append((due, *_message(packet)))
-    return found
+        try:
+            if packet.startswith(BUNDLE):
+                waiting.extend(reversed(_elements(packet)))
+            else:
+                found.append(Message(due, *_message(packet)))
+        except PacketError as error:
+            errors.append(error)
+    return found, errors
 
 
 def write(address: str, values: Iterable[Value]) -> bytes:
@@ -66,20 +104,69 @@ def _elements(bundle: bytes) -> list[tuple[bytes, float]]:
     return elements
 
 
-def _message(packet: bytes) -> tuple[str, list[Value]]:
+def _message(packet: bytes) -> tuple[str, list[Value] | Untyped]:
     if not packet.startswith(b"/"):
         raise PacketError("an OSC message begins with / and a bundle with #bundle")
-    start = (packet.find(b"\0") // 4 + 1) * 4
-    types = packet[start + 1 : packet.find(b"\0", start)]
-    unknown = sorted(set(types) - TYPES) if packet[start:].startswith(b",") else []
+    address, at = _text(packet, 0)
+    if b"," in packet[len(address.encode()) : at]:
+        raise PacketError("the address is not padded with zeros to four bytes", address)
+    if at == len(packet) or packet[at:] in LINE_ENDS:
+        return address, []
+    if packet[at : at + 1] != b",":
+        return address, Untyped(packet[at:])
     try:
-        message = OscMessage(packet[:start] if unknown else packet)
-    except (ParseError, ValueError) as error:  # ValueError: text that is not UTF-8
-        raise PacketError("a message ends before its arguments do, or has text that is not UTF-8") from error
-    if unknown:
-        raise PacketError(f"arguments of type {chr(unknown[0])!r} are not accepted: send i f s T or F", message.address)
-    pairs = zip(types.decode(), message.params, strict=True)
-    return message.address, [_shortest(value) if kind == "f" else value for kind, value in pairs]
+        kinds, at = _text(packet, at)
+        return address, _arguments(kinds[1:], packet, at)
+    except PacketError as error:
+        raise PacketError(str(error), address) from None
+
+
+def _arguments(kinds: str, packet: bytes, at: int) -> list[Value]:
+    """The arguments from byte `at` on. Arrays are read as their elements, an impulse as no argument."""
+    values: list[Value] = []
+    depth = 0
+    if kinds == "I":
+        return values
+    for kind in kinds:
+        if kind in NUMBERS:
+            form = NUMBERS[kind]
+            if at + struct.calcsize(form) > len(packet):
+                raise PacketError("a message ends before its arguments do")
+            value = struct.unpack_from(form, packet, at)[0]
+            values.append(_shortest(value) if kind == "f" else value)
+            at += struct.calcsize(form)
+        elif kind in "sS":
+            text, at = _text(packet, at)
+            values.append(text)
+        elif kind in "TF":
+            values.append(int(kind == "T"))
+        elif kind in "[]":
+            depth += 1 if kind == "[" else -1
+            if depth < 0:
+                break
+        else:
+            raise PacketError(f"arguments of type {kind!r} are not accepted: send i f s T or F")
+    if depth:
+        raise PacketError("an array has a [ or ] without the other")
+    return values
+
+
+def _text(packet: bytes, at: int) -> tuple[str, int]:
+    """The text that begins at a byte, and where the next thing begins."""
+    end = packet.find(b"\0", at)
+    after = at + ((end - at) // 4 + 1) * 4
+    if end < 0 or after > len(packet):
+        raise PacketError("a message ends before its arguments do: texts end with zeros, up to four bytes")
+    try:
+        return packet[at:end].decode(), after
+    except UnicodeDecodeError:
+        raise PacketError("a message has text that is not UTF-8") from None
+
+
+def _word(data: bytes, at: int) -> Value:
+    """The number that four bytes without a type are."""
+    whole = int(struct.unpack_from(">i", data, at)[0])
+    return whole if -MOST_WHOLE <= whole < MOST_WHOLE else _shortest(struct.unpack_from(">f", data, at)[0])
 
 
 def _shortest(value: float) -> float:

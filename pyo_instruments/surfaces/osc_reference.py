@@ -18,6 +18,8 @@ TAKES = (
      f"{SUBSCRIPTION_SECONDS:g} seconds unless repeated. {SUBSCRIBERS} subscribers at most."),
     ("/unsubscribe", "nothing, or the same port", "End the subscription."),
     ("/ping", "nothing", "Answer with /pong."),
+    ("/midi/learn", 'address: text, "" for none', "Bind the next MIDI knob that is turned, or pad that is hit, to a "
+     "command, and save that in the MIDI map."),
 )  # fmt: skip
 SENDS = (
     ("/meters", "peak of each track or channel", f"To subscribers, {1 / METERS_SECONDS:g} times a second."),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ngs.pyo_instruments.commands.arguments import CommandError, Value
 
-Address = tuple[str, int]  # host and port
+Address = tuple[Any, ...]  # host and port, and two numbers more in IPv6
 Values = tuple[Value, ...]
 SUBSCRIBERS = 8
 SUBSCRIPTION_SECONDS = 60.0

@@ -6,12 +6,15 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ngs.pyo_instruments.surfaces.key_cursor import Keys
+from ngs.pyo_instruments.surfaces.key_cursor import LEARN, Keys
+from ngs.pyo_instruments.surfaces.learn_page import LearnPage
+from ngs.pyo_instruments.surfaces.notices import Notices
 from ngs.pyo_instruments.surfaces.terminal import Terminal, is_terminal
-from ngs.runtime.errors import reason
+from ngs.runtime.errors import printable, reason
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
+    from ngs.pyo_instruments.surfaces.midi import MidiIn
 
 HINT = "? shows the keys, q quits"
 
@@ -19,15 +22,21 @@ HINT = "? shows the keys, q quits"
 class Screen:
     """Shows lines whenever `look` is called if stdout is a terminal; otherwise prints the first line, once.
 
-    lines: called with the cursor, a place in each of the instrument's `counts`, from 0.
+    lines: called with the cursor, a place in each of the instrument's `counts`, from 0. notices: shown above the last
+    line, or printed. midi: the port whose knobs can be learned.
 
     with Screen(instrument, lambda cursor: [title, *instrument.screen(cursor)]) as screen:
         ...
         screen.look()
     """
 
-    def __init__(self, instrument: Instrument, lines: Callable[[Mapping[str, int]], list[str]]) -> None:
-        self._keys, self._lines = Keys(instrument), lines
+    def __init__(
+        self, instrument: Instrument, lines: Callable[[Mapping[str, int]], list[str]], notices: Notices | None = None,
+        midi: MidiIn | None = None,
+    ) -> None:  # fmt: skip
+        self._instrument, self._keys, self._lines = instrument, Keys(instrument), lines
+        self._notices, self._midi = notices or Notices(), midi
+        self._learn: LearnPage | None = None
         self._terminal: Terminal | None = None
         self._message = ""  # of the key pressed last
         self._shows_keys = self._printed = self._ended = False
@@ -48,11 +57,21 @@ class Screen:
             raise KeyboardInterrupt
         if self._terminal:
             _, rows = self._terminal.size()
-            lines = self._keys.help() if self._shows_keys else self._lines(self._keys.cursor)
-            self._terminal.draw([*lines[: rows - 1], self._message or HINT])
-        elif not self._printed:
-            self._printed = True
-            print("\n".join(self._lines(self._keys.cursor)[:1]), flush=True)
+            notice = self._notices.shown()
+            last = [*([notice] if notice else []), self._message or HINT]
+            room = max(rows - len(last), 0)
+            self._terminal.draw([*self._page(room)[:room], *last])
+            return
+        texts = [] if self._printed else self._lines(self._keys.cursor)[:1]
+        self._printed = True
+        for text in [*texts, *self._notices.printed()]:
+            with contextlib.suppress(OSError):  # a closed pipe must not end the sound
+                print(printable(text), flush=True)
+
+    def _page(self, rows: int) -> list[str]:
+        if self._learn:
+            return self._learn.lines(rows)
+        return self._keys.help() if self._shows_keys else self._lines(self._keys.cursor)
 
     def _press(self, name: str) -> None:
         """Called by the thread that reads the keys."""
@@ -62,6 +81,20 @@ class Screen:
             self._shows_keys = not self._shows_keys
         else:
             try:
-                self._message = self._keys.press(name)
+                if name == LEARN:
+                    self._message = self._turn_page()
+                else:
+                    self._message = (self._learn or self._keys).press(name)
             except Exception as error:  # a user's instrument may raise anything; it would end the thread
                 self._message = reason(error)
+
+    def _turn_page(self) -> str:
+        """Open or close the page on which knobs are learned."""
+        if self._midi is None:
+            return "there is no MIDI port: start with --midi NAME"
+        if self._learn:
+            self._learn.close()
+            self._learn = None
+        else:
+            self._learn = LearnPage(self._instrument, self._midi, self._keys.cursor)
+        return ""

@@ -277,7 +277,11 @@ def test_without_audio_it_says_what_to_do(player: Player, monkeypatch: pytest.Mo
         ("morph --audio offline --seconds 1 --record a.wav --log a.wav", "a.wav would be written twice"),
         ("theremin", "'theremin' is not one of"),
         ("morph --events none.jsonl", "File 'none.jsonl' does not exist."),
-        ("morph --osc 0", "'--osc': 0 is not in the range"),
+        ("morph --osc 0", "'--osc': '0' is neither a port, 1 to 65535, nor HOST:PORT."),
+        ("morph --osc 0.0.0.0:9000", "--osc: 0.0.0.0 is open to any network: name those that may play"),
+        ("morph --osc 9000 --osc-from 10.0.0.0/8", "--osc: no other computer reaches 127.0.0.1"),
+        ("morph --osc-from 10.0.0.0/8", "--osc-from is for --osc HOST:PORT"),
+        ("morph --osc-from home", "'home' is neither a subnet such as 192.168.1.0/24 nor an address."),
     ],
 )
 def test_contradictory_options_are_refused(player: Player, options: str, line: str) -> None:

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 NGS = Path(sysconfig.get_path("scripts")) / "ngs"
-SURFACES = ("--osc", "--midi", "--device")  # options that `--audio offline` refuses
+SURFACES = ("--osc", "--osc-from", "--midi", "--device")  # options that `--audio offline` refuses
 
 
 def execute(program: str | Path, *arguments: str) -> NoReturn:

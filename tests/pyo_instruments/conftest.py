@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.tiny import tiny_arrays, tiny_graphs, tiny_manifest
 
 from ngs.pyo_instruments.timing.clock import Clock, LiveClock
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
+from ngs.runtime.bundle.manifest import Attribute
+from ngs.runtime.bundle.writer import write_bundle
 from ngs.runtime.resynthesis.resynthesis_engine import ResynthesisEngine
 
 pyo = pytest.importorskip("pyo")
 
 RATE, BLOCK = 48000, 128
+PITCHES = ("C4", "A4", "C5")
 PATIENCE_SECONDS = 60.0  # for threads; no assertion
 
 
@@ -119,3 +124,13 @@ def master() -> np.float32:
 def drums() -> Bundle:
     """The bundle that comes with ngs."""
     return Bundle.open()
+
+
+@pytest.fixture(scope="session")
+def pitched(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle whose classes are pitches."""
+    graphs, path = tiny_graphs(), tmp_path_factory.mktemp("bundle") / "pitched.ngs"
+    write_bundle(
+        path, replace(tiny_manifest(), attributes=(Attribute("pitch", PITCHES),)), graphs, tiny_arrays(graphs), False
+    )
+    return Bundle.open(path)

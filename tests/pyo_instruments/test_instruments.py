@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from tests.tiny import tiny_arrays, tiny_graphs, tiny_manifest
 
 from ngs.pyo_instruments import Choice, Instrument, Number, Switch, Whole
 from ngs.pyo_instruments.commands.command import Command
@@ -24,8 +22,6 @@ from ngs.pyo_instruments.resynthesiser import ResynthesisInstrument
 from ngs.pyo_instruments.surfaces.key_cursor import Keys
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.bundle.manifest import Attribute
-from ngs.runtime.bundle.writer import write_bundle
 from ngs.runtime.offline.render import sample
 from ngs.runtime.pads.hits import tune
 
@@ -35,23 +31,12 @@ Make = Callable[..., Instrument]
 RATE, BLOCK = 48000, 128
 NAMES = ("drum-machine", "drum-and-bass", "path-player", "morph", "keyboard", "pitched", "resynthesiser", "listening")
 KEYS = (36, 38, 42, 69)
-PITCHES = ("C4", "A4", "C5")
 QUIET_AT_FIRST = ("keyboard", "pitched", "listening")  # until they get notes or input
 
 
 @pytest.fixture(scope="session")
 def bundle(tiny_bundle: Path) -> Bundle:
     return Bundle.open(tiny_bundle)
-
-
-@pytest.fixture(scope="session")
-def pitched(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A bundle whose classes are pitches."""
-    graphs, path = tiny_graphs(), tmp_path_factory.mktemp("bundle") / "pitched.ngs"
-    write_bundle(
-        path, replace(tiny_manifest(), attributes=(Attribute("pitch", PITCHES),)), graphs, tiny_arrays(graphs), False
-    )
-    return Bundle.open(path)
 
 
 @pytest.fixture(scope="session")

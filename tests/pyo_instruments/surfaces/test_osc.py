@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import shutil
 import socket
 import subprocess
@@ -21,7 +22,10 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from ngs.pyo_instruments import Choice, Number, Switch, Text, Whole, action, control
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.surfaces import osc, osc_subscribers
+from ngs.pyo_instruments.surfaces.midi_map import MapError
+from ngs.pyo_instruments.surfaces.notices import Notices
 from ngs.pyo_instruments.surfaces.osc import OscServer
+from ngs.pyo_instruments.surfaces.osc_access import allowed, subnets
 from ngs.pyo_instruments.surfaces.osc_reference import address_table
 from ngs.pyo_instruments.surfaces.osc_subscribers import Subscriber
 from ngs.pyo_instruments.timing.clock import Clock, LiveClock
@@ -155,8 +159,13 @@ def desk(audio: Any, tiny_bundle: Path) -> Desk:
 
 
 @pytest.fixture
-def server(desk: Desk) -> Iterator[OscServer]:
-    with OscServer(desk, 0, status=lambda: STATUS) as server:
+def notices() -> Notices:
+    return Notices()
+
+
+@pytest.fixture
+def server(desk: Desk, notices: Notices) -> Iterator[OscServer]:
+    with OscServer(desk, 0, status=lambda: STATUS, notices=notices) as server:
         yield server
 
 
@@ -211,6 +220,70 @@ def test_a_pattern_reaches_every_matching_address(client: Client, desk: Desk, au
     client.settle()
     audio.process()
     assert [what for _, what in desk.done] == [(0, 1), (1, 1)]
+
+
+@pytest.mark.parametrize("value", [1.0, 1, 0.3, -1, True])
+def test_a_button_that_sends_a_number_does_what_needs_none(client: Client, desk: Desk, audio: Any, value: Any) -> None:
+    client.send("/hit", value)
+    assert client.settle() == []
+    audio.process()
+    assert [what for _, what in desk.done] == ["hit"]
+
+
+@pytest.mark.parametrize("value", [0.0, 0, -0.0, False])
+def test_a_button_that_is_released_does_nothing(client: Client, desk: Desk, audio: Any, value: Any) -> None:
+    for address in ("/hit", "/h*", "/subscribe", "/unsubscribe"):
+        client.send(address, value)
+    assert client.settle() == []
+    audio.process()
+    assert desk.done == [] and heard_all(client) == []
+
+
+def test_a_button_may_subscribe(client: Client) -> None:
+    client.send("/subscribe", 1.0)
+    client.hear_until("/mode", "note")
+    client.send("/unsubscribe", 1.0)
+    client.settle()
+    assert heard_all(client) == []
+
+
+@pytest.mark.parametrize(
+    ("datagram", "kept"),
+    [
+        (b"/level\0\0\x3d\xcc\xcc\xcd", ("/level", 0.1)),  # no type tags: a float
+        (b"/mode\0\0\0path\0\0\0\0", ("/mode", "path")),  # a text
+        (b"/track/*/count\0\0\0\0\0\x07", ("/track/2/count", 7)),  # a whole number
+        (b"/mode\0\0\0,S\0\0path\0\0\0\0", ("/mode", "path")),
+        (b"/level\0\0,[f]\0\0\0\0\x3d\xcc\xcc\xcd", ("/level", 0.1)),
+        (b"/track/1/mute\0\0\0,T\0\0", ("/track/1/mute", 1)),
+    ],
+)
+def test_every_dialect_is_a_command(client: Client, desk: Desk, audio: Any, datagram: bytes, kept: Any) -> None:
+    client.throw(datagram)
+    assert client.settle() == []
+    audio.process()
+    assert desk.values[kept[0]] == kept[1:]
+
+
+@pytest.mark.parametrize("datagram", [b"/hit\0\0\0\0,I\0\0", b"/hit\0\0\0\0\0\0\0\1", b"/hit\0\0\0\0,[]\0"])
+def test_an_impulse_does_what_needs_no_arguments(client: Client, desk: Desk, audio: Any, datagram: bytes) -> None:
+    client.throw(datagram)
+    assert client.settle() == []
+    audio.process()
+    assert [what for _, what in desk.done] == ["hit"]
+
+
+def test_two_clients_play_at_once(connect: Callable[[], Client], desk: Desk, audio: Any) -> None:
+    clients = [connect(), connect()]
+    for count in range(1, 40):
+        for track, client in enumerate(clients, 1):
+            client.send(f"/track/{track}/count", count)
+    for client in clients:
+        assert client.settle() == []
+    for _ in range(20):
+        audio.process()
+    counts = {track: [what[1] for _, what in desk.done if what[0] == track] for track in (0, 1)}
+    assert counts == {0: list(range(1, 40)), 1: list(range(1, 40))}  # none is lost, each in its order
 
 
 def test_oscsend_is_understood(server: OscServer, client: Client, desk: Desk, audio: Any) -> None:
@@ -281,6 +354,11 @@ def test_a_time_tag_may_be_a_minute_ahead(client: Client, desk: Desk, audio: Any
         ("/level", (), "takes 1 argument (level), not 0"),
         ("/level", (0.1, 0.1), "not 2"),
         ("/level", (b"1234",), "type 'b' are not accepted"),
+        ("/hit", (float("nan"),), "takes no arguments, not 1"),
+        ("/hit", ("now",), "takes no arguments, not 1"),
+        ("/hit", (1, 1), "takes no arguments, not 2"),
+        ("/subscribe", ("x",), "choose a whole number, 1 to 65535"),
+        ("/midi/learn", ("/level",), "start with --midi NAME"),
         ("/mode", ("note\nor\tpath",), "choose one of note, path"),
         ("/track/1/count", (1.5,), "whole number"),
         ("/track/1/mute", (2,), "choose 1 (on) or 0 (off)"),
@@ -296,7 +374,13 @@ def test_a_wrong_message_is_answered_with_an_error(
     assert (told, where) == ("/error", address) and text in said and "\n" not in said
 
 
-@pytest.mark.parametrize("datagram", [b"", b"\0" * 64, b"#bundle\0", b"/level\0\0,i\0\0", b"/a\0\0" * 4000])
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"", b"\0" * 64, b"#bundle\0", b"/level\0\0,i\0\0", b"/a\0\0" * 4000, b"/level\0\0,N\0\0", b"/level\0\0,I\0\0",
+        b"/level\0\0abcdefgh", b"/level\0\0,[f\0\0\0\0\0", b"/subscribe\0\0ab\0\0", b"/midi/learn\0abc",
+    ],
+)  # fmt: skip
 def test_no_packet_disturbs_the_server(client: Client, desk: Desk, audio: Any, datagram: bytes) -> None:
     client.throw(datagram)
     assert [address for address, _ in client.settle()] == ["/error"]
@@ -320,6 +404,78 @@ def test_errors_are_rate_limited(client: Client) -> None:
         time.sleep(0.0001)
     errors = client.settle()
     assert 20 <= len(errors) <= 20 * (int(time.monotonic()) - begun + 1)
+
+
+def test_the_player_is_told_of_refused_messages_now_and_then(
+    client: Client, notices: Notices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(osc, "NOTICE_SECONDS", 0.3)
+    client.send("/level", 7)
+    wait_for(notices.shown)
+    assert notices.printed() == ["OSC from 127.0.0.1 refused: /level: level is 7: choose 0 to 0.1"]
+    begun = time.monotonic()
+    for number in range(100):
+        client.send(f"/no\x1b[31m/{number}")
+        client.settle()
+    wait_for(lambda: "/99;" in notices.shown())
+    told = notices.printed()
+    assert 1 <= len(told) <= (time.monotonic() - begun) / 0.3 + 1 and "more)" in " ".join(told)
+    assert all("\x1b" not in line and "There is no address /no?[31m/" in line for line in told)
+
+
+def wait_for(met: Callable[[], Any]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not met():
+        assert time.monotonic() < end, "nothing comes"
+        time.sleep(0.01)
+
+
+def test_a_failure_does_not_end_the_server(client: Client, server: OscServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(datagram: bytes) -> Any:
+        raise ZeroDivisionError("a mistake of ours")
+
+    monkeypatch.setattr(osc, "read", fail)
+    client.send("/level", 0.05)
+    wait_for(lambda: server.statistics().failures)
+    monkeypatch.undo()
+    assert client.settle() == [] and "a mistake of ours" in server.statistics().last_failure
+
+
+def test_a_network_that_is_gone_for_a_while_does_not_end_the_server(
+    client: Client, server: OscServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = server._socket
+
+    class Gone:
+        def recvfrom(self, size: int) -> Any:
+            raise OSError(errno.ENETDOWN, "Network is down")
+
+    monkeypatch.setattr(server, "_socket", Gone())
+    client.send("/hit")
+    wait_for(lambda: server.statistics().failures)
+    monkeypatch.setattr(server, "_socket", whole)
+    assert client.settle() == []
+
+
+def test_knobs_are_learned_by_a_message(desk: Desk, audio: Any) -> None:
+    asked: list[str] = []
+
+    def learn(address: str) -> None:
+        if address == "/bad":
+            raise MapError("there is no address '/bad'")
+        asked.append(address)
+
+    with OscServer(desk, 0, learn=learn) as server:
+        client = Client(server)
+        client.send("/midi/learn", "/level")
+        client.send("/midi/learn", "")
+        assert client.settle() == [] and asked == ["/level", ""]
+        client.send("/midi/learn", "/bad")
+        client.send("/midi/learn", 1)
+        assert [text for _, (_, text) in client.settle()] == [
+            "there is no address '/bad'", '/midi/learn takes an address such as "/level", or "" for none'
+        ]  # fmt: skip
+        client.socket.close()
 
 
 def test_a_server_that_does_not_tick_says_so(client: Client, desk: Desk) -> None:
@@ -465,6 +621,86 @@ def test_a_flood_is_survived_without_using_memory(client: Client, desk: Desk, au
         audio.process()
     assert desk.level == 0.05 and client.settle()[0][0] == "/error"
     assert desk.clock.statistics().failures == 0
+
+
+# who is heard
+
+
+def test_at_first_only_this_computer_is_heard(server: OscServer) -> None:
+    assert server.networks == () and server.address[0] == "127.0.0.1"
+    assert allowed("127.0.0.2", ()) and allowed("::1", ()) and not allowed("192.168.1.7", ())
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "taken"),
+    [
+        ("192.168.1.5", [], ["192.168.1.0/24"]),
+        ("169.254.3.4", [], ["169.254.3.0/24"]),
+        ("fd00:1:2:3::5", [], ["fd00:1:2:3::/64"]),
+        ("192.168.1.5", ["10.0.0.0/8", "192.168.2.7/32"], ["10.0.0.0/8", "192.168.2.7/32"]),
+        ("0.0.0.0", ["192.168.1.0/24"], ["192.168.1.0/24"]),
+        ("127.0.0.1", [], []),
+        ("::1", [], []),
+    ],
+)
+def test_subnets_are_those_named_or_the_hosts_own(host: str, named: list[str], taken: list[str]) -> None:
+    assert [str(each) for each in subnets(host, [ipaddress.ip_network(each) for each in named])] == taken
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "text"),
+    [
+        ("0.0.0.0", [], "open to any network: name those that may play, --osc-from"),
+        ("::", [], "open to any network"),
+        ("8.8.8.8", [], "open to any network"),
+        ("127.0.0.1", ["10.0.0.0/8"], "no other computer reaches 127.0.0.1"),
+    ],
+)
+def test_an_open_door_needs_a_name(desk: Desk, host: str, named: list[str], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        OscServer(desk, 0, host, networks=[ipaddress.ip_network(each) for each in named])
+
+
+@pytest.mark.parametrize(
+    ("source", "heard"),
+    [
+        ("192.168.1.77", True), ("192.168.2.77", False), ("10.0.0.1", False), ("127.0.0.1", True), ("::1", True),
+        ("::ffff:192.168.1.77", True), ("::ffff:10.0.0.1", False), ("fe80::1%eth0", False),
+    ],
+)  # fmt: skip
+def test_only_the_subnets_named_are_heard(source: str, heard: bool) -> None:
+    assert allowed(source, (ipaddress.IPv4Network("192.168.1.0/24"),)) == heard
+
+
+def test_a_stranger_changes_nothing_and_hears_nothing_and_is_shown(
+    desk: Desk, audio: Any, notices: Notices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with OscServer(desk, 0, "0.0.0.0", networks=[ipaddress.ip_network("192.0.2.0/24")], notices=notices) as server:
+        server.address = ("127.0.0.1", server.address[1])
+        monkeypatch.setattr(osc, "allowed", lambda host, networks: host != "127.0.0.1" and allowed(host, networks))
+        client = Client(server)
+        client.send("/level", 0.05)
+        client.send("/subscribe")
+        wait_for(notices.shown)
+        audio.process()
+        assert desk.level == 0 and heard_all(client) == [] and server.statistics().messages == 0
+        assert notices.shown().startswith("OSC from 127.0.0.1 refused: it is not in 192.0.2.0/24; --osc-from names")
+        client.socket.close()
+
+
+def test_an_address_of_version_6_plays(desk: Desk, audio: Any) -> None:
+    with (
+        OscServer(desk, 0, "::1") as server,
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as surface,
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as screen,
+    ):
+        for each in (surface, screen):
+            each.bind(("::1", 0))
+            each.settimeout(PATIENCE)
+        surface.sendto(packet("/subscribe", screen.getsockname()[1]).dgram, server.address)
+        assert OscMessage(screen.recv(65536)).address in desk.values
+        surface.sendto(packet("/nowhere").dgram, server.address)
+        assert OscMessage(surface.recv(65536)).address == "/error"
 
 
 # the port

@@ -35,6 +35,7 @@ SCRIPT = """
 import json, sys, time
 from ngs.pyo_instruments import Number, action
 from ngs.pyo_instruments.commands.key_actions import Press
+from ngs.pyo_instruments.surfaces.notices import Notices
 from ngs.pyo_instruments.surfaces.screen import Screen
 from ngs.pyo_instruments.stage.posix_signals import Signals
 
@@ -55,14 +56,18 @@ class Desk:
 desk, looks, mode = Desk(), 0, sys.argv[2]
 try:
     lines = lambda cursor: ["a title", f"place {cursor}", "evil \\x1b[31m name", "a long line " * 9]
-    with Signals() as signals, Screen(desk, lines) as screen:
+    notices = Notices()
+    if mode == "notice":
+        for text in ("one", "two \\x1b[31m"):
+            notices.say(text)
+    with Signals() as signals, Screen(desk, lines, notices) as screen:
         while looks < 5000:
             signals.check()
             screen.look()
             looks += 1
             if mode == "error" and looks == 3:
                 raise ValueError("an error")
-            if mode == "once" and looks == 3:
+            if mode in ("once", "notice") and looks == 3:
                 break
             time.sleep(0.01)
 finally:
@@ -354,6 +359,22 @@ def test_under_nohup_it_outlives_its_terminal(pages: Callable[..., Page]) -> Non
     page.see("'step': 1")
     page.type("q")
     assert page.end() == -signal.SIGINT
+
+
+def test_a_notice_is_shown_above_the_last_line(pages: Callable[..., Page]) -> None:
+    page = pages("notice", size=(40, 5))
+    page.end()
+    assert page.drawn() == [
+        (1, "a title"), (2, "place {'track': 0, 'step': 0}"), (3, "evil ?[31m name"), (4, "two ?[31m"),
+        (5, "? shows the keys, q quits"),
+    ]  # fmt: skip
+
+
+def test_without_a_terminal_notices_are_printed(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, tmp_path / "script.py", tmp_path / "done.json", "notice"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "a title\none\ntwo ?[31m\n", "")
 
 
 def test_a_small_window_shows_what_fits(pages: Callable[..., Page]) -> None:
