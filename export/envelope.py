@@ -1,7 +1,7 @@
 """The envelopes of the corpus, and what a drawn sound lacks to have such a one. Not in the paper.
 
 Paths of drawn embeddings swell and sag where real notes have a plateau. So the loudness of their grains over time is
-brought to that of the real sounds of their class that are like it: these are mixed, and the nearer, the more they count.
+brought to that of the real sounds of their class that are like it: these are mixed, the nearer, the more they count.
 Timbre, and how loud the whole sound is, stay as they were.
 
 Shapes: B sounds of T grains, M sounds of the corpus; C condition size.
@@ -9,7 +9,8 @@ Shapes: B sounds of T grains, M sounds of the corpus; C condition size.
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +20,7 @@ from ngs.runtime.bundle.levels import MOST_GAIN_DB
 from ngs.training.model.model import NeuralGranularModel
 
 OF_A_CLASS, MOST_SOUNDS = 128, 4096  # M at most
+DB = 10 / math.log(10)  # of a neper of energy
 RANGE_DB = 60.0  # below the loudest grain of a sound; softer grains count as silence
 NEAR_DB = 1.5  # root mean square difference of envelopes, over all grains, at which one counts 0.6
 STRANGE = 1000.0  # what a class that is not the one asked for counts: its sounds are mixed only if there are no others
@@ -56,20 +58,22 @@ class Envelopes(nn.Module):
         gains = torch.softmax(likeness, 1) @ self.known - own
         gains = torch.where(own > -RANGE_DB, gains, gains.clamp_max(0.0))  # silence is not raised
         gains = gains.clamp(-MOST_GAIN_DB, MOST_GAIN_DB)
-        louder = energy * torch.exp(gains * (np.log(10) / 10))
+        louder = energy * torch.exp(gains / DB)
         before, after = ((each @ windows).amax(1, keepdim=True).clamp_min(FAINTEST) for each in (energy, louder))
-        change = torch.log(after / before) * (10 / np.log(10))
-        return (gains - change).clamp(-MOST_GAIN_DB, MOST_GAIN_DB)
+        change = torch.log(after / before) * DB
+        result: Tensor = (gains - change).clamp(-MOST_GAIN_DB, MOST_GAIN_DB)
+        return result
 
 
 def _decibels(energy: Tensor) -> Tensor:
     """Energies [B, T] in dB, 0 at the loudest of a row."""
-    levels = torch.log(energy.clamp_min(FAINTEST)) * (10 / np.log(10))
-    return (levels - levels.amax(1, keepdim=True)).clamp_min(-RANGE_DB)
+    levels = torch.log(energy.clamp_min(FAINTEST)) * DB
+    result: Tensor = (levels - levels.amax(1, keepdim=True)).clamp_min(-RANGE_DB)
+    return result
 
 
 def _rows(labels: Tensor) -> Tensor:
     """The numbers of the excerpts that are kept: as many of each class, evenly spread."""
-    groups = [torch.nonzero(labels == label)[:, 0] for label in labels.unique()]
+    groups = [torch.nonzero(labels == label)[:, 0] for label in torch.unique(labels)]
     most = max(min(OF_A_CLASS, MOST_SOUNDS // len(groups)), 1)
     return torch.cat([group if len(group) <= most else some(group, most) for group in groups])[:MOST_SOUNDS]

@@ -59,7 +59,7 @@ def golden_vectors(
 
 
 class Reference:
-    """What each graph has to compute, by the trained modules alone. Only the graphs `style` and `loudness` need the rest.
+    """What each graph has to compute, by the trained modules alone; `style` and `loudness` need the other parts.
 
     Each method is named after its graph, takes the graph's inputs by name and returns its outputs in their order, a
     single one without a tuple. Calling a reference with the graph's name always gives a tuple.

@@ -77,7 +77,7 @@ def morph_levels(bundle: Bundle, embeddings: Array, conditions: Array, drawn: tu
 
 
 def varied_levels(bundle: Bundle, embeddings: Array, conditions: Array, own: float, amount: float) -> Array:
-    """The factors [N, T] of variations, of embeddings [N, E] under conditions [N, C], of a sound that is `own` LUFS loud.
+    """The factors [N, T] of variations, of embeddings [N, E] under conditions [N, C], of a sound of `own` LUFS.
 
     At amount 0 they are as loud as that sound, at amount 1 as drawn ones are held to be, in between evenly in dB.
     """
