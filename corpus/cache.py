@@ -199,7 +199,7 @@ def _corpus(
 ) -> Corpus:
     place = {digest: i for i, digest in enumerate(index["digests"].tolist())}
     places = [place.get(digest, -1) for digest in digests]
-    reasons = ["cannot be read" if i < 0 else str(index["reasons"][i]) for i in places]
+    reasons = ["cannot be read: check its permissions" if i < 0 else str(index["reasons"][i]) for i in places]
     skipped = [(file.name, reason) for file, reason in zip(sounds.files, reasons, strict=True) if reason]
     if len(skipped) == len(sounds.files):
         detail = listing([f"{name} {reason}" for name, reason in skipped], 3)

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections import deque
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -143,30 +144,41 @@ def _numbered(name: str, taken: Container[str]) -> str:
 class _Walk:
     """All regular files in a folder and below, and what else is there.
 
-    Links are followed; each folder is visited once, as links may loop. Hidden entries are passed over. Raises
-    ValueError if the folder itself cannot be listed.
+    Links are followed, those to folders last, and each folder is visited once, as links may loop. Hidden entries are
+    passed over. Raises ValueError if the folder itself cannot be listed.
     """
 
     def __init__(self, data: Path) -> None:
         self.data, self.files = data, list[Path]()
         self.left_out: dict[str, list[str]] = {}  # names by reason
-        self._seen: set[tuple[int, int]] = set()
-        folders = [data]
+        self._links = deque[Path]()
+        try:
+            self._seen = {_identity(parent.stat()) for parent in data.resolve().parents}
+            self._visit(data)
+        except OSError as error:
+            raise ValueError(f"{data} cannot be listed: {error.strerror}") from error
+        while self._links:
+            self._visit(self._links.popleft())
+
+    def _visit(self, top: Path) -> None:
+        """Take the files in a folder and in those below it. Raises OSError for the folder that all are in."""
+        folders = [top]
         while folders:
             folder = folders.pop()
             try:
+                identity = _identity(folder.stat())
+                if identity in self._seen:
+                    self._leave(folder, "links to folders that they lie in or that are listed elsewhere")
+                    continue
+                self._seen.add(identity)
                 folders += reversed(self._list(folder))
             except OSError as error:
-                if folder == data:
-                    raise ValueError(f"{data} cannot be listed: {error.strerror}") from error
+                if folder == self.data:
+                    raise
                 self._leave(folder, error)
 
     def _list(self, folder: Path) -> list[Path]:
-        """Take the files in a folder; returns the folders in it."""
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in self._seen:
-            return []
-        self._seen.add((status.st_dev, status.st_ino))
+        """Take the files in a folder; returns the folders in it, links aside."""
         folders = []
         for name in sorted(name for name in os.listdir(folder) if not name.startswith(".")):
             path = folder / name
@@ -176,7 +188,7 @@ class _Walk:
                 self._leave(path, error)
                 continue
             if stat.S_ISDIR(mode):
-                folders.append(path)
+                (self._links if path.is_symlink() else folders).append(path)
             elif stat.S_ISREG(mode):
                 self.files.append(path)
             else:
@@ -188,6 +200,10 @@ class _Walk:
             broken = isinstance(why, FileNotFoundError) or why.errno == errno.ELOOP
             why = "links that lead nowhere" if broken else f"cannot be opened ({why.strerror})"
         self.left_out.setdefault(why, []).append(_printable(path.relative_to(self.data).as_posix()))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _printable(name: str) -> str:

@@ -70,7 +70,6 @@ def train(
         for line in remarks:
             say(line)
         info = _describe(config, data, labels, corpus, validation)
-    _quiet()
     # importing torch takes seconds: only now that the input has been looked at
     from ngs.training.learning.batches import first_signals
     from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validation
@@ -79,6 +78,7 @@ def train(
     from ngs.training.learning.plan import plan
     from ngs.training.learning.trainer import check_machine, train_phases
 
+    _quiet()
     check_machine(machine, plan(config)[0], out)
     if _first_process():
         info.write(out)
