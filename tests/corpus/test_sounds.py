@@ -8,7 +8,9 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
+from ngs.corpus.cache import build_cache
 from ngs.corpus.sounds import Sounds, find_sounds
 from ngs.corpus.words import listing
 from ngs.runtime.bundle.manifest import Attribute
@@ -240,3 +242,65 @@ def test_keep_drops_classes_that_nothing_is_left_of(write_sound, data: Path) -> 
 def test_listing_is_short() -> None:
     assert listing(["a", "b"]) == "a, b"
     assert listing([str(i) for i in range(100)]).endswith("7 and 92 more")
+
+
+PARTS = st.one_of(
+    st.binary(min_size=1, max_size=12),
+    st.text(min_size=1, max_size=8).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.sampled_from([b"\xe4", b"\xf6", b"e\xcc\x81", b"\xc3\xa9", b"?", b" ", b"\x1b[2J", b"\r", b"a (2)", b"-", b"~"]),
+).map(lambda name: name.replace(b"/", b"").replace(b"\0", b"") or b"x")
+ENTRIES = st.lists(
+    st.tuples(
+        st.lists(PARTS, min_size=1, max_size=3),
+        st.sampled_from([b".wav", b".WAV", b".flac", b".txt", b""]),
+        st.sampled_from(["sound", "sound", "text", "pipe", "folder", "up", "loop", "root", "sibling"]),
+    ),
+    max_size=12,
+)
+
+
+def place(data: bytes, parts: list[bytes], suffix: bytes, kind: str, content: bytes) -> None:
+    """Put an entry into a folder, if its name is free."""
+    path = os.path.join(data, *parts) + suffix
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if kind == "folder":
+            os.mkdir(path)
+        elif kind == "pipe":
+            os.mkfifo(path)
+        elif kind in ("sound", "text"):
+            with open(path, "xb") as file:
+                file.write(content if kind == "sound" else b"la la la")
+        else:
+            targets = {"up": b"..", "loop": os.path.basename(path), "root": data, "sibling": b"sure.wav"}
+            os.symlink(targets[kind], path)
+    except OSError:
+        pass
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(entries=ENTRIES)
+def test_whatever_lies_in_a_folder_it_is_read_or_named(
+    write_sound, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, entries
+) -> None:
+    content = (tmp_path / "data" / "a.wav") if (tmp_path / "data").exists() else write_sound("a.wav")
+    data = tmp_path_factory.mktemp("walk")
+    place(os.fsencode(data), [b"Kick", b"sure"], b".wav", "sound", content.read_bytes())
+    for parts, suffix, kind in entries:
+        place(os.fsencode(data), parts, suffix, kind, content.read_bytes())
+    sounds = find_sounds(data)
+    corpus = build_cache(sounds, 22050, tmp_path / "cache")
+    names = [file.name for file in sounds.files]
+    assert len(set(names)) == len(names) and "Kick/sure.wav" in corpus.names
+    assert len(corpus.names) + len(corpus.skipped) == len(names)
+    for text in (*names, *corpus.remarks, *(name for attribute in sounds.attributes for name in attribute.classes)):
+        assert text.encode() and not any(ord(character) < 32 or ord(character) == 127 for character in text)
+    # every file and every link that is not hidden is read, or counted in a remark
+    walked = [
+        os.path.relpath(os.path.join(folder, name), os.fsencode(data))
+        for folder, folders, files in os.walk(os.fsencode(data))
+        for name in (*files, *(each for each in folders if os.path.islink(os.path.join(folder, each))))
+    ]
+    seen = [path for path in walked if not any(part.startswith(b".") for part in path.split(b"/"))]
+    counted = sum(int(remark.split()[0]) for remark in sounds.remarks if "left out" in remark)
+    assert len(names) + counted == len(seen)
