@@ -179,7 +179,7 @@ class _Walk:
 
     def _list(self, folder: Path) -> list[Path]:
         """Take the files in a folder; returns the folders in it, links aside."""
-        folders = []
+        folders = list[Path]()
         for name in sorted(name for name in os.listdir(folder) if not name.startswith(".")):
             path = folder / name
             try:

@@ -34,7 +34,7 @@ def guarded(command: click.Command) -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.message = "\n".join(map(printable, error.message.splitlines()))
+        error.message = "\n".join(map(printable, error.message.splitlines()))  # type: ignore[misc]
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from ngs.runtime.arrays import Array
@@ -73,8 +74,9 @@ def read_sound(path: Path, collect: Callable[[Iterable[Array]], Array] = joined)
 
 def is_silent(samples: Array) -> bool:
     """Whether a sound [n] has no sample above -60 dB, its mean aside."""
-    mean = samples.mean(dtype=np.float64)
-    return max(samples.max() - mean, mean - samples.min()) < 10 ** (SILENCE_DB / 20)
+    mean = float(samples.mean(dtype=np.float64))
+    largest = max(float(samples.max()) - mean, mean - float(samples.min()))
+    return largest < float(10 ** (SILENCE_DB / 20))
 
 
 def for_libsndfile(path: Path) -> str | bytes:
@@ -103,7 +105,7 @@ class _Mix:
         return mixed
 
     @property
-    def powers(self) -> Array:
+    def powers(self) -> npt.NDArray[np.float64]:
         """Of each channel and of the mix, without their means."""
         return self.squares / self.frames - (self.sums / self.frames) ** 2
 
