@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ngs.runtime.errors import printable
+
 LOWEST_RATE_HZ = 1000
 
 
@@ -32,7 +34,7 @@ def spectrogram(files: tuple[Path, ...], output: Path, title: str | None) -> Non
     from ngs.runtime.dsp.audio_files import read_mono
 
     check_format(output)
-    sounds = [Sound(file.name, *read_mono(file)) for file in files]
+    sounds = [Sound(printable(file.name), *read_mono(file)) for file in files]
     for file, sound in zip(files, sounds, strict=True):
         if sound.sample_rate < LOWEST_RATE_HZ:
             raise ValueError(f"{file} has a sample rate of {sound.sample_rate} Hz: {LOWEST_RATE_HZ} Hz is the lowest")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
+
+from ngs.runtime.errors import printable
 
 
 @click.command()
@@ -70,10 +73,9 @@ def train(
     """
     # threads that spin while they wait for one another take cores from other programs
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    from ngs.export.rehearsal import rehearse
     from ngs.training.config import ConfigError, budget, load_preset, override
+    from ngs.training.learning.machine import Machine
     from ngs.training.learning.session import train as run_training
-    from ngs.training.learning.trainer import Machine
 
     if resume and (preset or minutes or steps or assignments or seed is not None):
         raise ConfigError(
@@ -97,10 +99,15 @@ def train(
             end = "\n" if done == total else ""
             click.echo(f"\rReading sounds: {done} of {total}{end}", err=True, nl=False)
 
+    def check(*model_and_sounds: Any) -> object:
+        from ngs.export.rehearsal import rehearse
+
+        return rehearse(*model_and_sounds)
+
     machine = Machine(accelerator, devices, nodes, precision, workers)
-    finished = run_training(data, labels, out, config, resume, machine, cache, say, decoding, rehearse)
+    finished = run_training(data, labels, out, config, resume, machine, cache, say, decoding, check)
     if not finished:
-        say(f"Stopped; nothing is lost. Continue with: ngs train --out {out} --resume")
+        say(f"Stopped; nothing is lost. Continue with: ngs train --out {printable(str(out))} --resume")
         sys.exit(130)
     if first:
-        click.echo(f"Trained: {out}. Next: ngs export {out} -o {out.name}.ngs")
+        click.echo(printable(f"Trained: {out}. Next: ngs export {out} -o {out.name}.ngs"))

@@ -17,12 +17,13 @@ from typing import IO, Any
 import numpy as np
 
 from ngs.corpus.digests import content_digests, parallel
-from ngs.corpus.reading import BLOCK, PEAK, Sound, SoundError, decode
+from ngs.corpus.reading import BLOCK, PEAK, Sound, decode
 from ngs.corpus.sounds import SoundFile, Sounds
 from ngs.corpus.words import counted, listing
 from ngs.runtime.bundle.manifest import Attribute
+from ngs.runtime.dsp.sound_reader import SoundError
 
-FORMAT = 2  # part of every key: raise it when decoding changes samples
+FORMAT = 3  # part of every key: raise it when decoding changes samples
 FULL_SCALE = 32767  # samples are kept as 16-bit integers
 AUDIO, INDEX = "audio.int16", "index.npz"
 STALE_SECONDS = 24 * 3600.0  # an unfinished cache older than this was left by a killed process
@@ -145,7 +146,10 @@ def _build(
 
 
 def _decode_into(folder: Path, contents: dict[str, Path], sample_rate: int, progress: Callable[[int], None]) -> None:
-    """Write the samples of files, and the index of their digests, lengths, peaks and reasons not to read them."""
+    """Write the samples of files, and the index of what is known of them.
+
+    That is their digests, lengths, peaks, reasons not to read them, and notes on what is odd about them.
+    """
 
     def attempt(path: Path) -> Sound | str:
         try:
@@ -153,10 +157,11 @@ def _decode_into(folder: Path, contents: dict[str, Path], sample_rate: int, prog
         except SoundError as error:
             return str(error)
 
-    lengths, peaks, reasons = [], [], []
+    lengths, peaks, reasons, notes = [], [], [], []
     with open(folder / AUDIO, "wb") as audio:
         for done, sound in enumerate(parallel(attempt, contents.values()), 1):
             reasons.append(sound if isinstance(sound, str) else "")
+            notes.append("" if isinstance(sound, str) else "; ".join(sound.notes))
             lengths.append(0 if isinstance(sound, str) else len(sound.samples))
             peaks.append(0.0 if isinstance(sound, str) else sound.peak)
             if not isinstance(sound, str):
@@ -168,6 +173,7 @@ def _decode_into(folder: Path, contents: dict[str, Path], sample_rate: int, prog
         lengths=np.array(lengths, np.int64),
         peaks=np.array(peaks, np.float32),
         reasons=np.array(reasons, dtype=np.str_),
+        notes=np.array(notes, dtype=np.str_),
     )
 
 
@@ -178,10 +184,10 @@ def _write_samples(audio: IO[bytes], sound: Sound) -> None:
 
 
 def _open_index(folder: Path) -> dict[str, np.ndarray] | None:
-    """The arrays digests, lengths, peaks and reasons of a cache, or None if it is not whole."""
+    """The arrays digests, lengths, peaks, reasons and notes of a cache, or None if it is not whole."""
     try:
         with np.load(folder / INDEX, allow_pickle=False) as arrays:
-            index = {name: arrays[name] for name in ("digests", "lengths", "peaks", "reasons")}
+            index = {name: arrays[name] for name in ("digests", "lengths", "peaks", "reasons", "notes")}
         whole = (folder / AUDIO).stat().st_size == 2 * int(index["lengths"].sum())
     except (OSError, ValueError, KeyError, EOFError):
         return None
@@ -193,7 +199,7 @@ def _corpus(
 ) -> Corpus:
     place = {digest: i for i, digest in enumerate(index["digests"].tolist())}
     places = [place.get(digest, -1) for digest in digests]
-    reasons = ["cannot be read" if i < 0 else str(index["reasons"][i]) for i in places]
+    reasons = ["cannot be read: check its permissions" if i < 0 else str(index["reasons"][i]) for i in places]
     skipped = [(file.name, reason) for file, reason in zip(sounds.files, reasons, strict=True) if reason]
     if len(skipped) == len(sounds.files):
         detail = listing([f"{name} {reason}" for name, reason in skipped], 3)
@@ -201,11 +207,8 @@ def _corpus(
     sounds = sounds.keep([not reason for reason in reasons])
     kept = np.array([i for i, reason in zip(places, reasons, strict=True) if not reason])
     peaks = np.full(len(kept), PEAK, np.float32) if normalize else index["peaks"][kept]
-    remarks = [
-        f"{counted(len(names), 'file')} left out ({reason}): {listing(names)}"
-        for reason in dict.fromkeys(reason for _, reason in skipped)
-        if (names := [name for name, why in skipped if why == reason])
-    ]
+    odd = [(file.name, note) for file, i in zip(sounds.files, kept, strict=True) if (note := str(index["notes"][i]))]
+    remarks = [*_by_reason("left out", skipped), *_by_reason("read", odd)]
     return Corpus(
         audio_file=audio,
         starts=(np.cumsum(index["lengths"]) - index["lengths"])[kept],
@@ -218,6 +221,15 @@ def _corpus(
         skipped=tuple(skipped),
         remarks=(*sounds.remarks, *remarks),
     )
+
+
+def _by_reason(what: str, files: Sequence[tuple[str, str]]) -> list[str]:
+    """A remark for each reason, on the files (name, reason) that it holds for."""
+    return [
+        f"{counted(len(names), 'file')} {what} ({reason}): {listing(names)}"
+        for reason in dict.fromkeys(reason for _, reason in files)
+        if (names := [name for name, why in files if why == reason])
+    ]
 
 
 def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,26 +9,18 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import soundfile
 import soxr
 
 from ngs.corpus.high_pass import high_passed, reach
 from ngs.runtime.dsp.grains import LOWEST_HZ
+from ngs.runtime.dsp.sound_reader import SILENCE_DB, SILENT, SoundError, read_sound
 
 BLOCK = 1 << 18  # values worked on at a time
 IN_MEMORY = 1 << 22  # samples of a sound that stay in memory; longer sounds go through an unnamed file
-SILENCE_DB = -60.0  # relative to full scale: a sound whose peak is lower is silent
 ONSET_DB, ONSET_KEPT_SECONDS = -50.0, 0.001  # the onset's level relative to the peak, and what is kept before it
 END_DB, END_KEPT_SECONDS = -60.0, 0.020  # the same for the end
 FADE_SECONDS = 0.001  # at a cut end
-RATES_HZ = (1000, 768000)  # lowest and highest
 PEAK = 0.9  # of a normalised sound
-# libsndfile's log of a truncated WAV, AIFF or AU file; a stream that was never closed claims 2 GiB or more and is whole
-_LENGTH = re.compile(r"(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)")
-
-
-class SoundError(ValueError):
-    """A file that gives no sound. The message is the reason, without the file's name."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +29,7 @@ class Sound:
 
     samples: np.ndarray  # float32 [n], mono, at the rate asked for; may be a memory map of an unnamed file
     peak: float  # largest |sample|
+    notes: tuple[str, ...] = ()  # what is odd about the file, as `read_sound` says it
 
 
 class _Samples:
@@ -74,48 +66,26 @@ class _Samples:
 def decode(path: Path, sample_rate: int, scratch: Path) -> Sound:
     """Decode `path` to mono at `sample_rate` (Hz), without rumble below 20 Hz and without the silence around it.
 
-    Channels are averaged, and the mean and the rumble are removed. Silence is cut up to 1 ms before the onset, and from
-    20 ms after the last sample above -60 dB of the peak; a cut end fades over 1 ms. Cutting comes before resampling,
-    whose filter would ring ahead of the onset. Long sounds pass through unnamed files in `scratch`, so that memory is
-    bounded.
+    The file is read as `read_sound` does, and the mean and the rumble are removed. Silence is cut up to 1 ms before the
+    onset, and from 20 ms after the last sample above -60 dB of the peak; a cut end fades over 1 ms. Cutting comes
+    before resampling, whose filter would ring ahead of the onset. Long sounds pass through unnamed files in `scratch`,
+    so that memory is bounded.
 
-    Raises SoundError if the file is unreadable, truncated, empty, or silent above 20 Hz, or holds samples that are not
-    finite; OSError if `scratch` cannot be written.
+    Raises SoundError for a file that `read_sound` refuses or that is silent above 20 Hz; OSError if `scratch` cannot be
+    written.
     """
-    try:
-        samples, source_rate = _read(path, scratch)
-    except soundfile.LibsndfileError as error:
-        raise SoundError(error.error_string.strip().rstrip(".")) from error
-    if len(samples) == 0:
-        raise SoundError("holds no samples")
+    read = read_sound(path, lambda blocks: _Samples.of(blocks, scratch))
+    samples, source_rate = read.samples, read.sample_rate
     mean = sum(float(part.sum(dtype=np.float64)) for part in _parts(samples)) / len(samples)
     for part in _parts(samples):
         part -= np.float32(mean)
     samples = _trim(samples, source_rate, scratch)
     samples = _resample(samples, source_rate, sample_rate, scratch)
-    return Sound(samples, _audible_peak(samples))
+    return Sound(samples, _audible_peak(samples), read.notes)
 
 
 def _parts(samples: np.ndarray) -> list[np.ndarray]:
     return [samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK)]
-
-
-def _read(path: Path, scratch: Path) -> tuple[np.ndarray, int]:
-    collected = _Samples(scratch)
-    with soundfile.SoundFile(path) as file:
-        if not RATES_HZ[0] <= file.samplerate <= RATES_HZ[1]:
-            raise SoundError(f"has a sample rate of {file.samplerate} Hz")
-        lengths = _LENGTH.search(file.extra_info)
-        if lengths and int(lengths[2]) + 8 < int(lengths[1]) < 2**31 - 256:
-            raise SoundError("is truncated")
-        frames = max(BLOCK // file.channels, 1)
-        while len(block := file.read(frames, dtype="float32", always_2d=True)):
-            if not np.isfinite(block).all():
-                raise SoundError("holds NaN or infinite samples")
-            collected.append(block[:, 0] if file.channels == 1 else block.mean(1, dtype=np.float32))
-        if collected.length < file.frames and file.format != "MP3":  # the length of an MP3 is an estimate
-            raise SoundError("is truncated")
-        return collected.array(), file.samplerate
 
 
 def _peak(samples: np.ndarray) -> float:
@@ -124,10 +94,8 @@ def _peak(samples: np.ndarray) -> float:
 
 def _audible_peak(samples: np.ndarray) -> float:
     peak = _peak(samples)
-    if not np.isfinite(peak):
-        raise SoundError("holds samples too large for any sound")
     if peak < 10 ** (SILENCE_DB / 20):
-        raise SoundError("is silent")
+        raise SoundError(SILENT)
     return peak
 
 

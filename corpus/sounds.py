@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
+import re
+import stat
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +23,8 @@ from ngs.runtime.bundle.manifest import Attribute
 CLASS = "class"
 UNNAMED_CLASS = "all"
 LABELS_FILE = "labels.csv"
+# what moves a terminal's cursor or turns its text around, and bytes that are not UTF-8
+_UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # all that libsndfile reads, except MAT files, whose arrays may be anything, and RAW files, which have no header
 EXTENSIONS = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) - {".mat4", ".mat5", ".raw"} | {
     ".aif", ".aifc", ".iff", ".mp2", ".mp3", ".oga", ".opus", ".snd", ".sph", ".wave",
@@ -29,7 +36,7 @@ class SoundFile:
     """A file and its labels."""
 
     path: Path
-    name: str  # relative to the folder of sounds, with /, printable
+    name: str  # relative to the folder of sounds, with /, printable, of this file alone
     labels: tuple[int, ...]  # class index for each attribute, -1 if unknown
 
 
@@ -64,6 +71,8 @@ class Sounds:
 def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
     """Find the audio files in the folder `data`, except hidden ones, and their classes.
 
+    What cannot be listed, and what is neither a file nor a folder, is left out with a remark.
+
     The class of a file is the folder of `data` that it lies in, at any depth. A folder with files only is one class,
     "all". Files beside class folders are left out. A CSV file (`labels`, or labels.csv in `data`) with the columns
     file, attribute, attribute, ... gives more attributes; a column "class" replaces the folders. Sounds without a row
@@ -73,10 +82,7 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
         raise ValueError(f"{data} is not a folder")
     if labels is None and (data / LABELS_FILE).is_file():
         labels = data / LABELS_FILE
-    paths, others = _audio_files(data, labels)
-    remarks = []
-    if others:
-        remarks.append(f"{counted(len(others), 'file')} left out, not audio: {listing(others)}")
+    paths, remarks = _audio_files(data, labels)
     columns: dict[str, dict[str, str]] = {} if labels is None else _read_labels(labels)
     if CLASS not in columns:
         in_folders = {name: path for name, path in paths.items() if "/" in name}
@@ -106,36 +112,106 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
 
 
 def _audio_files(data: Path, labels: Path | None) -> tuple[dict[str, Path], list[str]]:
-    """Paths of the audio files by name, and the names of all other files; sorted, without hidden ones."""
-    audio, others = {}, []
+    """Paths of the audio files by name, sorted, without hidden ones; and remarks on all others."""
+    audio, others, twins = dict[str, Path](), list[str](), list[str]()
+    walk = _Walk(data)
     skip = labels.resolve() if labels else None
-    for path in _walk(data, set()):
+    for path in walk.files:
         name = _printable(path.relative_to(data).as_posix())
         if path.suffix.lower() in EXTENSIONS:
+            if name in audio:
+                name = _numbered(name, audio)
+                twins.append(name)
             audio[name] = path
-        elif path.resolve() != skip:
+        elif skip is None or path.resolve() != skip:
             others.append(name)
-    return dict(sorted(audio.items())), sorted(others)
+    remarks = []
+    if others:
+        remarks.append(f"{counted(len(others), 'file')} left out, not audio: {listing(sorted(others))}")
+    for reason, names in walk.left_out.items():
+        remarks.append(f"{len(names)} left out, {reason}: {listing(sorted(names))}")
+    if twins:
+        remarks.append(f"{counted(len(twins), 'file')} named as another when printed, now: {listing(twins)}")
+    return dict(sorted(audio.items())), remarks
 
 
-def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterable[Path]:
-    """All regular files in a folder and below. Links are followed; each folder is visited once, as links may loop."""
-    status = folder.stat()
-    if (status.st_dev, status.st_ino) in seen:
-        return
-    seen.add((status.st_dev, status.st_ino))
-    with os.scandir(folder) as entries:
-        listed = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    for entry in listed:
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), seen)
-        elif entry.is_file():  # not a pipe or a device
-            yield Path(entry.path)
+def _numbered(name: str, taken: Container[str]) -> str:
+    """The name with the first number, from (2) on, that makes it one of its own."""
+    stem, suffix = os.path.splitext(name)
+    return next(each for number in count(2) if (each := f"{stem} ({number}){suffix}") not in taken)
+
+
+class _Walk:
+    """All regular files in a folder and below, and what else is there.
+
+    Links are followed, those to folders last, and each folder is visited once, as links may loop. Hidden entries are
+    passed over. Raises ValueError if the folder itself cannot be listed.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.files = data, list[Path]()
+        self.left_out: dict[str, list[str]] = {}  # names by reason
+        self._links = deque[Path]()
+        try:
+            self._seen = {_identity(parent.stat()) for parent in data.resolve().parents}
+            self._visit(data)
+        except OSError as error:
+            raise ValueError(f"{data} cannot be listed: {error.strerror}") from error
+        while self._links:
+            self._visit(self._links.popleft())
+
+    def _visit(self, top: Path) -> None:
+        """Take the files in a folder and in those below it. Raises OSError for the folder that all are in."""
+        folders = [top]
+        while folders:
+            folder = folders.pop()
+            try:
+                identity = _identity(folder.stat())
+                if identity in self._seen:
+                    self._leave(folder, "links to folders that they lie in or that are listed elsewhere")
+                    continue
+                self._seen.add(identity)
+                folders += reversed(self._list(folder))
+            except OSError as error:
+                if folder == self.data:
+                    raise
+                self._leave(folder, error)
+
+    def _list(self, folder: Path) -> list[Path]:
+        """Take the files in a folder; returns the folders in it, links aside."""
+        folders = list[Path]()
+        for name in sorted(name for name in os.listdir(folder) if not name.startswith(".")):
+            path = folder / name
+            try:
+                mode = path.stat().st_mode
+            except OSError as error:
+                self._leave(path, error)
+                continue
+            if stat.S_ISDIR(mode):
+                (self._links if path.is_symlink() else folders).append(path)
+            elif stat.S_ISREG(mode):
+                self.files.append(path)
+            else:
+                self._leave(path, "neither a file nor a folder")
+        return folders
+
+    def _leave(self, path: Path, why: OSError | str) -> None:
+        if isinstance(why, OSError):
+            broken = isinstance(why, FileNotFoundError) or why.errno == errno.ELOOP
+            why = "links that lead nowhere" if broken else f"cannot be opened ({why.strerror})"
+        self.left_out.setdefault(why, []).append(_printable(path.relative_to(self.data).as_posix()))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _printable(name: str) -> str:
-    """The name with composed characters (macOS decomposes them) and question marks for bytes that are not UTF-8."""
-    return unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
+    """The name with composed characters (macOS decomposes them).
+
+    Bytes that are not UTF-8, and characters that control a terminal, are question marks.
+    """
+    return unicodedata.normalize("NFC", _UNPRINTABLE.sub("?", name))
 
 
 def _read_labels(path: Path) -> dict[str, dict[str, str]]:

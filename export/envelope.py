@@ -37,10 +37,8 @@ class Envelopes(nn.Module):
     def __init__(self, model: NeuralGranularModel, excerpts: EncodedExcerpts) -> None:
         super().__init__()
         rows = _rows(excerpts.labels[:, 0])
-        parts = zip(
-            excerpts.paths[rows].split(PATHS_AT_ONCE), excerpts.condition[rows].split(PATHS_AT_ONCE), strict=True
-        )
-        energy = torch.cat([grain_energies(model, *part) for part in parts])
+        parts = (torch.split(each[rows], PATHS_AT_ONCE) for each in (excerpts.paths, excerpts.condition))
+        energy = torch.cat([grain_energies(model, *part) for part in zip(*parts, strict=True)])
         classes = (torch.arange(excerpts.condition.shape[1]) < model.sizes[0]).float()[:, None]
         self.register_buffer("known", _decibels(energy).half().float())
         self.register_buffer("member", excerpts.condition[rows].T * classes)

@@ -23,6 +23,7 @@ from ngs.runtime.bundle.prior import embeddings_between
 from ngs.runtime.chance import Purpose, generator
 from ngs.runtime.dsp.audio_files import resample
 from ngs.runtime.dsp.paths import KINDS, free_path, map_place
+from ngs.runtime.errors import printable
 from ngs.runtime.offline.loop import render_loop
 from ngs.runtime.offline.patterns import load_pattern
 from ngs.runtime.offline.render import (
@@ -102,7 +103,7 @@ def read_given(files: Sequence[Path], rate: int) -> list[GivenSound]:
     """The first 20 s of each file, at a peak of 0.9. Raises ValueError."""
     sounds = []
     for file in files:
-        sounds.append(GivenSound(file.stem, file.name, read_sound(file, rate, MOST_SECONDS)))
+        sounds.append(GivenSound(printable(file.stem), printable(file.name), read_sound(file, rate, MOST_SECONDS)))
     return sounds
 
 

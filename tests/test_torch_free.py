@@ -75,6 +75,39 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
         assert result.stderr.count("\n") == 1
 
 
+def test_training_refuses_its_input_before_torch_is_imported(tmp_path: Path) -> None:
+    code = """
+import sys
+from ngs.cli.main import main
+try:
+    main()
+finally:
+    print("imported:", sorted({"torch", "lightning", "onnxruntime", "onnx", "matplotlib"} & set(sys.modules)))
+"""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "silent").mkdir()
+    soundfile.write(tmp_path / "silent" / "a.wav", np.zeros(800), 8000)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").touch()
+    for arguments, message in (
+        (("gone", "--out", "new"), "gone"),
+        (("empty", "--out", "new"), "There are no sounds in empty"),
+        (("silent", "--out", "new", "--cache", "cache"), "No sound in silent can be used: a.wav is silent"),
+        (("silent", "--out", "run"), "already holds a run"),
+        (("--out", "new", "--resume"), "is not a run folder"),
+        (("silent", "--out", "new", "--preset", "slow"), "There is no preset 'slow'"),
+        (("silent", "--out", "new", "--steps", "x"), "--steps: 'x' is not a number"),
+        (("silent", "--out", "new", "--set", "grain.nothing=1"), "has no key 'nothing'"),
+        (("silent", "--out", "new", "--accelerator", "gpus"), "do not fit this machine: 'gpus' is none of auto, cpu"),
+        (("silent", "--out", "new", "--precision", "8"), "do not fit this machine: '8'"),
+        (("silent", "--out", "new", "--devices", "all"), "do not fit this machine: 'all'"),
+    ):
+        result = python(code, "train", *arguments, cwd=tmp_path)
+        assert result.returncode != 0 and message in result.stderr, result.stderr
+        assert "Traceback" not in result.stderr and not (tmp_path / "new").exists()
+        assert result.stdout == "imported: []\n", arguments
+
+
 def test_pictures_without_matplotlib_say_what_to_install(tiny_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "sounds").mkdir()
     for arguments in (["map", tiny_bundle, "-o", "map.png"], ["report", tiny_bundle, "sounds", "-o", "report"]):

@@ -31,7 +31,7 @@ def reconstruct(job: Job, file: Path) -> None:
     """
     from ngs.runtime.offline import render
 
-    path = job.path(f"reconstruct-{file.stem}.wav")
+    path = job.path(f"reconstruct-{file_name(file.stem)}.wav")
     job.write(path, render.reconstruct(job.bundle, job.read(file), job.condition(), job.seed))
 
 

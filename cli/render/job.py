@@ -14,6 +14,7 @@ import click
 
 from ngs.cli import options
 from ngs.cli.render.group import bundle_option, one_bundle, render
+from ngs.runtime.errors import one_line, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,10 +60,10 @@ class Job:
         return self.bundle.condition(self.choices)
 
     def read(self, file: Path) -> NDArray[np.float32]:
-        """A sound file as a signal [n] at the bundle's sample rate. Raises AudioError."""
+        """A sound file as a signal [n] at the bundle's sample rate. Says what is odd about it. Raises AudioError."""
         from ngs.runtime.dsp.audio_files import read_audio
 
-        return read_audio(file, self.bundle.manifest.sample_rate)
+        return read_audio(file, self.bundle.manifest.sample_rate, _remark)
 
     def path(self, default: str) -> Path:
         """Where to write: --output, or the default name in it if it is a folder. Raises AudioError."""
@@ -94,6 +95,7 @@ class Job:
         import numpy as np
 
         from ngs.runtime.dsp.audio_files import resample, write_audio
+        from ngs.runtime.dsp.sound_reader import SILENT, is_silent
 
         signal = resample(signal, sample_rate or self.bundle.manifest.sample_rate, self.sample_rate)
         if not np.isfinite(signal).all():
@@ -102,10 +104,12 @@ class Job:
         seconds = len(signal) / self.sample_rate
         self.files.append(path)
         self.seconds, self.peak = max(self.seconds, seconds), max(self.peak, peak)
+        if is_silent(signal):
+            _remark(f"{path} {SILENT}")
         if not self.as_json:
             provider = self.bundle.provider.upper()
             level = f"peak {20 * math.log10(peak):.1f} dB" if peak > 0 else "silent"
-            click.echo(f"Wrote {path}: {seconds:.2f} s, {self.sample_rate} Hz, {level} ({provider})")
+            click.echo(f"Wrote {printable(str(path))}: {seconds:.2f} s, {self.sample_rate} Hz, {level} ({provider})")
 
     def finish(self) -> None:
         """Print the summary of --json."""
@@ -113,6 +117,10 @@ class Job:
             files = [str(path) for path in self.files]
             summary = {"files": files, "sample_rate": self.sample_rate, "seconds": self.seconds, "peak": self.peak}
             click.echo(json.dumps(summary))
+
+
+def _remark(line: str) -> None:
+    click.echo(f"Remark: {one_line(line)}", err=True)
 
 
 def form(function: Callable[..., None], common: Sequence[Decorator] = COMMON_OPTIONS) -> click.Command:

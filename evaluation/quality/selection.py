@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ngs.corpus.reading import SoundError, decode
+from ngs.corpus.reading import decode
 from ngs.corpus.sounds import SoundFile, Sounds, find_sounds
 from ngs.corpus.words import counted, listing
 from ngs.evaluation.quality.descriptors import normalised
@@ -17,6 +17,7 @@ from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Manifest
 from ngs.runtime.chance import Purpose, generator
+from ngs.runtime.dsp.sound_reader import SoundError
 from ngs.training.run_folder import RunInfo
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, out of how many

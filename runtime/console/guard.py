@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
 import click
 
-from ngs.runtime.errors import one_line
+from ngs.runtime.errors import one_line, printable
 
 # top-level modules of the extras: what needs them, and the extra
 EXTRAS: dict[str, tuple[str, str]] = {
@@ -26,11 +27,14 @@ def guarded(command: click.Command) -> None:
     With NGS_DEBUG=1 in the environment such an error is raised, for its traceback. Errors of the command line are
     shown as click shows them.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: names of files may hold any bytes
     try:
         command.main(standalone_mode=False)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
+        error.message = "\n".join(map(printable, error.message.splitlines()))  # type: ignore[misc]
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):

@@ -1,7 +1,8 @@
-"""Audio files: reads whatever libsndfile reads, at any sample rate; writes WAV and FLAC. And resampling."""
+"""Audio files as arrays: reads them, at any sample rate; writes WAV and FLAC. And resampling."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import soxr
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.atomic import replaced
+from ngs.runtime.dsp.sound_reader import SILENT, SoundError, for_libsndfile, is_silent, read_sound
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 
@@ -18,28 +20,28 @@ class AudioError(ValueError):
     """A file that cannot be read as sound, or an output name that is neither .wav nor .flac."""
 
 
-def read_audio(path: Path, sample_rate: int) -> Array:
-    """Read a file as mono, float32 [n] at `sample_rate` Hz, its channels averaged. Raises AudioError."""
-    signal, rate = read_mono(path)
+def read_audio(path: Path, sample_rate: int, say: Callable[[str], None] = lambda line: None) -> Array:
+    """Read a file as mono, float32 [n] at `sample_rate` Hz. Raises AudioError.
+
+    Channels are averaged; of channels that cancel each other the loudest is taken. `say` is called with a line for
+    whatever is odd about the file, and if it is silent.
+    """
+    signal, rate = read_mono(path, say)
     mono = resample(signal, rate, sample_rate)
     if len(mono) == 0:
         raise AudioError(f"{path} is too short: {len(signal)} samples at {rate} Hz are none at {sample_rate} Hz")
     return mono
 
 
-def read_mono(path: Path) -> tuple[Array, int]:
-    """Read a file as mono, float32 [n], its channels averaged, and its sample rate in Hz. Raises AudioError."""
-    if not path.is_file():
-        raise AudioError(f"{path} does not exist" if not path.exists() else f"{path} is a folder, not a sound")
+def read_mono(path: Path, say: Callable[[str], None] = lambda line: None) -> tuple[Array, int]:
+    """Read a file as `read_audio` does, at its own sample rate: float32 [n], and the rate in Hz. Raises AudioError."""
     try:
-        signal, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-        raise AudioError(f"{path} cannot be read as sound: is it an audio file?") from error
-    if not np.isfinite(signal).all():
-        raise AudioError(f"{path} holds NaN or infinite samples")
-    if len(signal) == 0:
-        raise AudioError(f"{path} holds no samples")
-    return signal.mean(axis=1, dtype=np.float32), int(rate)
+        read = read_sound(path)
+    except SoundError as error:
+        raise AudioError(f"{path} {error}") from error
+    for note in (*read.notes, *([SILENT] if is_silent(read.samples) else [])):
+        say(f"{path} {note}")
+    return read.samples, read.sample_rate
 
 
 def resample(signal: Array, from_hz: float, to_hz: float) -> Array:
@@ -70,7 +72,7 @@ def write_audio(path: Path, signal: Array, sample_rate: int) -> float:
     try:
         with replaced(path) as beside:
             beside.touch()  # libsndfile would not say why it cannot make it
-            soundfile.write(beside, signal, sample_rate, subtype="PCM_24", format=file_format)
+            soundfile.write(for_libsndfile(beside), signal, sample_rate, subtype="PCM_24", format=file_format)
     except OSError as error:
         raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
     except soundfile.SoundFileError as error:

@@ -16,8 +16,10 @@ import soundfile
 from click.testing import CliRunner
 
 from ngs.cli.render.forms import BUILT_IN, render
+from ngs.cli.render.job import Job
 from ngs.runtime.bundle.bundle import Bundle
-from ngs.runtime.dsp.audio_files import read_audio, write_audio
+from ngs.runtime.dsp.audio_files import AudioError, read_audio, write_audio
+from ngs.runtime.dsp.sound_reader import CANCELLING
 from ngs.runtime.offline import patterns
 from ngs.runtime.offline.render import decode_embeddings, embed
 
@@ -243,6 +245,62 @@ def test_an_error_is_one_line_and_nothing_is_written(
     assert len(errors) == 1 and "Traceback" not in result.stderr
     assert re.search(message, errors[0]), errors[0]
     assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize("form", [["resynth"], ["reconstruct"], ["vary", "--class", "Kick"]])
+def test_silence_is_not_written_without_a_word(tiny_bundle: Path, place: Path, form: list[str]) -> None:
+    soundfile.write("silent.wav", np.zeros(1000), 8000)
+    soundfile.write("offset.wav", np.full(1000, 0.5), 8000)
+    for name in ("silent.wav", "offset.wav"):
+        for as_json in ([], ["--json"]):
+            result = CliRunner().invoke(render, [str(tiny_bundle), form[0], name, *form[1:], "-o", "out.wav", *as_json])
+            assert result.exit_code == 0, result.output
+            assert f"Remark: {name} is silent (below -60 dB)\n" in result.stderr
+            assert not as_json or json.loads(result.stdout)["files"] == ["out.wav"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_silent_result_is_named(
+    tiny_bundle: Path, place: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    job = Job(Bundle.open(tiny_bundle, "cpu"), None, 8000, 0, {}, as_json)
+    for name, level in (("silent.wav", 0.0), ("quiet.wav", 5e-4), ("heard.wav", 2e-3)):
+        job.write(Path(name), level * np.cos(np.arange(999, dtype=np.float32)))
+    assert capsys.readouterr().err == "".join(
+        f"Remark: {name} is silent (below -60 dB)\n" for name in ("silent.wav", "quiet.wav")
+    )
+
+
+def test_channels_that_cancel_each_other_are_heard(tiny_bundle: Path, place: Path) -> None:
+    sound = soundfile.read("in.wav")[0]
+    soundfile.write("wide.wav", np.stack([0.5 * sound, -sound], 1), 8000, subtype="PCM_24")
+    soundfile.write("wider.wav", np.stack([0.99 * sound, -sound], 1), 8000, subtype="PCM_24")
+    soundfile.write("one.wav", -sound, 8000, subtype="PCM_24")
+    assert sound_of(tiny_bundle, "resynth", "wider.wav") == sound_of(tiny_bundle, "resynth", "one.wav")
+    assert sound_of(tiny_bundle, "resynth", "wide.wav") != sound_of(tiny_bundle, "resynth", "one.wav")
+    result = ngs("render", str(tiny_bundle), "resynth", "wider.wav", "-o", "out.wav")
+    assert result.returncode == 0 and result.stderr == f"Remark: wider.wav {CANCELLING}\n"
+
+
+def test_names_that_no_terminal_prints(tiny_bundle: Path, place: Path) -> None:
+    for raw in (b"Schl\xe4gel.wav", b"e\x1b[31m.wav", b"n\nl.wav"):
+        name = os.fsdecode(raw)
+        Path(name).write_bytes(Path("in.wav").read_bytes())
+        for arguments in (["resynth", name], ["resynth", name, "-o", f"out-{name}"], ["resynth", f"gone-{name}"]):
+            result = ngs("render", str(tiny_bundle), *arguments)
+            assert result.returncode == (1 if "gone" in arguments[1] else 0), result.stderr
+            assert "Traceback" not in result.stderr
+            assert all(line.isprintable() for line in (result.stdout + result.stderr).splitlines())
+            assert (result.stdout + result.stderr).count("\n") == 1
+        assert Path(f"out-{name}").exists()
+
+
+@pytest.mark.parametrize("name", ["pipe.wav", "loop.wav", "/dev/zero", "."])
+def test_what_is_no_file_is_refused_and_not_waited_for(tiny_bundle: Path, place: Path, name: str) -> None:
+    os.mkfifo("pipe.wav")
+    Path("loop.wav").symlink_to("loop.wav")
+    result = CliRunner().invoke(render, [str(tiny_bundle), "resynth", name])
+    assert isinstance(result.exception, AudioError)
 
 
 def test_a_file_that_is_not_a_bundle(place: Path) -> None:

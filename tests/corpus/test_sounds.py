@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
+from ngs.corpus.cache import build_cache
 from ngs.corpus.sounds import Sounds, find_sounds
 from ngs.corpus.words import listing
 from ngs.runtime.bundle.manifest import Attribute
@@ -62,10 +67,107 @@ def test_a_folder_without_sounds_is_no_class(write_sound, data: Path) -> None:
     assert find_sounds(data).attributes[0].classes == ("Kick",)
 
 
-def test_circular_links_end(write_sound, data: Path) -> None:
+@pytest.mark.parametrize(("link", "target"), [("Kick/again", ".."), ("Kick/a", "../.."), ("A", "Kick"), ("A", "/")])
+def test_links_to_folders_around_or_elsewhere_are_named(write_sound, data: Path, link: str, target: str) -> None:
     write_sound("Kick/a.wav")
-    (data / "Kick" / "again").symlink_to(data, target_is_directory=True)
-    assert list(labels_of(find_sounds(data))) == ["Kick/a.wav"]
+    write_sound("../beside/b.wav")
+    (data / link).symlink_to(target, target_is_directory=True)
+    sounds = find_sounds(data)
+    assert list(labels_of(sounds)) == ["Kick/a.wav"]
+    assert sounds.remarks == (f"1 left out, links to folders that they lie in or that are listed elsewhere: {link}",)
+
+
+def test_links_out_of_the_library_are_followed(write_sound, data: Path, tmp_path: Path) -> None:
+    write_sound("Kick/a.wav")
+    write_sound("../beside/b.wav")
+    (data / "Snare").symlink_to("../beside", target_is_directory=True)
+    (data / "Kick" / "c.wav").symlink_to("../../beside/b.wav")
+    sounds = find_sounds(data)
+    assert list(labels_of(sounds)) == ["Kick/a.wav", "Kick/c.wav", "Snare/b.wav"] and sounds.remarks == ()
+
+
+def test_links_that_lead_nowhere_are_named(write_sound, data: Path) -> None:
+    write_sound("Kick/a.wav")
+    (data / "Kick" / "gone.wav").symlink_to("nowhere.wav")
+    (data / "to").symlink_to("fro")
+    (data / "fro").symlink_to("to")
+    sounds = find_sounds(data)
+    assert list(labels_of(sounds)) == ["Kick/a.wav"]
+    assert sounds.remarks == ("3 left out, links that lead nowhere: Kick/gone.wav, fro, to",)
+
+
+def test_devices_pipes_and_sockets_are_named_and_not_opened(write_sound, data: Path) -> None:
+    write_sound("Kick/a.wav")
+    os.mkfifo(data / "Kick" / "pipe.wav")
+    (data / "Kick" / "zero.wav").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(data / "Kick" / "s.wav"))  # the whole path would be too long
+        sounds = find_sounds(data)
+    assert list(labels_of(sounds)) == ["Kick/a.wav"]
+    assert sounds.remarks == (
+        "3 left out, neither a file nor a folder: Kick/pipe.wav, Kick/s.wav, Kick/zero.wav",
+    )  # fmt: skip
+
+
+def test_folders_that_cannot_be_listed_are_named(write_sound, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sound("Kick/a.wav")
+    write_sound("lost+found/b.wav")
+    listed = os.listdir
+
+    def refuse(folder: Path) -> list[str]:
+        if folder.name in refused:
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(os, "listdir", refuse)  # not chmod: nothing is refused to root
+    refused = ["lost+found"]
+    sounds = find_sounds(data)
+    assert list(labels_of(sounds)) == ["Kick/a.wav"]
+    assert sounds.remarks == ("1 left out, cannot be opened (Permission denied): lost+found",)
+    refused = ["data"]
+    with pytest.raises(ValueError, match="data cannot be listed: Permission denied"):
+        find_sounds(data)
+
+
+def test_a_folder_at_any_depth_is_listed(write_sound, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sound("Kick/a.wav")
+    monkeypatch.chdir(data)
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    try:
+        sounds = find_sounds(data)
+    finally:  # nothing else can remove as many
+        for _ in range(1500):
+            os.chdir("..")
+            os.rmdir("d")
+    assert list(labels_of(sounds)) == ["Kick/a.wav"]
+    assert [remark[:51] for remark in sounds.remarks] in ([], ["1 left out, cannot be opened (File name too long): "])
+
+
+def test_names_are_printable_and_each_has_its_own(write_sound, data: Path) -> None:
+    content = write_sound("Kick/a.wav").read_bytes()
+    for name in (
+        b"Schl\xe4gel.wav", b"Schl\xf6gel.wav", b"e\x1b[31m.wav", b"n\nl.wav", b"right\xe2\x80\xaeleft.wav",
+        "Scha\u0308del.wav".encode(), "Sch\u00e4del.wav".encode(), "Sch\u00e4del (2).wav".encode(),
+    ):  # fmt: skip
+        with open(os.path.join(os.fsencode(data), b"Kick", name), "wb") as file:
+            file.write(content)
+    (data / "Sna\u0308re").mkdir()
+    (data / "Sn\u00e4re").mkdir()
+    for number, folder in enumerate(("Sna\u0308re", "Sn\u00e4re")):
+        (data / folder / f"{number}.wav").write_bytes(content)
+    sounds = find_sounds(data)
+    assert list(labels_of(sounds)) == [
+        "Kick/Schl?gel (2).wav", "Kick/Schl?gel.wav", "Kick/Sch\u00e4del (2).wav", "Kick/Sch\u00e4del (3).wav",
+        "Kick/Sch\u00e4del.wav", "Kick/a.wav", "Kick/e?[31m.wav", "Kick/n?l.wav", "Kick/right?left.wav",
+        "Sn\u00e4re/0.wav", "Sn\u00e4re/1.wav",
+    ]  # fmt: skip
+    assert len({file.path for file in sounds.files}) == len(sounds.files)
+    assert sounds.attributes[0].classes == ("Kick", "Sn\u00e4re")
+    assert sounds.remarks == (
+        "2 files named as another when printed, now: Kick/Schl?gel (2).wav, Kick/Sch\u00e4del (3).wav",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("prepare", [Path.mkdir, lambda path: (path.mkdir(), (path / "a.txt").touch())])
@@ -140,3 +242,65 @@ def test_keep_drops_classes_that_nothing_is_left_of(write_sound, data: Path) -> 
 def test_listing_is_short() -> None:
     assert listing(["a", "b"]) == "a, b"
     assert listing([str(i) for i in range(100)]).endswith("7 and 92 more")
+
+
+PARTS = st.one_of(
+    st.binary(min_size=1, max_size=12),
+    st.text(min_size=1, max_size=8).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.sampled_from([b"\xe4", b"\xf6", b"e\xcc\x81", b"\xc3\xa9", b"?", b" ", b"\x1b[2J", b"\r", b"a (2)", b"-", b"~"]),
+).map(lambda name: name.replace(b"/", b"").replace(b"\0", b"") or b"x")
+ENTRIES = st.lists(
+    st.tuples(
+        st.lists(PARTS, min_size=1, max_size=3),
+        st.sampled_from([b".wav", b".WAV", b".flac", b".txt", b""]),
+        st.sampled_from(["sound", "sound", "text", "pipe", "folder", "up", "loop", "root", "sibling"]),
+    ),
+    max_size=12,
+)
+
+
+def place(data: bytes, parts: list[bytes], suffix: bytes, kind: str, content: bytes) -> None:
+    """Put an entry into a folder, if its name is free."""
+    path = os.path.join(data, *parts) + suffix
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if kind == "folder":
+            os.mkdir(path)
+        elif kind == "pipe":
+            os.mkfifo(path)
+        elif kind in ("sound", "text"):
+            with open(path, "xb") as file:
+                file.write(content if kind == "sound" else b"la la la")
+        else:
+            targets = {"up": b"..", "loop": os.path.basename(path), "root": data, "sibling": b"sure.wav"}
+            os.symlink(targets[kind], path)
+    except OSError:
+        pass
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(entries=ENTRIES)
+def test_whatever_lies_in_a_folder_it_is_read_or_named(
+    write_sound, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, entries
+) -> None:
+    content = (tmp_path / "data" / "a.wav") if (tmp_path / "data").exists() else write_sound("a.wav")
+    data = tmp_path_factory.mktemp("walk")
+    place(os.fsencode(data), [b"Kick", b"sure"], b".wav", "sound", content.read_bytes())
+    for parts, suffix, kind in entries:
+        place(os.fsencode(data), parts, suffix, kind, content.read_bytes())
+    sounds = find_sounds(data)
+    corpus = build_cache(sounds, 22050, tmp_path / "cache")
+    names = [file.name for file in sounds.files]
+    assert len(set(names)) == len(names) and "Kick/sure.wav" in corpus.names
+    assert len(corpus.names) + len(corpus.skipped) == len(names)
+    for text in (*names, *corpus.remarks, *(name for attribute in sounds.attributes for name in attribute.classes)):
+        assert text.encode() and not any(ord(character) < 32 or ord(character) == 127 for character in text)
+    # every file and every link that is not hidden is read, or counted in a remark
+    walked = [
+        os.path.relpath(os.path.join(folder, name), os.fsencode(data))
+        for folder, folders, files in os.walk(os.fsencode(data))
+        for name in (*files, *(each for each in folders if os.path.islink(os.path.join(folder, each))))
+    ]
+    seen = [path for path in walked if not any(part.startswith(b".") for part in path.split(b"/"))]
+    counted = sum(int(remark.split()[0]) for remark in sounds.remarks if "left out" in remark)
+    assert len(names) + counted == len(seen)

@@ -24,9 +24,10 @@ from ngs.runtime.offline.render import sample
 from ngs.training.config import Config, budget, load_preset, override
 from ngs.training.learning.batches import first_signals
 from ngs.training.learning.checkpoints import load_model
+from ngs.training.learning.machine import Machine
 from ngs.training.learning.phases import EmbeddingPhase
 from ngs.training.learning.session import train
-from ngs.training.learning.trainer import Machine, start_grains
+from ngs.training.learning.trainer import start_grains
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.run_folder import RunError
 

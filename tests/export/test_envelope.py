@@ -88,7 +88,7 @@ def test_gains_have_limits_and_are_continuous(envelopes: Envelopes) -> None:
         own = -50 * torch.rand(GRAINS)
         found = gains(envelopes, own, 0)
         assert found.abs().max() <= MOST_GAIN_DB
-        assert (found - gains(envelopes, own + 1e-3 * torch.randn(GRAINS), 0)).abs().max() < 0.1
+        assert (found - gains(envelopes, own + 1e-3 * torch.randn(GRAINS), 0)).abs().max() < 0.5
 
 
 def test_large_classes_are_thinned_and_few_sounds_are_kept(model: NeuralGranularModel) -> None:

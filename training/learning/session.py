@@ -6,25 +6,26 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import torch
 
 from ngs.corpus.cache import Corpus, build_cache, split
 from ngs.corpus.sounds import find_sounds
 from ngs.training.config import Config
-from ngs.training.learning.batches import first_signals
-from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validation
-from ngs.training.learning.excerpts import write_excerpts
-from ngs.training.learning.phases import EmbeddingPhase
-from ngs.training.learning.plan import PlannedPhase, plan
-from ngs.training.learning.trainer import Machine, check_machine, train_phases
-from ngs.training.model.model import NeuralGranularModel
+from ngs.training.learning.machine import Machine
 from ngs.training.run_folder import DESCRIPTION, RunError, RunInfo, remove_parts
 
+if TYPE_CHECKING:
+    import torch
+
+    from ngs.training.learning.plan import PlannedPhase
+    from ngs.training.model.model import NeuralGranularModel
+
 Say = Callable[[str], None]
-Check = Callable[[NeuralGranularModel, torch.Tensor, torch.Tensor, bool], object]
+Check: TypeAlias = "Callable[[NeuralGranularModel, torch.Tensor, torch.Tensor, bool], object]"
 VALIDATION_SOUNDS = 32  # measured at each validation
 CHECKED_SOUNDS = 32
 
@@ -49,7 +50,9 @@ def train(
     its linear maps have been computed: those of grains, with `embedding` also those of paths. It gets signals [N, n] of
     training sounds. Raises ValueError or OSError with one line for everything that the user can fix.
     """
-    _quiet()
+    for needed in ("torch", "lightning", "onnx"):
+        if find_spec(needed) is None:  # not only after minutes of decoding
+            raise ModuleNotFoundError(f"No module named {needed!r}", name=needed)
     before = _description(out, resume)
     if before:
         data, labels = data or Path(before.data), labels or (Path(before.labels) if before.labels else None)
@@ -67,6 +70,15 @@ def train(
         for line in remarks:
             say(line)
         info = _describe(config, data, labels, corpus, validation)
+    # importing torch takes seconds: only now that the input has been looked at
+    from ngs.training.learning.batches import first_signals
+    from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validation
+    from ngs.training.learning.excerpts import write_excerpts
+    from ngs.training.learning.phases import EmbeddingPhase
+    from ngs.training.learning.plan import plan
+    from ngs.training.learning.trainer import check_machine, train_phases
+
+    _quiet()
     check_machine(machine, plan(config)[0], out)
     if _first_process():
         info.write(out)
@@ -151,4 +163,6 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", module="lightning")
     warnings.filterwarnings("ignore", module="torch")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    import torch
+
     torch.set_float32_matmul_precision("high")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ngs.corpus.cache import Corpus
 from ngs.runtime.errors import reason
 from ngs.training.learning.batches import GRAINS_A_SEQUENCE, CounterBatches, GrainBatches, loader
 from ngs.training.learning.checkpoints import load_weights, save_checkpoint, saved_step
+from ngs.training.learning.machine import MISFIT, Machine
 from ngs.training.learning.phase import Phase
 from ngs.training.learning.phases import onset_of, windowed
 from ngs.training.learning.plan import PlannedPhase, plan
@@ -29,17 +29,6 @@ PCA_STEP = 2**39  # number of the batch with these grains, one that no training 
 
 Callbacks = Callable[[PlannedPhase, int, int], list[Any]]
 Prepared = Callable[[NeuralGranularModel, PlannedPhase], None]
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where the training runs: handed to Lightning as it is."""
-
-    accelerator: str = "auto"
-    devices: str = "auto"
-    nodes: int = 1
-    precision: str = "32-true"
-    workers: int = 1  # processes that draw batches
 
 
 def train_phases(
@@ -121,7 +110,7 @@ def check_machine(machine: Machine, planned: PlannedPhase, folder: Path) -> None
     try:
         make_trainer(folder, planned, machine, [])
     except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
-        raise RunError(f"--accelerator, --devices or --precision do not fit this machine: {reason(error)}") from error
+        raise RunError(f"{MISFIT}: {reason(error)}") from error
 
 
 def start_grains(model: NeuralGranularModel, corpus: Corpus, sounds: np.ndarray) -> None:

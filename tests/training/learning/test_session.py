@@ -19,9 +19,9 @@ import torch
 from ngs.cli import main as command_line
 from ngs.training.config import Config, budget
 from ngs.training.learning.batches import COPIES, CounterBatches, PathBatches
+from ngs.training.learning.machine import Machine
 from ngs.training.learning.phase import Phase
 from ngs.training.learning.session import train
-from ngs.training.learning.trainer import Machine
 from ngs.training.model.model import NeuralGranularModel
 from ngs.training.run_folder import RunInfo
 
