@@ -92,7 +92,9 @@ def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
     """
     if name in BUILT_IN:
         tracks = parse_pattern(BUILT_IN[name], name)
-        fitting = [Track(name, track.levels) for track in tracks if (name := _players(tracks, classes)[track.class_name])]
+        fitting = [
+            Track(name, track.levels) for track in tracks if (name := _players(tracks, classes)[track.class_name])
+        ]
         return fitting or [Track(c, track.levels) for c, track in zip(classes, tracks, strict=False)]
     path = Path(name)
     if not path.is_file():

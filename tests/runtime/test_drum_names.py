@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis.strategies import characters, lists, text
 
 from ngs.runtime.drum_names import (
-    GENERAL_MIDI, MODIFIERS, SYNONYMS, common_name, drum_class, fitting_class, in_order, names_drum, same_class, words,
+    GENERAL_MIDI,
+    MODIFIERS,
+    SYNONYMS,
+    common_name,
+    drum_class,
+    fitting_class,
+    in_order,
+    names_drum,
+    same_class,
+    words,
 )  # fmt: skip
 
 SHIPPED = ("Clap", "Cowbell", "Crash", "Hat", "Kick", "Ride", "Snare", "Tom")
