@@ -36,7 +36,7 @@ import click
 @click.option(
     "--class-from",
     metavar="LEVEL",
-    help="What names the class: top (the first folder below DATA), folder (the one a sound lies in), a number of folders "
+    help="What names the class: top (the first folder below DATA), folder (that of each sound), a number of folders "
     "down, or name (the file name).  [default: chosen by the names of the folders, and shown]",
 )
 @click.option(
@@ -62,7 +62,8 @@ import click
 )
 def train(
     data: Path | None, out: Path, preset: str | None, assignments: tuple[str, ...], minutes: str | None,
-    steps: str | None, labels: Path | None, class_from: str | None, pitch_from_names: bool, resume: bool, seed: int | None, devices: str, nodes: int,
+    steps: str | None, labels: Path | None, class_from: str | None, pitch_from_names: bool, resume: bool,
+    seed: int | None, devices: str, nodes: int,
     accelerator: str, precision: str, workers: int, cache: Path | None,
 ) -> None:  # fmt: skip
     """Train a model on DATA, a folder of sounds, or a folder with folders of sounds for each class.

@@ -4,7 +4,8 @@ python examples/jack_host.py [BUNDLE] [--demo SECONDS] [--ahead FRAMES] [--stats
 
 It reads commands, one per line. A class plays a note ("Kick"), with a gain if you like ("Snare 0.5"); "swap OTHER.ngs"
 changes the bundle while it plays; "stats", "quit" and "help" do what they say. MIDI notes play the drums that General
-MIDI has there, 36 the kick; classes that are no drums are played in turn from 36 on. --demo plays random notes. It needs a JACK server (PipeWire has one), and: pip install JACK-Client
+MIDI has there, 36 the kick; classes that are no drums are played in turn from 36 on. --demo plays random notes. It
+needs a JACK server (PipeWire has one), and: pip install JACK-Client
 """
 
 import argparse

@@ -60,7 +60,8 @@ STAND_INS: dict[str, tuple[str, ...]] = {
     "maraca": ("shaker", "percussion"),
     "wood block": ("block", "percussion"),
     **dict.fromkeys(
-        "rim clap snap tambourine vibraslap bongo conga timbale agogo guiro clave cuica triangle shaker whistle".split(),
+        "rim clap snap tambourine vibraslap bongo conga timbale agogo guiro clave cuica triangle shaker "
+        "whistle".split(),
         ("percussion",),
     ),
 }
@@ -91,7 +92,7 @@ def _singular(word: str) -> str:
 
 
 def _phrases() -> dict[tuple[str, ...], tuple[str, ...]]:
-    found = {}
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
     for drum, others in SYNONYMS.items():
         for phrase in (drum, *others.split(", ")):
             words = tuple(phrase.split())

@@ -50,7 +50,8 @@ def train(
     `say` is called with lines for the user, `decoding` with (done, total) files while sounds are decoded into the
     folder `cache`. `check(model, audio, labels, embedding)` may refuse a model, before minutes are spent on it, when
     its linear maps have been computed: those of grains, with `embedding` also those of paths. It gets signals [N, n] of
-    training sounds. `class_from` and `pitch_from_names` are those of `find_sounds`. Raises ValueError or OSError with one line for everything that the user can fix.
+    training sounds. `class_from` and `pitch_from_names` are those of `find_sounds`. Raises ValueError or OSError with
+    one line for everything that the user can fix.
     """
     _quiet()
     before = _description(out, resume)

@@ -52,6 +52,22 @@ def test_conditions_are_given_where_the_bundle_has_them(bundle: Bundle, data: Pa
     assert any("no class Gong" in remark for remark in selection.remarks)
 
 
+def test_classes_are_found_at_the_level_that_the_bundle_or_the_run_knows(
+    bundle: Bundle, data: Path, tmp_path: Path
+) -> None:
+    for number in range(1, 4):
+        for folder in ("Kick", "snare"):
+            (tmp_path / "pack" / f"Hat {number}").mkdir(parents=True, exist_ok=True)
+            (data / folder / f"{number}.wav").rename(tmp_path / "pack" / f"Hat {number}" / f"{folder}_{number}.wav")
+    (tmp_path / "pack" / "Kit 1").mkdir()
+    kicks = tmp_path / "pack" / "Kit 1" / "BD"
+    (data / "Kick").rename(kicks)
+    run = make_run(tmp_path / "run", ["Kit 1/BD/0.wav"])
+    chosen = select(bundle, tmp_path / "pack", None, None, None, None, 0)
+    assert {entry.name for entry in chosen.test if entry.file.name.startswith("Kit 1")} == {"Kick"}
+    assert [entry.name for entry in select(bundle, tmp_path / "pack", run, None, None, None, 0).test] == ["Kit 1"]
+
+
 def test_a_run_divides_its_sounds(bundle: Bundle, data: Path, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", ["Kick/1.wav", "snare/4.wav", "Kick/9.wav"])
     selection = select(bundle, data, run, None, None, None, 0)
