@@ -55,17 +55,18 @@ def test_conditions_are_given_where_the_bundle_has_them(bundle: Bundle, data: Pa
 def test_classes_are_found_at_the_level_that_the_bundle_or_the_run_knows(
     bundle: Bundle, data: Path, tmp_path: Path
 ) -> None:
-    for number in range(1, 4):
-        for folder in ("Kick", "snare"):
-            (tmp_path / "pack" / f"Hat {number}").mkdir(parents=True, exist_ok=True)
-            (data / folder / f"{number}.wav").rename(tmp_path / "pack" / f"Hat {number}" / f"{folder}_{number}.wav")
-    (tmp_path / "pack" / "Kit 1").mkdir()
-    kicks = tmp_path / "pack" / "Kit 1" / "BD"
-    (data / "Kick").rename(kicks)
-    run = make_run(tmp_path / "run", ["Kit 1/BD/0.wav"])
+    for name, kit, sold in (("Kick", "Kit 1", "BD"), ("snare", "Kit 2", "Snares")):
+        (tmp_path / "pack" / kit).mkdir(parents=True)
+        (data / name).rename(tmp_path / "pack" / kit / sold)
+    held_back = ["Kit 1/BD/0.wav", "Kit 2/Snares/0.wav"]
+    run = make_run(tmp_path / "run", held_back)  # by the first folder, as it was trained
     chosen = select(bundle, tmp_path / "pack", None, None, None, None, 0)
-    assert {entry.name for entry in chosen.test if entry.file.name.startswith("Kit 1")} == {"Kick"}
-    assert [entry.name for entry in select(bundle, tmp_path / "pack", run, None, None, None, 0).test] == ["Kit 1"]
+    assert {entry.name for entry in chosen.test} == {"Kick", "Snare"} and chosen.remarks == []
+    assert all(entry.condition.any() for entry in chosen.test)
+    assert [entry.name for entry in select(bundle, tmp_path / "pack", run, None, None, None, 0).test] == [
+        "Kit 1",
+        "Kit 2",
+    ]
 
 
 def test_a_run_divides_its_sounds(bundle: Bundle, data: Path, tmp_path: Path) -> None:
