@@ -24,10 +24,11 @@ LOOSE = 0.1  # share of sounds that may lie in a folder around all others
 # words of folders that hold classes, and words of classes that are no drums
 CONTAINERS = frozenset("kit vol volume pack bank disc disk cd session collection library bundle edition series".split())
 SOUNDS = frozenset(
-    "bass 808 sub synth lead pad pluck stab chord arp key piano organ guitar string brass horn voice vocal vox choir "
-    "fx sfx effect riser downlifter uplifter impact sweep loop break breakbeat fill texture atmosphere ambience "
-    "drone noise foley speech flute oboe clarinet bassoon sax saxophone trumpet trombone tuba violin viola cello contrabass "
-    "harp marimba xylophone vibraphone glockenspiel celesta timpani accordion harmonica mallet bell gong kalimba".split()
+    "bass 808 sub synth lead pad pluck stab chord arp key piano organ guitar string brass horn voice vocal vox "
+    "choir fx sfx effect riser downlifter uplifter impact sweep loop break breakbeat fill texture atmosphere "
+    "ambience drone noise foley speech flute oboe clarinet bassoon sax saxophone trumpet trombone tuba violin "
+    "viola cello contrabass harp marimba xylophone vibraphone glockenspiel celesta timpani accordion harmonica "
+    "mallet bell gong kalimba".split()
 )
 _TEMPO = re.compile(r"(?<![^\W_])\d{2,3}[ _-]?bpm(?![^\W_])|(?<![^\W_])bpm[ _-]?\d{2,3}(?![^\W_])", re.IGNORECASE)
 _KEY = re.compile(r"(?<![^\W_])[A-G][#♯b♭]?(m|[ _-]?(min|maj|minor|major|Min|Maj|Minor|Major))(?![^\W_])")
