@@ -56,7 +56,7 @@ def test_the_table_shows_what_was_understood() -> None:
 @pytest.mark.parametrize(
     ("names", "level", "hint"),
     [
-        (layout("Al/rain | Al/wind | Bob/rain | Bob/wind"), None, "rain, wind. If they are the classes: --class-from 2"),
+        (layout("Al/rain | Al/wind | Bo/rain | Bo/wind"), None, "rain, wind. If they are the classes: --class-from 2"),
         (layout("Kit 1/Kicks | Kit 2/Kicks"), "top", "Kicks. If they are the classes: --class-from 2"),
         (["MD2_Kick_01.wav", "MD2_Snare_02_C#.wav"], None, "Kick, Snare: --class-from name makes them the classes"),
     ],
