@@ -92,9 +92,8 @@ def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
     """
     if name in BUILT_IN:
         tracks = parse_pattern(BUILT_IN[name], name)
-        fitting = [
-            Track(name, track.levels) for track in tracks if (name := _players(tracks, classes)[track.class_name])
-        ]
+        players = _players(tracks, classes)
+        fitting = [Track(player, track.levels) for track in tracks if (player := players[track.class_name]) is not None]
         return fitting or [Track(c, track.levels) for c, track in zip(classes, tracks, strict=False)]
     path = Path(name)
     if not path.is_file():
