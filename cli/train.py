@@ -36,6 +36,15 @@ from ngs.runtime.errors import printable
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CSV file with more attributes.  [default: DATA/labels.csv]",
 )
+@click.option(
+    "--class-from",
+    metavar="LEVEL",
+    help="What names the class: top (the first folder below DATA), folder (that of each sound), a number of folders "
+    "down, or name (the file name).  [default: chosen by the names of the folders, and shown]",
+)
+@click.option(
+    "--pitch-from-names", is_flag=True, help="Read the attribute pitch from file names: A4, A#3, As3, Bb3, or 060."
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --out where it stopped.")
 @click.option("--seed", type=int, help="The seed of all random choices.  [default: the preset's, 0]")
 @click.option(
@@ -56,10 +65,13 @@ from ngs.runtime.errors import printable
 )
 def train(
     data: Path | None, out: Path, preset: str | None, assignments: tuple[str, ...], minutes: str | None,
-    steps: str | None, labels: Path | None, resume: bool, seed: int | None, devices: str, nodes: int,
+    steps: str | None, labels: Path | None, class_from: str | None, pitch_from_names: bool, resume: bool,
+    seed: int | None, devices: str, nodes: int,
     accelerator: str, precision: str, workers: int, cache: Path | None,
 ) -> None:  # fmt: skip
-    """Train a model on DATA, a folder of sounds, or a folder with a folder of sounds for each class.
+    """Train a model on DATA, a folder of sounds, or a folder with folders of sounds for each class.
+
+    Packs may be given as they come, kit/type/file too: the classes that were found are listed before anything else.
 
     Training has stages: first the grains, then the embedding of their paths, then, if the preset asks for it, both
     together, and last the prior, which new sounds are drawn from. Stop with Ctrl-C at any time and continue later with
@@ -77,9 +89,10 @@ def train(
     from ngs.training.learning.machine import Machine
     from ngs.training.learning.session import train as run_training
 
-    if resume and (preset or minutes or steps or assignments or seed is not None):
+    if resume and (preset or minutes or steps or assignments or seed is not None or class_from or pitch_from_names):
         raise ConfigError(
-            "--resume continues the run with its own settings: leave out --preset, --minutes, --steps, --set and --seed"
+            "--resume continues the run with its own settings: leave out --preset, --minutes, --steps, --set, --seed, "
+            "--class-from and --pitch-from-names"
         )
     config = load_preset(preset or "fast")
     if minutes:
@@ -105,7 +118,9 @@ def train(
         return rehearse(*model_and_sounds)
 
     machine = Machine(accelerator, devices, nodes, precision, workers)
-    finished = run_training(data, labels, out, config, resume, machine, cache, say, decoding, check)
+    finished = run_training(
+        data, labels, out, config, resume, machine, cache, say, decoding, check, class_from, pitch_from_names
+    )
     if not finished:
         say(f"Stopped; nothing is lost. Continue with: ngs train --out {printable(str(out))} --resume")
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""Lists sounds: a folder of audio files, a class for each folder in it, more labels from a CSV file."""
+"""Lists sounds: a folder of audio files, classes by its folders, more labels from a CSV file or from file names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from ngs.corpus.naming import classes_of
+from ngs.corpus.pitch_names import PITCH, pitches_in
 from ngs.corpus.words import counted, listing
 from ngs.runtime.bundle.manifest import Attribute
+from ngs.runtime.bundle.pitches import pitch
 
 CLASS = "class"
-UNNAMED_CLASS = "all"
 LABELS_FILE = "labels.csv"
 # what moves a terminal's cursor or turns its text around, and bytes that are not UTF-8
 _UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -48,6 +50,8 @@ class Sounds:
     files: tuple[SoundFile, ...]  # sorted by name
     attributes: tuple[Attribute, ...]  # the class first
     remarks: tuple[str, ...] = ()  # what was left out or is missing, a line each
+    class_from: str = ""  # the level that gave the classes; "" if the table did
+    understood: tuple[str, ...] = ()  # lines that show the classes and where they lie
 
     def keep(self, chosen: Sequence[bool]) -> Sounds:
         """The chosen files only. Classes and attributes without a sound are dropped, with a remark."""
@@ -65,18 +69,24 @@ class Sounds:
             columns.append(np.where(column >= 0, np.searchsorted(used, column), -1))
         rows = np.stack(columns, 1).tolist() if columns else [[] for _ in files]
         relabelled = tuple(replace(file, labels=tuple(row)) for file, row in zip(files, rows, strict=True))
-        return Sounds(self.folder, relabelled, tuple(attributes), tuple(remarks))
+        return replace(self, files=relabelled, attributes=tuple(attributes), remarks=tuple(remarks))
 
 
-def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
+def find_sounds(
+    data: Path, labels: Path | None = None, class_from: str | None = None, pitch_from_names: bool = False,
+    known: Sequence[str] = (),
+) -> Sounds:  # fmt: skip
     """Find the audio files in the folder `data`, except hidden ones, and their classes.
 
     What cannot be listed, and what is neither a file nor a folder, is left out with a remark.
 
-    The class of a file is the folder of `data` that it lies in, at any depth. A folder with files only is one class,
-    "all". Files beside class folders are left out. A CSV file (`labels`, or labels.csv in `data`) with the columns
+    The class of a file comes from a folder that it lies in, or from its name: `class_from` says from which, or what
+    `naming.classes_of` chooses, with an eye on the `known` classes. A folder with files only is one class, "all".
+    Files beside class folders are left out. With `pitch_from_names`, the attribute "pitch" is read from file names.
+    A CSV file (`labels`, or labels.csv in `data`) with the columns
     file, attribute, attribute, ... gives more attributes; a column "class" replaces the folders. Sounds without a row
-    or a value have the label -1 there. Raises ValueError if there are no sounds or the CSV file is malformed.
+    or a value have the label -1 there. Raises ValueError if there are no sounds, the CSV file is malformed, or no name
+    has a pitch.
     """
     if not data.is_dir():
         raise ValueError(f"{data} is not a folder")
@@ -84,19 +94,23 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
         labels = data / LABELS_FILE
     paths, remarks = _audio_files(data, labels)
     columns: dict[str, dict[str, str]] = {} if labels is None else _read_labels(labels)
+    level, understood = "", list[str]()
     if CLASS not in columns:
-        in_folders = {name: path for name, path in paths.items() if "/" in name}
-        beside = [name for name in paths if "/" not in name]
-        if in_folders and beside:
+        found = classes_of(list(paths), class_from, known)
+        beside = [name for name in paths if name not in found.of]
+        if beside:
             remarks.append(f"{counted(len(beside), 'sound')} beside the class folders left out: {listing(beside)}")
-            paths = in_folders
-        folders = {name: name.split("/")[0] if "/" in name else UNNAMED_CLASS for name in paths}
-        columns = {CLASS: folders, **columns}
+            paths = {name: path for name, path in paths.items() if name in found.of}
+        columns = {CLASS: dict(found.of), **columns}
+        level, understood = found.class_from, found.table()
     if not paths:
         raise ValueError(f"There are no sounds in {data} (WAV, FLAC, AIFF, OGG, MP3, ...)")
     columns = {CLASS: columns.pop(CLASS), **columns}
     if labels is not None:
         remarks += _label_remarks(labels, columns, paths)
+    if pitch_from_names:
+        columns[PITCH] = _read_pitches(data, columns, paths)
+        understood.append(_pitch_line(columns[PITCH], paths))
     attributes, indices = [], []
     for attribute, values in columns.items():
         classes = tuple(sorted({values[name] for name in paths if values.get(name)}))
@@ -108,7 +122,7 @@ def find_sounds(data: Path, labels: Path | None = None) -> Sounds:
             indices.append([index.get(values.get(name, ""), -1) for name in paths])
     rows = zip(*indices, strict=True)
     files = (SoundFile(path, name, row) for (name, path), row in zip(paths.items(), rows, strict=True))
-    return Sounds(data, tuple(files), tuple(attributes), tuple(remarks))
+    return Sounds(data, tuple(files), tuple(attributes), tuple(remarks), level, tuple(understood))
 
 
 def _audio_files(data: Path, labels: Path | None) -> tuple[dict[str, Path], list[str]]:
@@ -257,3 +271,22 @@ def _label_remarks(path: Path, columns: dict[str, dict[str, str]], paths: dict[s
         if unlabelled:
             remarks.append(f"{counted(len(unlabelled), 'sound')} without {attribute}: {listing(unlabelled)}")
     return remarks
+
+
+def _read_pitches(data: Path, columns: dict[str, dict[str, str]], paths: dict[str, Path]) -> dict[str, str]:
+    """The pitch of each file that has one in its name. Raises ValueError if none has, or the table has pitches."""
+    if PITCH in columns:
+        raise ValueError("The table of labels already has a column pitch: leave out --pitch-from-names")
+    found = pitches_in(list(paths), columns[CLASS])
+    if not found:
+        raise ValueError(
+            f"No file name in {data} has a pitch such as A4, A#3, Bb3 or 060: leave out --pitch-from-names"
+        )
+    return found
+
+
+def _pitch_line(found: dict[str, str], paths: dict[str, Path]) -> str:
+    spoken = sorted(found.values(), key=lambda name: pitch(name) or 0)
+    without = [name for name in paths if name not in found]
+    rest = f"; none: {listing(without)}" if without else ""
+    return f"{len(found)} of {counted(len(paths), 'name')} have a pitch, {spoken[0]} to {spoken[-1]}{rest}"

@@ -3,8 +3,9 @@
 python examples/jack_host.py [BUNDLE] [--demo SECONDS] [--ahead FRAMES] [--stats FILE.json] [--record FILE.wav]
 
 It reads commands, one per line. A class plays a note ("Kick"), with a gain if you like ("Snare 0.5"); "swap OTHER.ngs"
-changes the bundle while it plays; "stats", "quit" and "help" do what they say. MIDI notes play too: 36 is the first
-class. --demo plays random notes. It needs a JACK server (PipeWire has one), and: pip install JACK-Client
+changes the bundle while it plays; "stats", "quit" and "help" do what they say. MIDI notes play the drums that General
+MIDI has there, 36 the kick; classes that are no drums are played in turn from 36 on. --demo plays random notes. It
+needs a JACK server (PipeWire has one), and: pip install JACK-Client
 """
 
 import argparse
@@ -24,11 +25,11 @@ try:
     import soundfile
 
     from ngs.runtime import CONTROLS, Bundle, Engine, EngineBusy, Note
+    from ngs.runtime.drum_names import FIRST_KEY, drum_class
 except KeyboardInterrupt:  # the imports take a moment
     sys.exit(130)
 
 MOST_FRAMES = 8192  # the most that JACK asks for at once
-FIRST_KEY = 36  # the MIDI note of the first class
 NOTE_ON = 0x90  # on channel 1: the lower half of the byte is the channel
 REMEMBERED = 256  # last notes kept
 COMMANDS = "CLASS [GAIN], swap PATH, stats, quit, help"
@@ -81,7 +82,7 @@ class Host:
         return self.engine.bundle.manifest.attributes[0].classes
 
     def help(self) -> str:
-        keys = f"MIDI notes {FIRST_KEY} to {FIRST_KEY + len(self.classes) - 1}"
+        keys = f"MIDI note {FIRST_KEY}: {drum_class(FIRST_KEY, self.classes)}"
         return f"{self.engine.bundle.path.name} plays {', '.join(self.classes)} ({keys}). Commands: {COMMANDS}"
 
     def do(self, command: str) -> None:
@@ -111,8 +112,8 @@ class Host:
 
     def press(self, at: int, key: int, velocity: int) -> None:
         """Play a key at a frame. Keys without a class are silent."""
-        if 0 <= key - FIRST_KEY < len(classes := self.classes):
-            self.play(classes[key - FIRST_KEY], velocity / 127, at)
+        if (chosen := drum_class(key, self.classes)) is not None:
+            self.play(chosen, velocity / 127, at)
 
     def play(self, chosen: str, gain: float, at: int | None = None) -> None:
         self.engine.note_on(Note(chosen, index=self.played, controls={"gain": gain}), at)

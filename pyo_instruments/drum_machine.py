@@ -10,9 +10,9 @@ from typing import Any
 
 from ngs.pyo_instruments import Choice, ClassName, HitPlayer, Number, Switch, Whole, action, control, request
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
-from ngs.pyo_instruments.players.midi_keys import drum_class, in_order
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.step_tracks import StepTracks
+from ngs.runtime.drum_names import drum_class, in_order
 from ngs.runtime.dsp.audio_files import write_audio
 from ngs.runtime.offline.patterns import BUILT_IN, load_pattern
 

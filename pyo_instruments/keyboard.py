@@ -9,9 +9,9 @@ from typing import Any
 
 from ngs.pyo_instruments import ClassName, HitPlayer, Instrument, NotePlayer, Number, Switch, Whole, action, control
 from ngs.pyo_instruments.commands.key_actions import Press
-from ngs.pyo_instruments.players.midi_keys import drum_class, pitch_class
 from ngs.pyo_instruments.quiet_pyo import pyo
-from ngs.runtime.bundle.pitches import pitch_attribute
+from ngs.runtime.bundle.pitches import pitch_attribute, pitch_class
+from ngs.runtime.drum_names import drum_class
 
 DRUM_KEYS = (36, 38, 42, 46, 39, 45, 49, 56)  # played by the digits of the computer's keyboard
 DRUM_NAMES = "kick, snare, hats, clap, tom, crash, cowbell"

@@ -39,6 +39,8 @@ class RunInfo:
     labels: str | None  # CSV file of more attributes
     sounds: int  # number of sounds when the run began
     validation: tuple[str, ...]  # names of the sounds that were held back then
+    class_from: str | None = "top"  # the level of folders that gave the classes
+    pitch_from_names: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -51,6 +53,8 @@ class RunInfo:
             "format": RUN_FORMAT,
             "data": self.data,
             "labels": self.labels,
+            "class_from": self.class_from,
+            "pitch_from_names": self.pitch_from_names,
             "sounds": self.sounds,
             "validation": list(self.validation),
             "attributes": [[attribute.name, list(attribute.classes)] for attribute in self.attributes],
@@ -73,6 +77,7 @@ class RunInfo:
             raise RunError(f"{path} is damaged (it holds no object): restore it or train anew")
         if document.get("format", RUN_FORMAT) != RUN_FORMAT:
             raise RunError(f"{path} has format {document['format']!r}; this version of ngs reads {RUN_FORMAT}")
+        document = {"class_from": "top", "pitch_from_names": False, **document}  # runs from before they were kept
         for name, fits in _MEMBERS.items():
             if name not in document or not fits(document[name]):
                 raise RunError(f"{path} is damaged ({name!r}): restore it or train anew")
@@ -85,6 +90,8 @@ class RunInfo:
             attributes=tuple(Attribute(name, tuple(classes)) for name, classes in document["attributes"]),
             data=document["data"],
             labels=document["labels"],
+            class_from=document["class_from"],
+            pitch_from_names=document["pitch_from_names"],
             sounds=document["sounds"],
             validation=tuple(document["validation"]),
         )
@@ -109,6 +116,8 @@ _MEMBERS: dict[str, Callable[[Any], bool]] = {
     "format": lambda value: value == RUN_FORMAT,
     "data": lambda value: isinstance(value, str),
     "labels": lambda value: value is None or isinstance(value, str),
+    "class_from": lambda value: value is None or isinstance(value, str),
+    "pitch_from_names": lambda value: isinstance(value, bool),
     "sounds": lambda value: type(value) is int,
     "validation": _are_names,
     "attributes": _are_attributes,

@@ -53,7 +53,7 @@ def sample_profiles(
     bundle: Bundle, count: int, temperature: float, seed: int, progress: Progress
 ) -> dict[str, list[Profile]]:
     """Profiles of samples of every class of the bundle, as they are drawn."""
-    names = list(bundle_classes(bundle.manifest).values()) if count else []
+    names = list(bundle_classes(bundle.manifest)) if count else []
     sampled = {}
     for done, name in enumerate(names):
         progress("Sampling", done, len(names))

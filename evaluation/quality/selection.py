@@ -17,6 +17,7 @@ from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Manifest
 from ngs.runtime.chance import Purpose, generator
+from ngs.runtime.drum_names import same_class
 from ngs.runtime.dsp.sound_reader import SoundError
 from ngs.training.run_folder import RunInfo
 
@@ -55,7 +56,8 @@ def select(
     info = RunInfo.read(run) if run else None
     if labels is None and info and info.labels and Path(info.labels).is_file():
         labels = Path(info.labels)
-    found = find_sounds(data, labels)
+    naming = _naming(bundle, info)
+    found = find_sounds(data, labels, *naming)
     remarks = list(found.remarks)
     entries = _entries(bundle, found, remarks)
     test, reference = entries, None
@@ -72,7 +74,7 @@ def select(
             remarks.append("The run was validated on its training sounds: each is compared with all the others")
             reference = None
     elif training:
-        other = find_sounds(training)
+        other = find_sounds(training, None, *naming)
         remarks += other.remarks
         reference = _entries(bundle, other, remarks)
     if limit is not None:
@@ -110,7 +112,7 @@ def read(
 def _entries(bundle: Bundle, sounds: Sounds, remarks: list[str]) -> list[Entry]:
     known = bundle_classes(bundle.manifest)
     first = sounds.attributes[0]
-    strange = [name for name in first.classes if name.lower() not in known]
+    strange = [name for name in first.classes if same_class(name, known) is None]
     if strange == ["all"]:
         remarks.append(f"The sounds have no {first.name}: measured without")
     elif strange:
@@ -123,13 +125,20 @@ def _entries(bundle: Bundle, sounds: Sounds, remarks: list[str]) -> list[Entry]:
             if label >= 0
         }
         name = choices.get(first.name, "")
-        entries.append(Entry(file, known.get(name.lower(), name or "(none)"), _condition(bundle, choices)))
+        entries.append(Entry(file, same_class(name, known) or name or "(none)", _condition(bundle, choices)))
     return entries
 
 
-def bundle_classes(manifest: Manifest) -> dict[str, str]:
-    """The classes of the bundle's first attribute, by their names in lower case."""
-    return {name.lower(): name for name in manifest.attributes[0].classes} if manifest.attributes else {}
+def _naming(bundle: Bundle, info: RunInfo | None) -> tuple[str | None, bool, tuple[str, ...]]:
+    """What gives the sounds their classes: what gave them in the run, else what gives most those of the bundle."""
+    if info:
+        return info.class_from, info.pitch_from_names, ()
+    return None, False, bundle_classes(bundle.manifest)
+
+
+def bundle_classes(manifest: Manifest) -> tuple[str, ...]:
+    """The classes of the bundle's first attribute."""
+    return manifest.attributes[0].classes if manifest.attributes else ()
 
 
 def _condition(bundle: Bundle, choices: dict[str, str]) -> Array:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ngs.runtime.drum_names import same_class
+
 Value = float | int | str
 LONGEST_TEXT = 1024  # characters
 
@@ -134,7 +136,15 @@ class ClassName:
     def of(self, classes: Sequence[str]) -> Choice:
         """The choice among a bundle's classes; it starts with the first class, or with none if `open`."""
         start = self.start or ("" if self.open else classes[0])
-        return Choice(self.name, (*classes, "") if self.open else tuple(classes), start)
+        return _ClassChoice(self.name, (*classes, "") if self.open else tuple(classes), start)
+
+
+class _ClassChoice(Choice):
+    """One of a bundle's classes, in any spelling."""
+
+    def read(self, value: object) -> str:
+        same = same_class(value, self.options) if isinstance(value, str) else None
+        return same if same is not None else super().read(value)
 
 
 @dataclass(frozen=True)

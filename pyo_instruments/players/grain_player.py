@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,7 +129,7 @@ class GrainPlayer(EnginePort):
     def _note(self, path: Any, choices: Any, index: int) -> Note:
         mode, levels, condition = "loop", None, self.bundle.condition(choices or {})
         if isinstance(path, str):
-            mode, label, seed = LOOP_MODES.get(path, mode), self._label(choices), (self.seed, index)
+            mode, label, seed = LOOP_MODES.get(path, mode), self.bundle.first_class(condition), (self.seed, index)
             if path == MAP:
                 path = self.bundle.map_grid
                 levels = path_levels(self.bundle, path, condition)
@@ -140,13 +139,6 @@ class GrainPlayer(EnginePort):
         path = np.asarray(path, np.float32)
         style = path_style(self.bundle, condition)
         return Note(choices or {}, self.seed, index, path=path, levels=levels, style=style, onset=False, mode=mode)
-
-    def _label(self, choices: Any) -> int | None:
-        """The number of the chosen class of the first attribute."""
-        attribute = self.bundle.manifest.attributes[0]
-        name = choices.get(attribute.name) if isinstance(choices, Mapping) else choices
-        names = [each.lower() for each in attribute.classes]
-        return names.index(name.lower()) if name else None
 
     def _play(self, stream: int, note: Note) -> None:
         at, playing = self.due, self._playing[stream]

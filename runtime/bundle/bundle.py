@@ -20,6 +20,7 @@ from ngs.runtime.bundle.graph_check import MAX_GRAPH_BYTES
 from ngs.runtime.bundle.latent_map import check_latent_map
 from ngs.runtime.bundle.manifest import MAX_MANIFEST_BYTES, Manifest, read_manifest
 from ngs.runtime.bundle.session import PROVIDERS, check_signature, choose_provider, make_session
+from ngs.runtime.drum_names import same_class
 from ngs.runtime.dsp.locked_tones import HAS_FFT32, Filling
 from ngs.runtime.dsp.paths import LoudnessMap, map_grid
 from ngs.runtime.errors import printable, reason
@@ -206,8 +207,9 @@ class Bundle:
     def condition(self, choices: Mapping[str, str] | str) -> Array:
         """The condition for classes by attribute, float32 [C]: one-hot in each attribute, zeros in those left open.
 
-        A single word is a class of the first attribute. Case does not matter. Raises ValueError for an attribute or a
-        class that the bundle does not have, and BundleError if it is closed.
+        A single word is a class of the first attribute. Spelling does not matter as far as `drum_names` sees the same
+        word: case, plurals, "BD" for "Kicks". Raises ValueError for an attribute or a class that the bundle does not
+        have, and BundleError if it is closed.
 
         Thread: any. Waits: no. Memory: the array.
         """
@@ -365,9 +367,8 @@ def shipped() -> Path:
 
 def _look_up(name: str, known: Iterable[str], kind: str) -> str:
     known = list(known)
-    for candidate in sorted(known, key=lambda candidate: candidate != name):  # the same case first
-        if candidate.lower() == name.lower():
-            return candidate
+    if (same := same_class(name, known)) is not None:
+        return same
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     listed = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")

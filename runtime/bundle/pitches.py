@@ -1,9 +1,9 @@
-"""Classes that are pitches, by their names."""
+"""Classes that are pitches, by their names. Key 60 is C4, middle C; A4 is 69."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ngs.runtime.bundle.specs import Attribute
 
@@ -38,3 +38,15 @@ def pitches_of(attribute: Attribute) -> list[int] | None:
 def pitch_attribute(attributes: Iterable[Attribute]) -> Attribute | None:
     """The first attribute whose classes are pitches."""
     return next((each for each in attributes if pitches_of(each) is not None), None)
+
+
+def pitch_class(key: int, classes: Sequence[str]) -> tuple[str, float]:
+    """The class whose pitch is nearest to a key, and the semitones from there to the key.
+
+    Raises ValueError if no class is a pitch.
+    """
+    found = [(abs(key - at), at, name) for name in classes if (at := pitch(name)) is not None]
+    if not found:
+        raise ValueError(f"no class is a pitch such as A4 or C#3: {', '.join(classes)}")
+    _, nearest, name = min(found)
+    return name, float(key - nearest)

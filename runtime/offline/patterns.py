@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ngs.runtime.drum_names import fitting_class, same_class
+
 STEPS = 16
 LEVELS = {"x": 0.7, "X": 1.0, "o": 0.35}
 BUILT_IN = {
@@ -84,13 +86,14 @@ def parse_pattern(text: str, source: str) -> list[Track]:
 def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
     """A built-in pattern by name, or one from a text file, for a bundle with these classes.
 
-    A file may only name classes of the bundle. A built-in pattern leaves out the lines of classes that the bundle
-    lacks; if the bundle has none of them, the lines go to the bundle's classes in turn. Raises PatternError.
+    A line is played by the class of its name in any spelling, else by the one that fits best: Hat by Closed Hats, if
+    there are no others. A file may name nothing else. A built-in pattern leaves out the lines that no class fits; if
+    none fits any, the lines go to the bundle's classes in turn. Raises PatternError.
     """
-    known = {candidate.lower(): candidate for candidate in classes}
     if name in BUILT_IN:
         tracks = parse_pattern(BUILT_IN[name], name)
-        fitting = [Track(known[t.class_name.lower()], t.levels) for t in tracks if t.class_name.lower() in known]
+        players = _players(tracks, classes)
+        fitting = [Track(player, track.levels) for track in tracks if (player := players[track.class_name]) is not None]
         return fitting or [Track(c, track.levels) for c, track in zip(classes, tracks, strict=False)]
     path = Path(name)
     if not path.is_file():
@@ -99,7 +102,15 @@ def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
         tracks = parse_pattern(path.read_text(), name)
     except (UnicodeDecodeError, OSError) as error:
         raise PatternError(f"{name} cannot be read as text") from error
+    players = _players(tracks, classes)
     for track in tracks:
-        if track.class_name.lower() not in known:
+        if players[track.class_name] is None:
             raise PatternError(f"{name}: there is no class {track.class_name!r}; known: {', '.join(classes)}")
-    return [Track(known[track.class_name.lower()], track.levels) for track in tracks]
+    return [Track(players[track.class_name] or "", track.levels) for track in tracks]
+
+
+def _players(tracks: list[Track], classes: tuple[str, ...]) -> dict[str, str | None]:
+    """The class that plays each name on the lines; one that a line names plays no other line for want of a better."""
+    named = {track.class_name: same_class(track.class_name, classes) for track in tracks}
+    free = [each for each in classes if each not in named.values()]
+    return {name: same if same is not None else fitting_class(name, free) for name, same in named.items()}

@@ -230,6 +230,28 @@ def test_malformed_labels_are_an_error_of_one_line(write_sound, data: Path, text
     assert "labels.csv" in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_pitches_are_read_from_names_on_request(write_sound, data: Path) -> None:
+    for name in ("Kit 1/Toms/x_A4.wav", "Kit 2/Toms/x_As3.wav", "Kit 2/Bells/y_060.wav", "Kit 2/Toms/hum.wav"):
+        write_sound(name)
+    sounds = find_sounds(data, pitch_from_names=True)
+    assert sounds.attributes == (Attribute("class", ("Bells", "Toms")), Attribute("pitch", ("A#3", "A4", "C4")))
+    assert [*labels_of(sounds).values()] == [(1, 1), (0, 2), (1, -1), (1, 0)]
+    assert sounds.class_from == "2" and sounds.understood[-1] == (
+        "3 of 4 names have a pitch, A#3 to A4; none: Kit 2/Toms/hum.wav"
+    )
+    with pytest.raises(ValueError, match="choose top, folder, name"):
+        find_sounds(data, class_from="middle")
+
+
+def test_pitches_that_are_nowhere_or_twice_are_an_error(write_sound, data: Path) -> None:
+    write_sound("a.wav")
+    with pytest.raises(ValueError, match="No file name in .*data has a pitch such as A4"):
+        find_sounds(data, pitch_from_names=True)
+    (data / "labels.csv").write_text("file,pitch\na.wav,C4\n")
+    with pytest.raises(ValueError, match="already has a column pitch: leave out --pitch-from-names"):
+        find_sounds(data, pitch_from_names=True)
+
+
 def test_keep_drops_classes_that_nothing_is_left_of(write_sound, data: Path) -> None:
     for name in ("A/a.wav", "B/b.wav", "C/c.wav"):
         write_sound(name)

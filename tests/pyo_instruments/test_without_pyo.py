@@ -31,7 +31,6 @@ WITHOUT_PYO = (
     "ngs.pyo_instruments.quiet_output",
     "ngs.pyo_instruments.surfaces.screen",
     "ngs.pyo_instruments.surfaces.terminal",
-    "ngs.pyo_instruments.players.midi_keys",
     "ngs.pyo_instruments.timing.midi_clock",
     "ngs.pyo_instruments.timing.preparer",
     "ngs.pyo_instruments.timing.timed_queue",

@@ -26,8 +26,19 @@ def test_a_description_survives_its_file(tmp_path: Path) -> None:
 def test_a_description_is_written_in_format_3(tmp_path: Path) -> None:
     INFO.write(tmp_path)
     document = json.loads((tmp_path / "run.json").read_text())
-    assert list(document) == ["format", "data", "labels", "sounds", "validation", "attributes", "config"]
+    assert list(document) == [
+        "format", "data", "labels", "class_from", "pitch_from_names", "sounds", "validation", "attributes", "config",
+    ]  # fmt: skip
     assert document["format"] == 3 and document["attributes"] == [["class", ["Kick", "Snare"]], ["room", ["dry"]]]
+
+
+def test_a_run_from_before_classes_had_levels_has_those_of_the_first_folder(tmp_path: Path) -> None:
+    replace(INFO, class_from="2", pitch_from_names=True).write(tmp_path)
+    assert (RunInfo.read(tmp_path).class_from, RunInfo.read(tmp_path).pitch_from_names) == ("2", True)
+    document = json.loads((tmp_path / "run.json").read_text())
+    del document["class_from"], document["pitch_from_names"]
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    assert (RunInfo.read(tmp_path).class_from, RunInfo.read(tmp_path).pitch_from_names) == ("top", False)
 
 
 def test_a_run_keeps_settings_that_do_nothing(tmp_path: Path) -> None:
@@ -55,6 +66,8 @@ def test_a_run_from_before_a_limit_stays_readable(tmp_path: Path) -> None:
     ("member", "value"),
     [
         ("sounds", "three"),
+        ("class_from", 2),
+        ("pitch_from_names", "no"),
         ("sounds", 3.5),
         ("attributes", [["class"]]),
         ("attributes", [["class", []]]),

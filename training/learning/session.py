@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -41,6 +42,8 @@ def train(
     say: Say,
     decoding: Callable[[int, int], None],
     check: Check = lambda model, audio, labels, embedding: None,
+    class_from: str | None = None,
+    pitch_from_names: bool = False,
 ) -> bool:
     """Train all stages into the run folder `out`; True if they are finished, False if it was stopped before.
 
@@ -48,7 +51,8 @@ def train(
     `say` is called with lines for the user, `decoding` with (done, total) files while sounds are decoded into the
     folder `cache`. `check(model, audio, labels, embedding)` may refuse a model, before minutes are spent on it, when
     its linear maps have been computed: those of grains, with `embedding` also those of paths. It gets signals [N, n] of
-    training sounds. Raises ValueError or OSError with one line for everything that the user can fix.
+    training sounds. `class_from` and `pitch_from_names` are those of `find_sounds`. Raises ValueError or OSError with
+    one line for everything that the user can fix.
     """
     for needed in ("torch", "lightning", "onnx"):
         if find_spec(needed) is None:  # not only after minutes of decoding
@@ -56,10 +60,12 @@ def train(
     before = _description(out, resume)
     if before:
         data, labels = data or Path(before.data), labels or (Path(before.labels) if before.labels else None)
-        config = before.config
+        config, class_from, pitch_from_names = before.config, before.class_from, before.pitch_from_names
     if data is None:
         raise RunError("Which sounds? Give the folder: `ngs train DATA --out RUN`")
-    sounds = find_sounds(data, labels)
+    sounds = find_sounds(data, labels, class_from, pitch_from_names)
+    for line in () if before else sounds.understood:
+        say(line)
     corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, progress=decoding)
     for line in corpus.remarks:
         say(line)
@@ -70,6 +76,7 @@ def train(
         for line in remarks:
             say(line)
         info = _describe(config, data, labels, corpus, validation)
+        info = replace(info, class_from=sounds.class_from or None, pitch_from_names=pitch_from_names)
     # importing torch takes seconds: only now that the input has been looked at
     from ngs.training.learning.batches import first_signals
     from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validation

@@ -52,6 +52,23 @@ def test_conditions_are_given_where_the_bundle_has_them(bundle: Bundle, data: Pa
     assert any("no class Gong" in remark for remark in selection.remarks)
 
 
+def test_classes_are_found_at_the_level_that_the_bundle_or_the_run_knows(
+    bundle: Bundle, data: Path, tmp_path: Path
+) -> None:
+    for name, kit, sold in (("Kick", "Kit 1", "BD"), ("snare", "Kit 2", "Snares")):
+        (tmp_path / "pack" / kit).mkdir(parents=True)
+        (data / name).rename(tmp_path / "pack" / kit / sold)
+    held_back = ["Kit 1/BD/0.wav", "Kit 2/Snares/0.wav"]
+    run = make_run(tmp_path / "run", held_back)  # by the first folder, as it was trained
+    chosen = select(bundle, tmp_path / "pack", None, None, None, None, 0)
+    assert {entry.name for entry in chosen.test} == {"Kick", "Snare"} and chosen.remarks == []
+    assert all(entry.condition.any() for entry in chosen.test)
+    assert [entry.name for entry in select(bundle, tmp_path / "pack", run, None, None, None, 0).test] == [
+        "Kit 1",
+        "Kit 2",
+    ]
+
+
 def test_a_run_divides_its_sounds(bundle: Bundle, data: Path, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", ["Kick/1.wav", "snare/4.wav", "Kick/9.wav"])
     selection = select(bundle, data, run, None, None, None, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ngs.runtime.bundle.pitches import pitch, pitch_attribute, pitches_of
+from ngs.runtime.bundle.pitches import pitch, pitch_attribute, pitch_class, pitches_of
 from ngs.runtime.bundle.specs import Attribute
 
 
@@ -46,3 +46,17 @@ def test_all_classes_have_to_be_pitches() -> None:
     assert pitches_of(Attribute("tone", ("A3", "noise"))) is None
     assert pitches_of(Attribute("MIDI key", ("60", "64"))) == [60, 64]
     assert pitches_of(Attribute("layer", ("60", "64"))) is None
+
+
+def test_the_nearest_pitch_is_chosen_and_the_distance_returned() -> None:
+    classes = ("C3", "A4", "F#3", "C4")
+    assert pitch_class(60, classes) == ("C4", 0.0)
+    assert pitch_class(62, classes) == ("C4", 2.0)
+    assert pitch_class(57, classes) == ("F#3", 3.0)  # as far as C4: the lower one
+    assert pitch_class(127, classes) == ("A4", 58.0)
+    assert pitch_class(0, ("60", "72")) == ("60", -60.0)
+
+
+def test_classes_without_pitches_raise() -> None:
+    with pytest.raises(ValueError, match=r"no class is a pitch.*Kick, Snare"):
+        pitch_class(60, ("Kick", "Snare"))
