@@ -237,7 +237,8 @@ def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray
         if number == 0 and label >= 0:
             small.append(corpus.attributes[0].classes[label])
         chosen = sorted(members, key=lambda member: order[member])[: min(number, len(members) - 1)]
-        group = [member for member in members if owners[member] in {owners[index] for index in chosen}]
+        held = {owners[member] for member in chosen}
+        group = [member for member in members if owners[member] in held]
         apart += group if len(group) < len(members) else []
     everything = np.arange(len(corpus.names))
     if not apart:
