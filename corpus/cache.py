@@ -47,6 +47,7 @@ class Corpus:
     sample_rate: int  # Hz
     skipped: tuple[tuple[str, str], ...] = ()  # (name, reason)
     remarks: tuple[str, ...] = field(default=())  # lines for the user
+    divided: bool = False  # whether some of the sounds are stretches of longer ones
 
     @cached_property
     def audio(self) -> np.ndarray:

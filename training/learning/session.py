@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from ngs.corpus.cache import Corpus, build_cache, split
 from ngs.corpus.sounds import find_sounds
+from ngs.corpus.stretches import divided, long_sound
 from ngs.training.config import Config
 from ngs.training.learning.batches import first_signals
 from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validation
@@ -24,6 +26,7 @@ from ngs.training.model.model import NeuralGranularModel
 from ngs.training.run_folder import DESCRIPTION, RunError, RunInfo, remove_parts
 
 Say = Callable[[str], None]
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, out of how much
 Check = Callable[[NeuralGranularModel, torch.Tensor, torch.Tensor, bool], object]
 VALIDATION_SOUNDS = 32  # measured at each validation
 CHECKED_SOUNDS = 32
@@ -38,14 +41,14 @@ def train(
     machine: Machine,
     cache: Path | None,
     say: Say,
-    decoding: Callable[[int, int], None],
+    progress: Progress,
     check: Check = lambda model, audio, labels, embedding: None,
 ) -> bool:
     """Train all stages into the run folder `out`; True if they are finished, False if it was stopped before.
 
     With `resume`, the run in `out` goes on with its own configuration, and with its own sounds unless `data` is given.
-    `say` is called with lines for the user, `decoding` with (done, total) files while sounds are decoded into the
-    folder `cache`. `check(model, audio, labels, embedding)` may refuse a model, before minutes are spent on it, when
+    `say` is called with lines for the user, `progress` while sounds are decoded into the folder `cache`, searched for
+    onsets and encoded. `check(model, audio, labels, embedding)` may refuse a model before minutes are spent on it, when
     its linear maps have been computed: those of grains, with `embedding` also those of paths. It gets signals [N, n] of
     training sounds. Raises ValueError or OSError with one line for everything that the user can fix.
     """
@@ -57,7 +60,8 @@ def train(
     if data is None:
         raise RunError("Which sounds? Give the folder: `ngs train DATA --out RUN`")
     sounds = find_sounds(data, labels)
-    corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, progress=decoding)
+    reading = partial(progress, "Reading sounds")
+    corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, progress=reading)
     for line in corpus.remarks:
         say(line)
     if before:
@@ -72,9 +76,15 @@ def train(
         info.write(out)
         (out / "checkpoints").mkdir(exist_ok=True)
         remove_parts(out)
-        write_excerpts(out, corpus, training, config)
     say(_summary(corpus, len(training), len(validation)))
-    signals = first_signals(corpus, validation, config, limit=VALIDATION_SOUNDS)
+    window, searching = config.audio.path_length * config.audio.hop_length, partial(progress, "Finding onsets")
+    signals = first_signals(*divided(corpus, validation, window, searching), config, limit=VALIDATION_SOUNDS)
+    whole, (corpus, training) = len(training), divided(corpus, training, window, searching)
+    if corpus.divided:
+        seconds = long_sound(window, corpus.sample_rate) / corpus.sample_rate
+        say(f"Sounds longer than {seconds:.0f} s are divided: {whole} sounds to train on are {len(training)} stretches")
+    if _first_process():
+        write_excerpts(out, corpus, training, config)
     with StopSignal() as stop:
 
         def callbacks(planned: PlannedPhase, index: int, total: int) -> list[object]:
@@ -87,7 +97,8 @@ def train(
                 few = first_signals(corpus, training, config, CHECKED_SOUNDS)
                 check(model, *few, planned.phase is EmbeddingPhase)
 
-        return train_phases(out, info, corpus, training, machine, callbacks, prepared)
+        encoding = partial(progress, "Encoding sounds")
+        return train_phases(out, info, corpus, training, machine, callbacks, prepared, encoding)
 
 
 def _first_process() -> bool:
