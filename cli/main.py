@@ -13,6 +13,7 @@ from ngs.runtime.console.guard import guarded
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "hits": ("ngs.cli.hits", "hits", "Make a folder of synthesised drum hits to train on."),
     "train": ("ngs.cli.train", "train", "Train a model on a folder of sounds."),
+    "cache": ("ngs.cli.cache", "cache", "List or remove the decoded sounds that training keeps."),
     "export": ("ngs.cli.export", "export", "Turn a trained run into an ONNX bundle."),
     "render": ("ngs.cli.render.forms", "render", "Render sound from a bundle to WAV or FLAC files."),
     "play": ("ngs.cli.play", "play", "Play an instrument live."),

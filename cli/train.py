@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ngs.runtime.errors import printable
+
+PLAIN_LINE_SECONDS = 15.0  # between two lines of progress, if there is no terminal
 
 
 @click.command()
@@ -107,10 +110,16 @@ def train(
         if first:
             click.echo(line, err=True)
 
-    def decoding(done: int, total: int) -> None:
+    said = time.monotonic()
+
+    def progress(title: str, done: int, total: int) -> None:
+        nonlocal said
         if first and sys.stderr.isatty() and total:
             end = "\n" if done == total else ""
-            click.echo(f"\rReading sounds: {done} of {total}{end}", err=True, nl=False)
+            click.echo(f"\r{title}: {done} of {total}{end}", err=True, nl=False)
+        elif time.monotonic() - said > PLAIN_LINE_SECONDS:
+            said = time.monotonic()
+            say(f"{title}: {done} of {total}")
 
     def check(*model_and_sounds: Any) -> object:
         from ngs.export.rehearsal import rehearse
@@ -119,7 +128,7 @@ def train(
 
     machine = Machine(accelerator, devices, nodes, precision, workers)
     finished = run_training(
-        data, labels, out, config, resume, machine, cache, say, decoding, check, class_from, pitch_from_names
+        data, labels, out, config, resume, machine, cache, say, progress, check, class_from, pitch_from_names
     )
     if not finished:
         say(f"Stopped; nothing is lost. Continue with: ngs train --out {printable(str(out))} --resume")

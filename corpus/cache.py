@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -20,12 +21,13 @@ from ngs.corpus.digests import content_digests, parallel
 from ngs.corpus.reading import BLOCK, PEAK, Sound, decode
 from ngs.corpus.sounds import SoundFile, Sounds
 from ngs.corpus.words import counted, listing
+from ngs.runtime.atomic import replaced
 from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.dsp.sound_reader import SoundError
 
 FORMAT = 3  # part of every key: raise it when decoding changes samples
 FULL_SCALE = 32767  # samples are kept as 16-bit integers
-AUDIO, INDEX = "audio.int16", "index.npz"
+AUDIO, INDEX, USE = "audio.int16", "index.npz", "used-by.txt"
 STALE_SECONDS = 24 * 3600.0  # an unfinished cache older than this was left by a killed process
 
 Progress = Callable[[int, int], None]
@@ -48,6 +50,7 @@ class Corpus:
     sample_rate: int  # Hz
     skipped: tuple[tuple[str, str], ...] = ()  # (name, reason)
     remarks: tuple[str, ...] = field(default=())  # lines for the user
+    divided: bool = False  # whether some of the sounds are stretches of longer ones
 
     @cached_property
     def audio(self) -> np.ndarray:
@@ -106,10 +109,10 @@ def build_cache(
         root.mkdir(parents=True, exist_ok=True)
         digests = content_digests(sounds, root, half_done)
         key = _key([digest for digest in digests if digest], sample_rate)
-        index = _open_index(root / key)
+        index = open_index(root / key)
         if index is None:
             _build(sounds.files, digests, sample_rate, root / key, lambda done: half_done(total + done))
-            index = _open_index(root / key)
+            index = open_index(root / key)
             if index is None:
                 raise OSError(errno.EIO, "what was written there does not read back")
     except OSError as error:
@@ -117,7 +120,14 @@ def build_cache(
         raise OSError(f"The cache of decoded sounds in {root} cannot be written: {reason}") from error
     if worked:
         progress(total, total)
+    _note_use(root / key, sounds.folder)
     return _corpus(sounds, digests, index, root / key / AUDIO, sample_rate, normalize)
+
+
+def _note_use(folder: Path, data: Path) -> None:
+    """Remember when a cache was last used, and for which folder of sounds, if that can be written."""
+    with contextlib.suppress(OSError), replaced(folder / USE) as beside:
+        beside.write_bytes(os.fsencode(data.resolve()))
 
 
 def _key(digests: Sequence[str], sample_rate: int) -> str:
@@ -137,7 +147,7 @@ def _build(
     try:
         _decode_into(beside, contents, sample_rate, progress)
         if target.exists():
-            if _open_index(target) is not None:
+            if open_index(target) is not None:
                 return  # another process was quicker
             shutil.rmtree(target)
         beside.replace(target)
@@ -183,7 +193,7 @@ def _write_samples(audio: IO[bytes], sound: Sound) -> None:
         audio.write(np.rint(scaled).astype("<i2").data)
 
 
-def _open_index(folder: Path) -> dict[str, np.ndarray] | None:
+def open_index(folder: Path) -> dict[str, np.ndarray] | None:
     """The arrays digests, lengths, peaks, reasons and notes of a cache, or None if it is not whole."""
     try:
         with np.load(folder / INDEX, allow_pickle=False) as arrays:
@@ -249,7 +259,8 @@ def split(corpus: Corpus, share: float = 0.1, seed: int = 0) -> tuple[np.ndarray
         if number == 0 and label >= 0:
             small.append(corpus.attributes[0].classes[label])
         chosen = sorted(members, key=lambda member: order[member])[: min(number, len(members) - 1)]
-        group = [member for member in members if owners[member] in {owners[index] for index in chosen}]
+        held = {owners[member] for member in chosen}
+        group = [member for member in members if owners[member] in held]
         apart += group if len(group) < len(members) else []
     everything = np.arange(len(corpus.names))
     if not apart:

@@ -66,7 +66,7 @@ def write_audio(path: Path, signal: Array, sample_rate: int) -> float:
     OSError.
     """
     file_format = audio_format(path)
-    peak = float(np.abs(signal).max(initial=0.0))
+    peak = max(float(signal.max(initial=0.0)), -float(signal.min(initial=0.0)))
     if peak >= 1.0:  # resampling may overshoot
         signal, peak = signal * np.float32(0.999 / peak), 0.999
     try:

@@ -65,10 +65,16 @@ def slice_grains(signal: Array, grain_length: int) -> Array:
 
 def analysis_grains(signal: Array, grain_length: int) -> Array:
     """The windowed grains [G, L] of a signal [n], as the encoder reads them."""
-    first, later = analysis_windows(grain_length)
     slices = slice_grains(signal, grain_length)
-    grains: Array = slices * later
-    grains[:1] = slices[:1] * first
+    return windowed_grains(slices, slice(0, len(slices)))
+
+
+def windowed_grains(slices: Array, part: slice) -> Array:
+    """Some of the grains of `analysis_grains`, [n, L], from all the slices [G, L] of the signal."""
+    first, later = analysis_windows(slices.shape[1])
+    grains: Array = slices[part] * later
+    if part.start == 0:
+        grains[:1] = slices[:1] * first
     return grains
 
 
@@ -116,10 +122,11 @@ class Assembly:
 
 
 class NoiseGrains:
-    """The grains of `noise_grains` one by one, without end."""
+    """The grains of `noise_grains`, one by one or some at a time, without end."""
 
     def __init__(self, seed: Seed, grain_length: int) -> None:
         self._draws, self._hop, self._started = Draws(Purpose.NOISE, seed), grain_length // OVERLAP, False
+        self._past = np.zeros(0, dtype=np.float32)  # what the next grains share with those before
 
     def move_on(self, noise: Array) -> None:
         """Turn the noise [L] of one grain into that of the next, in place. The first call fills it."""
@@ -129,6 +136,15 @@ class NoiseGrains:
             fresh = noise[-self._hop :]
         self._started = True
         self._draws.noise(fresh)
+
+    def following(self, grains: int) -> Array:
+        """The next grains, a read-only view [grains, L]. Use either this or `move_on`."""
+        kept = self._past
+        stream = np.empty(max(self._hop * (grains + OVERLAP - 1), len(kept)), dtype=np.float32)
+        stream[: len(kept)] = kept
+        self._draws.noise(stream[len(kept) :])
+        self._past = stream[grains * self._hop :].copy()
+        return sliding_window_view(stream, OVERLAP * self._hop)[:: self._hop][:grains]
 
 
 def noise_stream(seed: Seed, samples: int) -> Array:

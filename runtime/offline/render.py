@@ -15,7 +15,7 @@ from ngs.runtime.bundle.prior import varied_embeddings
 from ngs.runtime.bundle.seeds import completed, drawn_embedding, drawn_normals
 from ngs.runtime.bundle.style import styled
 from ngs.runtime.chance import Seed
-from ngs.runtime.dsp.grains import OVERLAP, Assembly, analysis_grains, noise_grains
+from ngs.runtime.dsp.grains import OVERLAP, Assembly, NoiseGrains, slice_grains, windowed_grains
 from ngs.runtime.dsp.locked_tones import Phases
 from ngs.runtime.dsp.loudness import loudness
 
@@ -32,9 +32,11 @@ def batches(count: int, bundle: Bundle, start: int = 0) -> list[slice]:
 
 def encode(bundle: Bundle, signal: Array) -> Array:
     """The latent path [G, Z] of a signal, float32 [n] at the bundle's sample rate: the means of q(z|x)."""
-    grains = analysis_grains(signal, bundle.manifest.grain_length)
-    mean, _ = posterior(bundle, grains, np.arange(len(grains)) == 0)
-    return mean
+    slices = slice_grains(signal, bundle.manifest.grain_length)
+    path = np.empty((len(slices), bundle.manifest.latent_size), np.float32)
+    for part in batches(len(slices), bundle):  # all windowed grains of an hour would take a gigabyte
+        path[part], _ = posterior(bundle, windowed_grains(slices, part), np.arange(part.start, part.stop) == 0)
+    return path
 
 
 def posterior(bundle: Bundle, grains: Array, first: NDArray[np.bool_]) -> tuple[Array, Array]:
@@ -61,29 +63,30 @@ def decode(
     """
     manifest = bundle.manifest
     count = len(path)
-    noise = noise_grains(seed, count, manifest.grain_length)
+    noise = NoiseGrains(seed, manifest.grain_length)
     conditions = np.broadcast_to(condition, (count, manifest.condition_size))
     levels = np.broadcast_to(np.float32(level), (count,))
     assembly = Assembly(count, manifest.grain_length)
     phases: Phases | None = None
     if manifest.graphs["synthesis"].states and count:
-        grain, phase = _first_grain(bundle, path[:1], conditions[:1], noise[:1])
+        grain, phase = _first_grain(bundle, path[:1], conditions[:1], noise.following(1))
         assembly.add(grain * levels[0])
         phases = Phases(phase[0])
     for part in batches(count, bundle, assembly.added):
-        frame = _frame(bundle, path[part], conditions[part])
+        frame, fresh = _frame(bundle, path[part], conditions[part]), noise.following(part.stop - part.start)
         if motion is not None and motion.size:
             frame["profile"] = frame["profile"] + motion[part]
         if phases and bundle.filling:
             turns = phases.follow(frame["peak"], frame["advance"])[1:]
-            grains = bundle.filling.grains(frame["magnitude"], turns, noise[part])
+            grains = bundle.filling.grains(frame["magnitude"], turns, fresh)
             assembly.add(grains, bundle.filling.gains(frame["profile"]) * levels[part][:, None])
             continue
         if phases:
             frame["phase"] = phases.before(frame["peak"], frame["advance"])
-        grains = bundle.synthesise({**frame, "noise": np.ascontiguousarray(noise[part])})[0]
+        grains = bundle.synthesise({**frame, "noise": np.ascontiguousarray(fresh)})[0]
         assembly.add(grains * levels[part][:, None])
-    return postprocess(bundle, assembly.signal(tail))
+    signal = assembly.signal(tail)
+    return postprocess(bundle, signal, signal)
 
 
 def _first_grain(bundle: Bundle, latent: Array, condition: Array, noise: Array) -> tuple[Array, ...]:
@@ -106,17 +109,24 @@ def _frame(bundle: Bundle, latent: Array, condition: Array) -> dict[str, Array]:
     return frame
 
 
-def postprocess(bundle: Bundle, signal: Array) -> Array:
-    """Run the post-processing graph over an overlap-added signal [k * hop], hop by hop with the history it needs."""
+def postprocess(bundle: Bundle, signal: Array, out: Array | None = None) -> Array:
+    """Run the post-processing graph over an overlap-added signal [k * hop], hop by hop with the history it needs.
+
+    The result [k * hop] is written into `out`, which may be the signal itself, or into a new array.
+    """
     hop = bundle.manifest.hop_length
     spec = bundle.manifest.graphs["postprocessing"].inputs[0]
     width = int(spec.shape[1])
     if len(signal) == 0:
         return signal
-    padded = np.concatenate((np.zeros(width - hop, dtype=np.float32), signal))
-    blocks = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
-    parts = (np.ascontiguousarray(blocks[part]) for part in batches(len(blocks), bundle))
-    return np.concatenate([bundle.run("postprocessing", signal=part)[0].reshape(-1) for part in parts])
+    past, heard = np.zeros(width - hop, dtype=np.float32), np.empty_like(signal) if out is None else out
+    for part in batches(len(signal) // hop, bundle):
+        samples = slice(part.start * hop, part.stop * hop)
+        stretch = np.concatenate((past, signal[samples]))
+        blocks = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(stretch, width)[::hop])
+        heard[samples] = bundle.run("postprocessing", signal=blocks)[0].reshape(-1)
+        past = stretch[len(stretch) - len(past) :]
+    return heard
 
 
 def reconstruct(bundle: Bundle, signal: Array, condition: Array, seed: Seed) -> Array:

@@ -21,15 +21,19 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ngs.corpus.cache import Corpus
 from ngs.training.config import Config
+from ngs.training.learning.part_ahead import Part, PartAhead
 
 GRAINS_A_SEQUENCE = 16  # single grains that take the place of a sequence in the spectral phase
 ONSET_SHARE = 0.12  # share of single grains that are the first of a sound
 COPIES = 4  # of each sound in a pool of paths, each with an augmentation of its own
-REFRESH = 2000  # steps after which a pool too small for all sounds is drawn anew
+REFRESH = 2000  # steps in which a pool that is renewed is drawn anew once,
+PARTS = 8  # in so many parts
+FIRST = 2048  # paths that such a pool holds before the first step, at least
 ENCODED_AT_ONCE = 32  # signals
 EMBEDDED_AT_ONCE = 256  # paths
 
 Batch = dict[str, Tensor]
+Progress = Callable[[int, int], None]
 Encode = Callable[[Tensor], Tensor]  # signals [B, n] to latent paths [B, T, Z]
 Embed = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # paths [B, T, Z], labels [B, A] to mean, log-variance [B, E]
 
@@ -44,8 +48,11 @@ class CounterBatches(Dataset[Batch]):
         self.sounds = sounds
         self.cumulative = np.cumsum(balanced_weights(corpus.labels[sounds, 0], config.data.balance))
 
-    def fill(self, step: int) -> None:
-        """Compute now what the batches from a step on are drawn from; they would do it themselves later."""
+    def fill(self, step: int, progress: Progress = lambda done, total: None) -> None:
+        """Compute now what the batches from a step on are drawn from; they would do it themselves later.
+
+        `progress` is called with (done, total) paths.
+        """
 
     def take_pool(self, before: CounterBatches) -> None:
         """Take over the pool of the batches of the phase before, if these batches would be drawn from the same one.
@@ -138,11 +145,14 @@ class PathPool:
 class PathBatches(CounterBatches):
     """Latent paths of a frozen grain VAE: path [B, T, Z], loudness [B, T], label [B, A], from a pool in memory.
 
-    The pool holds augmented copies of every sound, encoded once. If the memory is too small for that, it holds some of
-    the sounds, and others every REFRESH steps. The pool, too, is a pure function of seed and step.
+    The pool holds augmented copies of every sound, encoded once. If the memory is too small for that, or if there are
+    stretches of long sounds, the pool is a window on an endless row of sounds, in which each comes again and again:
+    every few steps the next part takes the place of the oldest, drawn by another thread meanwhile. The pool, too, is a
+    pure function of seed and step.
     """
 
     in_memory = True
+    whole_at_first = False  # whether a pool that is renewed is full before the first step
 
     def __init__(
         self, corpus: Corpus, sounds: np.ndarray, config: Config, batch_size: int, rank: int, encode: Encode
@@ -152,46 +162,120 @@ class PathBatches(CounterBatches):
         self.encode = encode
         size = 4 * config.audio.path_length * config.grain.latent_size
         self.room = max(int(config.embedding.pool_mb * 2**20 / size), batch_size)
-        self._pool: tuple[int, PathPool] | None = None
+        self.renewed = len(sounds) > self.room or corpus.divided
+        held = min(max(min(COPIES, self.room // len(sounds)), 1) * len(sounds), self.room)
+        self.part = -(-held // PARTS) if self.renewed else held  # paths that are drawn at a time
+        self.parts = held // self.part  # that the pool has room for
+        self.at_first = self.parts if self.whole_at_first else min(-(-FIRST // self.part), self.parts)
+        self._held: list[int] = []  # the number of the part at each place
+        self._paths, self._loudness = torch.empty(0), torch.empty(0)
+        self._sounds = np.zeros(0, np.int64)
+        self._pool: PathPool | None = None
+        self._ahead: PartAhead | None = None
 
-    def fill(self, step: int) -> None:
-        self.pool(step)
+    def fill(self, step: int, progress: Progress = lambda done, total: None) -> None:
+        self.pool(step, progress)
 
     def take_pool(self, before: CounterBatches) -> None:
         # paths are drawn only while the grain VAE is frozen: if both phases draw them, it is the same in both
-        if isinstance(before, PathBatches) and (self.config, self.room) == (before.config, before.room):
-            self._pool = before._pool
+        if isinstance(before, PathBatches) and (self.config, self.part, self.parts) == (
+            before.config, before.part, before.parts,
+        ):  # fmt: skip
+            self._held, self._pool = before._held, before._pool
+            self._paths, self._loudness, self._sounds = before._paths, before._loudness, before._sounds
         before.release()
 
     def release(self) -> None:
+        if self._ahead:
+            self._ahead.abandon()
+        self._ahead = self._pool = None
+        self._held = []
+        self._paths, self._loudness, self._sounds = torch.empty(0), torch.empty(0), np.zeros(0, np.int64)
+
+    def pool(self, step: int, progress: Progress = lambda done, total: None) -> PathPool:
+        """What the batch of a step is drawn from; `progress` is called with (done, total) if paths are drawn now."""
+        wanted = self.numbers(step)
+        if self._held != self._places(wanted):
+            self._renew(wanted, progress)
+        if self._pool is None:
+            count = len(self._held) * self.part
+            sounds = self._sounds[:count].copy()
+            weights = balanced_weights(self.corpus.labels[sounds, 0], self.config.data.balance)
+            self._pool = PathPool(self._paths[:count], self._loudness[:count], sounds, weights)
+        return self._pool
+
+    def numbers(self, step: int) -> range:
+        """The numbers of the parts that the batch of a step is drawn from."""
+        stop = self.at_first + (step * self.parts // REFRESH if self.renewed else 0)
+        return range(max(stop - self.parts, 0), stop)
+
+    def _places(self, numbers: range) -> list[int]:
+        """Parts in the order of their places: number n has the place n modulo the number of parts."""
+        return sorted(numbers, key=lambda number: number % self.parts)
+
+    def _renew(self, numbers: range, progress: Progress) -> None:
+        """Put the parts that are missing in their places."""
+        if not len(self._paths):
+            length, size, held = self.config.audio.path_length, self.config.grain.latent_size, self.parts * self.part
+            self._paths, self._loudness = torch.empty(held, length, size), torch.empty(held, length)
+            self._sounds = np.zeros(held, np.int64)
+        missing = [number for number in numbers if number not in self._held]
         self._pool = None
+        for done, number in enumerate(missing):
 
-    def pool(self, step: int) -> PathPool:
-        """What the batch of a step is drawn from."""
-        age = self.age(step)
-        if self._pool is None or self._pool[0] != age:
-            self._pool = None  # makes room for the new one
-            self._pool = age, self._new_pool(age)
-        return self._pool[1]
+            def moved_on(drawn: int, before: int = done * self.part) -> None:
+                progress(before + drawn, len(missing) * self.part)
 
-    def age(self, step: int) -> int:
-        """The number of the pool that the batch of a step is drawn from."""
-        return step // REFRESH if len(self.sounds) > self.room else 0
+            at = number % self.parts * self.part
+            rows = slice(at, at + self.part)
+            if not self.renewed:
+                self._sounds[rows] = self._draw(number, self._paths[rows], self._loudness[rows], moved_on)
+                continue
+            if not self._ahead or self._ahead.number != number:
+                self._draw_ahead(number, moved_on)
+            assert self._ahead
+            self._paths[rows], self._loudness[rows], self._sounds[rows] = self._ahead.result()
+        self._held = self._places(numbers)
+        if self.renewed:
+            self._draw_ahead(numbers.stop)
 
-    def _new_pool(self, age: int) -> PathPool:
-        key = np.array([self.config.seed, (1 << 63) + age], dtype=np.uint64)  # the same on every process
-        rng = np.random.Generator(np.random.Philox(key=key))
-        copies = min(COPIES, self.room // len(self.sounds))
-        sounds = rng.permutation(np.tile(self.sounds, max(copies, 1)))[: self.room]
-        weights = balanced_weights(self.corpus.labels[sounds, 0], self.config.data.balance)
+    def _draw_ahead(self, number: int, progress: Callable[[int], None] = lambda drawn: None) -> None:
+        if self._ahead:
+            self._ahead.abandon()
+        # what is needed at once is drawn there too, as the number of threads may change the last bits
+        self._ahead = PartAhead(number, self._drawn, progress)
+
+    def _drawn(self, number: int, moved_on: Callable[[int], None]) -> Part:
+        """A part by itself."""
         length, size = self.config.audio.path_length, self.config.grain.latent_size
-        paths, loudness = torch.empty(len(sounds), length, size), torch.empty(len(sounds), length)
+        paths, loudness = torch.empty(self.part, length, size), torch.empty(self.part, length)
+        return paths, loudness, self._draw(number, paths, loudness, moved_on)
+
+    def _draw(self, number: int, paths: Tensor, loudness: Tensor, moved_on: Callable[[int], None]) -> np.ndarray:
+        """Draw a part into paths [n, T, Z] and loudness [n, T]; its sounds [n]. `moved_on` gets how many are done."""
+        rng, sounds = self._part_sounds(number)
         for at in range(0, len(sounds), ENCODED_AT_ONCE):
-            part = sounds[at : at + ENCODED_AT_ONCE]
-            signals = torch.from_numpy(np.stack([self.signals.draw(rng, int(sound)) for sound in part]))
-            paths[at : at + len(part)] = self.encode(signals)
-            loudness[at : at + len(part)] = grain_loudness(signals, length)
-        return PathPool(paths, loudness, sounds, weights)
+            some = sounds[at : at + ENCODED_AT_ONCE]
+            signals = torch.from_numpy(np.stack([self.signals.draw(rng, int(sound)) for sound in some]))
+            paths[at : at + len(some)] = self.encode(signals)
+            loudness[at : at + len(some)] = grain_loudness(signals, loudness.shape[1])
+            moved_on(at + len(some))
+        return sounds
+
+    def _part_sounds(self, number: int) -> tuple[np.random.Generator, np.ndarray]:
+        """The generator and the sounds [n] of a part, the same on every process."""
+        if not self.renewed:
+            rng = self._generator(0, 0)
+            return rng, rng.permutation(np.tile(self.sounds, self.part // len(self.sounds)))
+        places = np.arange(number * self.part, (number + 1) * self.part)
+        rounds, at = places // len(self.sounds), places % len(self.sounds)
+        orders = {turn: self._generator(1, turn).permutation(self.sounds) for turn in np.unique(rounds).tolist()}
+        sounds = np.array([orders[turn][place] for turn, place in zip(rounds.tolist(), at.tolist(), strict=True)])
+        return self._generator(2, number), sounds
+
+    def _generator(self, purpose: int, number: int) -> np.random.Generator:
+        key = np.array([self.config.seed, (1 << 63) + (purpose << 60) + number], dtype=np.uint64)
+        return np.random.Generator(np.random.Philox(key=key))
 
     def chosen(self, step: int) -> np.ndarray:
         """The places in the pool [B] of the batch of a step."""
@@ -214,28 +298,39 @@ def grain_loudness(signals: Tensor, grains: int) -> Tensor:
 class EmbeddingBatches(PathBatches):
     """Embeddings of paths by a frozen embedding: mean, log_variance [B, E], label [B, A]."""
 
+    whole_at_first = True  # what is known of each class is fitted to them
+
     def __init__(
         self, corpus: Corpus, sounds: np.ndarray, config: Config, batch_size: int, rank: int, encode: Encode,
         embed: Embed,
     ) -> None:  # fmt: skip
         super().__init__(corpus, sounds, config, batch_size, rank, encode)
         self.embed = embed
-        self._embeddings: tuple[int, Tensor, Tensor] | None = None
+        self._embeddings: dict[int, tuple[Tensor, Tensor]] = {}  # of each part, by its number
+        self._embedded: tuple[Tensor, Tensor] | None = None
 
     def embeddings(self, step: int) -> tuple[Tensor, Tensor]:
         """Mean and log-variance [N, E] of the pool that the batch of a step is drawn from."""
-        age = self.age(step)
-        if self._embeddings is None or self._embeddings[0] != age:
-            pool = self.pool(step)
-            labels = torch.from_numpy(self.corpus.labels[pool.sounds])
-            pairs = zip(torch.split(pool.paths, EMBEDDED_AT_ONCE), torch.split(labels, EMBEDDED_AT_ONCE), strict=True)
-            means, log_variances = zip(*(self.embed(*pair) for pair in pairs), strict=True)
-            self._embeddings = age, torch.cat(means), torch.cat(log_variances)
-        return self._embeddings[1:]
+        pool = self.pool(step)
+        if self._embedded is None or list(self._embeddings) != self._held:
+            rows = {number: slice(at * self.part, (at + 1) * self.part) for at, number in enumerate(self._held)}
+            self._embeddings = {
+                number: self._embeddings.get(number) or self._embed(pool.paths[part], pool.sounds[part])
+                for number, part in rows.items()
+            }
+            means, log_variances = zip(*self._embeddings.values(), strict=True)
+            self._embedded = torch.cat(means), torch.cat(log_variances)
+        return self._embedded
+
+    def _embed(self, paths: Tensor, sounds: np.ndarray) -> tuple[Tensor, Tensor]:
+        labels = torch.from_numpy(self.corpus.labels[sounds])
+        pairs = zip(torch.split(paths, EMBEDDED_AT_ONCE), torch.split(labels, EMBEDDED_AT_ONCE), strict=True)
+        means, log_variances = zip(*(self.embed(*pair) for pair in pairs), strict=True)
+        return torch.cat(means), torch.cat(log_variances)
 
     def release(self) -> None:
         super().release()
-        self._embeddings = None
+        self._embeddings, self._embedded = {}, None
 
     def __getitem__(self, step: int) -> Batch:
         chosen, (mean, log_variance) = self.chosen(step), self.embeddings(step)

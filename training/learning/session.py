@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,6 +16,7 @@ import numpy as np
 
 from ngs.corpus.cache import Corpus, build_cache, split
 from ngs.corpus.sounds import find_sounds
+from ngs.corpus.stretches import divided, long_sound
 from ngs.training.config import Config
 from ngs.training.learning.machine import Machine
 from ngs.training.run_folder import DESCRIPTION, RunError, RunInfo, remove_parts
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ngs.training.model.model import NeuralGranularModel
 
 Say = Callable[[str], None]
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, out of how much
 Check: TypeAlias = "Callable[[NeuralGranularModel, torch.Tensor, torch.Tensor, bool], object]"
 VALIDATION_SOUNDS = 32  # measured at each validation
 CHECKED_SOUNDS = 32
@@ -40,7 +43,7 @@ def train(
     machine: Machine,
     cache: Path | None,
     say: Say,
-    decoding: Callable[[int, int], None],
+    progress: Progress,
     check: Check = lambda model, audio, labels, embedding: None,
     class_from: str | None = None,
     pitch_from_names: bool = False,
@@ -48,8 +51,8 @@ def train(
     """Train all stages into the run folder `out`; True if they are finished, False if it was stopped before.
 
     With `resume`, the run in `out` goes on with its own configuration, and with its own sounds unless `data` is given.
-    `say` is called with lines for the user, `decoding` with (done, total) files while sounds are decoded into the
-    folder `cache`. `check(model, audio, labels, embedding)` may refuse a model, before minutes are spent on it, when
+    `say` is called with lines for the user, `progress` while sounds are decoded into the folder `cache`, searched for
+    onsets and encoded. `check(model, audio, labels, embedding)` may refuse a model before minutes are spent on it, when
     its linear maps have been computed: those of grains, with `embedding` also those of paths. It gets signals [N, n] of
     training sounds. `class_from` and `pitch_from_names` are those of `find_sounds`. Raises ValueError or OSError with
     one line for everything that the user can fix.
@@ -66,7 +69,8 @@ def train(
     sounds = find_sounds(data, labels, class_from, pitch_from_names)
     for line in () if before else sounds.understood:
         say(line)
-    corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, progress=decoding)
+    reading = partial(progress, "Reading sounds")
+    corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, progress=reading)
     for line in corpus.remarks:
         say(line)
     if before:
@@ -91,9 +95,15 @@ def train(
         info.write(out)
         (out / "checkpoints").mkdir(exist_ok=True)
         remove_parts(out)
-        write_excerpts(out, corpus, training, config)
     say(_summary(corpus, len(training), len(validation)))
-    signals = first_signals(corpus, validation, config, limit=VALIDATION_SOUNDS)
+    window, searching = config.audio.path_length * config.audio.hop_length, partial(progress, "Finding onsets")
+    signals = first_signals(*divided(corpus, validation, window, searching), config, limit=VALIDATION_SOUNDS)
+    whole, (corpus, training) = len(training), divided(corpus, training, window, searching)
+    if corpus.divided:
+        seconds = long_sound(window, corpus.sample_rate) / corpus.sample_rate
+        say(f"Sounds longer than {seconds:.0f} s are divided: {whole} sounds to train on are {len(training)} stretches")
+    if _first_process():
+        write_excerpts(out, corpus, training, config)
     with StopSignal() as stop:
 
         def callbacks(planned: PlannedPhase, index: int, total: int) -> list[object]:
@@ -106,7 +116,8 @@ def train(
                 few = first_signals(corpus, training, config, CHECKED_SOUNDS)
                 check(model, *few, planned.phase is EmbeddingPhase)
 
-        return train_phases(out, info, corpus, training, machine, callbacks, prepared)
+        encoding = partial(progress, "Encoding sounds")
+        return train_phases(out, info, corpus, training, machine, callbacks, prepared, encoding)
 
 
 def _first_process() -> bool:

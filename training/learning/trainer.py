@@ -15,7 +15,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ngs.corpus.cache import Corpus
 from ngs.runtime.errors import reason
-from ngs.training.learning.batches import GRAINS_A_SEQUENCE, CounterBatches, GrainBatches, loader
+from ngs.training.learning.batches import GRAINS_A_SEQUENCE, CounterBatches, GrainBatches, Progress, loader
 from ngs.training.learning.checkpoints import load_weights, save_checkpoint, saved_step
 from ngs.training.learning.machine import MISFIT, Machine
 from ngs.training.learning.phase import Phase
@@ -33,43 +33,50 @@ Prepared = Callable[[NeuralGranularModel, PlannedPhase], None]
 
 def train_phases(
     run: Path, info: RunInfo, corpus: Corpus, training: np.ndarray, machine: Machine, callbacks: Callbacks,
-    prepared: Prepared,
+    prepared: Prepared, progress: Progress,
 ) -> bool:  # fmt: skip
     """Run all phases that are not finished yet; returns False if it was stopped before the end.
 
     `training` are the indices of the sounds to train on. `callbacks(planned, index, total)` gives the Lightning
     callbacks of a phase: checkpoints, display, validation. `prepared(model, planned)` is called before the first step
-    of a phase. Raises RunError for damaged checkpoints and full memory.
+    of a phase, `progress(done, total)` while sounds are encoded before it. Raises RunError for damaged checkpoints and
+    full memory.
     """
     torch.manual_seed(info.config.seed)  # decides the first weights
     model = NeuralGranularModel(info.config, info.sizes)
     phases = plan(info.config)
     batches: CounterBatches | None = None  # of the phase before, if it ran here and now
-    for index, planned in enumerate(phases):
-        finished, under_way = phase_checkpoints(run, planned.phase.name)
-        if finished.is_file():
-            load_weights(model, finished)
-            batches = None
-            continue
-        phase = planned.phase(model, planned.stage)
-        trainer = make_trainer(run, planned, machine, callbacks(planned, index, len(phases)))
-        start = saved_step(under_way)
-        model.to(trainer.strategy.root_device)  # what is encoded there once is the same after a resume
-        before, batches = batches, phase.batches(corpus, training, trainer.global_rank)
-        if before is not None:
-            batches.take_pool(before)
-        batches.fill(start)
-        if not under_way.is_file():
-            if index == 0:
-                start_grains(model, corpus, training)
-            phase.prepare(batches)
-            prepared(model, planned)
-        if not train_phase(trainer, phase, loader(batches, start, machine.workers), under_way):
-            return False
-        save_checkpoint(trainer, finished)
-        if trainer.is_global_zero:
-            under_way.unlink(missing_ok=True)
-        trainer.strategy.barrier()
+    try:
+        for index, planned in enumerate(phases):
+            finished, under_way = phase_checkpoints(run, planned.phase.name)
+            if finished.is_file():
+                load_weights(model, finished)
+                if batches is not None:
+                    batches.release()
+                batches = None
+                continue
+            phase = planned.phase(model, planned.stage)
+            trainer = make_trainer(run, planned, machine, callbacks(planned, index, len(phases)))
+            start = saved_step(under_way)
+            model.to(trainer.strategy.root_device)  # what is encoded there once is the same after a resume
+            before, batches = batches, phase.batches(corpus, training, trainer.global_rank)
+            if before is not None:
+                batches.take_pool(before)
+            batches.fill(start, progress)
+            if not under_way.is_file():
+                if index == 0:
+                    start_grains(model, corpus, training)
+                phase.prepare(batches)
+                prepared(model, planned)
+            if not train_phase(trainer, phase, loader(batches, start, machine.workers), under_way):
+                return False
+            save_checkpoint(trainer, finished)
+            if trainer.is_global_zero:
+                under_way.unlink(missing_ok=True)
+            trainer.strategy.barrier()
+    finally:
+        if batches is not None:
+            batches.release()
     return True
 
 

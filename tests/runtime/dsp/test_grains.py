@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ngs.runtime.dsp.grains import (
+    NoiseGrains,
     analysis_grains,
     grain_count,
     hann,
@@ -65,3 +66,10 @@ def test_noise_is_one_stream_that_a_longer_one_extends() -> None:
     np.testing.assert_array_equal(noise_stream(7, 33), noise_stream(7, 500)[:33])
     assert not np.array_equal(noise_grains(8, 3, LENGTH), short)
     assert long.dtype == np.float32 and np.abs(long).max() <= 1 and abs(long.mean()) < 0.05
+
+
+@pytest.mark.parametrize("sizes", [[1, 49], [50], [7] * 7 + [1], [2, 1, 1, 46]])
+def test_noise_that_comes_in_parts_is_the_same(sizes: list[int]) -> None:
+    noise = NoiseGrains(7, LENGTH)
+    parts = np.concatenate([noise.following(size) for size in sizes])
+    np.testing.assert_array_equal(parts, noise_grains(7, 50, LENGTH))

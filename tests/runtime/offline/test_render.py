@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,16 @@ def test_resynthesis_has_the_length_of_its_input(bundle: Bundle, samples: int) -
     result = render.reconstruct(bundle, sound(samples), bundle.condition({}), 0)
     assert result.shape == (samples,) and result.dtype == np.float32
     assert np.isfinite(result).all() and np.abs(result).max() < 1
+
+
+def test_a_long_sound_takes_memory_for_itself_and_not_for_all_its_grains(bundle: Bundle) -> None:
+    signal = sound(4_000_000)
+    render.reconstruct(bundle, signal[:LENGTH], bundle.condition({}), 0)
+    tracemalloc.start()
+    render.reconstruct(bundle, signal, bundle.condition({}), 0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2.5 * signal.nbytes
 
 
 def stepped(bundle: Bundle, path: Array, condition: render.Array, seed: int) -> render.Array:

@@ -14,6 +14,7 @@ from torch import nn
 from ngs.corpus.cache import Corpus
 from ngs.training.config import Config
 from ngs.training.learning.batches import (
+    COPIES,
     GRAINS_A_SEQUENCE,
     REFRESH,
     Batch,
@@ -136,7 +137,8 @@ def test_a_phase_goes_on_with_the_pool_of_the_one_before(room: int, corpus: Corp
     encoded.clear()
     after.take_pool(before)
     after.fill(0)
-    assert after.pool(0) is pool and same(after[0], fresh[0]) and not encoded
+    assert after.pool(0) is pool and same(after[0], fresh[0])
+    assert room == 10 or not encoded  # else the next part is drawn meanwhile
     before.fill(0)
     assert before.pool(0) is not pool  # it did not keep what it gave away
     before.fill(REFRESH)
@@ -256,3 +258,51 @@ def test_the_first_paths_of_a_pool_are_of_all_classes(corpus: Corpus, tiny_confi
     assert len(sounds) == 4 * len(corpus.names) and weights.sum() == pytest.approx(1)
     assert len(np.unique(corpus.labels[sounds[: len(sounds) // 2], 0])) == len(corpus.attributes[0].classes)
     assert len(np.unique(corpus.labels[sounds[:12], 0])) > 3
+
+
+def test_a_pool_too_small_for_all_sounds_sees_all_of_them_in_time(
+    corpus: Corpus, tiny_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Part by part: the oldest makes room, and what is drawn ahead is what would be drawn at once."""
+    monkeypatch.setattr("ngs.training.learning.batches.FIRST", 4)
+    config, told = with_room(tiny_config, 16), list[tuple[int, int]]()
+    batches = PathBatches(corpus, everything(corpus), config, 4, 0, encode)
+    batches.fill(0, lambda done, total: told.append((done, total)))
+    assert told == [(2, 4), (4, 4)]
+    parts = [batches.pool(step).sounds.copy() for step in range(0, 2 * REFRESH, REFRESH // 8)]
+    assert [len(part) for part in parts[:8]] == [4, 6, 8, 10, 12, 14, 16, 16]
+    assert len(set(parts[6].tolist())) == 16 and set(parts[6]) & set(parts[7]) < set(parts[6])
+    assert set(np.concatenate(parts)) == set(range(32))
+    last = (2 * REFRESH) - REFRESH // 8
+    fresh = PathBatches(corpus, everything(corpus), config, 4, 0, encode)
+    assert same(batches[last], fresh[last])
+    batches.release()
+    fresh.release()
+
+
+def test_stretches_are_drawn_anew_even_if_all_fit(corpus: Corpus, tiny_config: Config) -> None:
+    stretched = replace(corpus, divided=True)
+    batches = PathBatches(stretched, everything(corpus), with_room(tiny_config, 1000), 4, 0, encode)
+    first = batches.pool(0).paths.clone()
+    later = batches.pool(REFRESH).paths
+    assert len(first) == len(later) == COPIES * 32
+    assert not any((later == path).all((1, 2)).any() for path in first)
+    batches.release()
+
+
+def test_an_error_of_the_thread_that_draws_ahead_is_raised_where_its_part_is_needed(
+    corpus: Corpus, tiny_config: Config
+) -> None:
+    calls = list[int]()
+
+    def fails_later(audio: torch.Tensor) -> torch.Tensor:
+        calls.append(len(audio))
+        if sum(calls) > 10:
+            raise ValueError("no more")
+        return encode(audio)
+
+    batches = PathBatches(corpus, everything(corpus), with_room(tiny_config, 10), 4, 0, fails_later)
+    batches.fill(0)
+    with pytest.raises(ValueError, match="no more"):
+        batches.fill(REFRESH)
+    batches.release()

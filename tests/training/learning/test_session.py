@@ -71,7 +71,7 @@ def decoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def go(data: Path | None, out: Path, config: Config, decoded: Path, resume: bool = False) -> bool:
-    return train(data, None, out, config, resume, ALONE, decoded, lambda line: None, lambda done, total: None)
+    return train(data, None, out, config, resume, ALONE, decoded, lambda line: None, lambda title, done, total: None)
 
 
 @pytest.fixture(scope="module")
@@ -372,7 +372,7 @@ def test_what_was_kept_apart_stays_apart_when_sounds_are_added(
     for path in sorted((data / "Kick").iterdir()):
         shutil.copy(path, path.with_name(f"A{path.name}"))
     lines = list[str]()
-    train(data, None, out, config, True, ALONE, decoded, lines.append, lambda done, total: None)
+    train(data, None, out, config, True, ALONE, decoded, lines.append, lambda title, done, total: None)
     assert RunInfo.read(out).validation == began.validation
     assert any("when the run began: new ones are trained on" in line for line in lines)
     kept = len(began.validation)
