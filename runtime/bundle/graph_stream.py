@@ -12,6 +12,8 @@ from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
 from ngs.runtime.errors import reason
 
+EVERY = 16  # numbers of rows, beyond the first 16, that are warmed up
+
 
 class GraphStream:
     """A graph of a bundle with its state. Its inputs and outputs stay in the same arrays, so nothing is allocated.
@@ -60,10 +62,14 @@ class GraphStream:
             self.inputs[name][row] = 0.0
 
     def warm_up(self) -> None:
-        """Run every number of rows once, so that onnxruntime allocates its memory now. Raises BundleError."""
+        """Run numbers of rows once, so that onnxruntime allocates its memory now. Raises BundleError.
+
+        Every number up to 16; beyond, where all of them would take minutes, every sixteenth and the largest.
+        """
         kept = {name: array.copy() for name, array in self.inputs.items()}
         for row in range(self.rows):
-            self._try(0, row + 1)
+            if row < EVERY or (row + 1) % EVERY == 0 or row + 1 == self.rows:
+                self._try(0, row + 1)
             self._try(row, row + 1)
         for name, array in kept.items():
             self.inputs[name][:] = array

@@ -14,7 +14,7 @@ from ngs.runtime.live.stream import Source
 from ngs.runtime.synth.controls import check_controls, check_fade, check_outputs, check_sample_rate
 from ngs.runtime.synth.notes import Note
 
-MOST_VOICES = 64  # which take seconds to warm up; a laptop core decodes some 16 in time
+MOST_VOICES = 1024  # a laptop core decodes some 16 in time
 
 
 class NoteStream(Source):

@@ -326,8 +326,8 @@ def test_bad_arguments_are_refused_by_the_call(tiny: Bundle, tmp_path: Path) -> 
     for wrong, message in (
         (lambda: Engine(tiny, 8000, block=0), "block is 0"),
         (lambda: Engine(tiny, 8000, block=128, ahead=200), "ahead is 200: choose 256"),
-        (lambda: Engine(tiny, 8000, voices=0), "voices is 0: choose a whole number, 1 to 64"),
-        (lambda: Engine(tiny, 8000, voices=65), "voices is 65"),
+        (lambda: Engine(tiny, 8000, voices=0), "voices is 0: choose a whole number, 1 to 1024"),
+        (lambda: Engine(tiny, 8000, voices=1025), "voices is 1025"),
         (lambda: Engine(tiny, 8000, voices=1.5), "voices is 1.5"),  # type: ignore[arg-type]
         (lambda: Engine(tiny, 8000, outputs=300), "outputs is 300: choose 1 to 256"),
         (lambda: Engine(tiny, 8000, channels=0), "channels is 0: choose 1 or 2"),
