@@ -64,7 +64,7 @@ def main(bundle: str, class_name: str, out: str, seed: str = "0") -> None:
         predicted, envelope = Graph(files, manifest["graphs"]["loudness"])(embedding=embedding, condition=condition)
         known = manifest["loudness"][classes.index(class_name)]
         wanted = np.interp(predicted, known["drawn"], known["real"])
-        held = 10 ** ((np.clip(wanted - predicted, -24, 24) + envelope) / 20)
+        held = 10 ** ((np.clip(wanted - predicted, -24, 24) + np.clip(envelope, -48, 48)) / 20)
 
     path, heard = list[Any](), list[Any]()
     shapes = {tensor["name"]: tensor["shape"][1:] for tensor in manifest["graphs"]["decoder_stream"]["inputs"]}

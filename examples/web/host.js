@@ -83,7 +83,7 @@ export class Host {
     const told = await this.graphs.loudness?.run(fresh.map(({ embedding, condition }) => ({ embedding, condition })));
     fresh.forEach((voice, row) => {
       const level = heldLevel(told[row].loudness[0], voice.condition, this.manifest);
-      voice.levels = told[row].envelope.map((gain) => level * 10 ** (gain / 20));
+      voice.levels = told[row].envelope.map((gain) => level * 10 ** (Math.min(Math.max(gain, -48), 48) / 20));
     });
     const due = voices.filter((voice) => voice.pathUsedUp);
     const paths = await this.graphs.embedding_step.run(due.map((voice) => voice.stepInputs()));

@@ -19,6 +19,7 @@ from ngs.runtime.bundle.specs import LoudnessRange
 from ngs.runtime.dsp.loudness import grain_loudness
 
 MOST_GAIN_DB = 24.0  # up or down
+MOST_ENVELOPE_DB = 48.0  # up or down, of a grain
 GRAINS_AT_ONCE = 64
 
 
@@ -47,7 +48,7 @@ def predicted_levels(
     is. Only for bundles with a graph `loudness`.
     """
     loudness, envelope = bundle.run("loudness", embedding=embeddings, condition=conditions)
-    return loudness[:, 0].astype(np.float64), envelope.astype(np.float64)
+    return loudness[:, 0].astype(np.float64), np.clip(envelope, -MOST_ENVELOPE_DB, MOST_ENVELOPE_DB, dtype=np.float64)
 
 
 def held_levels(bundle: Bundle, embeddings: Array, conditions: Array) -> Array:
