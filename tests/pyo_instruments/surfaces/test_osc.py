@@ -640,6 +640,8 @@ def test_at_first_only_this_computer_is_heard(server: OscServer) -> None:
     [
         ("192.168.1.5", [], ["192.168.1.0/24"]),
         ("169.254.3.4", [], ["169.254.3.0/24"]),
+        ("::ffff:192.168.1.5", [], ["192.168.1.0/24"]),
+        ("::ffff:127.0.0.1", [], []),
         ("fd00:1:2:3::5", [], ["fd00:1:2:3::/64"]),
         ("192.168.1.5", ["10.0.0.0/8", "192.168.2.7/32"], ["10.0.0.0/8", "192.168.2.7/32"]),
         ("0.0.0.0", ["192.168.1.0/24"], ["192.168.1.0/24"]),
@@ -657,6 +659,8 @@ def test_subnets_are_those_named_or_the_hosts_own(host: str, named: list[str], t
         ("0.0.0.0", [], "open to any network: name those that may play, --osc-from"),
         ("::", [], "open to any network"),
         ("8.8.8.8", [], "open to any network"),
+        ("::ffff:8.8.8.8", [], "open to any network"),
+        ("localhost", [], "'localhost' is no IP address: give one of this computer, such as 127.0.0.1"),
         ("127.0.0.1", ["10.0.0.0/8"], "no other computer reaches 127.0.0.1"),
     ],
 )
