@@ -76,7 +76,7 @@ class OscServer:
         learn: Callable[[str], None] | None = None,
         notices: Notices | None = None,
     ) -> None:
-        """Raises ValueError for a host that is no IP address, or networks that have to be named or are not heard there."""
+        """Raises ValueError for a host that is no IP address, and for networks to be named or not heard at `host`."""
         self._instrument, self._clock, self._status = instrument, instrument.clock, status
         self.address: Address = (host, port)
         self.networks = subnets(host, networks)
