@@ -132,11 +132,8 @@ class MidiIn:
             self._stopping.set()
             self._thread.join()
             self._thread = None
-        if self._port:
-            self._port.close()
-            self._port = None
-        self._end_notes(self._now())
-        self._rest(self._now())
+        self._close()
+        self._let_go(self._now())
 
     def __enter__(self) -> MidiIn:
         self.start()
@@ -180,24 +177,24 @@ class MidiIn:
                 known = message.type in self._take and self._take[message.type](message, at)
             self._ignored += not known
         except Exception as error:  # in the library's thread it would be lost
-            self._failures += 1
-            self._last_failure = reason(error)
+            self._failed(error)
 
     def look(self) -> None:
         """Look whether the device is still there, and open it again if it is back. Raises nothing."""
-        try:
-            names = input_ports_of(self._api)
+        try:  # asking the open port makes no client of its own in the system
+            names = self._port._rt.get_ports() if self._port else input_ports_of(self._api)
         except Exception:  # the system may be changing its devices just now
             return
         if self._port is not None and self.name not in names:
-            port, self._port = self._port, None
-            port.close()
+            self._close()
             self._lost()
             self._notices.say(f"MIDI: {self.name} is gone; it will be opened again when it returns")
+        elif self._port is None:
+            self._let_go(self._soon())  # what was refused when the device went
         if self._port is None:
             back = [name for name in names if _device(name) == _device(self.name)]
             if back:
-                with contextlib.suppress(OSError):  # not ready yet: the next time
+                with contextlib.suppress(Exception):  # not ready yet: the next time
                     self._port = self._opened(mido.Backend(f"{BACKEND}/{self._api}"), back[0])
                     self.name = back[0]
                     self._notices.say(f"MIDI: {self.name} is back")
@@ -205,6 +202,16 @@ class MidiIn:
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
             self.look()
+
+    def _close(self) -> None:
+        """Close the port, if one is open."""
+        port, self._port = self._port, None
+        if port:
+            with contextlib.suppress(Exception):  # its device may be gone, and what is held still has to end
+                port.close()
+
+    def _failed(self, error: Exception) -> None:
+        self._failures, self._last_failure = self._failures + 1, reason(error)
 
     def _learned(self, message: Any) -> bool:
         """Bind a message to the address that is to be learned. Whether it was one to bind."""
@@ -234,19 +241,16 @@ class MidiIn:
     def _note(self, message: Any, at: int | None) -> bool:
         velocity = message.velocity if message.type == "note_on" else 0
         place = message.channel, message.note
-        self._ends.pop(place, None)
         pad = target(self.map.notes, message.channel + 1, message.note)
-        if pad:
-            values = pad.struck(velocity)
-            end = pad.struck(0)
-            if velocity and end is not None:
-                self._ends[place] = pad.address, end
-            if values is not None:
-                self._instrument.do(pad.address, *values, at=at)
-            return True
-        if velocity:
-            self._ends[place] = "/note", (message.note, 0)
-        return self._do(at, "/note", message.note, velocity)
+        address = pad.address if pad else "/note"
+        values = pad.struck(velocity) if pad else (message.note, velocity)
+        end = pad.struck(0) if pad else (message.note, 0)
+        if velocity and end is not None:
+            self._ends[place] = address, end
+        known = values is None or self._do(at, address, *values)
+        if not velocity or end is None:  # an end that is refused stays, to be tried again
+            self._ends.pop(place, None)
+        return known
 
     def _control(self, message: Any, at: int | None) -> bool:
         mapped = target(self.map.controls, message.channel + 1, message.control)
@@ -281,9 +285,7 @@ class MidiIn:
 
     def _lost(self) -> None:
         """The cable was pulled, or the device is gone: what it would have ended ends."""
-        clock, at = self._instrument.clock, self._now()
-        if at is None and clock.ticking:  # as a command from outside, which a log has
-            at = clock.frame + clock.block
+        at = self._soon()
         self._silence(at)
         self._rest(at)
 
@@ -291,22 +293,39 @@ class MidiIn:
         """Move the pedal or the wheel."""
         if value:
             self._rests[address] = type(value)(0)
-        else:
+        known = self._do(at, address, value)
+        if not value:
             self._rests.pop(address, None)
-        return self._do(at, address, value)
+        return known
 
     def _end_notes(self, at: int | None) -> None:
         for place in list(self._ends):  # two threads may get here
-            address, values = self._ends.pop(place, ("", ()))
-            self._do(at, address, *values)
+            end = self._ends.pop(place, None)
+            if end and not self._ended(at, end[0], *end[1]):
+                self._ends.setdefault(place, end)  # for the next time, unless the key was pressed again
+
+    def _let_go(self, at: int | None) -> None:
+        self._end_notes(at)
+        self._rest(at)
 
     def _silence(self, at: int | None) -> None:
         self._end_notes(at)
-        self._do(at, "/silence")
+        self._ended(at, "/silence")
 
     def _rest(self, at: int | None) -> None:
         for address in list(self._rests):
-            self._do(at, address, self._rests.pop(address, 0))
+            value = self._rests.pop(address, None)
+            if value is not None and not self._ended(at, address, value):
+                self._rests.setdefault(address, value)
+
+    def _ended(self, at: int | None, address: str, *values: Value) -> bool:
+        """Carry out a command that ends something. Whether it was taken: what is refused keeps no other from ending."""
+        try:
+            self._do(at, address, *values)
+        except Exception as error:
+            self._failed(error)
+            return False
+        return True
 
     def _do(self, at: int | None, address: str, *values: Value) -> bool:
         """Carry out a command, if the instrument has it."""
@@ -322,6 +341,11 @@ class MidiIn:
             at = max(at, self._last)
         self._last = at
         return at
+
+    def _soon(self) -> int | None:
+        """The frame for what no message asks for: as a command from outside, which a log has."""
+        clock, at = self._instrument.clock, self._now()
+        return clock.frame + clock.block if at is None and clock.ticking else at
 
     def _open(self) -> Any:
         if self._wanted == JACK:

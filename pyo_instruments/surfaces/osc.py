@@ -20,7 +20,7 @@ from ngs.pyo_instruments.commands.arguments import CommandError, Number, Switch,
 from ngs.pyo_instruments.surfaces.notices import Notices
 from ngs.pyo_instruments.surfaces.osc_access import Network, allowed, subnets
 from ngs.pyo_instruments.surfaces.osc_packets import Untyped, read, write
-from ngs.pyo_instruments.surfaces.osc_streams import TCP, Stream, StreamError, Streams
+from ngs.pyo_instruments.surfaces.osc_streams import CONNECTIONS, TCP, Stream, StreamError, Streams
 from ngs.pyo_instruments.surfaces.osc_subscribers import Address, Subscribers, Values
 from ngs.runtime.errors import reason
 
@@ -76,7 +76,7 @@ class OscServer:
         learn: Callable[[str], None] | None = None,
         notices: Notices | None = None,
     ) -> None:
-        """Raises ValueError for networks that have to be named, or are not heard at `host`."""
+        """Raises ValueError for a host that is no IP address, and for networks to be named or not heard at `host`."""
         self._instrument, self._clock, self._status = instrument, instrument.clock, status
         self.address: Address = (host, port)
         self.networks = subnets(host, networks)
@@ -169,7 +169,10 @@ class OscServer:
         if stream:
             self._hear_stream(stream)
         elif self._streams and ready is self._streams.listener:
-            self._streams.accept(self._lets_in)
+            full = self._streams.accept(self._lets_in)
+            if full:
+                self._refused += 1
+                self._show(full, f"there are {CONNECTIONS} connections by TCP already: close one, or use UDP")
         else:
             try:
                 datagram, source = self._socket.recvfrom(LARGEST + 1)
@@ -331,8 +334,8 @@ class OscServer:
 
     def _send(self, target: Address, address: str, values: Sequence[Value]) -> None:
         if target[0] == TCP:
-            if self._streams:
-                self._streams.send(target, write(address, values))
+            if self._streams and not self._streams.send(target, write(address, values)):
+                self._subscribers.remove(target)
             return
         try:
             self._socket.sendto(write(address, values), target)

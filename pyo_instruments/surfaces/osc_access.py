@@ -13,9 +13,12 @@ NEAR = {4: 24, 6: 64}  # bits that the addresses of a home network share, by ver
 def subnets(host: str, named: Sequence[Network]) -> tuple[Network, ...]:
     """The subnets whose messages are taken at an address of this computer, beside its own: those named, or its own.
 
-    Raises ValueError, one line, if some have to be named, or would never be heard.
+    Raises ValueError, one line, if `host` is no number of IP, or if some have to be named, or would never be heard.
     """
-    own = ipaddress.ip_address(host)
+    try:
+        own = _address(host)
+    except ValueError:
+        raise ValueError(f"{host!r} is no IP address: give one of this computer, such as 127.0.0.1") from None
     if own.is_loopback:
         if named:
             raise ValueError(f"no other computer reaches {host}: name an address that they reach, --osc HOST:PORT")
@@ -24,12 +27,17 @@ def subnets(host: str, named: Sequence[Network]) -> tuple[Network, ...]:
         return tuple(named)
     if own.is_unspecified or not own.is_private:
         raise ValueError(f"{host} is open to any network: name those that may play, --osc-from 192.168.1.0/24")
-    return (ipaddress.ip_network(f"{host}/{NEAR[own.version]}", strict=False),)
+    return (ipaddress.ip_network(f"{own}/{NEAR[own.version]}", strict=False),)
 
 
 @functools.lru_cache(maxsize=1024)  # bounded: anybody may send
 def allowed(host: str, networks: tuple[Network, ...]) -> bool:
     """Whether messages from an address are taken."""
-    address = ipaddress.ip_address(host)
-    own = getattr(address, "ipv4_mapped", None) or address
+    own = _address(host)
     return own.is_loopback or any(own in network for network in networks)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address; of IPv4 as well if IPv6 writes it as its own, ::ffff:192.168.1.5. Raises ValueError."""
+    address = ipaddress.ip_address(host)
+    return getattr(address, "ipv4_mapped", None) or address

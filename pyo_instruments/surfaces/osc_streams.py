@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ from pythonosc import slip
 from ngs.pyo_instruments.surfaces.osc_subscribers import Address
 
 CONNECTIONS = 8
+# Who vanishes without a word (a tablet out of reach) must not keep one of them: half a minute at most. Not all systems
+# have all of these options.
+ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPALIVE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
 TCP = "TCP"  # in place of the host, the first part of the address of a connection
 PIECE = 256  # bytes read at once: a few messages, so that a flood waits in the system and not here
 
@@ -68,28 +72,34 @@ class Streams:
             raise
         selector.register(self.listener, selectors.EVENT_READ)
 
-    def accept(self, taken: Callable[[Address], bool]) -> None:
-        """Take a connection, unless there are too many or `taken` says no to its address."""
+    def accept(self, taken: Callable[[Address], bool]) -> Address | None:
+        """Take a connection if `taken` says yes to its address. Returns the address if there are too many already."""
         connection, source = self.listener.accept()
-        if len(self._open) >= CONNECTIONS or not taken(source):
+        heard = taken(source)
+        if not heard or len(self._open) >= CONNECTIONS:
             connection.close()
-            return
+            return source if heard else None
         connection.setblocking(False)
+        with contextlib.suppress(OSError):  # closed already: to read it will say so
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name in ALIVE.keys() & vars(socket).keys():
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), ALIVE[name])
         stream = Stream(connection, (TCP, *source))  # a sender by UDP may have the same host and port
         self._open[stream.address] = stream
         self._selector.register(connection, selectors.EVENT_READ, stream)
+        return None
 
-    def send(self, target: Address, packet: bytes) -> None:
-        """Send a packet; who does not read what comes is cut off."""
+    def send(self, target: Address, packet: bytes) -> bool:
+        """Send a packet; who does not read what comes is cut off. Returns whether the connection is there still."""
         stream = self._open.get(target)
-        if stream:
-            framed = slip.encode(packet)
-            try:
-                if stream.socket.send(framed) == len(framed):
-                    return
-            except OSError:
-                pass
-            self.close(stream)
+        if not stream:
+            return False
+        framed = slip.encode(packet)
+        with contextlib.suppress(OSError):
+            if stream.socket.send(framed) == len(framed):
+                return True
+        self.close(stream)
+        return False
 
     def close(self, stream: Stream) -> None:
         """End a connection."""

@@ -61,8 +61,8 @@ class Subscribers:
         return bool(self._found)
 
     def messages(self, changes: Mapping[str, Values], now: float) -> Iterator[tuple[Address, str, Values]]:
-        """Note the changes for every subscriber, and yield the messages to send now."""
-        for target, subscriber in self._found.items():
+        """Note the changes for every subscriber, and yield the messages to send now; one may be removed meanwhile."""
+        for target, subscriber in list(self._found.items()):
             subscriber.pending |= changes
             for address, values in subscriber.ready(now):
                 yield target, address, values

@@ -69,8 +69,9 @@ class Screen:
                 print(printable(text), flush=True)
 
     def _page(self, rows: int) -> list[str]:
-        if self._learn:
-            return self._learn.lines(rows)
+        page = self._learn  # the thread that reads the keys may close it
+        if page:
+            return page.lines(rows)
         return self._keys.help() if self._shows_keys else self._lines(self._keys.cursor)
 
     def _press(self, name: str) -> None:

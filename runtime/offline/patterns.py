@@ -87,14 +87,15 @@ def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
     """A built-in pattern by name, or one from a text file, for a bundle with these classes.
 
     A line is played by the class of its name in any spelling, else by the one that fits best: Hat by Closed Hats, if
-    there are no others. A file may name nothing else. A built-in pattern leaves out the lines that no class fits; if
-    none fits any, the lines go to the bundle's classes in turn. Raises PatternError.
+    there are no others. Lines of one class are one track, at each step the loudest. A file may name nothing else. A
+    built-in pattern leaves out the lines that no class fits; if none fits any, the lines go to the bundle's classes in
+    turn. Raises PatternError.
     """
     if name in BUILT_IN:
         tracks = parse_pattern(BUILT_IN[name], name)
         players = _players(tracks, classes)
         fitting = [Track(player, track.levels) for track in tracks if (player := players[track.class_name]) is not None]
-        return fitting or [Track(c, track.levels) for c, track in zip(classes, tracks, strict=False)]
+        return _merged(fitting) or [Track(c, track.levels) for c, track in zip(classes, tracks, strict=False)]
     path = Path(name)
     if not path.is_file():
         raise PatternError(f"There is no pattern {name!r}: name a text file or one of {', '.join(BUILT_IN)}")
@@ -106,7 +107,16 @@ def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
     for track in tracks:
         if players[track.class_name] is None:
             raise PatternError(f"{name}: there is no class {track.class_name!r}; known: {', '.join(classes)}")
-    return [Track(players[track.class_name] or "", track.levels) for track in tracks]
+    return _merged([Track(players[track.class_name] or "", track.levels) for track in tracks])
+
+
+def _merged(tracks: list[Track]) -> list[Track]:
+    """A track for each class, in the order of their first lines."""
+    merged: dict[str, Track] = {}
+    for track in tracks:
+        before = merged.get(track.class_name, track).levels
+        merged[track.class_name] = Track(track.class_name, tuple(map(max, before, track.levels)))
+    return list(merged.values())
 
 
 def _players(tracks: list[Track], classes: tuple[str, ...]) -> dict[str, str | None]:

@@ -14,23 +14,25 @@ import pytest
 pytest.importorskip("pyo")
 
 SEPARATE = ("unshare", "--user", "--map-current-user", "--keep-caps", "--net")
+SILENT, PATIENT = "1.5", "30"  # seconds in which the tablet hears nothing, and until it has heard all
 TABLET = """
 import json, socket, struct, sys, time
 text = lambda each: each.encode() + bytes(4 - len(each) % 4)
-host, port = sys.argv[1], int(sys.argv[2])
+host, port, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+wanted = {"/pong", "/speed", "/error"}
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as surface:
     surface.settimeout(0.1)
-    heard, end = [], time.monotonic() + 1.5
-    while time.monotonic() < end and "/speed" not in heard:
+    heard, end = set(), time.monotonic() + seconds
+    while time.monotonic() < end and not wanted <= heard:
         try:
             pitch = text("/pitch") + text(",f") + struct.pack(">f", 7)
             for each in (pitch, text("/tempo"), text("/ping"), text("/subscribe")):
                 surface.sendto(each, (host, port))
-            while time.monotonic() < end and "/speed" not in heard:
-                heard.append(surface.recv(9000).split(bytes(1))[0].decode())
+            while time.monotonic() < end and not wanted <= heard:
+                heard.add(surface.recv(9000).split(bytes(1))[0].decode())
         except OSError:  # nothing comes, or nobody listens
             pass
-print(json.dumps(sorted(set(heard))))
+print(json.dumps(sorted(heard)))
 """
 HOUSE = """
 import json, subprocess, sys, time
@@ -38,13 +40,13 @@ import json, subprocess, sys, time
 def run(*words, **how):
     return subprocess.run(words, check=True, **how)
 
-def play(bundle, *osc):
+def play(bundle, seconds, *osc):
     # What the tablet hears and what the player's screen says.
     words = ["play", "path-player", "--bundle", bundle, "--audio", "jack", "--log", "log.jsonl", *osc]
     command = [sys.executable, "-c", "from ngs.cli.main import main; main()", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as player:
         lines = [player.stdout.readline()]
-        tablet = [sys.executable, "tablet.py", "10.99.0.1", "9321"]
+        tablet = [sys.executable, "tablet.py", "10.99.0.1", "9321", seconds]
         heard = run(*enter, *tablet, capture_output=True, text=True).stdout
         time.sleep(0.5)
         player.terminate()
@@ -76,10 +78,10 @@ def test_a_tablet_is_heard_with_the_option_and_not_without_it(
     (tmp_path / "house.py").write_text(HOUSE)
     (tmp_path / "tablet.py").write_text(TABLET)
     options = [
-        ["--osc", "9321"],
-        ["--osc", "10.99.0.1:9321"],
-        ["--osc", "0.0.0.0:9321", "--osc-from", "10.99.0.2"],
-        ["--osc", "0.0.0.0:9321", "--osc-from", "10.98.0.0/16"],
+        [SILENT, "--osc", "9321"],
+        [PATIENT, "--osc", "10.99.0.1:9321"],
+        [PATIENT, "--osc", "0.0.0.0:9321", "--osc-from", "10.99.0.2"],
+        [SILENT, "--osc", "0.0.0.0:9321", "--osc-from", "10.98.0.0/16"],
     ]
     result = subprocess.run(
         [*SEPARATE, sys.executable, "house.py", tiny_bundle, json.dumps(options)], cwd=tmp_path, text=True,

@@ -170,7 +170,7 @@ class Devices:
     def __init__(self, *names: str) -> None:
         self.names = list(names)
         self.opened: list[str] = []
-        self.closed = 0
+        self.closed = self.clients = 0  # clients: of the system, made to list its ports
         self.busy = False
 
     def __call__(self, backend: str) -> Any:
@@ -190,14 +190,21 @@ class Devices:
                 @staticmethod
                 def set_callback(call: Any) -> None: ...
 
+                @staticmethod
+                def get_ports() -> list[str]:
+                    return list(devices.names)
+
             def __init__(self, name: str) -> None:
                 self.name = name
 
             def close(self) -> None:
                 devices.closed += 1
+                if self.name not in devices.names:
+                    raise OSError("no such device")
 
         class Backend:
             def get_input_names(self) -> list[str]:
+                devices.clients += 1
                 return list(devices.names)
 
             def open_input(self, name: str) -> Any:
@@ -233,6 +240,7 @@ def test_an_unplugged_device_is_opened_again(desk: Desk, monkeypatch: Any) -> No
         _until(lambda: devices.opened == ["Keys 24:0"])
         time.sleep(0.05)
         assert devices.closed == 0 and desk.done == [("/note", 60, 100), ("/sustain", 1)]
+        assert devices.clients == 1  # to open the port: a device that is there is asked through it
         devices.names = ["Pads 20:0"]
         _until(lambda: bool(notices.shown()))
         assert notices.printed() == ["MIDI: Keys 24:0 is gone; it will be opened again when it returns"]
@@ -245,6 +253,51 @@ def test_an_unplugged_device_is_opened_again(desk: Desk, monkeypatch: Any) -> No
         assert notices.printed() == ["MIDI: Keys 28:0 is back"]  # with another number of ALSA's
         assert devices.opened == ["Keys 24:0", "Keys 28:0"] and listening.name == "Keys 28:0"
     assert devices.closed == 2
+
+
+class Refusing:
+    """An instrument's `do` that refuses everything while it is busy."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.busy, self._do = False, desk.do
+
+    def __call__(self, address: str, *values: Any, at: Any = None) -> None:
+        if self.busy:
+            raise RuntimeError("busy")
+        self._do(address, *values, at=at)
+
+
+def test_what_is_refused_ends_at_the_next_look(desk: Desk, monkeypatch: Any) -> None:
+    devices, refusing = Devices("Keys 24:0"), Refusing(desk)
+    monkeypatch.setattr(midi.mido, "Backend", devices)
+    monkeypatch.setattr(midi, "LOOK_SECONDS", 1000.0)
+    monkeypatch.setattr(desk, "do", refusing)
+    with MidiIn(desk, "keys", MidiMap()) as listening:
+        for message in (key(60, 100), key(62, 100), controller(64, 127)):
+            listening.take(message)
+        refusing.busy, devices.names = True, []
+        listening.look()
+        listening.look()
+        assert listening.statistics().last_failure == "busy" and len(desk.done) == 3
+        refusing.busy = False
+        listening.look()
+        assert desk.done[3:] == [("/note", 60, 0), ("/note", 62, 0), ("/sustain", 0)]
+
+
+@pytest.mark.parametrize("ends", [(key(60, 0), controller(64, 0)), ()])
+def test_what_is_refused_ends_at_the_latest_with_the_next_stop(desk: Desk, monkeypatch: Any, ends: Any) -> None:
+    refusing = Refusing(desk)
+    monkeypatch.setattr(desk, "do", refusing)
+    listening = MidiIn(desk, None, MidiMap())
+    for message in (key(60, 100), controller(64, 127)):
+        listening.take(message)
+    refusing.busy = True
+    for message in ends:
+        listening.take(message)
+    listening.stop()
+    refusing.busy = False
+    listening.stop()
+    assert desk.done[2:] == [("/note", 60, 0), ("/sustain", 0)]
 
 
 # nothing hangs

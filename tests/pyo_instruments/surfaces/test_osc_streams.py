@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -146,18 +147,42 @@ def test_what_is_no_osc_ends_the_connection(
     assert server.statistics().failures == 0
 
 
-def test_there_are_few_connections_and_room_for_the_next(desk: Desk, connect: Callable[[], socket.socket]) -> None:
+def test_there_are_few_connections_and_room_for_the_next(
+    server: OscServer, desk: Desk, notices: Notices, connect: Callable[[], socket.socket]
+) -> None:
     connections = [connect() for _ in range(CONNECTIONS)]
     for each in connections:
         each.sendall(slip.encode(write("/subscribe", [])))
         assert each.recv(1)
     assert closed(connect())
+    until(notices.shown)
+    assert notices.printed() == [
+        "OSC from 127.0.0.1 refused: there are 8 connections by TCP already: close one, or use UDP"
+    ]
     connections[0].close()
-    time.sleep(0.1)
+    streams = server._streams
+    assert streams is not None
+    until(lambda: len(streams._open) < CONNECTIONS)
     last = connect()
     last.sendall(slip.encode(write("/hit", [])) + slip.encode(write("/subscribe", [])))
     until(lambda: desk.hits == 1)
     assert b"/level" in last.recv(4096)  # the closed one's subscription has ended as well
+
+
+def test_who_vanishes_is_missed(server: OscServer, connect: Callable[[], socket.socket]) -> None:
+    streams = server._streams
+    assert streams is not None
+    connect()
+    until(lambda: streams._open)
+    [stream] = streams._open.values()
+    assert stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    if sys.platform == "linux":
+        idle, between, tries = (
+            stream.socket.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+        assert idle + between * tries <= 30  # seconds
+        assert stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 30_000  # of unread data
 
 
 def test_a_client_that_does_not_read_is_cut_off(server: OscServer, desk: Desk, connect: Callable[[], Any]) -> None:
@@ -166,11 +191,11 @@ def test_a_client_that_does_not_read_is_cut_off(server: OscServer, desk: Desk, c
     until(lambda: server._subscribers.expire(time.monotonic()))
     streams = server._streams
     assert streams is not None
-    packet = write("/x", ["y" * 8000])
     [target] = [address for address in list(streams._open) if address[2] == deaf.getsockname()[1]]
     for _ in range(10000):
-        streams.send(target, packet)
+        server._send(target, "/x", ["y" * 8000])
     assert list(streams._open) != [] and target not in streams._open
+    assert not server._subscribers.expire(time.monotonic())
     other.sendall(slip.encode(write("/hit", [])))
     until(lambda: desk.hits == 1)
 

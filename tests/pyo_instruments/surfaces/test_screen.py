@@ -26,6 +26,7 @@ from ngs.pyo_instruments import Number, Switch, Text, action, control
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
 from ngs.pyo_instruments.instrument import Instrument
 from ngs.pyo_instruments.surfaces.key_cursor import Keys, key_table
+from ngs.pyo_instruments.surfaces.screen import Screen
 from ngs.pyo_instruments.surfaces.terminal import BEGIN, END, SIZE, names
 
 pyo = pytest.importorskip("pyo")
@@ -158,6 +159,20 @@ def test_the_cursor_wraps_and_moves_on_after_a_step(desk: Desk) -> None:
     assert [address for address, _ in told] == [
         "/track/1/step/1", "/track/1/step/2", "/track/1/step/4", "/track/1/step/1", "/track/2/step/4",
     ]  # fmt: skip
+
+
+def test_a_page_that_a_key_closes_while_it_is_drawn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Page:
+        def __bool__(self) -> bool:  # the thread that reads the keys comes in between
+            screen._learn = None
+            return True
+
+        def lines(self, rows: int) -> list[str]:
+            return [f"{rows} rows"]
+
+    screen = Screen(desk, lambda cursor: [])
+    monkeypatch.setattr(screen, "_learn", Page())
+    assert screen._page(7) == ["7 rows"]
 
 
 def test_without_counts_there_is_no_cursor(desk: Desk, monkeypatch: Any) -> None:

@@ -31,6 +31,22 @@ def test_built_in_patterns_fit_other_classes(name: str) -> None:
     assert [track.class_name for track in load_pattern(name, ("flute", "oboe"))] == ["flute", "oboe"]
 
 
+@pytest.mark.parametrize("name", ["house", "breakbeat", "electro"])
+def test_lines_of_one_class_are_one_track_and_no_step_is_lost(name: str) -> None:
+    lines = parse_pattern(BUILT_IN[name], name)
+    tracks = load_pattern(name, ("Kicks", "Snares", "Cymbals", "Percussion"))
+    assert len({track.class_name for track in tracks}) == len(tracks) < len(lines)
+    loudest = [max(levels) for levels in zip(*(line.levels for line in lines), strict=True)]
+    assert [max(levels) for levels in zip(*(track.levels for track in tracks), strict=True)] == loudest
+
+
+def test_at_each_step_the_loudest_line_of_a_class_is_heard(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Kick x..o............\nhat x...............\nKICK oX..............\n")
+    assert [(track.class_name, track.text) for track in load_pattern(str(tmp_path / "a.txt"), DRUMS)] == [
+        ("Kick", "xX.o............"), ("Hat", "x..............."),
+    ]  # fmt: skip
+
+
 def test_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("KICK x...x...x...x...\n")
     assert load_pattern(str(tmp_path / "a.txt"), DRUMS)[0].class_name == "Kick"
