@@ -108,7 +108,7 @@ def train(
 
     def say(line: str) -> None:
         if first:
-            click.echo(line, err=True)
+            click.echo(printable(line), err=True)  # names in remarks may hold anything
 
     said = time.monotonic()
 
@@ -131,7 +131,7 @@ def train(
         data, labels, out, config, resume, machine, cache, say, progress, check, class_from, pitch_from_names
     )
     if not finished:
-        say(f"Stopped; nothing is lost. Continue with: ngs train --out {printable(str(out))} --resume")
+        say(f"Stopped; nothing is lost. Continue with: ngs train --out {out} --resume")
         sys.exit(130)
     if first:
         click.echo(printable(f"Trained: {out}. Next: ngs export {out} -o {out.name}.ngs"))

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TypeVar
 
 from ngs.corpus.words import counted, listing
 from ngs.runtime.drum_names import common_name, names_drum, same_class, words
@@ -38,7 +40,9 @@ _FORMAT = re.compile(
 )
 _AROUND = " ._-()[]{},"
 
+T = TypeVar("T")
 Place = tuple[str, ...]  # folders from DATA down
+Folders = Mapping[Place, int]  # numbers of sounds by the folder that they lie in
 
 
 class ClassFromError(ValueError):
@@ -75,8 +79,8 @@ def checked(class_from: str) -> str:
     text = class_from.strip().lower()
     if text in (TOP, FOLDER, NAME):
         return text
-    if text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= DEEPEST:
-        return TOP if int(text) == 1 else str(int(text))
+    if text.isascii() and text.isdecimal() and (digits := text.lstrip("0")) and int(digits[:4]) <= DEEPEST:
+        return TOP if digits == "1" else digits
     raise ClassFromError(
         f"--class-from {class_from}: choose {TOP}, {FOLDER}, {NAME}, or how many folders down, 1 to {DEEPEST}"
     )
@@ -90,19 +94,21 @@ def classes_of(names: Sequence[str], class_from: str | None = None, known: Seque
     a sound with fewer folders has the last. Spellings of one name are one class, tempo and key are left out of it.
     Raises ClassFromError.
     """
+    folders = {name: tuple(name.split("/")[:-1]) for name in names}
+    numbers = Counter(folders.values())
     if class_from is not None:
-        return _classes(names, checked(class_from))
-    own = _classes(names, proposed(names))
+        return _hinted(_classes(folders, checked(class_from)), numbers)
+    own = _classes(folders, _proposed(numbers))
     if not known:
-        return own
-    depths = {str(depth) for depth in range(2, 1 + min(max(map(_depth, names), default=0), DEEPEST))}
-    others = (_classes(names, each) for each in (TOP, FOLDER, *sorted(depths), NAME))
+        return _hinted(own, numbers)
+    levels = (TOP, FOLDER, *sorted(map(str, range(2, 1 + _deepest(numbers)))), NAME)
+    others = (_classes(folders, level) for level in levels if level != own.class_from)
 
     def share(found: Classes) -> int:
-        numbers = Counter(found.of.values())
-        return sum(number for name, number in numbers.items() if same_class(name, known) is not None)
+        found_numbers = Counter(found.of.values())
+        return sum(number for name, number in found_numbers.items() if same_class(name, known) is not None)
 
-    return max((own, *others), key=share)
+    return _hinted(max((own, *others), key=share), numbers)
 
 
 def proposed(names: Sequence[str]) -> str:
@@ -110,53 +116,70 @@ def proposed(names: Sequence[str]) -> str:
 
     Where few do, the first level of several folders; below kits, packs and the like, that whose names recur.
     """
-    first, deepest = _first_level(names), min(max(map(_depth, names), default=0), DEEPEST)
-    shares = {level: _share_known(names, level) for level in range(first, deepest + 1)}
+    return _proposed(Counter(tuple(name.split("/")[:-1]) for name in names))
+
+
+def _proposed(folders: Folders) -> str:
+    first, deepest = _first_level(folders), _deepest(folders)
+    shares = {level: _share_known(folders, level) for level in range(first, deepest + 1)}
     chosen = max(shares, key=lambda level: (shares[level], -level), default=1)
     if shares.get(chosen, 0) < MOST or shares[chosen] - shares[first] < MOST / 2 and shares[first] >= MOST:
         chosen = first
-        if first < deepest and _share_contained(names, first) >= MOST and _recurring(names, first)[1] >= MOST:
+        if first < deepest and _share_contained(folders, first) >= MOST and _recurring(folders, first)[1] >= MOST:
             chosen = first + 1
     return checked(str(max(chosen, 1)))
 
 
-def _classes(names: Sequence[str], class_from: str) -> Classes:
+def _classes(folders: Mapping[str, Place], class_from: str) -> Classes:
+    """The classes of sounds by their names, with the folder of each."""
     if class_from == NAME:
-        return _by_file_name(names)
-    level = {TOP: 1, FOLDER: DEEPEST}.get(class_from) or int(class_from)
-    places = {name: _place(name, level) for name in names}
+        return _by_file_name(folders)
+    places = {folder: _place(folder, _level(class_from)) for folder in dict.fromkeys(folders.values())}
     used = {place for place in places.values() if place}
     around = {place[:depth] for place in used for depth in range(len(place))}
     if used:
-        places = {name: at for name, at in places.items() if at and (at not in around or _is_sound(at[-1]))}
-    labels = {name: _label(place) if place else UNNAMED_CLASS for name, place in places.items()}
-    return Classes(class_from, *_merged(labels, places), _hint(names, class_from, level))
+        places = {folder: at for folder, at in places.items() if at and (at not in around or _is_sound(at[-1]))}
+    labels = {folder: _label(place) if place else UNNAMED_CLASS for folder, place in places.items()}
+    inside = {name: folder for name, folder in folders.items() if folder in places}
+    return Classes(
+        class_from,
+        *_merged(
+            {name: labels[folder] for name, folder in inside.items()},
+            {name: places[folder] for name, folder in inside.items()},
+        ),
+    )
+
+
+def _level(class_from: str) -> int:
+    return {TOP: 1, FOLDER: DEEPEST}.get(class_from) or int(class_from)
 
 
 def _merged(labels: Mapping[str, str], places: Mapping[str, Place]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Each sound's class, in the spelling that most sounds have, and the folders of each class."""
     spellings: dict[str, Counter[str]] = {}
-    for label in labels.values():
-        spellings.setdefault(common_name(label), Counter())[label] += 1
-    chosen = {key: min(found, key=lambda label: (-found[label], label)) for key, found in spellings.items()}
-    of = {name: chosen[common_name(label)] for name, label in labels.items()}
+    for label, number in Counter(labels.values()).items():
+        spellings.setdefault(common_name(label), Counter())[label] = number
+    chosen = {
+        label: min(found, key=lambda label: (-found[label], label)) for found in spellings.values() for label in found
+    }
+    of = {name: chosen[label] for name, label in labels.items()}
     where: dict[str, dict[str, None]] = {}
-    for name, label in of.items():
-        where.setdefault(label, {})["/".join(places[name])] = None
+    for label, place in dict.fromkeys((label, places[name]) for name, label in of.items()):
+        where.setdefault(label, {})["/".join(place)] = None
     return of, {label: [*folders] for label, folders in where.items()}
 
 
-def _by_file_name(names: Sequence[str]) -> Classes:
+def _by_file_name(folders: Mapping[str, Place]) -> Classes:
     """Classes by the first drum or other sound that a file name tells of, else by its first word of its own."""
-    stems = {name: _plain(name.rpartition("/")[2].rpartition(".")[0], _NOTE) for name in names}
+    stems = {name: _plain(name.rpartition("/")[2].rpartition(".")[0], _NOTE) for name in folders}
     spoken = {name: [word for word in re.split(r"[\W\d_]+", stem) if word] for name, stem in stems.items()}
-    common = set.intersection(*map(set, spoken.values())) if len(names) > 1 else set()
+    common = set.intersection(*map(set, spoken.values())) if len(folders) > 1 else set()
     labels = {}
-    for name in names:
+    for name in folders:
         own = [word for word in words(stems[name]) if not word.isdecimal()]
         rest = [word for word in spoken[name] if word not in common] or spoken[name]
         labels[name] = _sound_in(own) or (rest[0] if rest else UNNAMED_CLASS)
-    return Classes(NAME, *_merged(labels, {name: tuple(name.split("/")[:-1]) or (".",) for name in names}))
+    return Classes(NAME, *_merged(labels, {name: folder or (".",) for name, folder in folders.items()}))
 
 
 def _sound_in(own: Sequence[str]) -> str:
@@ -169,17 +192,18 @@ def _sound_in(own: Sequence[str]) -> str:
     return ""
 
 
-def _depth(name: str) -> int:
-    return name.count("/")
+def _deepest(folders: Folders) -> int:
+    return min(max(map(len, folders), default=0), DEEPEST)
 
 
-def _place(name: str, level: int) -> Place:
-    place = tuple(name.split("/")[:-1])[:level]
+def _place(folder: Place, level: int) -> Place:
+    place = folder[:level]
     while len(place) > 1 and not _plain(place[-1], _NOTE):
         place = place[:-1]
     return place
 
 
+@lru_cache(2**14)
 def _plain(name: str, *patterns: re.Pattern[str]) -> str:
     """A name without tempo, key and file format; empty if it says nothing else."""
     for pattern in (_TEMPO, _KEY, _FORMAT, *patterns):
@@ -204,58 +228,65 @@ def _is_sound(name: str) -> bool:
     return own.isdisjoint(CONTAINERS) and (names_drum(name) or not own.isdisjoint(SOUNDS))
 
 
-def _first_level(names: Sequence[str]) -> int:
+def _first_level(folders: Folders) -> int:
     """The first level of several folders, or of sounds: packs come in a folder of their own."""
-    level, deepest = 1, max(map(_depth, names), default=0)
-    while level < min(deepest, DEEPEST):
-        deeper = [name for name in names if _depth(name) >= level]
-        if len({name.split("/")[level - 1] for name in deeper}) > 1:
+    level, deepest, total = 1, _deepest(folders), sum(folders.values())
+    while level < deepest:
+        first, *others = {folder[level - 1] for folder in folders if len(folder) >= level}
+        if others or _is_sound(first):
             break
-        if _is_sound(deeper[0].split("/")[level - 1]):
-            break
-        loose = len(names) - sum(_depth(name) > level for name in names)
-        if loose > LOOSE * len(names):
+        loose = sum(number for folder, number in folders.items() if len(folder) <= level)
+        if loose > LOOSE * total:
             break
         level += 1
     return level
 
 
-def _share(names: Sequence[str], fits: Iterable[bool]) -> float:
-    return sum(fits) / len(names) if names else 0.0
+def _share(numbers: Mapping[T, int], fits: Callable[[T], bool]) -> float:
+    return sum(number for each, number in numbers.items() if fits(each)) / max(sum(numbers.values()), 1)
 
 
-def _share_known(names: Sequence[str], level: int) -> float:
-    return _share(names, (bool(place := _place(name, level)) and _is_sound(_label(place)) for name in names))
+def _share_known(folders: Folders, level: int) -> float:
+    return _share(folders, lambda folder: bool(place := _place(folder, level)) and _is_sound(_label(place)))
 
 
-def _share_contained(names: Sequence[str], level: int) -> float:
-    places = (_place(name, level) for name in names)
-    return _share(names, (bool(place) and not CONTAINERS.isdisjoint(words(place[-1])) for place in places))
+def _share_contained(folders: Folders, level: int) -> float:
+    return _share(
+        folders,
+        lambda folder: bool(place := _place(folder, level)) and not CONTAINERS.isdisjoint(words(place[-1])),
+    )
 
 
-def _recurring(names: Sequence[str], level: int) -> tuple[list[str], float]:
+def _recurring(folders: Folders, level: int) -> tuple[list[str], float]:
     """The names of folders below a level that are in several folders of it, and the share of sounds in those."""
+    places = {folder: _place(folder, level + 1) for folder in folders}
+    labels = {place: _label(place) for place in places.values() if len(place) == level + 1}
     parents: dict[str, set[Place]] = {}
-    below = [place for name in names if len(place := _place(name, level + 1)) == level + 1]
-    for place in below:
-        parents.setdefault(common_name(_label(place)), set()).add(place[:-1])
-    again = [place for place in below if len(parents[common_name(_label(place))]) > 1]
-    return sorted({_label(place) for place in again}), len(again) / max(len(names), 1)
+    for place, label in labels.items():
+        parents.setdefault(common_name(label), set()).add(place[:-1])
+    again = {place: label for place, label in labels.items() if len(parents[common_name(label)]) > 1}
+    return sorted({*again.values()}), _share(folders, lambda folder: places[folder] in again)
 
 
-def _hint(names: Sequence[str], class_from: str, level: int) -> str:
-    if not any("/" in name for name in names):
-        found = _by_file_name(names)
-        classes = sorted({label for label in found.of.values() if _is_sound(label)})
-        if len(classes) > 1 and _share(names, (_is_sound(label) for label in found.of.values())) >= MOST:
-            return f"File names tell of {listing(classes)}: --class-from {NAME} makes them the classes"
-        return ""
-    if class_from == FOLDER or _share_known(names, level) >= MOST:
-        return ""
-    again, share = _recurring(names, level)
+def _hinted(found: Classes, folders: Folders) -> Classes:
+    """With a hint, if another level may have been meant."""
+    if found.class_from == NAME:
+        return found
+    if not any(folders):
+        labels = Counter(_by_file_name(dict.fromkeys(found.of, ())).of.values())
+        classes = sorted(filter(_is_sound, labels))
+        if len(classes) > 1 and _share(labels, _is_sound) >= MOST:
+            hint = f"File names tell of {listing(classes)}: --class-from {NAME} makes them the classes"
+            return replace(found, hint=hint)
+        return found
+    level = _level(found.class_from)
+    if found.class_from == FOLDER or _share_known(folders, level) >= MOST:
+        return found
+    again, share = _recurring(folders, level)
     if share < MOST:
-        return ""
-    return f"The same folders recur below these: {listing(again)}. If they are the classes: --class-from {level + 1}"
+        return found
+    hint = f"The same folders recur below these: {listing(again)}. If they are the classes: --class-from {level + 1}"
+    return replace(found, hint=hint)
 
 
 def _title(class_from: str) -> str:

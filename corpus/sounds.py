@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import errno
 import os
-import re
 import stat
 import unicodedata
 from collections import deque
@@ -22,11 +21,10 @@ from ngs.corpus.pitch_names import PITCH, pitches_in
 from ngs.corpus.words import counted, listing
 from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.bundle.pitches import pitch
+from ngs.runtime.errors import printable
 
 CLASS = "class"
 LABELS_FILE = "labels.csv"
-# what moves a terminal's cursor or turns its text around, and bytes that are not UTF-8
-_UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # all that libsndfile reads, except MAT files, whose arrays may be anything, and RAW files, which have no header
 EXTENSIONS = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) - {".mat4", ".mat5", ".raw"} | {
     ".aif", ".aifc", ".iff", ".mp2", ".mp3", ".oga", ".opus", ".snd", ".sph", ".wave",
@@ -221,11 +219,11 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _printable(name: str) -> str:
-    """The name with composed characters (macOS decomposes them).
+    """The name with composed characters (macOS decomposes them), and question marks for what a bundle cannot name.
 
-    Bytes that are not UTF-8, and characters that control a terminal, are question marks.
+    Those are control and format characters, spaces but the common one, and bytes that are not UTF-8.
     """
-    return unicodedata.normalize("NFC", _UNPRINTABLE.sub("?", name))
+    return printable(unicodedata.normalize("NFC", name))
 
 
 def _read_labels(path: Path) -> dict[str, dict[str, str]]:
@@ -238,7 +236,7 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     delimiter = ";" if ";" in head and "," not in head else ","  # spreadsheets write semicolons in half of Europe
     reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
     try:
-        header = [cell.strip() for cell in next(reader, [])]
+        header = [_printable(cell.strip()) for cell in next(reader, [])]
         if len(header) < 2 or header[0] != "file" or "" in header or len(set(header)) < len(header):
             raise ValueError(f"{path}, line 1: expected a header such as file,pitch,style, found {head.strip()!r}")
         columns: dict[str, dict[str, str]] = {name: {} for name in header[1:]}
@@ -248,7 +246,7 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
                 continue
             if len(row) != len(header):
                 raise ValueError(f"{path}, line {reader.line_num}: expected {len(header)} fields, found {len(row)}")
-            name = unicodedata.normalize("NFC", row[0].strip().replace("\\", "/").removeprefix("./"))
+            name = _printable(row[0].strip().replace("\\", "/").removeprefix("./"))
             values = [_printable(cell.strip()) for cell in row[1:]]
             if rows.setdefault(name, values) != values:
                 raise ValueError(f"{path}, line {reader.line_num}: {name} has other labels in an earlier line")
@@ -265,7 +263,7 @@ def _label_remarks(path: Path, columns: dict[str, dict[str, str]], paths: dict[s
     rows |= set(columns[CLASS])
     missing = sorted(rows - paths.keys())
     if missing:
-        remarks.append(f"{counted(len(missing), 'row')} of {path.name} without a sound: {listing(missing)}")
+        remarks.append(f"{counted(len(missing), 'row')} of {printable(path.name)} without a sound: {listing(missing)}")
     for attribute, values in columns.items():
         unlabelled = [name for name in paths if not values.get(name)]
         if unlabelled:

@@ -25,7 +25,7 @@ try:
     import soundfile
 
     from ngs.runtime import CONTROLS, Bundle, Engine, EngineBusy, Note
-    from ngs.runtime.drum_names import FIRST_KEY, drum_class
+    from ngs.runtime.drum_names import FIRST_KEY, drum_class, same_class
 except KeyboardInterrupt:  # the imports take a moment
     sys.exit(130)
 
@@ -98,14 +98,15 @@ class Host:
             self.play(*self.understood(command))
 
     def understood(self, line: str) -> tuple[str, float]:
-        """The class and gain of a line such as "Snare 0.5". Names of classes may have spaces. Raises ValueError."""
-        lower, names = line.lower() + " ", sorted(self.classes, key=len, reverse=True)
-        chosen = next((name for name in names if lower.startswith(name.lower() + " ")), None)
+        """The class, in any spelling, and the gain of a line such as "Snare 0.5" or "Tom low". Raises ValueError."""
+        chosen, gain = same_class(line, self.classes), "1"
+        if chosen is None:
+            head, _, gain = line.rpartition(" ")
+            chosen = same_class(head.strip(), self.classes)
         if chosen is None:
             raise ValueError(f"{line!r} is neither a class ({', '.join(self.classes)}) nor a command: {COMMANDS}")
-        gain = line[len(chosen) :].strip()
         try:
-            return chosen, float(gain or 1)
+            return chosen, float(gain)
         except ValueError:
             low, high = CONTROLS["gain"].low, CONTROLS["gain"].high
             raise ValueError(f"gain is {gain!r}: choose {low:g} to {high:g}, as in '{chosen} 0.5'") from None

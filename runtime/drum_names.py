@@ -106,7 +106,7 @@ _LONGEST = max(map(len, _PHRASES))
 _DRUM_WORDS = frozenset(word for meaning in _PHRASES.values() for word in meaning) - MODIFIERS - {"block"}
 
 
-@lru_cache(4096)
+@lru_cache(2**14)  # more than the classes of a bundle
 def words(name: str) -> tuple[str, ...]:
     """The words of a name, in small letters, singular, and drums by the one word that `SYNONYMS` has for them."""
     text = _JOINTS.sub(" ", unicodedata.normalize("NFKC", name)).replace("&", " and ").replace("'", "")
@@ -127,7 +127,7 @@ def names_drum(name: str) -> bool:
     return not _DRUM_WORDS.isdisjoint(words(name))
 
 
-@lru_cache(4096)
+@lru_cache(2**14)  # more than the classes of a bundle
 def common_name(name: str) -> str:
     """What the spellings of a name have in common: names for which it is the same are one class.
 
@@ -142,15 +142,24 @@ def common_name(name: str) -> str:
 
 def same_class(name: str, classes: Iterable[str]) -> str | None:
     """The class of that name: in the same case, else in another, else in another spelling; None if there is none."""
-    known = list(classes)
+    known = tuple(classes)
     if name in known:
         return name
-    for spelling in (str.casefold, common_name):
-        wanted = spelling(name)
-        for each in known:
-            if spelling(each) == wanted:
-                return each
-    return None
+    in_any_case, in_any_spelling = _spellings(known)
+    same = in_any_case.get(name.casefold())
+    return in_any_spelling.get(common_name(name)) if same is None else same
+
+
+@lru_cache(16)
+def _spellings(known: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    """The first class of each name in small letters, and of each `common_name`."""
+    return {each.casefold(): each for each in reversed(known)}, {common_name(each): each for each in reversed(known)}
+
+
+@lru_cache(16)
+def _vocabulary(known: tuple[str, ...]) -> tuple[tuple[str, frozenset[str]], ...]:
+    """Each class with its words."""
+    return tuple((each, frozenset(words(each))) for each in known)
 
 
 def fitting_class(name: str, classes: Iterable[str]) -> str | None:
@@ -158,13 +167,17 @@ def fitting_class(name: str, classes: Iterable[str]) -> str | None:
 
     Of several, that with the fewest further words, and no loop if there is another. None if there is none.
     """
-    known = list(classes)
+    return _fitting(name, tuple(classes))
+
+
+@lru_cache(256)
+def _fitting(name: str, known: tuple[str, ...]) -> str | None:
     if (same := same_class(name, known)) is not None:
         return same
     meant = " ".join(words(name))
     for each in (meant, *STAND_INS.get(meant, ())):
         wanted = frozenset(each.split())
-        candidates = [(_beside(known_as, wanted), known_as) for known_as in known if wanted <= {*words(known_as)}]
+        candidates = [(_beside(known_as, wanted), known_as) for known_as, own in _vocabulary(known) if wanted <= own]
         if wanted and candidates:
             return min(candidates, key=lambda candidate: candidate[0])[1]
     return None

@@ -139,6 +139,8 @@ def _chunks(
         if tag == last or length < 0:
             break
         place += step + length
+        if place > size:  # 64-bit lengths lead to where no file can be read
+            break
         if length % even:
             unpadded = _read(file, place, 4) in TAGS
             loose, place = loose or unpadded, place if unpadded else place + 1

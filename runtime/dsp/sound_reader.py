@@ -23,6 +23,7 @@ LARGEST = 2.0**31  # |sample|: floats on the scale of 32-bit integers
 SILENCE_DB = -60.0  # relative to full scale: a sound whose peak is lower is silent
 SILENT = f"is silent (below {SILENCE_DB:.0f} dB)"
 CANCELLED = 0.1  # of the power that a mix has when its channels have nothing in common
+ROUNDING = BLOCK * float(np.finfo(np.float32).eps)  # of the mean square: less than this is no power about a mean
 CANCELLING = "has channels that cancel each other, and was read from the loudest"
 REPAIR = "repair it in an editor, or export it again as 24-bit WAV"
 # how files begin that are named like sounds and are none
@@ -106,8 +107,10 @@ class _Mix:
 
     @property
     def powers(self) -> npt.NDArray[np.float64]:
-        """Of each channel and of the mix, without their means."""
-        return self.squares / self.frames - (self.sums / self.frames) ** 2
+        """Of each channel and of the mix, without their means; 0 where that is less than their sums are rounded by."""
+        squares = self.squares / self.frames
+        powers = squares - (self.sums / self.frames) ** 2
+        return np.where(powers > ROUNDING * squares, powers, 0.0)
 
     @property
     def cancels(self) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import characters, lists, sampled_from, text
 
-from ngs.corpus.naming import ClassFromError, checked, classes_of, proposed
+from ngs.corpus.naming import ClassFromError, _plain, checked, classes_of, proposed
 
 
 def files(*folders: str) -> list[str]:
@@ -76,9 +76,23 @@ def test_each_level_can_be_asked_for() -> None:
     assert [*classes_of(names, "folder").of.values()] == ["Kit", "Kit", "Snares"]
     assert [*classes_of(names, "2").of.values()] == ["Kit", "Kit", "Snares"]
     assert [*classes_of(names, "NAME").of.values()] == ["Kick", "Closed Hat", "x"]
-    for wrong in ("0", "17", "-1", "sideways", "", "9" * 5000, "²"):
+    assert checked("0002") == "2" and checked("01") == "top"
+    for wrong in ("0", "17", "-1", "sideways", "", "9" * 5000, "00010000", "²"):
         with pytest.raises(ClassFromError, match="choose top, folder, name"):
             classes_of(names, wrong)
+
+
+def test_sounds_are_counted_and_not_folders() -> None:
+    names = [*(f"Al/Kicks/{number}.wav" for number in range(30)), "Bo/x/1.wav", "Cy/y/1.wav", "Di/z/1.wav"]
+    assert proposed(names) == "2"
+    assert classes_of(names, known=("x", "y", "z")).class_from == "2"
+    assert classes_of([*names, *(f"{number}.wav" for number in range(40))]).class_from == "top"
+
+
+def test_each_folder_is_looked_at_once() -> None:
+    _plain.cache_clear()
+    classes_of([f"Pack/Kit {kit}/Kicks {kit} 90 BPM/{number}.wav" for kit in range(10) for number in range(300)])
+    assert _plain.cache_info().hits + _plain.cache_info().misses < 3000  # sounds
 
 
 def test_the_level_of_known_classes_is_found() -> None:

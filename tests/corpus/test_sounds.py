@@ -14,6 +14,7 @@ from ngs.corpus.cache import build_cache
 from ngs.corpus.sounds import Sounds, find_sounds
 from ngs.corpus.words import listing
 from ngs.runtime.bundle.manifest import Attribute
+from ngs.runtime.bundle.specs import read_attributes
 
 
 def labels_of(sounds: Sounds) -> dict[str, tuple[int, ...]]:
@@ -170,6 +171,20 @@ def test_names_are_printable_and_each_has_its_own(write_sound, data: Path) -> No
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("sign", ["\xa0", "\u200b", "\ufeff", "\ue000", "\u3000", "\x1b", "\x7f"])
+def test_a_bundle_can_name_every_class_and_attribute(write_sound, data: Path, sign: str) -> None:
+    write_sound(f"Kick{sign}Drum/a.wav")
+    write_sound("Snare/b.wav")
+    table = f"file,st{sign}yle\nKick{sign}Drum/a.wav,lo{sign}ng\nSnare/b.wav,short\ne{sign}vil.wav,short\n"
+    (data / "labels.csv").write_text(table, encoding="utf-8")
+    sounds = find_sounds(data)
+    assert sounds.attributes == (Attribute("class", ("Kick?Drum", "Snare")), Attribute("st?yle", ("lo?ng", "short")))
+    assert labels_of(sounds) == {"Kick?Drum/a.wav": (0, 0), "Snare/b.wav": (1, 1)}
+    assert sounds.remarks == ("1 row of labels.csv without a sound: e?vil.wav",)
+    written = [{"name": each.name, "classes": [*each.classes]} for each in sounds.attributes]
+    assert read_attributes(written, "attributes") == sounds.attributes
+
+
 @pytest.mark.parametrize("prepare", [Path.mkdir, lambda path: (path.mkdir(), (path / "a.txt").touch())])
 def test_a_folder_without_sounds_is_an_error(data: Path, prepare) -> None:
     prepare(data)
@@ -316,7 +331,7 @@ def test_whatever_lies_in_a_folder_it_is_read_or_named(
     assert len(set(names)) == len(names) and "Kick/sure.wav" in corpus.names
     assert len(corpus.names) + len(corpus.skipped) == len(names)
     for text in (*names, *corpus.remarks, *(name for attribute in sounds.attributes for name in attribute.classes)):
-        assert text.encode() and not any(ord(character) < 32 or ord(character) == 127 for character in text)
+        assert text.isprintable()
     # every file and every link that is not hidden is read, or counted in a remark
     walked = [
         os.path.relpath(os.path.join(folder, name), os.fsencode(data))

@@ -116,6 +116,15 @@ def test_the_class_that_fits_best(name: str, classes: tuple[str, ...], fitting: 
     assert fitting_class(name, classes) == fitting
 
 
+def test_keys_find_their_class_among_thousands_at_once() -> None:
+    """The clock's thread asks: no name may be taken apart again."""
+    classes = tuple(f"Sound {number} of many" for number in range(4094)) + ("Kicks", "Percs")
+    assert drum_class(36, classes) == "Kicks"
+    taken_apart = words.cache_info().misses
+    assert [drum_class(key, classes) for key in (36, 39, 56)] == ["Kicks", "Percs", "Percs"]
+    assert words.cache_info().misses - taken_apart < 10
+
+
 def test_every_drum_is_understood_by_its_own_name() -> None:
     for drum, others in SYNONYMS.items():
         if drum not in MODIFIERS:

@@ -134,6 +134,13 @@ def test_a_chunk_without_padding_hides_nothing(tmp_path: Path) -> None:
     assert len(read_sound(tmp_path / "a.wav").samples) == len(TONE) - 1
 
 
+def test_a_chunk_as_long_as_no_file_can_be_is_not_passed_over(tmp_path: Path) -> None:
+    content = length_of(b"desc", 2**63 - 1, ">q")(encoded("CAF"))
+    (tmp_path / "a.caf").write_bytes(content)
+    with pytest.raises(SoundError, match="cannot be read as sound"):
+        read_sound(tmp_path / "a.caf")
+
+
 @pytest.mark.parametrize("following", [b"", chunk(b"LIST", b"INFO"), chunk(b"XYZ!", bytes(3000))])
 def test_a_file_without_samples_stays_one(tmp_path: Path, following: bytes) -> None:
     (tmp_path / "a.wav").write_bytes(wave(form(), chunk(b"data", b""), following))
@@ -196,6 +203,16 @@ def test_other_channels_are_averaged(tmp_path: Path, shares: tuple[float, ...]) 
     noises = np.random.default_rng(0).uniform(-0.5, 0.5, (9000, 2))
     soundfile.write(tmp_path / "a.wav", noises, RATE, subtype="FLOAT")
     np.testing.assert_allclose(read_sound(tmp_path / "a.wav").samples, noises.mean(1), atol=1e-6)
+
+
+@pytest.mark.parametrize("means", [(0.3, 0.3), (0.3, -0.3), (0.123, 0.456), (1e-3, 1e-3), (3e8, 3e8), (0.1, 0.1, 0.1)])
+@pytest.mark.parametrize("frames", [1000, 30000])
+def test_means_alone_do_not_cancel_each_other(tmp_path: Path, means: tuple[float, ...], frames: int) -> None:
+    channels = np.tile(np.float32(means), (frames, 1))
+    soundfile.write(tmp_path / "a.wav", channels, RATE, subtype="FLOAT")
+    read = read_sound(tmp_path / "a.wav")
+    np.testing.assert_allclose(read.samples, channels.mean(1), rtol=1e-6)
+    assert read.notes == ()
 
 
 @pytest.mark.parametrize(
