@@ -340,7 +340,9 @@ class Bundle:
         return read_arrays(content, f"{self.path}: {spec.file}")
 
 
-def as_bundle(bundle: Bundle | str | Path, provider: str = "auto") -> Bundle:
+def as_bundle(
+    bundle: Bundle | str | Path, provider: str = "auto", threads: int = 1, held: bool = True
+) -> Bundle:  # fmt: skip
     """A bundle that is open, or the one at a path, opened. Raises BundleError, ValueError."""
     if isinstance(bundle, Bundle):
         bundle.check_open()
@@ -349,7 +351,7 @@ def as_bundle(bundle: Bundle | str | Path, provider: str = "auto") -> Bundle:
         raise ValueError(
             f"the bundle is {bundle!r}: give a path or a Bundle; Bundle.open() is the one that comes with ngs"
         )
-    return Bundle.open(bundle, provider)
+    return Bundle.open(bundle, provider, threads, held)
 
 
 def shipped_path() -> Path:
