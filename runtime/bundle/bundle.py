@@ -58,8 +58,8 @@ class Bundle:
         provider: "cpu", "cuda", or "auto" (CUDA if it works, else the CPU). threads: how many a session computes
         with; 1 is the steadiest beside live audio. held: whether drawn sounds and free paths are held to the loudness
         of the corpus, if the bundle knows it (format 4), or stay as they are decoded. verify: check the hashes of all
-        files now (some 0.1 s for the drums), not only that of a file when it is first used. Raises BundleError,
-        ValueError.
+        files now (for the drums some 0.15 s of a core), not only that of a file when it is first used. Raises
+        BundleError, ValueError.
 
         Thread: any. Waits: for the file, with `verify` for all files. Memory: the manifest.
         """

@@ -155,7 +155,8 @@ class Engine(NoteStream, Worker):
     def state(self) -> dict[str, Any]:
         """What a host stores with its project, as plain JSON values: the bundle, and the notes that would not end.
 
-        Each note that sounds until it is released is stored where it is on its path, as its controls are turned. The
+        Each note that sounds until it is released is stored where it is on its path, as its controls are turned;
+        the speed of one on its way back has the other sign. The
         layout is not stored: the host makes the engine. Notes that were only just asked for may be missing.
 
         Thread: any. Waits: no. Memory: the dictionary.

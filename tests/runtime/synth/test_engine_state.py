@@ -50,6 +50,21 @@ def test_notes_that_would_not_end_are_stored_as_they_are(tiny: Bundle) -> None:
     np.testing.assert_array_equal(np.float32(notes[1]["path"]), PATH)
 
 
+def test_a_note_on_its_way_back_goes_on_backwards(tiny: Bundle) -> None:
+    one = engine(tiny)
+    one.note_on(Note(path=PATH, mode="back-and-forth", controls={"speed": 0.5, "position": 0.9}))
+    places = [0.9]
+    while places[-1] >= 0.9:  # to the end and back
+        one.render(64)
+        places.append(stored(one)["notes"][0]["controls"]["position"])
+    assert max(places) > 0.95
+    other = engine(tiny)
+    other.restore(stored(one))
+    other.render(1000)
+    (restored,) = stored(other)["notes"]
+    assert restored["controls"]["position"] < places[-1] and restored["controls"]["speed"] == -0.5
+
+
 def test_what_was_stored_sounds_again_in_another_engine(tiny: Bundle, tiny_noise: Path) -> None:
     one = engine(tiny)
     note = Note(path=TONE, mode="loop", seed=7, controls={"gain": 0.5, "freeze": 1, "position": 0.5})
