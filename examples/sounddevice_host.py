@@ -3,8 +3,9 @@
 python examples/sounddevice_host.py [BUNDLE] [--frames N] [--device DEVICE] [--state FILE.json]
 
 It reads lines. A class plays a hit ("Kick"); "hold Crash" freezes one into a sound that stays; "off" ends all that
-sounds, and "quit" the program. --state restores what was held, from the file, and saves it there at the end. It needs:
-pip install sounddevice, and on Linux the library PortAudio (libportaudio2)
+sounds, and "quit" the program. --state restores what was held, from the file, and saves it there at the end; a BUNDLE
+plays it instead of the one that was stored. It needs: pip install sounddevice, and on Linux the library PortAudio
+(libportaudio2)
 """
 
 import argparse
@@ -64,13 +65,14 @@ def main() -> None:
     try:
         rate = int(sounddevice.query_devices(device, "output")["default_samplerate"])
         with Bundle.open(options.bundle) as bundle:
-            play(sounddevice, Host(bundle, rate, options.frames), device, options.state)
+            named = bundle if options.bundle else None
+            play(sounddevice, Host(bundle, rate, options.frames), device, options.state, named)
     except (ValueError, OSError, sounddevice.PortAudioError) as error:  # BundleError is a ValueError
         sys.exit(str(error))
 
 
-def play(sounddevice: Any, host: Host, device: Any, state: Path | None) -> None:
-    """Play until the lines end."""
+def play(sounddevice: Any, host: Host, device: Any, state: Path | None, named: Bundle | None) -> None:
+    """Play until the lines end. `named`: plays what is restored, instead of the bundle that was stored."""
     engine, frames = host.engine, host.block.shape[1]
     stream = sounddevice.OutputStream(
         samplerate=engine.sample_rate, blocksize=frames, device=device, channels=CHANNELS, dtype="float32",
@@ -78,7 +80,7 @@ def play(sounddevice: Any, host: Host, device: Any, state: Path | None) -> None:
     )  # fmt: skip
     with engine, stream:  # the engine starts first and stops last
         if state and state.exists():
-            engine.restore(json.loads(state.read_text()))
+            engine.restore(json.loads(state.read_text()), named)
         classes = ", ".join(engine.bundle.manifest.attributes[0].classes)
         print(f"{engine.bundle.path.name} plays {classes}, {1e3 * engine.latency / engine.sample_rate:.0f} ms later")
         for line in sys.stdin:

@@ -58,8 +58,8 @@ class Bundle:
         provider: "cpu", "cuda", or "auto" (CUDA if it works, else the CPU). threads: how many a session computes
         with; 1 is the steadiest beside live audio. held: whether drawn sounds and free paths are held to the loudness
         of the corpus, if the bundle knows it (format 4), or stay as they are decoded. verify: check the hashes of all
-        files now (some 0.1 s for the drums), not only that of a file when it is first used. Raises BundleError,
-        ValueError.
+        files now (for the drums some 0.15 s of a core), not only that of a file when it is first used. Raises
+        BundleError, ValueError.
 
         Thread: any. Waits: for the file, with `verify` for all files. Memory: the manifest.
         """
@@ -340,7 +340,9 @@ class Bundle:
         return read_arrays(content, f"{self.path}: {spec.file}")
 
 
-def as_bundle(bundle: Bundle | str | Path, provider: str = "auto") -> Bundle:
+def as_bundle(
+    bundle: Bundle | str | Path, provider: str = "auto", threads: int = 1, held: bool = True
+) -> Bundle:  # fmt: skip
     """A bundle that is open, or the one at a path, opened. Raises BundleError, ValueError."""
     if isinstance(bundle, Bundle):
         bundle.check_open()
@@ -349,7 +351,7 @@ def as_bundle(bundle: Bundle | str | Path, provider: str = "auto") -> Bundle:
         raise ValueError(
             f"the bundle is {bundle!r}: give a path or a Bundle; Bundle.open() is the one that comes with ngs"
         )
-    return Bundle.open(bundle, provider)
+    return Bundle.open(bundle, provider, threads, held)
 
 
 def shipped_path() -> Path:

@@ -6,7 +6,8 @@ are not known are ignored, so a version changes only if an older ngs would resto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,16 @@ def field(state: Mapping[str, Any], name: str, kind: type, where: str = "state")
 def bundle_of(state: Mapping[str, Any], current: Bundle, given: Bundle | str | Path | None) -> Bundle:
     """The bundle that a state needs: the one given, the current one, or the one where it was.
 
-    Only the one given may be another one. Raises BundleError, ValueError.
+    Only the one given may be another one. One that is opened has the provider and the threads of the current one, and
+    is held as the state says. Raises BundleError, ValueError.
     """
-    if given is not None:
-        return as_bundle(given, current.provider)
+    if isinstance(given, Bundle):
+        return as_bundle(given)
     identity = field(state, "bundle", dict)
     name, sha256 = (field(identity, each, str, "state: bundle") for each in ("name", "sha256"))
     held = field(identity, "held", bool, "state: bundle")
+    if given is not None:
+        return as_bundle(given, current.provider, current.threads, held)
     if sha256 == current.sha256 and held == current.held and not current.closed:
         return current
     path = None if identity.get("path") is None else field(identity, "path", str, "state: bundle")
@@ -82,6 +86,20 @@ def bundle_of(state: Mapping[str, Any], current: Bundle, given: Bundle | str | P
         found.close()
         raise BundleError(f"{wanted}, but {found.path} is another one: {remedy}")
     return found
+
+
+@contextmanager
+def needed_bundle(
+    state: Mapping[str, Any], current: Bundle, given: Bundle | str | Path | None
+) -> Iterator[Bundle]:  # fmt: skip
+    """`bundle_of`, for the block that makes use of it. If the block raises, what was opened here is closed."""
+    found = bundle_of(state, current, given)
+    try:
+        yield found
+    except BaseException:
+        if found is not current and found is not given:
+            found.close()
+        raise
 
 
 def plain_choices(bundle: Bundle, choices: Mapping[str, str] | str) -> dict[str, str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+
+import numpy as np
 
 COMMON_BLOCK = 1024  # samples: few hosts ask for more at once
 MOST_AHEAD = 1 << 20  # samples
@@ -30,11 +33,14 @@ def read_ahead(max_block: int | None, ahead: int | None, reserve: int, work: int
     If `ahead` is left open, it is `max_block` (or 1024) and `work`. If only `max_block` is, it is what `ahead` allows:
     all but `reserve`. least: samples that `ahead` must have in any case. Raises ValueError.
     """
-    if max_block is not None and not (isinstance(max_block, int) and 1 <= max_block <= MOST_AHEAD // 2):
-        raise ValueError(f"max_block is {max_block!r}: choose a whole number, 1 to {MOST_AHEAD // 2}")
+    if max_block is not None:
+        if not isinstance(max_block, int | np.integer) or not 1 <= max_block <= MOST_AHEAD // 2:
+            raise ValueError(f"max_block is {max_block!r}: choose a whole number, 1 to {MOST_AHEAD // 2}")
+        max_block = int(max_block)
     if ahead is None:
         most = COMMON_BLOCK if max_block is None else max_block
         return ReadAhead(most, most + work)
+    ahead = operator.index(ahead)
     least = max(least, 0 if max_block is None else max_block + reserve)
     if not least <= ahead <= MOST_AHEAD:
         raise ValueError(f"ahead is {ahead}: choose {least} to {MOST_AHEAD} samples")

@@ -53,11 +53,19 @@ class Schedule:
         Raises ValueError, EngineBusy.
         """
         time = None if at is None else check_frame(at)
+        self.check_room()
+        self._sent.append((time, act, number))
+
+    def check_room(self) -> None:
+        """Raise EngineBusy if no more can be sent."""
         if len(self._sent) >= COMMANDS:
             raise EngineBusy(f"{COMMANDS} commands wait already: the engine is not running, or they come too fast")
         if len(self._events) >= EVENTS:
             raise EngineBusy(f"{EVENTS} events wait for their time already: schedule less far ahead")
-        self._sent.append((time, act, number))
+
+    def send_anyway(self, act: Act) -> None:
+        """As `send` at once, but never refused: what cannot be undone may come between `check_room` and this."""
+        self._sent.append((None, act, None))
 
     def take_in(self, now: int, most: int | None = None) -> int:
         """Make events of the commands that were sent, the first `most` of them. Returns how many came too late."""

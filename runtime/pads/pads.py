@@ -13,7 +13,7 @@ from typing import Any
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle, as_bundle
-from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state
+from ngs.runtime.bundle.state import check_state, field, needed_bundle, new_state
 from ngs.runtime.chance import check_seed
 from ngs.runtime.live.stream import Source
 from ngs.runtime.pads.hit_maker import HitMaker
@@ -189,8 +189,8 @@ class Pads(Source):
             raise ValueError(
                 f"the state has {len(told)} pads, and there are {self.count}: make them with count={len(told)}"
             )
-        opened = bundle_of(state, self._bundle, bundle)
-        wanted = [read_pad(each, pad, self.count, opened) for pad, each in enumerate(told)]
+        with needed_bundle(state, self._bundle, bundle) as opened:
+            wanted = [read_pad(each, pad, self.count, opened) for pad, each in enumerate(told)]
         self._incoming.clear()
         self._bundle, self.seed, self._maker.seed = opened, seed, seed
         for store, each in zip(self._stores, wanted, strict=True):

@@ -14,7 +14,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle, as_bundle
-from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state, plain_choices
+from ngs.runtime.bundle.state import check_state, field, needed_bundle, new_state, plain_choices
 from ngs.runtime.chance import check_seed
 from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
@@ -250,8 +250,8 @@ class ResynthesisEngine(Effect, Worker):
         check_seed(seed + self.channels - 1)
         values = check_controls(field(state, "controls", dict), RESYNTHESIS_CONTROLS)
         controls = {name: control.start for name, control in RESYNTHESIS_CONTROLS.items()} | values
-        opened = bundle_of(state, self._bundle, bundle)
-        self._change(opened, plain_choices(opened, field(state, "choices", dict)), seed, controls, fade)
+        with needed_bundle(state, self._bundle, bundle) as opened:
+            self._change(opened, plain_choices(opened, field(state, "choices", dict)), seed, controls, fade)
 
     def statistics(self) -> ResynthesisStatistics:
         """What happened so far. Any thread may call this at any time, but not the callback: it takes too long.

@@ -16,7 +16,7 @@ import numpy as np
 
 from ngs.runtime.arrays import Array
 from ngs.runtime.bundle.bundle import Bundle, as_bundle
-from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state
+from ngs.runtime.bundle.state import check_state, field, needed_bundle, new_state
 from ngs.runtime.live.read_ahead import read_ahead
 from ngs.runtime.live.ring import FADE_SECONDS, Ring
 from ngs.runtime.live.schedule import Act, Schedule
@@ -150,16 +150,13 @@ class Engine(NoteStream, Worker):
         """
         check_fade("fade", fade)
         opened = as_bundle(bundle, provider)
-        synth = self._new_synth(opened)
-        synth.warm_up()
-        self._retired.clear()
-        self._bundle = opened
-        self._loaded.append((synth, fade))
+        self._change_to(opened, self._ready_synth(opened), fade)
 
     def state(self) -> dict[str, Any]:
         """What a host stores with its project, as plain JSON values: the bundle, and the notes that would not end.
 
-        Each note that sounds until it is released is stored where it is on its path, as its controls are turned. The
+        Each note that sounds until it is released is stored where it is on its path, as its controls are turned;
+        the speed of one on its way back has the other sign. The
         layout is not stored: the host makes the engine. Notes that were only just asked for may be missing.
 
         Thread: any. Waits: no. Memory: the dictionary.
@@ -173,8 +170,9 @@ class Engine(NoteStream, Worker):
     ) -> dict[int, int]:
         """Fade out what sounds in `fade` seconds, and play what `state` stored. All of it or, if that raises, nothing.
 
-        bundle: plays instead of the one that was stored, which is otherwise looked for where it was. Returns the new
-        numbers of the notes by their old ones. Raises BundleError, ValueError, EngineBusy.
+        Notes that were asked for and have not begun are cancelled. bundle: plays instead of the one that was stored,
+        which is otherwise looked for where it was. Returns the new numbers of the notes by their old ones; of more
+        notes than voices, the last ones sound. Raises BundleError, ValueError, EngineBusy.
 
         Thread: any but the callback's, one at a time. Waits: for another bundle until it is ready. Memory: the notes.
         """
@@ -186,14 +184,23 @@ class Engine(NoteStream, Worker):
             number = field(told, "number", int, "state: note")
             del told["number"]
             notes.append((number, Note.from_dict(told)))
-        opened = bundle_of(state, self._bundle, bundle)
-        for _, note in notes:
-            note.check(opened, self.outputs)
-        if opened is self._bundle:
-            self.all_off(fade)
-        else:
-            self.load(opened, fade)
-        return {number: self.note_on(note) for number, note in notes}
+        with needed_bundle(state, self._bundle, bundle) as opened:
+            for _, note in notes:
+                note.check(opened, self.outputs)
+            synth = None if opened is self._bundle else self._ready_synth(opened)
+            self._schedule.check_room()
+        begun = [(next(self._numbers), note) for _, note in notes]
+
+        def change() -> None:
+            self.end(None, fade)
+            self._earlier_dropped += len(begun[: -self.voices])  # to draw them first would take long
+            for number, note in begun[-self.voices :]:
+                self.begin(note, number)
+
+        if synth:
+            self._change_to(opened, synth, fade)
+        self._schedule.send_anyway(change)
+        return {old: new for (old, _), (new, _) in zip(notes, begun, strict=True)}
 
     def statistics(self) -> Statistics:
         """What happened so far. Any thread may call this at any time, but not the callback: it takes too long.
@@ -273,6 +280,16 @@ class Engine(NoteStream, Worker):
 
     def _synths(self) -> list[Synth]:
         return [self._synth, *self._leaving]
+
+    def _change_to(self, bundle: Bundle, synth: Synth, fade: float) -> None:
+        self._retired.clear()
+        self._bundle = bundle
+        self._loaded.append((synth, fade))
+
+    def _ready_synth(self, bundle: Bundle) -> Synth:
+        synth = self._new_synth(bundle)
+        synth.warm_up()
+        return synth
 
     def _new_synth(self, bundle: Bundle) -> Synth:
         return Synth(bundle, self.sample_rate, self.voices, self.outputs, self.channels)

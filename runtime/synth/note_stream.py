@@ -29,7 +29,7 @@ class NoteStream(Source):
             raise ValueError(f"voices is {voices!r}: choose a whole number, 1 to {MOST_VOICES}")
         check_outputs(outputs, channels)
         self.sample_rate = check_sample_rate(sample_rate)
-        self.voices, self.outputs, self.channels = voices, outputs, channels
+        self.voices, self.outputs, self.channels = int(voices), outputs, channels
         self._numbers = itertools.count(1)
 
     @property

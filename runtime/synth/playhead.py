@@ -27,7 +27,7 @@ class Playhead:
         self._span = path_length if note.path is None else np.shape(note.path)[-2]
         goes_on = note.hold and note.path is None and note.mode == "once"
         self.length = LONGEST_PATH if goes_on else self._span  # grains
-        self._direction = 1.0
+        self.direction = 1.0  # -1 on the way back
         self.jump(position)
         if note.path is not None:
             levels = np.ones(np.shape(note.path)[:-1]) if note.levels is None else note.levels
@@ -76,13 +76,13 @@ class Playhead:
         if self._controls["freeze"] > 0.5:
             return False
         note, last = self._note, self.length - 1
-        position, ended = self.position + self._direction * self._controls["speed"], False
+        position, ended = self.position + self.direction * self._controls["speed"], False
         if not 0 <= position <= last:
             if note.mode == "loop":
                 position %= self.length
             elif note.mode == "back-and-forth" and last > 0:
                 if math.floor(position / last) % 2:
-                    self._direction = -self._direction
+                    self.direction = -self.direction
                 position %= 2 * last
                 position = min(position, 2 * last - position)
             else:

@@ -112,8 +112,9 @@ class Voice:
 
     @property
     def now(self) -> Note:
-        """The note that begins where the voice is, with the controls as they are turned."""
-        return replace(self.note, controls={**self.controls, "position": self.path.place})
+        """The note that begins where the voice is, with the controls as they are turned; on its way back, backwards."""
+        speed = self.path.direction * self.controls["speed"]
+        return replace(self.note, controls={**self.controls, "position": self.path.place, "speed": speed})
 
     @property
     def exhausted(self) -> bool:

@@ -7,6 +7,7 @@ import json
 import runpy
 import sys
 import threading
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,10 +20,11 @@ from ngs.runtime import Bundle, Note, Synth
 
 HOST = Path(__file__).parents[2] / "examples" / "sounddevice_host.py"
 RATE, FRAMES = 48000, 256
+CLOCK = time.monotonic
 
 
 class StandIn(ModuleType):
-    """What the host uses of sounddevice. Its stream calls back some ten times as fast as real time."""
+    """What the host uses of sounddevice. Its stream calls back as soon as the engine has a block ready."""
 
     PortAudioError = OSError
 
@@ -53,7 +55,10 @@ class StandIn(ModuleType):
         self.thread.join()
 
     def play(self) -> None:
+        ring = self.callback.__self__.engine._ring
         while not self.over.wait(self.blocksize / RATE / 10):
+            if ring.filled < self.blocksize:
+                continue
             outdata = np.full((self.blocksize, 2), np.nan, np.float32)
             try:
                 self.callback(outdata, self.blocksize, None, None)
@@ -68,6 +73,7 @@ def run(monkeypatch: pytest.MonkeyPatch, lines: str, *arguments: object) -> Stan
     monkeypatch.setitem(sys.modules, "sounddevice", device)
     monkeypatch.setattr(sys, "argv", ["sounddevice_host.py", *map(str, arguments)])
     monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+    monkeypatch.setattr(time, "monotonic", lambda: CLOCK() / 30)  # a busy machine may take a minute for 2 s of the host
     runpy.run_path(str(HOST), run_name="__main__")
     assert not device.errors and np.isfinite(device.heard).all()
     return device
@@ -93,19 +99,28 @@ def test_the_callback_plays_what_the_synth_renders(tiny_bundle: Path) -> None:
 
 
 def test_lines_are_played_and_what_is_held_is_kept(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_bundle: Path,
+    tiny_noise: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     state = tmp_path / "state.json"
     options = (tiny_bundle, "--frames", 128, "--state", state)
     device = run(monkeypatch, "Kick\nGong\nhold Hat\nquit\nSnare\n", *options)
     out, errors = capsys.readouterr()
-    assert out.startswith("tiny.ngs plays Kick, Snare, Hat, 19 ms later\n") and out.endswith("0 underflows\n")
+    assert out.startswith("tiny.ngs plays Kick, Snare, Hat, 19 ms later\n") and out.endswith("\n0 late, 0 underflows\n")
     assert errors.startswith("There is no class 'Gong'") and errors.count("\n") == 1
     assert device.blocksize == 128 and np.abs(device.heard).max() > 0.01
     (note,) = json.loads(state.read_text())["notes"]
     assert (note["choices"], note["index"], note["controls"]["freeze"]) == ("Hat", 1, 1)
     device = run(monkeypatch, "", *options, "--device", "3")  # the held note, without a line
     assert np.abs(device.heard).max() > 0.01
+    run(monkeypatch, "", "--state", state)  # no bundle is named: the one that was stored
+    assert capsys.readouterr().out.splitlines()[-2].startswith("tiny.ngs plays")
+    run(monkeypatch, "", tiny_noise, "--state", state)
+    assert capsys.readouterr().out.startswith("noise.ngs plays")
+    assert json.loads(state.read_text())["bundle"]["path"] == str(tiny_noise)
     run(monkeypatch, "off\n", *options)
     assert json.loads(state.read_text())["notes"] == []
 

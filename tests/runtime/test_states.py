@@ -89,3 +89,16 @@ def test_a_state_with_any_value_anywhere(kind: str, tiny: Bundle) -> None:
 
     restore()
     assert outcomes == {"restored", "refused"}
+
+
+@pytest.mark.parametrize("kind", ["Engine", "ResynthesisEngine", "Pads"])
+def test_a_bundle_opened_for_nothing_is_closed(
+    kind: str, tiny: Bundle, tiny_noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, closed = playing(kind, tiny), []
+    state = json.loads(json.dumps(player.state()).replace('"Kick"', '"Cow"'))
+    state |= {"pads": [{**each, "choices": {"class": "Cow"}} for each in state.get("pads", [])]}
+    monkeypatch.setattr(Bundle, "close", lambda bundle: closed.append(bundle.path))
+    with pytest.raises(ValueError, match="no class 'Cow'"):
+        player.restore(state, tiny_noise)
+    assert closed == [tiny_noise] and player.bundle is tiny

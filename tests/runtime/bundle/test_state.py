@@ -11,7 +11,7 @@ import pytest
 
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.bundle.state import bundle_of, check_state, field, new_state, plain_choices
+from ngs.runtime.bundle.state import bundle_of, check_state, field, needed_bundle, new_state, plain_choices
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,11 @@ def test_the_bundle_is_the_current_one_or_is_looked_for(
     assert bundle_of(state, tiny, noise) is noise and bundle_of(state, tiny, tiny_noise).path == tiny_noise
     raw = bundle_of(new_state("Engine", Bundle.open(tiny.path, "cpu", held=False)), tiny, None)
     assert raw is not tiny and not raw.held and raw.path == tiny.path
+    state_of_raw, threaded = new_state("Engine", raw), Bundle.open(tiny.path, "cpu", threads=2)
+    for given in (None, tiny_noise):  # what is opened is held as stored, and computes with the threads of the host
+        found = bundle_of(state_of_raw, threaded, given)
+        assert not found.held and found.threads == 2
+    assert bundle_of(state, raw, tiny_noise).held and bundle_of(state_of_raw, raw, noise).held
     closed = Bundle.open(tiny.path, "cpu")
     closed.close()
     assert not bundle_of(state, closed, None).closed
@@ -84,6 +89,18 @@ def test_the_bundle_is_the_current_one_or_is_looked_for(
     shutil.copytree(tiny_noise, moved)
     with pytest.raises(BundleError, match=r"needs the bundle 'tiny' .*moved.ngs is another one: find it"):
         bundle_of(state, noise, None)
+
+
+def test_a_bundle_opened_for_a_state_is_closed_if_the_state_does_not_fit(tiny: Bundle, tiny_noise: Path) -> None:
+    state, other, found = new_state("Engine", tiny), Bundle.open(tiny_noise, "cpu"), []
+    for current, given in ((other, None), (tiny, tiny_noise), (tiny, None), (tiny, other)):
+        with pytest.raises(KeyError), needed_bundle(state, current, given) as needed:
+            found.append(needed)
+            raise KeyError
+    assert [each.closed for each in found] == [True, True, False, False]
+    with needed_bundle(state, other, None) as needed:
+        pass
+    assert not needed.closed
 
 
 def test_the_bundle_that_comes_with_ngs_is_found_on_every_machine(tiny: Bundle) -> None:

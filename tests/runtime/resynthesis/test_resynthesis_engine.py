@@ -270,6 +270,7 @@ def test_a_block_above_the_promise_is_refused_and_takes_no_time(tiny: Bundle) ->
         assert engine.time == 0
     assert ResynthesisEngine(tiny, max_block=128, threaded=False).render(given).shape == (1, 129)
     assert ResynthesisEngine(tiny, ahead=300).max_block == 300
+    assert repr(ResynthesisEngine(tiny, max_block=np.int64(128))) == repr(ResynthesisEngine(tiny, max_block=128))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="ahead is 300: choose 301"):
         ResynthesisEngine(tiny, ahead=300, max_block=301)
 

@@ -248,6 +248,15 @@ def test_a_read_above_the_promise_is_refused_and_takes_no_time(tiny: Bundle) -> 
     assert offline.time == 129
 
 
+def test_numpy_integers_are_whole_numbers(tiny: Bundle) -> None:
+    voices, most = np.int64(4), np.int16(32767)
+    for numbers in ({"max_block": most}, {"ahead": np.int64(1 << 16)}, {"max_block": most, "ahead": np.int64(1 << 16)}):
+        plain = {name: int(number) for name, number in numbers.items()}
+        engine = Engine(tiny, 8000, voices, **numbers)  # type: ignore[arg-type]
+        assert repr(engine) == repr(Engine(tiny, 8000, 4, **plain))  # type: ignore[arg-type]
+        assert engine.render(100).shape == (2, 100)
+
+
 def test_what_ahead_allows_is_promised(tiny: Bundle) -> None:
     assert Engine(tiny, 8000, block=64, ahead=500).max_block == 500 - 64
     for wrong, message in (

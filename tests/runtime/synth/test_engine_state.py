@@ -11,7 +11,8 @@ import pytest
 from tests.runtime.waiting import wait_for
 from tests.tiny import LATENT
 
-from ngs.runtime import Bundle, BundleError, Engine, Note
+from ngs.runtime import Bundle, BundleError, Engine, EngineBusy, Note
+from ngs.runtime.live.schedule import COMMANDS
 
 PATH = np.random.default_rng(3).normal(size=(40, LATENT)).astype(np.float32)
 TONE = np.repeat(PATH[:1], 40, axis=0)  # the same anywhere
@@ -47,6 +48,21 @@ def test_notes_that_would_not_end_are_stored_as_they_are(tiny: Bundle) -> None:
     assert (told["gain"], told["scatter"], told["freeze"]) == (0.25, 0.5, 1)
     assert told["position"] == pytest.approx(0.25) and 0 < notes[1]["controls"]["position"] < 1
     np.testing.assert_array_equal(np.float32(notes[1]["path"]), PATH)
+
+
+def test_a_note_on_its_way_back_goes_on_backwards(tiny: Bundle) -> None:
+    one = engine(tiny)
+    one.note_on(Note(path=PATH, mode="back-and-forth", controls={"speed": 0.5, "position": 0.9}))
+    places = [0.9]
+    while places[-1] >= 0.9:  # to the end and back
+        one.render(64)
+        places.append(stored(one)["notes"][0]["controls"]["position"])
+    assert max(places) > 0.95
+    other = engine(tiny)
+    other.restore(stored(one))
+    other.render(1000)
+    (restored,) = stored(other)["notes"]
+    assert restored["controls"]["position"] < places[-1] and restored["controls"]["speed"] == -0.5
 
 
 def test_what_was_stored_sounds_again_in_another_engine(tiny: Bundle, tiny_noise: Path) -> None:
@@ -85,7 +101,34 @@ def test_a_state_is_restored_while_the_thread_plays(tiny: Bundle) -> None:
         assert [note["number"] for note in live.state()["notes"]] == list(numbers.values())
 
 
-def test_a_state_that_does_not_fit_changes_nothing(tiny: Bundle, tiny_noise: Path) -> None:
+@pytest.mark.parametrize("changes", [False, True])
+def test_restoring_cancels_what_waits_and_begins_all_notes_at_once(
+    changes: bool, tiny: Bundle, tiny_noise: Path
+) -> None:  # fmt: skip
+    one = engine(tiny)
+    one.note_on(Note(path=TONE, mode="loop"))
+    one.render(1000)
+    state = stored(one)
+    state["notes"] = [{**state["notes"][0], "number": number} for number in range(COMMANDS + 1)]
+    other = engine(Bundle.open(tiny_noise, "cpu") if changes else tiny)
+    other.note_on(Note("Snare"), at=3000)
+    other.render(64)
+    numbers = other.restore(state)
+    assert len(set(numbers.values())) == COMMANDS + 1 and other._schedule.sent == 1
+    other.render(1000)
+    assert [note["number"] for note in stored(other)["notes"]] == list(numbers.values())[-4:]
+    assert other.statistics().dropped == COMMANDS + 1 - 4
+    other.all_off(0)
+    assert not other.render(5000)[:, 600:].any()
+    other.note_on(Note("Snare"), at=other.time + 3000)
+    other.render(64)
+    other.restore({**state, "notes": []}, tiny_noise if changes else None)
+    assert not other.render(5000).any() and (other.bundle.path == tiny_noise) == changes
+
+
+def test_a_state_that_does_not_fit_changes_nothing(
+    tiny: Bundle, tiny_noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
     one = engine(tiny)
     one.note_on(Note(path=TONE, mode="loop"))
     one.render(1000)
@@ -109,4 +152,17 @@ def test_a_state_that_does_not_fit_changes_nothing(tiny: Bundle, tiny_noise: Pat
     with pytest.raises(BundleError, match="does not exist"):
         one.restore(state, tiny_noise.parent / "none.ngs")
     assert not one._schedule.sent and not one._loaded and one.bundle is tiny
+    opened: list[Bundle] = []
+    monkeypatch.setattr(Note, "check", lambda note, bundle, outputs: opened.append(bundle) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        one.restore(state, tiny_noise)
+    assert opened[0].path == tiny_noise and opened[0].closed
+    monkeypatch.undo()
+    for _ in range(COMMANDS):
+        one.set(None, gain=1)
+    for bundle in (None, tiny_noise):
+        with pytest.raises(EngineBusy):
+            one.restore(state, bundle)
+    assert one._schedule.sent == COMMANDS and not one._loaded and one.bundle is tiny and not tiny.closed
+    one.render(64)
     assert one.restore({**state, "later": "ignored"}, tiny_noise) == {1: 2} and one.bundle.path == tiny_noise
