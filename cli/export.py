@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from ngs.runtime.console.parameters import InputPath
+
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=InputPath(exists=False))
 @click.option(
     "--output",
     "-o",

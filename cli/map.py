@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ngs.cli import options
-from ngs.cli.options import FILE, FOLDER, show_progress
-from ngs.runtime.console.parameters import BUNDLE
+from ngs.cli.options import show_progress
+from ngs.runtime.console.parameters import BUNDLE, FILE, FOLDER
 
 if TYPE_CHECKING:
     from ngs.report.map_grains import Grains

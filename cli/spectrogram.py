@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from ngs.runtime.console.parameters import FILE
 from ngs.runtime.errors import printable
 
 LOWEST_RATE_HZ = 1000
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option(
     "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
     help="The picture: .png, .svg or .pdf.",

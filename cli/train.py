@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
+from ngs.runtime.console.parameters import FILE, FOLDER
 from ngs.runtime.errors import printable
 
 
 @click.command()
-@click.argument("data", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("data", required=False, type=FOLDER)
 @click.option(
     "--out",
     "-o",
@@ -33,7 +34,7 @@ from ngs.runtime.errors import printable
 @click.option("--steps", metavar="N", help="Steps instead of minutes: 2000, or grain=2000,prior=500.")
 @click.option(
     "--labels",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="CSV file with more attributes.  [default: DATA/labels.csv]",
 )
 @click.option(

@@ -7,7 +7,6 @@ import errno
 import os
 import re
 import stat
-import unicodedata
 from collections import deque
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from ngs.corpus.pitch_names import PITCH, pitches_in
 from ngs.corpus.words import counted, listing
 from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.bundle.pitches import pitch
+from ngs.runtime.spelling import composed
 
 CLASS = "class"
 LABELS_FILE = "labels.csv"
@@ -225,7 +225,7 @@ def _printable(name: str) -> str:
 
     Bytes that are not UTF-8, and characters that control a terminal, are question marks.
     """
-    return unicodedata.normalize("NFC", _UNPRINTABLE.sub("?", name))
+    return composed(_UNPRINTABLE.sub("?", name))
 
 
 def _read_labels(path: Path) -> dict[str, dict[str, str]]:
@@ -235,7 +235,8 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text") from error
     head = text.split("\n", 1)[0]
-    delimiter = ";" if ";" in head and "," not in head else ","  # spreadsheets write semicolons in half of Europe
+    # spreadsheets write semicolons in half of Europe, and tabs for what is copied out of them
+    delimiter = next((each for each in ",;\t" if each in head), ",")
     reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
@@ -248,7 +249,7 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
                 continue
             if len(row) != len(header):
                 raise ValueError(f"{path}, line {reader.line_num}: expected {len(header)} fields, found {len(row)}")
-            name = unicodedata.normalize("NFC", row[0].strip().replace("\\", "/").removeprefix("./"))
+            name = composed(row[0].strip().replace("\\", "/").removeprefix("./"))
             values = [_printable(cell.strip()) for cell in row[1:]]
             if rows.setdefault(name, values) != values:
                 raise ValueError(f"{path}, line {reader.line_num}: {name} has other labels in an earlier line")

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from ngs.runtime.spelling import composed
+
 FIRST_KEY = 36  # of the first class, if no name fits
 # a drum: other words for it; plurals, case, hyphens and joined words are understood without a word of their own
 SYNONYMS = {
@@ -134,18 +136,21 @@ def common_name(name: str) -> str:
     Names of drums are compared by their words, and other names of letters only by those; else case alone is ignored,
     so that C-1, C1 and C#1 stay apart.
     """
+    name = composed(name)
     if names_drum(name) or _LETTERS_ONLY.fullmatch(name):
         spelled = frozenset(words(_ORDER.sub("", name) if names_drum(name) else name))
         return " ".join(sorted(spelled - FILLERS or spelled))
-    return unicodedata.normalize("NFC", name).casefold()
+    return name.casefold()
+
+
+def _any_case(name: str) -> str:
+    return composed(name).casefold()
 
 
 def same_class(name: str, classes: Iterable[str]) -> str | None:
-    """The class of that name: in the same case, else in another, else in another spelling; None if there is none."""
+    """The class of that name: as it is, with other accents (NFC, NFD), case, spelling; None if there is none."""
     known = list(classes)
-    if name in known:
-        return name
-    for spelling in (str.casefold, common_name):
+    for spelling in (str, composed, _any_case, common_name):
         wanted = spelling(name)
         for each in known:
             if spelling(each) == wanted:

@@ -15,6 +15,7 @@ import click
 from ngs.cli import options
 from ngs.cli.render.group import bundle_option, one_bundle, render
 from ngs.runtime.errors import one_line, printable
+from ngs.runtime.spelling import composed, on_disk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +64,7 @@ class Job:
         """A sound file as a signal [n] at the bundle's sample rate. Says what is odd about it. Raises AudioError."""
         from ngs.runtime.dsp.audio_files import read_audio
 
-        return read_audio(file, self.bundle.manifest.sample_rate, _remark)
+        return read_audio(on_disk(file), self.bundle.manifest.sample_rate, _remark)
 
     def path(self, default: str) -> Path:
         """Where to write: --output, or the default name in it if it is a folder. Raises AudioError."""
@@ -172,4 +173,4 @@ def _choices(bundle: Bundle, class_name: str | None, conditions: tuple[str, ...]
 
 def file_name(text: str) -> str:
     """Text from a bundle or the user, fit to be a part of a file name."""
-    return re.sub(r"[^\w.-]+", "_", text) or "_"
+    return re.sub(r"[^\w.-]+", "_", composed(text)) or "_"

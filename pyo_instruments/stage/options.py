@@ -11,13 +11,12 @@ import click
 
 from ngs.pyo_instruments.stage.endpoints import Endpoint, Subnet
 from ngs.pyo_instruments.surfaces.osc_access import Network, subnets
-from ngs.runtime.console.parameters import BUNDLE, Number
+from ngs.runtime.console.parameters import BUNDLE, FILE, Number
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
 
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
