@@ -14,6 +14,7 @@ import click
 
 from ngs.cli import options
 from ngs.cli.render.group import bundle_option, one_bundle, render
+from ngs.runtime.console.parameters import NEW_FILE, in_folder
 from ngs.runtime.errors import one_line, printable
 from ngs.runtime.spelling import composed, on_disk
 
@@ -31,7 +32,7 @@ CLASS_OPTIONS: tuple[Decorator, ...] = (
 )  # fmt: skip
 COMMON_OPTIONS: tuple[Decorator, ...] = (
     bundle_option,
-    click.option("--output", "-o", type=click.Path(path_type=Path),
+    click.option("--output", "-o", type=NEW_FILE,
                  help="A .wav or .flac file, or a folder.  [default: a name in this folder]"),
     click.option("--sample-rate", type=click.IntRange(1000, 384000), help="In Hz.  [default: the bundle's]"),
     options.seed,
@@ -70,9 +71,7 @@ class Job:
         """Where to write: --output, or the default name in it if it is a folder. Raises AudioError."""
         from ngs.runtime.dsp.audio_files import audio_format
 
-        path = self.output or Path(default)
-        if path.is_dir():
-            path = path / default
+        path = in_folder(self.output or Path(default), default)
         audio_format(path)
         return path
 

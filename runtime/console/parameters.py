@@ -46,6 +46,14 @@ FOLDER = InputPath(file_okay=False)
 FILE = InputPath(dir_okay=False)
 
 
+NEW_FILE = click.Path(path_type=Path)
+
+
+def in_folder(output: Path, name: str) -> Path:
+    """Where to write: the output, or a file of that name in it if it is a folder."""
+    return output / name if output.is_dir() else output
+
+
 class Number(click.FloatRange):
     """A number within a range; unlike click's own type, it refuses NaN."""
 
