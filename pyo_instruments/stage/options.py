@@ -87,11 +87,12 @@ class PlayOptions:
     def placed(self, kind: type[Instrument]) -> PlayOptions:
         """The options with the names of files in place of the folders to write them to."""
         name = kind.public_name
-        written = {"record": f"{name}.wav", "log": f"{name}-log.jsonl", "stats": f"{name}-stats.json"}
-        paths = {
-            option: path and in_folder(path, written[option]) for option in written if (path := getattr(self, option))
-        }
-        return replace(self, **paths)
+        return replace(
+            self,
+            record=self.record and in_folder(self.record, f"{name}.wav"),
+            log=self.log and in_folder(self.log, f"{name}-log.jsonl"),
+            stats=self.stats and in_folder(self.stats, f"{name}-stats.json"),
+        )
 
     def check(self, kind: type[Instrument]) -> None:
         """Raise UsageError for options that do not go together."""
