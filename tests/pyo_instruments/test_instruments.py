@@ -311,6 +311,23 @@ def test_the_screen_shows_which_tracks_repeat_and_the_values_of_the_one_under_th
     assert max(map(len, lines)) < 80
 
 
+def test_the_path_player_shows_the_map_while_it_is_on_it(room: Any, bundle: Bundle) -> None:
+    player = PathPlayer(bundle)
+    keys, without = Keys(player), len(player.screen())
+    assert keys.press("m") == ""
+    shown = player.screen()
+    assert len(shown) == without + 18 and "".join(shown[-17:-1]).count("O") == 1
+    (before,) = (line.index("O") for line in shown[-17:-1] if "O" in line)
+    for key in ("right", "right", "up"):
+        assert keys.press(key) == ""
+    assert player.values["/xy"] == (0.54, 0.55)
+    (after,) = (line.index("O") for line in player.screen()[-17:-1] if "O" in line)
+    assert before < after
+    for _ in range(60):
+        keys.press("left")
+    assert player.values["/xy"][0] == 0
+
+
 def test_the_last_hit_is_kept_as_a_file(room: Any, bundle: Bundle, tmp_path: Path) -> None:
     drums = DrumMachine(bundle, seed=3)
     drums.folder = tmp_path
