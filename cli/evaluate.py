@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from ngs.cli import options
-from ngs.cli.options import FILE, FOLDER, show_progress
-from ngs.runtime.console.parameters import BUNDLE
+from ngs.cli.options import show_progress
+from ngs.runtime.console.parameters import BUNDLE, FILE, FOLDER
 
 
 @click.command()

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
+from ngs.runtime.console.parameters import InputPath, in_folder
+
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=InputPath(exists=False))
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path),
-    help="The bundle to write.  [default: the name of RUN, with .ngs]",
+    help="The bundle to write, or a folder to write it to.  [default: the name of RUN, with .ngs]",
 )
 @click.option("--zip", "zipped", is_flag=True, help="Write one file instead of a folder.")
 @click.option("--name", help="What the bundle calls itself.  [default: the name of the output]")
@@ -33,7 +35,10 @@ def export(run: Path, output: Path | None, zipped: bool, name: str | None, entri
     card = _card(entries)
     from ngs.export.run_to_bundle import export_run
 
-    output = output or Path(f"{run.name}.ngs")
+    default = f"{run.resolve().name}.ngs"
+    output = output or Path(default)
+    if output.suffix != ".ngs" and not (output / "manifest.json").is_file():  # that of a bundle, to be replaced
+        output = in_folder(output, default)
     name = name or output.name.removesuffix(".ngs")
     errors = export_run(run, output, name, zipped, lambda line: click.echo(line, err=True), card)
     for graph, error in errors.items():

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ngs.cli import options
-from ngs.cli.options import FILE, FOLDER, show_progress
-from ngs.runtime.console.parameters import BUNDLE
+from ngs.cli.options import show_progress
+from ngs.runtime.console.parameters import BUNDLE, FILE, FOLDER, NEW_FILE, in_folder
 
 if TYPE_CHECKING:
     from ngs.report.map_grains import Grains
@@ -23,7 +23,10 @@ MOST_SOUNDS = 1000  # of DATA
 @click.argument("bundle", type=BUNDLE)
 @click.argument("data", required=False, type=FOLDER)
 @click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="The picture: .png, .svg or .pdf."
+    "--output",
+    "-o",
+    type=NEW_FILE,
+    help="The picture: .png, .svg or .pdf, or a folder, for map.png in it.",
 )
 @click.option("--labels", type=FILE, help="CSV file with the classes of DATA.  [default: DATA/labels.csv]")
 @options.limit
@@ -67,6 +70,7 @@ def latent_map(
     from ngs.runtime.bundle.bundle import Bundle
 
     if output is not None:
+        output = in_folder(output, "map.png")
         check_format(output)
     opened = Bundle.open(bundle)
     grains, remarks = corpus_grains(opened), list[str]()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,8 +11,6 @@ import click
 from ngs.runtime.console.parameters import Number
 from ngs.runtime.temperature import MOST_TEMPERATURE, TEMPERATURE
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 provider: Decorator = click.option(

@@ -9,6 +9,7 @@ import click
 
 from ngs.pyo_instruments.stage.options import OPTIONS, PlayOptions
 from ngs.pyo_instruments.stage.perform import perform
+from ngs.runtime.console.suggestions import NearestChoice
 
 # name -> (module, class, one line)
 INSTRUMENTS: dict[str, tuple[str, str, str]] = {
@@ -23,7 +24,7 @@ LIST = "\n".join(["\b", "Instruments:", *(f"  {name:<14} {text}" for name, (_, _
 
 
 @click.command(short_help="Play an instrument live.", epilog=LIST)
-@click.argument("instrument", default="drum-machine", type=click.Choice(list(INSTRUMENTS)))
+@click.argument("instrument", default="drum-machine", type=NearestChoice(list(INSTRUMENTS)))
 def play(instrument: str, **options: Any) -> None:
     """Play INSTRUMENT live, or into a file with --audio offline.
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import click
 
+from ngs.runtime.console.parameters import FILE, NEW_FILE, in_folder
 from ngs.runtime.errors import printable
 
 LOWEST_RATE_HZ = 1000
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option(
-    "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
-    help="The picture: .png, .svg or .pdf.",
+    "--output", "-o", required=True, type=NEW_FILE,
+    help="The picture: .png, .svg or .pdf, or a folder, for spectrogram.png in it.",
 )  # fmt: skip
 @click.option("--title", help="A line above the picture.")
 def spectrogram(files: tuple[Path, ...], output: Path, title: str | None) -> None:
@@ -33,6 +34,7 @@ def spectrogram(files: tuple[Path, ...], output: Path, title: str | None) -> Non
     from ngs.report.spectrogram_figure import Sound, draw_spectrograms
     from ngs.runtime.dsp.audio_files import read_mono
 
+    output = in_folder(output, "spectrogram.png")
     check_format(output)
     sounds = [Sound(printable(file.name), *read_mono(file)) for file in files]
     for file, sound in zip(files, sounds, strict=True):

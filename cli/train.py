@@ -10,13 +10,14 @@ from typing import Any
 
 import click
 
+from ngs.runtime.console.parameters import FILE, FOLDER
 from ngs.runtime.errors import printable
 
 PLAIN_LINE_SECONDS = 15.0  # between two lines of progress, if there is no terminal
 
 
 @click.command()
-@click.argument("data", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("data", required=False, type=FOLDER)
 @click.option(
     "--out",
     "-o",
@@ -36,7 +37,7 @@ PLAIN_LINE_SECONDS = 15.0  # between two lines of progress, if there is no termi
 @click.option("--steps", metavar="N", help="Steps instead of minutes: 2000, or grain=2000,prior=500.")
 @click.option(
     "--labels",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="CSV file with more attributes.  [default: DATA/labels.csv]",
 )
 @click.option(

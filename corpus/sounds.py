@@ -6,7 +6,6 @@ import csv
 import errno
 import os
 import stat
-import unicodedata
 from collections import deque
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from ngs.corpus.words import counted, listing
 from ngs.runtime.bundle.manifest import Attribute
 from ngs.runtime.bundle.pitches import pitch
 from ngs.runtime.errors import printable
+from ngs.runtime.spelling import composed
 
 CLASS = "class"
 LABELS_FILE = "labels.csv"
@@ -223,7 +223,7 @@ def _printable(name: str) -> str:
 
     Those are control and format characters, spaces but the common one, and bytes that are not UTF-8.
     """
-    return printable(unicodedata.normalize("NFC", name))
+    return printable(composed(name))
 
 
 def _read_labels(path: Path) -> dict[str, dict[str, str]]:
@@ -233,7 +233,8 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text") from error
     head = text.split("\n", 1)[0]
-    delimiter = ";" if ";" in head and "," not in head else ","  # spreadsheets write semicolons in half of Europe
+    # spreadsheets write semicolons in half of Europe, and tabs for what is copied out of them
+    delimiter = next((each for each in ",;\t" if each in head), ",")
     reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
     try:
         header = [_printable(cell.strip()) for cell in next(reader, [])]

@@ -6,10 +6,12 @@ Play it with `ngs play drum-machine` or `python -m ngs.pyo_instruments.drum_mach
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ngs.pyo_instruments import Choice, ClassName, HitPlayer, Number, Switch, Whole, action, control, request
 from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
+from ngs.pyo_instruments.instrument import NOWHERE
 from ngs.pyo_instruments.quiet_pyo import pyo
 from ngs.pyo_instruments.step_tracks import StepTracks
 from ngs.runtime.drum_names import drum_class, in_order
@@ -30,6 +32,12 @@ class DrumMachine(StepTracks):
         "X": Press("/track/{track}/step/{step}", (1.0,), "step: accent"),
         "m": Toggle("/track/{track}/mute", "mute this track"), "s": Toggle("/track/{track}/solo", "solo this track"),
         "f": Toggle("/track/{track}/fresh", "a new hit every time, or the same hit"),
+        "u": Nudge("/track/{track}/level", 0.05, "track louder"),
+        "j": Nudge("/track/{track}/level", -0.05, "track softer"),
+        "h": Nudge("/track/{track}/pan", -0.1, "track to the left"),
+        "k": Nudge("/track/{track}/pan", 0.1, "track to the right"),
+        "i": Nudge("/track/{track}/pitch", 1, "next hits a semitone up"),
+        "y": Nudge("/track/{track}/pitch", -1, "next hits a semitone down"),
         "e": Press("/track/{track}/keep", (), "save the last hit as WAV"),
         "n": Press("/sample_note", ("/track/{track}/class",), "draw a new hit from the embedding"),
         "p": Press("/sample_path", ("/track/{track}/class",), "draw a new hit from a free path"),
@@ -56,6 +64,17 @@ class DrumMachine(StepTracks):
 
     def track_name(self, track: int) -> str:
         return str(self.values[f"/track/{track + 1}/class"][0])
+
+    def track_words(self, track: int) -> str:
+        return "new" if self.values[f"/track/{track + 1}/fresh"][0] else "same"
+
+    def screen(self, cursor: Mapping[str, int] = NOWHERE) -> list[str]:
+        """The lines of all step tracks, then the values of the track under the cursor."""
+        number = cursor.get("track", 0) + 1
+        values = (
+            f"{name} {self.values[f'/track/{number}/{name}'][0]:g}" for name in ("level", "pan", "pitch", "decay")
+        )
+        return [*super().screen(cursor), "   ".join((f"track {number}", *values))]
 
     def tracks_of(self, name: str) -> list[int]:
         """The tracks of a class."""
@@ -117,11 +136,13 @@ class DrumMachine(StepTracks):
         self.hits.resample(track)
 
     @request("/track/{track}/keep")
-    def keep_hit(self, track: int) -> None:
+    def keep_hit(self, track: int) -> str:
         """Save the hit that sounded last as CLASS-NUMBER.wav in the instrument's folder."""
         samples, number = self.hits.last(track)
         name = re.sub(r"[^\w -]", "_", self.track_name(track))  # no path, whatever the class is called
-        write_audio(self.folder / f"{name}-{number}.wav", samples, self.clock.sample_rate)
+        path = self.folder / f"{name}-{number}.wav"
+        write_audio(path, samples, self.clock.sample_rate)
+        return f"Saved {path}"
 
     @control("/track/{track}/class", ClassName())
     def setClass(self, track: int, name: str) -> None:

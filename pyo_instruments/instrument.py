@@ -91,18 +91,19 @@ class Instrument(pyo.PyoObject):
             raise TypeError(f"{type(self).__name__} has no sound: end its __init__ with self.sounds(...)")
         return super().out(*arguments, **named)
 
-    def do(self, address: str, *values: object, at: int | None = None) -> None:
+    def do(self, address: str, *values: object, at: int | None = None) -> str:
         """Carry out a command before the next block, or at frame `at`. Raises CommandError, ClockBusy.
 
-        The address may be a pattern of OSC 1.0: "/track/*/mute".
+        The address may be a pattern of OSC 1.0: "/track/*/mute". Returns what commands that read or write files say
+        that they did, else "".
         """
         found = [(command, command.read(values)) for command in self.find(address)]
         if any(command.at_once for command, _ in found):
-            for command, checked in found:
-                command.act(self, *checked)
-            return
+            said = [command.act(self, *checked) for command, checked in found]
+            return ". ".join(filter(None, said))
         inner = at is None and self.clock.ticking  # another command asks for this one
         self.clock.send(lambda: self._carry_out(found, logged=not inner), at, len(found))
+        return ""
 
     def keep(self, address: str, *values: Value) -> None:
         """Note a value that changed without its command."""
@@ -131,14 +132,18 @@ class Instrument(pyo.PyoObject):
         self.clock.send(lambda: self._carry_out(found))
 
     @request("/save", NAME)
-    def save_as(self, name: str) -> None:
+    def save_as(self, name: str) -> str:
         """Save all values as NAME.json in the instrument's folder."""
-        self.save(self.folder / f"{name}.json")
+        path = self.folder / f"{name}.json"
+        self.save(path)
+        return f"Saved {path}"
 
     @request("/load", NAME)
-    def load_from(self, name: str) -> None:
+    def load_from(self, name: str) -> str:
         """Load the values saved as NAME.json in the instrument's folder."""
-        self.load(self.folder / f"{name}.json")
+        path = self.folder / f"{name}.json"
+        self.load(path)
+        return f"Loaded {path}"
 
     def meters(self) -> list[float]:
         """The peak of each track or channel, falling slowly; none if the instrument has no meters."""

@@ -5,12 +5,15 @@ Play it with `ngs play path-player` or `python -m ngs.pyo_instruments.path_playe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ngs.pyo_instruments import Choice, ClassName, GrainPlayer, Instrument, Number, Switch, action, control
-from ngs.pyo_instruments.commands.key_actions import Nudge, Press, Toggle
+from ngs.pyo_instruments.commands.key_actions import Move, Nudge, Press, Toggle
+from ngs.pyo_instruments.instrument import NOWHERE
 from ngs.pyo_instruments.quiet_pyo import pyo
-from ngs.runtime.dsp.paths import KINDS
+from ngs.pyo_instruments.text_map import TextMap
+from ngs.runtime.dsp.paths import KINDS, map_place
 
 
 class PathPlayer(Instrument):
@@ -20,12 +23,15 @@ class PathPlayer(Instrument):
         **{str(number): Press("/kind", (kind,), f"{kind} path") for number, kind in enumerate(KINDS, 1)},
         " ": Toggle("/freeze", "freeze or move on"), "n": Press("/new", (), "new path of this kind"),
         "m": Toggle("/map", "follow the path, or stay at a place on the map"),
+        "left": Move("/xy", (-0.02, 0.0), "move on the map"), "right": Move("/xy", (0.02, 0.0), "move on the map"),
+        "up": Move("/xy", (0.0, 0.05), "move on the map"), "down": Move("/xy", (0.0, -0.05), "move on the map"),
         "+": Nudge("/speed", 0.25, "faster"), "-": Nudge("/speed", -0.25, "slower, then backwards"),
         "s": Nudge("/scatter", 0.1, "stray further from the path"), "a": Nudge("/scatter", -0.1, "stray less"),
     }  # fmt: skip
 
     def __init__(self, bundle: Any = None, seed: int = 0, files: Any = (), mul: Any = 1, add: Any = 0) -> None:
         super().__init__(bundle, seed, files, mul, add)
+        self._drawn: TextMap | None = None  # made when it is first shown
         self._kind, self._on_map, self._frozen = "circle", 0, 0
         self._level, self._reverb = pyo.SigTo(0.5, 0.01, 0.5), pyo.SigTo(0.15, 0.05, 0.15)
         self._grains = GrainPlayer(self.bundle, [self._kind, self._kind], seed=seed, mul=self._level)
@@ -98,6 +104,16 @@ class PathPlayer(Instrument):
 
     def meters(self) -> list[float]:
         return self._grains.peaks()
+
+    def screen(self, cursor: Mapping[str, int] = NOWHERE) -> list[str]:
+        """The values; while a place on the map sounds, the map too: grains of the corpus, and the place."""
+        if not self._on_map:
+            return super().screen(cursor)
+        if self._drawn is None:
+            latent_map = self.bundle.latent_map
+            self._drawn = TextMap(map_place(latent_map, latent_map["points"]))
+        x, y = (float(each) for each in self.values["/xy"])
+        return [*super().screen(cursor), *self._drawn.lines(x, y)]
 
     def _go(self) -> None:
         path = "map" if self._on_map else self._kind

@@ -33,6 +33,10 @@ class StepTracks(Sequenced):
         """The name of a track on the screen."""
         return ""
 
+    def track_words(self, track: int) -> str:
+        """A word on a track for the screen."""
+        return ""
+
     def play_step(self, number: int, offset: int) -> None:
         step = number % STEPS
         self.tell("/position", step + 1)
@@ -76,4 +80,5 @@ class StepTracks(Sequenced):
             for step, symbol in enumerate(self._patterns[track])
         )
         flags = "M" * self._muted[track] + "S" * self._soloed[track]
-        return f"{track + 1:2} {self.track_name(track):<8.8}{steps} {bar(peak, 8)} {flags}"
+        words = f"{bar(peak, 8)} {self.track_words(track):<4} {flags}"
+        return f"{track + 1:2} {self.track_name(track):<8.8}{steps} {words}".rstrip()

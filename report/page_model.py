@@ -19,6 +19,7 @@ class PagePlayer:
     outline: str  # of the waveform, as closed SVG path data: x from 0 to 1000, y from -100 (up) to 100
     span: float  # seconds that picture and outline stand for: the length of the longest sound of the row
     path: tuple[tuple[float, float], ...] = ()  # the places of its grains on the map, if it follows a path
+    gain: float = 1.0  # at most 1: brings it down to the level of the quietest sound of its row
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from ngs.runtime.arrays import Array
 OUTLINE_COLUMNS = 240
 PICTURE_ROWS, PICTURE_COLUMNS = 128, 480
 COLOURS = 128
+LEVEL_SECONDS = 0.2
+MOST_DB = 30  # that sounds are brought down to those of a row that is quiet
 FULL = 0.999  # loudest sample of a file; resampling may overshoot
 
 
@@ -48,6 +50,7 @@ class _Scales:
     samples: int  # of the longest clip
     peak: float
     power: float  # of the loudest point of all spectrograms
+    level: float  # of the quietest clip that is heard
 
 
 class PlayerFiles:
@@ -78,9 +81,17 @@ class PlayerFiles:
             samples=longest,
             peak=max(_peak(clip.signal) for clip in row.clips),
             power=max(float(power.max()) for power in spectrograms),
+            level=_common_level([self._level(clip.signal) for clip in row.clips]),
         )
         players = [self._player(name, clip, power, scales) for clip, power in zip(row.clips, spectrograms, strict=True)]
         return PlayerRow(row.title, row.detail, tuple(players))
+
+    def _level(self, signal: Array) -> float:
+        """The RMS level of the loudest LEVEL_SECONDS of a sound as its file has it."""
+        power = np.square(_limited(signal), dtype=np.float64)
+        length = min(max(round(LEVEL_SECONDS * self._rate), 1), len(power))
+        sums = np.concatenate(([0.0], np.cumsum(power)))
+        return float(np.sqrt(max((sums[length:] - sums[:-length]).max(), 0.0) / length)) if length else 0.0
 
     def _player(self, section: str, clip: Clip, power: NDArray[np.float64], scales: _Scales) -> PagePlayer:
         self.count += 1
@@ -88,9 +99,8 @@ class PlayerFiles:
         if not np.isfinite(peak):
             raise ValueError(f"{clip.title} holds NaN or infinite samples: check the bundle with `ngs validate`")
         audio, picture = f"audio/{name}.wav", f"pictures/{name}.png"
-        limited = clip.signal * np.float32(FULL / peak) if peak > FULL else clip.signal
         try:
-            soundfile.write(self._folder / audio, limited, self._rate, subtype="PCM_16")
+            soundfile.write(self._folder / audio, _limited(clip.signal), self._rate, subtype="PCM_16")
         except soundfile.LibsndfileError as error:
             raise OSError(f"{audio}: {error.error_string.strip()} Is the disk full?") from error
         _write_picture(self._folder / picture, power, scales.power)
@@ -98,7 +108,19 @@ class PlayerFiles:
             id=name, title=clip.title, detail=clip.detail, audio=audio, seconds=len(clip.signal) / self._rate,
             peak_db=20 * np.log10(max(peak, 1e-6)), picture=picture, outline=_outline(clip.signal, scales),
             span=scales.samples / self._rate, path=clip.path,
+            gain=min(scales.level / level, 1.0) if (level := self._level(clip.signal)) > 0 else 1.0,
         )  # fmt: skip
+
+
+def _common_level(levels: Sequence[float]) -> float:
+    """The level of the quietest sound, those aside that are next to silent."""
+    heard = (level for level in levels if level >= max(levels) * 10 ** (-MOST_DB / 20))
+    return min(heard, default=0.0)  # none if a clip is NaN, which is refused later
+
+
+def _limited(signal: Array) -> Array:
+    peak = _peak(signal)
+    return signal * np.float32(FULL / peak) if peak > FULL else signal
 
 
 def _peak(signal: Array) -> float:

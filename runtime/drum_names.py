@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from ngs.runtime.spelling import composed
+
 FIRST_KEY = 36  # of the first class, if no name fits
 # a drum: other words for it; plurals, case, hyphens and joined words are understood without a word of their own
 SYNONYMS = {
@@ -134,26 +136,31 @@ def common_name(name: str) -> str:
     Names of drums are compared by their words, and other names of letters only by those; else case alone is ignored,
     so that C-1, C1 and C#1 stay apart.
     """
+    name = composed(name)
     if names_drum(name) or _LETTERS_ONLY.fullmatch(name):
         spelled = frozenset(words(_ORDER.sub("", name) if names_drum(name) else name))
         return " ".join(sorted(spelled - FILLERS or spelled))
-    return unicodedata.normalize("NFC", name).casefold()
+    return name.casefold()
+
+
+def _any_case(name: str) -> str:
+    return composed(name).casefold()
 
 
 def same_class(name: str, classes: Iterable[str]) -> str | None:
-    """The class of that name: in the same case, else in another, else in another spelling; None if there is none."""
+    """The class of that name: as it is, else with other accents or case, else in another spelling; None if there is none."""
     known = tuple(classes)
     if name in known:
         return name
     in_any_case, in_any_spelling = _spellings(known)
-    same = in_any_case.get(name.casefold())
+    same = in_any_case.get(_any_case(name))
     return in_any_spelling.get(common_name(name)) if same is None else same
 
 
 @lru_cache(16)
 def _spellings(known: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
-    """The first class of each name in small letters, and of each `common_name`."""
-    return {each.casefold(): each for each in reversed(known)}, {common_name(each): each for each in reversed(known)}
+    """The first class of each name in small letters, with composed accents, and of each `common_name`."""
+    return {_any_case(each): each for each in reversed(known)}, {common_name(each): each for each in reversed(known)}
 
 
 @lru_cache(16)

@@ -70,7 +70,7 @@ class RunInfo:
         if not path.is_file():
             raise RunError(f"{run} is not a run folder: it has no run.json. `ngs train DATA --out {run}` makes one")
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(path.read_text(encoding="utf-8-sig"))
         except ValueError as error:  # neither UTF-8 nor JSON
             raise RunError(f"{path} is damaged ({reason(error)}): restore it or train anew") from error
         if not isinstance(document, dict):
@@ -140,7 +140,7 @@ def read_history(run: Path) -> list[HistoryEntry]:
     entries: list[HistoryEntry] = []
     if not path.is_file():
         return entries
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         try:
             line = json.loads(text)
             phase, seconds = str(line.pop("phase")), float(line.pop("seconds"))

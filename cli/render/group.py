@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ngs.runtime.console.parameters import BUNDLE
+from ngs.runtime.console.suggestions import did_you_mean
 
 bundle_option = click.option(
     "--bundle", type=BUNDLE, help="The bundle to play.  [default: the drums that come with ngs]"
@@ -30,9 +31,10 @@ class _Forms(click.Group):
         if first not in self.commands and not first.startswith("-"):
             forms = ", ".join(self.commands)
             if not rest or rest[0].startswith("-") and rest[0] not in ctx.help_option_names:
-                ctx.fail(f"{first!r} is not a form ({forms}). If it is a bundle, name a form after it")
+                nearest = did_you_mean(first, self.commands)
+                ctx.fail(f"{first!r} is not a form ({forms}).{nearest} If it is a bundle, name a form after it")
             if rest[0] not in self.commands and not rest[0].startswith("-"):
-                ctx.fail(f"{rest[0]!r} is not a form ({forms})")
+                ctx.fail(f"{rest[0]!r} is not a form ({forms}).{did_you_mean(rest[0], self.commands)}")
             ctx.params["bundle"] = one_bundle(ctx.params["bundle"], BUNDLE.convert(first, None, ctx))
             args = rest
         return super().resolve_command(ctx, args)

@@ -14,7 +14,9 @@ import click
 
 from ngs.cli import options
 from ngs.cli.render.group import bundle_option, one_bundle, render
+from ngs.runtime.console.parameters import NEW_FILE, in_folder
 from ngs.runtime.errors import one_line, printable
+from ngs.runtime.spelling import composed, on_disk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +32,7 @@ CLASS_OPTIONS: tuple[Decorator, ...] = (
 )  # fmt: skip
 COMMON_OPTIONS: tuple[Decorator, ...] = (
     bundle_option,
-    click.option("--output", "-o", type=click.Path(path_type=Path),
+    click.option("--output", "-o", type=NEW_FILE,
                  help="A .wav or .flac file, or a folder.  [default: a name in this folder]"),
     click.option("--sample-rate", type=click.IntRange(1000, 384000), help="In Hz.  [default: the bundle's]"),
     options.seed,
@@ -63,15 +65,13 @@ class Job:
         """A sound file as a signal [n] at the bundle's sample rate. Says what is odd about it. Raises AudioError."""
         from ngs.runtime.dsp.audio_files import read_audio
 
-        return read_audio(file, self.bundle.manifest.sample_rate, _remark)
+        return read_audio(on_disk(file), self.bundle.manifest.sample_rate, _remark)
 
     def path(self, default: str) -> Path:
         """Where to write: --output, or the default name in it if it is a folder. Raises AudioError."""
         from ngs.runtime.dsp.audio_files import audio_format
 
-        path = self.output or Path(default)
-        if path.is_dir():
-            path = path / default
+        path = in_folder(self.output or Path(default), default)
         audio_format(path)
         return path
 
@@ -172,4 +172,4 @@ def _choices(bundle: Bundle, class_name: str | None, conditions: tuple[str, ...]
 
 def file_name(text: str) -> str:
     """Text from a bundle or the user, fit to be a part of a file name."""
-    return re.sub(r"[^\w.-]+", "_", text) or "_"
+    return re.sub(r"[^\w.-]+", "_", composed(text)) or "_"

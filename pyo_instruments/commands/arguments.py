@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ngs.runtime.drum_names import same_class
+from ngs.runtime.spelling import composed
 
 Value = float | int | str
 LONGEST_TEXT = 1024  # characters
@@ -157,9 +158,11 @@ class Text:
     start: str = ""
 
     def read(self, value: object) -> str:
-        if not isinstance(value, str) or len(value) > LONGEST_TEXT or not re.fullmatch(self.pattern, value):
-            raise CommandError(f"{self.name} is {value!r}: {self.words}")
-        return value
+        if isinstance(value, str) and len(value) <= LONGEST_TEXT:
+            text = composed(value)  # \w is no accent by itself
+            if re.fullmatch(self.pattern, text):
+                return text
+        raise CommandError(f"{self.name} is {value!r}: {self.words}")
 
     def describe(self) -> str:
         return self.words

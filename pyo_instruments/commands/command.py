@@ -16,7 +16,7 @@ from typing import Any
 
 from ngs.pyo_instruments.commands.arguments import Argument, ClassName, CommandError, Value
 
-Act = Callable[..., None]
+Act = Callable[..., str | None]  # what a request did, in words
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,10 @@ def action(address: str, *arguments: Argument) -> Callable[[Act], Act]:
 
 
 def request(address: str, *arguments: Argument) -> Callable[[Act], Act]:
-    """Declare a method that reads or writes files: the calling thread carries it out at once."""
+    """Declare a method that reads or writes files: the calling thread carries it out at once.
+
+    It may return what it did, in words, for the screen.
+    """
     return _declared(address, arguments, kept=False, at_once=True)
 
 
@@ -147,6 +150,6 @@ def _declared(address: str, arguments: tuple[Argument, ...], kept: bool, at_once
     return mark
 
 
-def _numbered(act: Act, numbers: tuple[int, ...], instrument: object, *values: Value) -> None:
+def _numbered(act: Act, numbers: tuple[int, ...], instrument: object, *values: Value) -> str | None:
     """Call the method of a command. A bound method would hold the instrument in a cycle and delay its end."""
-    act(instrument, *numbers, *values)
+    return act(instrument, *numbers, *values)

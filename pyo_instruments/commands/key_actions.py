@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ngs.pyo_instruments.commands.arguments import Number, Value, Whole
+from ngs.pyo_instruments.commands.arguments import Argument, Number, Value, Whole
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
@@ -55,11 +55,31 @@ class Nudge:
     def read(self, instrument: Instrument, address: str, cursor: Mapping[str, int]) -> tuple[Value, ...]:
         """The arguments of the command."""
         (value,), (argument,) = instrument.values[address], instrument.commands[address].arguments
-        assert isinstance(argument, Number | Whole) and not isinstance(value, str)
-        return (min(max(value + self.by, argument.low), argument.high),)
+        return (_moved(value, argument, self.by),)
 
 
-Key = Press | Toggle | Nudge
+@dataclass(frozen=True)
+class Move:
+    """Move several numbers of a control, each by its own amount and within its range."""
+
+    address: str
+    by: tuple[float, ...]
+    label: str
+
+    def read(self, instrument: Instrument, address: str, cursor: Mapping[str, int]) -> tuple[Value, ...]:
+        """The arguments of the command."""
+        return tuple(
+            _moved(*each)
+            for each in zip(instrument.values[address], instrument.commands[address].arguments, self.by, strict=True)
+        )
+
+
+Key = Press | Toggle | Nudge | Move
+
+
+def _moved(value: Value, argument: Argument, by: float) -> Value:
+    assert isinstance(argument, Number | Whole) and not isinstance(value, str)
+    return min(max(value + by, argument.low), argument.high)
 
 
 def at(address: str, cursor: Mapping[str, int]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ngs.pyo_instruments.commands.arguments import CommandError, Value
 from ngs.runtime.atomic import replaced
+from ngs.runtime.spelling import on_disk
 
 
 def write_values(path: Path, instrument: str, values: Mapping[str, Sequence[Value]]) -> None:
@@ -20,10 +21,11 @@ def write_values(path: Path, instrument: str, values: Mapping[str, Sequence[Valu
 
 def read_values(path: Path, instrument: str) -> dict[str, list[Any]]:
     """The values of a file, by address, not yet checked. Raises CommandError if they are another instrument's."""
+    path = on_disk(path)
     if not path.is_file():
         raise CommandError(f"There is no file {path}")
     try:
-        told = json.loads(path.read_text())
+        told = json.loads(path.read_text("utf-8-sig"))
         values = {str(address): list(each) for address, each in told["values"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CommandError(f"{path} does not hold saved values: save some, and compare") from error

@@ -103,7 +103,7 @@ def read_events(path: Path) -> tuple[dict[str, Any], list[Event], list[Event]]:
     events: list[Event] = []
     start: list[Event] = []
     head: dict[str, Any] = {}
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8-sig", errors="replace").splitlines(), 1):
         try:
             told = json.loads(line)
             if number == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,11 @@ import click
 
 from ngs.pyo_instruments.stage.endpoints import Endpoint, Subnet
 from ngs.pyo_instruments.surfaces.osc_access import Network, subnets
-from ngs.runtime.console.parameters import BUNDLE, Number
+from ngs.runtime.console.parameters import BUNDLE, FILE, NEW_FILE, Number, in_folder
 
 if TYPE_CHECKING:
     from ngs.pyo_instruments.instrument import Instrument
 
-NEW_FILE = click.Path(dir_okay=False, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -44,7 +42,7 @@ OPTIONS = (
     _option("--midi-map", type=FILE,
             help="What MIDI controllers do, a TOML file; learned ones are saved there.  "
                  "[default: INSTRUMENT-midi.toml in --folder if it is there, else the instrument's]"),
-    _option("--record", type=NEW_FILE, help="Record to a .wav or .flac file."),
+    _option("--record", type=NEW_FILE, help="Record to a .wav or .flac file, or into a folder."),
     _option("--seconds", type=Number(0.01, 1e6), help="Stop after this time."),
     _option("--file", "files", multiple=True, type=FILE, help="A sound to play: one in resynthesiser, two in morph."),
     _option("--seed", default=0, type=click.IntRange(0), help="Seed of every random choice."),
@@ -85,6 +83,16 @@ class PlayOptions:
     events: Path | None
     stats: Path | None
     addresses: bool
+
+    def placed(self, kind: type[Instrument]) -> PlayOptions:
+        """The options with the names of files in place of the folders to write them to."""
+        name = kind.public_name
+        return replace(
+            self,
+            record=self.record and in_folder(self.record, f"{name}.wav"),
+            log=self.log and in_folder(self.log, f"{name}-log.jsonl"),
+            stats=self.stats and in_folder(self.stats, f"{name}-stats.json"),
+        )
 
     def check(self, kind: type[Instrument]) -> None:
         """Raise UsageError for options that do not go together."""

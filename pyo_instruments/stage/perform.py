@@ -43,6 +43,7 @@ def perform(kind: type[Instrument], options: PlayOptions) -> None:
     if options.addresses:
         click.echo(address_table(kind))
         return
+    options = options.placed(kind)
     options.check(kind)
     atexit.register(gc.collect)  # free the players before Python ends: soxr would complain
     bundle = Bundle.open(options.bundle, held=options.levels == "held")

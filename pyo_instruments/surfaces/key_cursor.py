@@ -36,7 +36,10 @@ class Keys:
         self._actions = {**instrument.KEYS, **FILES}
 
     def press(self, name: str) -> str:
-        """Carry out a key: a character, or an arrow's name. Returns "", or a line that says why it was refused."""
+        """Carry out a key: a character, or an arrow's name.
+
+        Returns a line that says what it saved or loaded, or why it was refused, or "".
+        """
         if name not in self._actions:
             self._move(self._down, (name == "down") - (name == "up"))
             self._move(self._along, (name == "right") - (name == "left"))
@@ -44,12 +47,12 @@ class Keys:
         key = self._actions[name]
         address = at(key.address, self.cursor)
         try:
-            self._instrument.do(address, *key.read(self._instrument, address, self.cursor))
+            said = self._instrument.do(address, *key.read(self._instrument, address, self.cursor))
         except (CommandError, ClockBusy, OSError) as error:
             return str(error)
         if self._along and f"{{{self._along}}}" in key.address:
             self._move(self._along, 1)
-        return ""
+        return said
 
     def help(self) -> list[str]:
         """The keys and what they do, a line each, in two columns."""

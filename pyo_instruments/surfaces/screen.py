@@ -85,7 +85,7 @@ class Screen:
                 if name == LEARN:
                     self._message = self._turn_page()
                 else:
-                    self._message = (self._learn or self._keys).press(name)
+                    self._message = (self._learn or self._keys).press(name) or ""
             except Exception as error:  # a user's instrument may raise anything; it would end the thread
                 self._message = reason(error)
 

@@ -202,6 +202,13 @@
   const rows = [...document.querySelectorAll(".row")].map((element) => new Row(element));
   const players = rows.flatMap((row) => row.players);
 
+  const level = document.querySelector("#level");
+  level.addEventListener("click", () => {
+    const one = level.getAttribute("aria-pressed") === "false";
+    level.setAttribute("aria-pressed", one);
+    for (const { audio, card } of players) audio.volume = one ? Number(card.dataset.gain) : 1;
+  });
+
   function beside(player, step) {
     return players[players.indexOf(player) + step];
   }

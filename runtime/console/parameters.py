@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
 import click
+
+from ngs.runtime.spelling import on_disk
 
 SHIPPED = "drums"
 
@@ -18,7 +21,7 @@ class BundlePath(click.Path):
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(value)
+        path = on_disk(Path(value))
         if str(value) != SHIPPED or path.is_file() or (path / "manifest.json").is_file():
             return path
         from ngs.runtime.bundle.bundle import shipped
@@ -27,6 +30,28 @@ class BundlePath(click.Path):
 
 
 BUNDLE = BundlePath()
+
+
+class InputPath(click.Path):
+    """The path of something to read, whose accents may be written in another way than on the disk."""
+
+    def __init__(self, exists: bool = True, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(exists=exists, file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        return Path(os.fsdecode(super().convert(on_disk(Path(value)), param, ctx)))
+
+
+FOLDER = InputPath(file_okay=False)
+FILE = InputPath(dir_okay=False)
+
+
+NEW_FILE = click.Path(path_type=Path)
+
+
+def in_folder(output: Path, name: str) -> Path:
+    """Where to write: the output, or a file of that name in it if it is a folder."""
+    return output / name if output.is_dir() else output
 
 
 class Number(click.FloatRange):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ngs.runtime.drum_names import fitting_class, same_class
+from ngs.runtime.spelling import on_disk
 
 STEPS = 16
 LEVELS = {"x": 0.7, "X": 1.0, "o": 0.35}
@@ -71,7 +72,7 @@ def parse_pattern(text: str, source: str) -> list[Track]:
     """The tracks of a pattern. Raises PatternError, which names `source` and the line."""
     tracks = []
     for number, line in enumerate(text.splitlines(), start=1):
-        line = line.partition("#")[0].strip()
+        line = line.partition("#")[0].expandtabs(1).strip()
         if not line:
             continue
         name, _, steps = line.rpartition(" ")
@@ -96,11 +97,11 @@ def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
         players = _players(tracks, classes)
         fitting = [Track(player, track.levels) for track in tracks if (player := players[track.class_name]) is not None]
         return _merged(fitting) or [Track(c, track.levels) for c, track in zip(classes, tracks, strict=False)]
-    path = Path(name)
+    path = on_disk(Path(name))
     if not path.is_file():
         raise PatternError(f"There is no pattern {name!r}: name a text file or one of {', '.join(BUILT_IN)}")
     try:
-        tracks = parse_pattern(path.read_text(), name)
+        tracks = parse_pattern(path.read_text("utf-8-sig"), name)
     except (UnicodeDecodeError, OSError) as error:
         raise PatternError(f"{name} cannot be read as text") from error
     players = _players(tracks, classes)

@@ -223,6 +223,13 @@ def test_a_class_column_replaces_the_folders(write_sound, data: Path, tmp_path: 
     assert labels_of(sounds) == {"b.wav": (0, 1), "x/a.wav": (1, 0)}
 
 
+def test_labels_that_were_copied_out_of_a_table(write_sound, data: Path) -> None:
+    for name in ("a.wav", "b c.wav"):
+        write_sound(name)
+    (data / "labels.csv").write_text("file\tpitch\r\na.wav\tC4, high\r\nb c.wav\t D4\r\n", encoding="utf-8-sig")
+    assert find_sounds(data).attributes[1] == Attribute("pitch", ("C4, high", "D4"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

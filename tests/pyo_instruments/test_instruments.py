@@ -297,6 +297,37 @@ def test_a_drum_machine_plays_its_steps_to_the_sample(room: Any, bundle: Bundle,
     np.testing.assert_allclose(heard, wanted, atol=2e-3)
 
 
+def test_the_screen_shows_which_tracks_repeat_and_the_values_of_the_one_under_the_cursor(
+    room: Any, bundle: Bundle
+) -> None:
+    drums = DrumMachine(bundle)
+    keys = Keys(drums)
+    for key in ("down", "f", "m", "u", "k", "k", "i", "down", "j", "h", "y", "up"):
+        assert keys.press(key) == ""
+    lines = drums.screen(keys.cursor)
+    assert [line.split()[-1] for line in lines[1:4]] == ["new", "M", "new"] and lines[2].split()[-2] == "same"
+    assert lines[-1] == "track 2   level 0.85   pan 0.2   pitch 1   decay 0"
+    assert drums.screen({"track": 2})[-1] == "track 3   level 0.75   pan -0.1   pitch -1   decay 0"
+    assert max(map(len, lines)) < 80
+
+
+def test_the_path_player_shows_the_map_while_it_is_on_it(room: Any, bundle: Bundle) -> None:
+    player = PathPlayer(bundle)
+    keys, without = Keys(player), len(player.screen())
+    assert keys.press("m") == ""
+    shown = player.screen()
+    assert len(shown) == without + 18 and "".join(shown[-17:-1]).count("O") == 1
+    (before,) = (line.index("O") for line in shown[-17:-1] if "O" in line)
+    for key in ("right", "right", "up"):
+        assert keys.press(key) == ""
+    assert player.values["/xy"] == (0.54, 0.55)
+    (after,) = (line.index("O") for line in player.screen()[-17:-1] if "O" in line)
+    assert before < after
+    for _ in range(60):
+        keys.press("left")
+    assert player.values["/xy"][0] == 0
+
+
 def test_the_last_hit_is_kept_as_a_file(room: Any, bundle: Bundle, tmp_path: Path) -> None:
     drums = DrumMachine(bundle, seed=3)
     drums.folder = tmp_path
@@ -307,7 +338,7 @@ def test_the_last_hit_is_kept_as_a_file(room: Any, bundle: Bundle, tmp_path: Pat
     for _ in range(2):
         drums.do("/track/2/hit", 1)
         room.hear(10)
-    drums.do("/track/2/keep")
+    assert drums.do("/track/2/keep") == f"Saved {tmp_path / 'Snare-1.wav'}"
     sound, rate = soundfile.read(tmp_path / "Snare-1.wav", dtype="float32")
     wanted = tune(sample(bundle, bundle.condition("Snare"), 1.0, 3, 1 * 8 + 1), 8000, 0, RATE)
     assert rate == RATE

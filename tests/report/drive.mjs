@@ -140,6 +140,18 @@ async function turn() {
   return { meanwhile, started: await page.evaluate(() => started), afterwards: await button.textContent() };
 }
 
+/** Volumes of the first row's sounds, before and after the button for one level is pressed twice. */
+async function level() {
+  const page = await open(), button = page.locator("#level"), found = [];
+  const volumes = () => page.locator(".row").first().locator("audio").evaluateAll((all) => all.map((one) => one.volume));
+  for (let press = 0; press < 3; press++) {
+    found.push([await button.getAttribute("aria-pressed"), ...(await volumes())]);
+    await button.click();
+  }
+  const links = await page.locator(".measures a[download]").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
+  return { found, links };
+}
+
 /** Where a grain of the map is on the screen. */
 function spot(page, index) {
   return page.evaluate((index) => {
@@ -221,7 +233,7 @@ async function plain() {
 
 try {
   const results = {};
-  for (const task of job.tasks) results[task] = await { contents, play, keys, turn, map, phone, plain }[task]();
+  for (const task of job.tasks) results[task] = await { contents, play, keys, turn, level, map, phone, plain }[task]();
   console.log(JSON.stringify({ ...results, errors, requests: [...new Set(requests)] }));
 } finally {
   await browser.close();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,9 @@ def page(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
     long = [decode(bundle, path, bundle.condition({"class": name}), 0, tail=False) for name in ("Kick", "Snare")]
     short = [long[0][: round(SHORT * RATE)] * gain for gain in (1.0, 0.8, 0.6)]
     pair = PlayerRow(
-        SCRIPT, FILES[1], (a_player(folder, "a", "Original", long[0]), a_player(folder, "b", QUOTES, long[1]))
+        SCRIPT,
+        FILES[1],
+        (replace(a_player(folder, "a", "Original", long[0]), gain=0.25), a_player(folder, "b", QUOTES, long[1])),
     )
     morph = PlayerRow(
         "Morph", "", tuple(a_player(folder, f"m{at}", f"{at}", samples) for at, samples in enumerate(short))
@@ -150,6 +153,13 @@ def test_keys_play_seek_and_compare(drive: Drive) -> None:
     at, first_paused, second_paused = found["compared"]
     assert at >= found["places"][-1] - 0.01 and first_paused and not second_paused
     assert found["focus"] == ["sound-a", "sound-b", "sound-m0", "sound-b", "sound-a"]
+
+
+def test_a_row_is_heard_at_one_level_and_sounds_are_downloaded(drive: Drive, page: tuple[ReportPage, str]) -> None:
+    found = drive("level")
+    assert found["found"] == [["false", 1, 1], ["true", 0.25, 1], ["false", 1, 1]]
+    sounds = [sound for section in page[0].sections for row in section.rows for sound in row.players]
+    assert found["links"] == [sound.audio for sound in sounds]
 
 
 def test_a_row_plays_in_turn(drive: Drive) -> None:

@@ -134,6 +134,14 @@ def test_a_history_survives_its_file(tmp_path: Path) -> None:
     assert read_history(tmp_path) == entries
 
 
+def test_a_byte_order_mark_that_an_editor_left_is_ignored(tmp_path: Path) -> None:
+    INFO.write(tmp_path)
+    append_history(tmp_path, HistoryEntry("grains", 1.5, {"step": 7}))
+    for name in ("run.json", "history.jsonl"):
+        (tmp_path / name).write_text((tmp_path / name).read_text(), encoding="utf-8-sig")
+    assert RunInfo.read(tmp_path) == INFO and len(read_history(tmp_path)) == 1
+
+
 @pytest.mark.parametrize("line", ["{", "[]", '{"phase": "joint"}', '{"phase": "joint", "seconds": 1, "step": "x"}'])
 def test_a_damaged_history_says_which_line(tmp_path: Path, line: str) -> None:
     append_history(tmp_path, HistoryEntry("grains", 1.5, {}))

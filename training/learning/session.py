@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from ngs.corpus.sounds import find_sounds
 from ngs.corpus.stretches import divided, long_sound
 from ngs.training.config import Config
 from ngs.training.learning.machine import Machine
-from ngs.training.run_folder import DESCRIPTION, RunError, RunInfo, remove_parts
+from ngs.training.run_folder import DESCRIPTION, RunError, RunInfo, read_history, remove_parts
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +56,7 @@ def train(
     onsets and encoded. `check(model, audio, labels, embedding)` may refuse a model before minutes are spent on it, when
     its linear maps have been computed: those of grains, with `embedding` also those of paths. It gets signals [N, n] of
     training sounds. `class_from` and `pitch_from_names` are those of `find_sounds`. Raises ValueError or OSError with
-    one line for everything that the user can fix.
+    one line for everything that the user can fix, and for a run that ends without having learned anything.
     """
     for needed in ("torch", "lightning", "onnx"):
         if find_spec(needed) is None:  # not only after minutes of decoding
@@ -117,7 +118,30 @@ def train(
                 check(model, *few, planned.phase is EmbeddingPhase)
 
         encoding = partial(progress, "Encoding sounds")
-        return train_phases(out, info, corpus, training, machine, callbacks, prepared, encoding)
+        finished = train_phases(out, info, corpus, training, machine, callbacks, prepared, encoding)
+    if finished and _first_process():
+        check_learned(out, _distance_of_silence(signals[0], config))
+    return finished
+
+
+def check_learned(run: Path, silence: float) -> None:
+    """Raise RunError if a phase of a finished run ended in NaN, or no better than silence, whose distance is given."""
+    last = {entry.phase: entry.values["distance"] for entry in read_history(run)}
+    for phase, distance in last.items():
+        # the distance of the prior is no distance of sounds
+        if distance < silence or phase == "prior" and math.isfinite(distance):
+            continue
+        raise RunError(
+            f"{run} has not learned: phase {phase} ended at a validation distance of {distance:.3f}, and silence is at "
+            f"{silence:.3f}. If it rose, train anew with a lower learning rate (--set SECTION.learning_rate=...), else "
+            "for longer. All that was trained is kept"
+        )
+
+
+def _distance_of_silence(audio: torch.Tensor, config: Config) -> float:
+    from ngs.training.learning.losses import multi_scale_distance
+
+    return float(multi_scale_distance(audio * 0, audio, config.loss))
 
 
 def _first_process() -> bool:

@@ -180,6 +180,14 @@ def test_without_counts_there_is_no_cursor(desk: Desk, monkeypatch: Any) -> None
     assert pressed(desk, "up", "left", "1") == [("/track/1/hit", 1.0)]
 
 
+def test_saving_and_loading_keys_answer(desk: Desk, tmp_path: Path) -> None:
+    desk.folder = tmp_path
+    table, path = Keys(desk), tmp_path / "values.json"
+    assert table.press("l") == f"There is no file {path}"
+    assert table.press("w") == f"Saved {path}" and path.is_file()
+    assert table.press("l") == f"Loaded {path}"
+
+
 def test_a_refused_key_returns_a_line(desk: Desk) -> None:
     assert "/nowhere" in Keys(desk).press("b")
     assert desk.done == []

@@ -52,6 +52,19 @@ def test_a_file(tmp_path: Path) -> None:
     assert load_pattern(str(tmp_path / "a.txt"), DRUMS)[0].class_name == "Kick"
 
 
+def test_a_file_as_editors_write_it(tmp_path: Path) -> None:
+    """With a byte order mark, tabs, and accents that are characters of their own."""
+    (tmp_path / "gro\N{LATIN SMALL LETTER SHARP S}e\u0301.txt").write_text(
+        "Kick\tx...x...x...x...\t# four\r\n\tOpen\tHat \t..x...x...x...x.\r\nCle\u0301\tX...............\n",
+        encoding="utf-8-sig",
+    )
+    tracks = load_pattern(
+        str(tmp_path / "gro\N{LATIN SMALL LETTER SHARP S}\u00e9.txt"), ("Kick", "Open Hat", "Cl\u00e9")
+    )
+    assert [track.class_name for track in tracks] == ["Kick", "Open Hat", "Cl\u00e9"]
+    assert tracks[1].text == "..x...x...x...x."
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

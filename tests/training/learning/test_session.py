@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from ngs.training.config import Config, budget
 from ngs.training.learning.batches import COPIES, CounterBatches, PathBatches
 from ngs.training.learning.machine import Machine
 from ngs.training.learning.phase import Phase
-from ngs.training.learning.session import train
+from ngs.training.learning.session import check_learned, train
 from ngs.training.model.model import NeuralGranularModel
-from ngs.training.run_folder import RunInfo
+from ngs.training.run_folder import HistoryEntry, RunError, RunInfo, append_history
 
 PHASES = ("spectra", "grains", "embedding", "joint", "prior")
 STEPS = "grain=10,embedding=5,joint=5,prior=5"
@@ -222,6 +223,40 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(
     assert errors.splitlines()[-1] == "Stopped; nothing is lost. Continue with: ngs train --out run --resume"
     assert "Traceback" not in output + errors
     assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["spectra.last.ckpt"]
+
+
+@pytest.mark.parametrize(
+    ("distances", "worse"),
+    [
+        ({"grains": [0.2, 0.1], "embedding": [0.2, 0.3], "prior": [1.9, 2.3]}, None),
+        ({"grains": [0.9, 0.3], "embedding": [9.6, 0.2]}, None),  # what counts is how it ends
+        ({"grains": [0.2, 0.1], "embedding": [0.2, 9.6], "prior": [1.7]}, "embedding ended at .* 9.600"),
+        ({"grains": [0.2, float("nan")]}, "grains ended at .* nan"),
+        ({"grains": [0.2], "prior": [1.7, float("nan")]}, "prior ended at .* nan"),
+        ({"spectra": [0.5]}, "spectra ended at .* 0.500, and silence is at 0.500"),
+    ],
+)
+def test_a_run_that_ends_no_better_than_silence_has_not_learned(
+    tmp_path: Path, distances: dict[str, list[float]], worse: str | None
+) -> None:
+    for phase, values in distances.items():
+        for step, value in enumerate(values):
+            append_history(tmp_path, HistoryEntry(phase, 0.0, {"step": step, "distance": value}))
+    with pytest.raises(RunError, match=worse) if worse else nullcontext():
+        check_learned(tmp_path, silence=0.5)
+
+
+def test_a_run_that_diverged_is_not_called_trained(
+    ngs: Ngs, hits_folder: Path, tmp_path: Path, tiny_settings: tuple[str, ...]
+) -> None:
+    settings = [text for setting in tiny_settings for text in ("--set", setting)]
+    settings += ["--set", "embedding_stage.learning_rate=100", "--accelerator", "cpu", "--workers", "0"]
+    arguments = ("train", hits_folder, "--out", "run", "--steps", "grain=2,embedding=30,prior=2", *settings)
+    result = ngs(*arguments, cwd=tmp_path, check=False)
+    assert result.returncode == 1 and result.stdout == ""
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("Error: run has not learned: phase embedding ended at a validation distance of "), line
+    assert (tmp_path / "run" / "checkpoints" / "prior.ckpt").exists()
 
 
 def test_two_processes_train_one_run(
