@@ -148,7 +148,7 @@ def _any_case(name: str) -> str:
 
 
 def same_class(name: str, classes: Iterable[str]) -> str | None:
-    """The class of that name: as it is, else with other accents or case, else in another spelling; None if there is none."""
+    """The class of that name: as it is, else with other accents or case, else in another spelling; or None."""
     known = tuple(classes)
     if name in known:
         return name
