@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -52,8 +53,9 @@ def test_slices_are_sounds_wherever_they_are_needed(
     assert len({point["file"] for point in drawn["points"]}) == 12
     assert held_back in {point["file"] for point in drawn["points"]}
     ngs("report", "walk.ngs", field, "--run", "run", "-o", "report", cwd=tmp_path)
-    page = (tmp_path / "report" / "index.html").read_text()
-    assert len({place for place in page.split('"') if place.startswith("walk.wav@")}) == 12
+    named = re.compile(r"walk\.wav@\d+\.\d{3}")
+    assert len(set(named.findall((tmp_path / "report" / "map.js").read_text()))) == 12
+    assert held_back in named.findall((tmp_path / "report" / "index.html").read_text())
 
 
 def test_a_wrong_choice_is_refused_before_anything_is_read(ngs: Ngs, field: Path, tmp_path: Path) -> None:
