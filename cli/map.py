@@ -29,6 +29,7 @@ MOST_SOUNDS = 1000  # of DATA
     help="The picture: .png, .svg or .pdf, or a folder, for map.png in it.",
 )
 @click.option("--labels", type=FILE, help="CSV file with the classes of DATA.  [default: DATA/labels.csv]")
+@click.option("--run", type=FOLDER, help="The run of `ngs train` on DATA: takes its classes, and the slices it made.")
 @options.limit
 @click.option(
     "--points",
@@ -43,8 +44,8 @@ MOST_SOUNDS = 1000  # of DATA
 @click.option("--title", help="A line above the picture.  [default: the bundle's name]")
 @click.option("--json", "as_json", is_flag=True, help="Print the points, the paths and the explained variance as JSON.")
 def latent_map(
-    bundle: Path, data: Path | None, output: Path | None, labels: Path | None, limit: int | None, points: int,
-    projection: str, seed: int, title: str | None, as_json: bool,
+    bundle: Path, data: Path | None, output: Path | None, labels: Path | None, run: Path | None, limit: int | None,
+    points: int, projection: str, seed: int, title: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Draw the grains of BUNDLE as a map: a point for each, coloured by class, with a free path of every kind.
 
@@ -61,8 +62,8 @@ def latent_map(
     """
     if output is None and not as_json:
         raise click.UsageError("Name a picture with -o map.png, or add --json")
-    if data is None and (labels or limit):
-        raise click.UsageError("--labels and --limit go with DATA")
+    if data is None and (labels or run or limit):
+        raise click.UsageError("--labels, --run and --limit go with DATA")
     from ngs.report import latent_map as maps
     from ngs.report.figure_files import check_format, save_figure
     from ngs.report.map_figure import draw_map
@@ -75,7 +76,7 @@ def latent_map(
     opened = Bundle.open(bundle)
     grains, remarks = corpus_grains(opened), list[str]()
     if data is not None:
-        grains, remarks = _sounds_in(opened, data, labels, limit, seed)
+        grains, remarks = _sounds_in(opened, data, labels, run, limit, seed)
     drawn = maps.latent_map(opened, grains.drawn(points, seed), projection, seed)
     for remark in remarks:
         click.echo(f"Remark: {remark}.", err=True)
@@ -91,16 +92,16 @@ def latent_map(
 
 
 def _sounds_in(
-    bundle: Bundle, data: Path, labels: Path | None, limit: int | None, seed: int
+    bundle: Bundle, data: Path, labels: Path | None, run: Path | None, limit: int | None, seed: int
 ) -> tuple[Grains, list[str]]:  # fmt: skip
     """The grains of the sounds in a folder, and remarks about what is left out."""
     from ngs.evaluation.quality.selection import read, select
     from ngs.report.map_grains import chosen, sound_grains
 
-    selection = select(bundle, data, None, None, labels, limit, seed)
-    remarks = list(selection.remarks)
-    entries = chosen(selection.test, MOST_SOUNDS, seed)
+    selection = select(bundle, data, run, None, labels, limit, seed, show_progress)
+    remarks, found = list(selection.remarks), [*selection.test, *(selection.training or [])]
+    entries = chosen(found, MOST_SOUNDS, seed)
     sounds = read(entries, bundle.manifest.sample_rate, "Reading sounds", remarks, show_progress)
-    if len(entries) < len(selection.test):
-        remarks.append(f"{len(entries)} of {len(selection.test)} sounds are on the map, equally many of each class")
+    if len(entries) < len(found):
+        remarks.append(f"{len(entries)} of {len(found)} sounds are on the map, equally many of each class")
     return sound_grains(bundle, ((entry, signal) for _, entry, signal in sounds)), remarks

@@ -49,6 +49,12 @@ PLAIN_LINE_SECONDS = 15.0  # between two lines of progress, if there is no termi
 @click.option(
     "--pitch-from-names", is_flag=True, help="Read the attribute pitch from file names: A4, A#3, As3, Bb3, or 060."
 )
+@click.option(
+    "--slice",
+    "cut",
+    metavar="onsets|SECONDS",
+    help="Cut recordings into sounds first: at onsets, or every so many seconds.  [default: not at all]",
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --out where it stopped.")
 @click.option("--seed", type=int, help="The seed of all random choices.  [default: the preset's, 0]")
 @click.option(
@@ -69,9 +75,9 @@ PLAIN_LINE_SECONDS = 15.0  # between two lines of progress, if there is no termi
 )
 def train(
     data: Path | None, out: Path, preset: str | None, assignments: tuple[str, ...], minutes: str | None,
-    steps: str | None, labels: Path | None, class_from: str | None, pitch_from_names: bool, resume: bool,
-    seed: int | None, devices: str, nodes: int,
-    accelerator: str, precision: str, workers: int, cache: Path | None,
+    steps: str | None, labels: Path | None, class_from: str | None, pitch_from_names: bool, cut: str | None,
+    resume: bool, seed: int | None, devices: str, nodes: int, accelerator: str, precision: str, workers: int,
+    cache: Path | None,
 ) -> None:  # fmt: skip
     """Train a model on DATA, a folder of sounds, or a folder with folders of sounds for each class.
 
@@ -93,10 +99,11 @@ def train(
     from ngs.training.learning.machine import Machine
     from ngs.training.learning.session import train as run_training
 
-    if resume and (preset or minutes or steps or assignments or seed is not None or class_from or pitch_from_names):
+    given = (preset, minutes, steps, assignments, class_from, pitch_from_names, cut)
+    if resume and (any(given) or seed is not None):
         raise ConfigError(
             "--resume continues the run with its own settings: leave out --preset, --minutes, --steps, --set, --seed, "
-            "--class-from and --pitch-from-names"
+            "--class-from, --pitch-from-names and --slice"
         )
     config = load_preset(preset or "fast")
     if minutes:
@@ -129,7 +136,19 @@ def train(
 
     machine = Machine(accelerator, devices, nodes, precision, workers)
     finished = run_training(
-        data, labels, out, config, resume, machine, cache, say, progress, check, class_from, pitch_from_names
+        data,
+        labels,
+        out,
+        config,
+        resume,
+        machine,
+        cache,
+        say,
+        progress,
+        check,
+        class_from,
+        pitch_from_names,
+        cut,
     )
     if not finished:
         say(f"Stopped; nothing is lost. Continue with: ngs train --out {out} --resume")

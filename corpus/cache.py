@@ -189,8 +189,12 @@ def _decode_into(folder: Path, contents: dict[str, Path], sample_rate: int, prog
 
 def _write_samples(audio: IO[bytes], sound: Sound) -> None:
     for start in range(0, len(sound.samples), BLOCK):
-        scaled = sound.samples[start : start + BLOCK] * np.float32(FULL_SCALE / sound.peak)
-        audio.write(np.rint(scaled).astype("<i2").data)
+        audio.write(sixteen_bits(sound.samples[start : start + BLOCK], sound.peak).data)
+
+
+def sixteen_bits(samples: np.ndarray, peak: float) -> np.ndarray:
+    """Samples, float32 [n], as the cache keeps those of a sound with that peak: little-endian int16 [n]."""
+    return np.rint(samples * np.float32(FULL_SCALE / peak)).astype("<i2")
 
 
 def open_index(folder: Path) -> dict[str, np.ndarray] | None:

@@ -76,13 +76,21 @@ def stretches(found: Activity, samples: np.ndarray, longest: int, sample_rate: i
     result = list[tuple[int, int]]()
     for first, last in runs(found.heard, round(PAUSE_SECONDS * sample_rate / hop)):
         start, stop = beginning(samples, first, hop, sample_rate), min(last * hop + kept, len(samples))
-        while stop - start > longest:
-            begin, end = (start + longest // 2) // hop + 1, (start + longest) // hop
-            cut = steepest(samples, begin + int(found.flux[begin:end].argmax()), hop, sample_rate)
-            result.append((start, cut))
-            start = cut
-        result.append((start, stop))
+        result += shortened(found, samples, start, stop, longest, sample_rate)
     return result
+
+
+def shortened(
+    found: Activity, samples: np.ndarray, start: int, stop: int, longest: int, sample_rate: int
+) -> list[tuple[int, int]]:
+    """What lies from `start` to `stop` in a sound, int16 [n], cut where its spectrum rises most, as `stretches` are."""
+    hop, result = found.hop, list[tuple[int, int]]()
+    while stop - start > longest:
+        begin, end = (start + longest // 2) // hop + 1, (start + longest) // hop
+        cut = steepest(samples, begin + int(found.flux[begin:end].argmax()), hop, sample_rate)
+        result.append((start, cut))
+        start = cut
+    return [*result, (start, stop)]
 
 
 def runs(heard: np.ndarray, pause: int) -> list[tuple[int, int]]:
@@ -99,23 +107,26 @@ def activities(corpus: Corpus, sounds: np.ndarray, progress: Progress) -> list[A
     """What happens in sounds (indices), computed once and then remembered beside the decoded sounds."""
     memo, hop = corpus.audio_file.parent / ACTIVITY, hop_of(corpus.sample_rate)
     known = _remembered(memo, hop)
-    starts = corpus.starts[sounds].tolist()
-    lengths = dict(zip(starts, corpus.lengths[sounds].tolist(), strict=True))
-    missing = [start for start in lengths if start not in known]
+    starts, lengths = corpus.starts[sounds].tolist(), corpus.lengths[sounds].tolist()
+    # the first slice of a sound begins where the sound does
+    places = [(start, -(-length // hop)) for start, length in zip(starts, lengths, strict=True)]
+    ends = {place: place[0] + length for place, length in zip(places, lengths, strict=True)}
+    missing = [place for place in ends if place not in known]
 
-    def found(start: int) -> Activity:
-        result = activity(corpus.audio[start : start + lengths[start]], corpus.sample_rate)
+    def found(place: tuple[int, int]) -> Activity:
+        result = activity(corpus.audio[place[0] : ends[place]], corpus.sample_rate)
         return replace(result, flux=result.flux.astype(np.float16), level=result.level.astype(np.float16))
 
-    for done, (start, result) in enumerate(zip(missing, parallel(found, missing), strict=True), 1):
-        known[start] = result
+    for done, (place, result) in enumerate(zip(missing, parallel(found, missing), strict=True), 1):
+        known[place] = result
         progress(done, len(missing))
     if missing:
         _remember(memo, known, hop)
-    return [known[start] for start in starts]
+    return [known[place] for place in places]
 
 
-def _remembered(memo: Path, hop: int) -> dict[int, Activity]:
+def _remembered(memo: Path, hop: int) -> dict[tuple[int, int], Activity]:
+    """What was found before, by start in samples and number of frames."""
     try:
         with np.load(memo, allow_pickle=False) as arrays:
             if arrays["made"].tolist() != [FORMAT, hop]:
@@ -123,19 +134,19 @@ def _remembered(memo: Path, hop: int) -> dict[int, Activity]:
             flux, level = arrays["flux"], arrays["level"]
             stops = np.cumsum(arrays["counts"])
             parts = zip(arrays["starts"].tolist(), (stops - arrays["counts"]).tolist(), stops.tolist(), strict=True)
-            return {at: Activity(flux[first:last], level[first:last], hop) for at, first, last in parts}
+            return {(at, last - first): Activity(flux[first:last], level[first:last], hop) for at, first, last in parts}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}
 
 
-def _remember(memo: Path, known: dict[int, Activity], hop: int) -> None:
+def _remember(memo: Path, known: dict[tuple[int, int], Activity], hop: int) -> None:
     if not os.access(memo.parent, os.W_OK):
         return
     with replaced(memo) as beside, open(beside, "wb") as file:
         np.savez(
             file,
             made=np.array([FORMAT, hop]),
-            starts=np.array(list(known), np.int64),
+            starts=np.array([start for start, _ in known], np.int64),
             counts=np.array([len(found.flux) for found in known.values()], np.int64),
             flux=np.concatenate([found.flux for found in known.values()]),
             level=np.concatenate([found.level for found in known.values()]),

@@ -66,7 +66,7 @@ def write_report(
     curves = training_curves(run) if run else ()
     with replaced_folder(output) as folder:
         options = Options(run=run, labels=labels, limit=limit, seed=seed)
-        selection = select(bundle, data, run, None, labels, limit, seed)
+        selection = select(bundle, data, run, None, labels, limit, seed, progress)
         remarks = list(selection.remarks)
         read = ReportSounds(selection, bundle.manifest.sample_rate, seed, remarks, progress)
         evaluation = measure(bundle, data, read.test, read.training, options, remarks, progress)

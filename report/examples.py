@@ -179,9 +179,9 @@ def _ends(sounds: Sounds, seed: int) -> Sounds:
 
 def _limited(sounds: Sounds, limit: int, seed: int) -> Sounds:
     """At most `limit` sounds of each class, by class."""
-    signals = {entry.file.path: signal for entry, signal in sounds}
+    signals = {entry.file.name: signal for entry, signal in sounds}
     few = sorted(limited([entry for entry, _ in sounds], limit, seed), key=attrgetter("name"))
-    return [(entry, signals[entry.file.path]) for entry in few]
+    return [(entry, signals[entry.file.name]) for entry in few]
 
 
 def _drum_loop(rate: int) -> GivenSound:

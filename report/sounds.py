@@ -26,18 +26,18 @@ class ReportSounds:
         self._map = chosen([*selection.test, *(selection.training or [])], MAP_SOUNDS, seed)
         self.test = list(read(selection.test, sample_rate, "Reading sounds", remarks, progress))
         self.training = None if selection.training is None else self._read_training(selection.training)
-        self._signals = {entry.file.path: signal for _, entry, signal in self.test}
+        self._signals = {entry.file.name: signal for _, entry, signal in self.test}
 
     def on_map(self) -> Iterator[tuple[Entry, Array]]:
         """The sounds of the map, the same number of each class. Call it when all training sounds have been read."""
         for entry in self._map:
-            if entry.file.path in self._signals:
-                yield entry, self._signals[entry.file.path]
+            if entry.file.name in self._signals:
+                yield entry, self._signals[entry.file.name]
 
     def _read_training(self, entries: list[Entry]) -> Iterator[tuple[int, Entry, Array]]:
-        wanted = {entry.file.path for entry in self._map}
+        wanted = {entry.file.name for entry in self._map}
         title = "Reading the training set"
         for index, entry, signal in read(entries, self._rate, title, self._remarks, self._progress):
-            if entry.file.path in wanted:
-                self._signals[entry.file.path] = signal
+            if entry.file.name in wanted:
+                self._signals[entry.file.name] = signal
             yield index, entry, signal

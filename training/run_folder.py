@@ -41,6 +41,7 @@ class RunInfo:
     validation: tuple[str, ...]  # names of the sounds that were held back then
     class_from: str | None = "top"  # the level of folders that gave the classes
     pitch_from_names: bool = False
+    slice: str | None = None  # how sounds are cut: "onsets", or every so many seconds
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -55,6 +56,7 @@ class RunInfo:
             "labels": self.labels,
             "class_from": self.class_from,
             "pitch_from_names": self.pitch_from_names,
+            "slice": self.slice,
             "sounds": self.sounds,
             "validation": list(self.validation),
             "attributes": [[attribute.name, list(attribute.classes)] for attribute in self.attributes],
@@ -77,7 +79,8 @@ class RunInfo:
             raise RunError(f"{path} is damaged (it holds no object): restore it or train anew")
         if document.get("format", RUN_FORMAT) != RUN_FORMAT:
             raise RunError(f"{path} has format {document['format']!r}; this version of ngs reads {RUN_FORMAT}")
-        document = {"class_from": "top", "pitch_from_names": False, **document}  # runs from before they were kept
+        # runs from before these were kept
+        document = {"class_from": "top", "pitch_from_names": False, "slice": None, **document}
         for name, fits in _MEMBERS.items():
             if name not in document or not fits(document[name]):
                 raise RunError(f"{path} is damaged ({name!r}): restore it or train anew")
@@ -92,6 +95,7 @@ class RunInfo:
             labels=document["labels"],
             class_from=document["class_from"],
             pitch_from_names=document["pitch_from_names"],
+            slice=document["slice"],
             sounds=document["sounds"],
             validation=tuple(document["validation"]),
         )
@@ -118,6 +122,7 @@ _MEMBERS: dict[str, Callable[[Any], bool]] = {
     "labels": lambda value: value is None or isinstance(value, str),
     "class_from": lambda value: value is None or isinstance(value, str),
     "pitch_from_names": lambda value: isinstance(value, bool),
+    "slice": lambda value: value is None or isinstance(value, str),
     "sounds": lambda value: type(value) is int,
     "validation": _are_names,
     "attributes": _are_attributes,

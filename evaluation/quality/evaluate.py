@@ -57,7 +57,9 @@ class Evaluation:
 def evaluate(bundle: Bundle, data: Path, options: Options, progress: Progress = lambda *_: None) -> Evaluation:
     """Measure `bundle` on the sounds in `data`, as `ngs evaluate --help` describes. Raises ValueError, OSError."""
     rate, remarks = bundle.manifest.sample_rate, list[str]()
-    selection = select(bundle, data, options.run, options.training, options.labels, options.limit, options.seed)
+    selection = select(
+        bundle, data, options.run, options.training, options.labels, options.limit, options.seed, progress
+    )
     remarks += selection.remarks
     test = list(read(selection.test, rate, "Reading sounds", remarks, progress))
     training = None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ngs.corpus.cache import sixteen_bits
 from ngs.corpus.reading import decode
+from ngs.corpus.slices import checked, slice_name, slices
 from ngs.corpus.sounds import SoundFile, Sounds, find_sounds
 from ngs.corpus.words import counted, listing
 from ngs.evaluation.quality.descriptors import normalised
@@ -26,11 +28,12 @@ Progress = Callable[[str, int, int], None]  # what is being done, how many are d
 
 @dataclass(frozen=True)
 class Entry:
-    """A sound file and its labels."""
+    """A sound file, or a slice of one, and its labels."""
 
     file: SoundFile
     name: str  # its class, as the bundle writes it if it has it
     condition: Array  # [C], zeros if the bundle does not know the class
+    part: tuple[int, int] | None = None  # first sample and the one after the last of a slice, at the bundle's rate
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,11 @@ class Selection:
 
 def select(
     bundle: Bundle, data: Path, run: Path | None, training: Path | None, labels: Path | None, limit: int | None,
-    seed: int,
+    seed: int, progress: Progress = lambda *_: None,
 ) -> Selection:  # fmt: skip
     """Decide what is measured: the sounds in `data` that a run held back, or all of them without a run.
 
+    If the run cut its sounds into slices, these are the sounds; finding them reads all files, which `progress` is told.
     They are compared with the run's other sounds, or with those in the folder `training`. `limit` keeps at most that
     many sounds of each class on both sides, drawn by the seed. Raises ValueError if no sound is left or the run is
     not one of `data`.
@@ -60,6 +64,8 @@ def select(
     found = find_sounds(data, labels, *naming)
     remarks = list(found.remarks)
     entries = _entries(bundle, found, remarks)
+    if info and info.slice:
+        entries = _sliced(entries, checked(info.slice), bundle.manifest.sample_rate, progress)
     test, reference = entries, None
     if info:
         wanted = set(info.validation)
@@ -88,20 +94,24 @@ def read(
 ) -> Iterator[tuple[int, Entry, Array]]:
     """Read sounds one by one: index, entry and signal, float32 [n].
 
-    Signals are mono, without offset and without silence around them, and have a peak of 0.9. Files that cannot be used
+    Signals are mono, without offset and without silence around them, and have a peak of 0.9; slices are parts of these.
+    Files that cannot be used
     are left out, and `remarks` gets a line that names them. Raises ValueError if no sound is left.
     """
     left_out: dict[str, list[str]] = {}
+    path, whole = None, np.zeros(0, np.float32)  # slices of a file follow one another
     with tempfile.TemporaryDirectory(prefix="ngs-") as scratch:
         for index, entry in enumerate(entries):
             progress(title, index, len(entries))
             try:
-                signal = decode(entry.file.path, sample_rate, Path(scratch)).samples
+                if entry.file.path != path:
+                    whole = decode(entry.file.path, sample_rate, Path(scratch)).samples
+                    whole, path = normalised(np.asarray(whole, np.float32)), entry.file.path
             except (SoundError, OSError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 left_out.setdefault(reason, []).append(entry.file.name)
                 continue
-            yield index, entry, normalised(np.asarray(signal, np.float32))
+            yield index, entry, whole[slice(*entry.part)] if entry.part else whole
     progress(title, len(entries), len(entries))
     for reason, names in left_out.items():
         remarks.append(f"{counted(len(names), 'file')} left out ({reason}): {listing(names)}")
@@ -127,6 +137,24 @@ def _entries(bundle: Bundle, sounds: Sounds, remarks: list[str]) -> list[Entry]:
         name = choices.get(first.name, "")
         entries.append(Entry(file, same_class(name, known) or name or "(none)", _condition(bundle, choices)))
     return entries
+
+
+def _sliced(entries: list[Entry], choice: str, sample_rate: int, progress: Progress) -> list[Entry]:
+    """The slices of each sound in its place. A file that cannot be used stays, for `read` to name."""
+    result = list[Entry]()
+    with tempfile.TemporaryDirectory(prefix="ngs-") as scratch:
+        for index, entry in enumerate(entries):
+            progress("Slicing", index, len(entries))
+            try:
+                sound = decode(entry.file.path, sample_rate, Path(scratch))
+            except (SoundError, OSError):
+                result.append(entry)
+                continue
+            for start, stop in slices(sixteen_bits(sound.samples, sound.peak), choice, sample_rate):
+                file = replace(entry.file, name=slice_name(entry.file.name, start, sample_rate))
+                result.append(replace(entry, file=file, part=(start, stop)))
+    progress("Slicing", len(entries), len(entries))
+    return result
 
 
 def _naming(bundle: Bundle, info: RunInfo | None) -> tuple[str | None, bool, tuple[str, ...]]:

@@ -42,7 +42,7 @@ def test_it_draws_sounds_and_prints_json(ngs: Ngs, exported_bundle: Path, hits_f
         ((), 2, "Name a picture with -o map.png, or add --json"),
         (("-o", "map.gif"), 1, "map.gif: a picture ends in .png, .svg, .pdf"),
         (("-o", "text.txt/map.png"), 1, "text.txt/map.png cannot be written"),
-        (("-o", "map.png", "--limit", "2"), 2, "--labels and --limit go with DATA"),
+        (("-o", "map.png", "--limit", "2"), 2, "--labels, --run and --limit go with DATA"),
         (("nothing", "-o", "map.png"), 1, "There are no sounds in nothing"),
     ],
 )

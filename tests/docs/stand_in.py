@@ -45,6 +45,7 @@ def ngs(*arguments: str) -> None:
 
 
 def train(given: dict[str, object], arguments: list[str]) -> None:
+    from ngs.corpus.slices import checked
     from ngs.corpus.sounds import find_sounds
     from ngs.training.config import budget, load_preset, override
 
@@ -56,6 +57,8 @@ def train(given: dict[str, object], arguments: list[str]) -> None:
     for option in ("minutes", "steps"):
         config = budget(config, option, str(given[option])) if given[option] else config
     override(config, list(given["assignments"]))  # type: ignore[call-overload]
+    if given["cut"]:
+        checked(str(given["cut"]))
     find_sounds(given["data"], given["labels"])  # type: ignore[arg-type]
     assert not out.exists(), f"{out} already holds a run"
     shutil.copytree(os.environ["NGS_TEST_RUN"], out)

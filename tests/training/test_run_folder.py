@@ -27,18 +27,21 @@ def test_a_description_is_written_in_format_3(tmp_path: Path) -> None:
     INFO.write(tmp_path)
     document = json.loads((tmp_path / "run.json").read_text())
     assert list(document) == [
-        "format", "data", "labels", "class_from", "pitch_from_names", "sounds", "validation", "attributes", "config",
+        "format", "data", "labels", "class_from", "pitch_from_names", "slice", "sounds", "validation", "attributes",
+        "config",
     ]  # fmt: skip
     assert document["format"] == 3 and document["attributes"] == [["class", ["Kick", "Snare"]], ["room", ["dry"]]]
 
 
 def test_a_run_from_before_classes_had_levels_has_those_of_the_first_folder(tmp_path: Path) -> None:
-    replace(INFO, class_from="2", pitch_from_names=True).write(tmp_path)
+    replace(INFO, class_from="2", pitch_from_names=True, slice="onsets").write(tmp_path)
+    assert RunInfo.read(tmp_path).slice == "onsets"
     assert (RunInfo.read(tmp_path).class_from, RunInfo.read(tmp_path).pitch_from_names) == ("2", True)
     document = json.loads((tmp_path / "run.json").read_text())
-    del document["class_from"], document["pitch_from_names"]
+    del document["class_from"], document["pitch_from_names"], document["slice"]
     (tmp_path / "run.json").write_text(json.dumps(document))
     assert (RunInfo.read(tmp_path).class_from, RunInfo.read(tmp_path).pitch_from_names) == ("top", False)
+    assert RunInfo.read(tmp_path).slice is None
 
 
 def test_a_run_keeps_settings_that_do_nothing(tmp_path: Path) -> None:
@@ -68,6 +71,7 @@ def test_a_run_from_before_a_limit_stays_readable(tmp_path: Path) -> None:
         ("sounds", "three"),
         ("class_from", 2),
         ("pitch_from_names", "no"),
+        ("slice", 2),
         ("sounds", 3.5),
         ("attributes", [["class"]]),
         ("attributes", [["class", []]]),

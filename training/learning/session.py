@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ngs.corpus.cache import Corpus, build_cache, split
+from ngs.corpus.slices import checked, sliced
 from ngs.corpus.sounds import find_sounds
 from ngs.corpus.stretches import divided, long_sound
 from ngs.training.config import Config
@@ -48,6 +49,7 @@ def train(
     check: Check = lambda model, audio, labels, embedding: None,
     class_from: str | None = None,
     pitch_from_names: bool = False,
+    cut: str | None = None,
 ) -> bool:
     """Train all stages into the run folder `out`; True if they are finished, False if it was stopped before.
 
@@ -55,8 +57,9 @@ def train(
     `say` is called with lines for the user, `progress` while sounds are decoded into the folder `cache`, searched for
     onsets and encoded. `check(model, audio, labels, embedding)` may refuse a model before minutes are spent on it, when
     its linear maps have been computed: those of grains, with `embedding` also those of paths. It gets signals [N, n] of
-    training sounds. `class_from` and `pitch_from_names` are those of `find_sounds`. Raises ValueError or OSError with
-    one line for everything that the user can fix, and for a run that ends without having learned anything.
+    training sounds. `class_from` and `pitch_from_names` are those of `find_sounds`; with `cut`, "onsets" or a number of
+    seconds, the slices of the sounds are trained on. Raises ValueError or OSError with one line for everything that the
+    user can fix, and for a run that ends without having learned anything.
     """
     for needed in ("torch", "lightning", "onnx"):
         if find_spec(needed) is None:  # not only after minutes of decoding
@@ -65,6 +68,8 @@ def train(
     if before:
         data, labels = data or Path(before.data), labels or (Path(before.labels) if before.labels else None)
         config, class_from, pitch_from_names = before.config, before.class_from, before.pitch_from_names
+        cut = before.slice
+    cut = None if cut is None else checked(cut)
     if data is None:
         raise RunError("Which sounds? Give the folder: `ngs train DATA --out RUN`")
     sounds = find_sounds(data, labels, class_from, pitch_from_names)
@@ -72,6 +77,9 @@ def train(
         say(line)
     reading = partial(progress, "Reading sounds")
     corpus = build_cache(sounds, config.audio.sample_rate, cache, normalize=config.data.normalize, progress=reading)
+    searching = partial(progress, "Finding onsets")
+    if cut is not None:
+        corpus = sliced(corpus, cut, searching)
     for line in corpus.remarks:
         say(line)
     if before:
@@ -81,7 +89,7 @@ def train(
         for line in remarks:
             say(line)
         info = _describe(config, data, labels, corpus, validation)
-        info = replace(info, class_from=sounds.class_from or None, pitch_from_names=pitch_from_names)
+        info = replace(info, class_from=sounds.class_from or None, pitch_from_names=pitch_from_names, slice=cut)
     # importing torch takes seconds: only now that the input has been looked at
     from ngs.training.learning.batches import first_signals
     from ngs.training.learning.callbacks import Display, Keeper, StopSignal, Validation
@@ -97,7 +105,7 @@ def train(
         (out / "checkpoints").mkdir(exist_ok=True)
         remove_parts(out)
     say(_summary(corpus, len(training), len(validation)))
-    window, searching = config.audio.path_length * config.audio.hop_length, partial(progress, "Finding onsets")
+    window = config.audio.path_length * config.audio.hop_length
     signals = first_signals(*divided(corpus, validation, window, searching), config, limit=VALIDATION_SOUNDS)
     whole, (corpus, training) = len(training), divided(corpus, training, window, searching)
     if corpus.divided:

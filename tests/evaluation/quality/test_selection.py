@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 import soundfile
 
+from ngs.corpus.cache import build_cache
+from ngs.corpus.slices import sliced
+from ngs.corpus.sounds import find_sounds
 from ngs.evaluation.quality.selection import Selection, read, select
 from ngs.runtime.bundle.bundle import Bundle
 from ngs.runtime.bundle.manifest import Attribute
 from ngs.training.config import Config
 from ngs.training.run_folder import RunInfo
+
+RATE = 8000  # of the bundle
+
+
+def quiet(title: str, done: int, total: int) -> None:
+    """No progress."""
 
 
 @pytest.fixture
@@ -35,10 +44,16 @@ def names(selection: Selection) -> list[str]:
     return [entry.file.name for entry in selection.test]
 
 
-def make_run(folder: Path, validation: list[str], labels: Path | None = None) -> Path:
+def make_run(folder: Path, validation: list[str], labels: Path | None = None, cut: str | None = None) -> Path:
     folder.mkdir()
     RunInfo(
-        Config(), (Attribute("class", ("Kick",)),), "sounds", str(labels) if labels else None, 1, tuple(validation)
+        Config(),
+        (Attribute("class", ("Kick",)),),
+        "sounds",
+        str(labels) if labels else None,
+        1,
+        tuple(validation),
+        slice=cut,
     ).write(folder)
     return folder
 
@@ -90,6 +105,28 @@ def test_a_run_validated_on_everything_has_no_reference(bundle: Bundle, data: Pa
     assert selection.training is None and any(
         "validated on its training sounds" in remark for remark in selection.remarks
     )
+
+
+def test_slices_of_a_run_are_those_it_was_trained_on(bundle: Bundle, data: Path, tmp_path: Path) -> None:
+    remarks: list[str] = []
+    (whole,) = (
+        signal for _, entry, signal in read(select(bundle, data, None, None, None, None, 0).test, RATE, "", [], quiet)
+        if entry.file.name == "Kick/1.wav"
+    )  # fmt: skip
+    (data / "Kick" / "0.wav").write_text("no sound")
+    trained = sliced(build_cache(find_sounds(data, class_from="top"), RATE, tmp_path / "cache"), "0.1")
+    held_back = ["Kick/1.wav@0.100", "snare/4.wav@0.000"]
+    run = make_run(tmp_path / "run", held_back, cut="0.1")
+    selection = select(bundle, data, run, None, None, None, 0)
+    assert selection.training is not None and names(selection) == held_back
+    everything = sorted([*selection.test, *selection.training], key=lambda entry: entry.file.name)
+    assert [entry.file.name for entry in everything] == sorted([*trained.names, "Kick/0.wav"])
+    signals = {entry.file.name: signal for _, entry, signal in read(everything, RATE, "Reading", remarks, quiet)}
+    assert len(remarks) == 1 and "Kick/0.wav" in remarks[0]
+    assert {name: len(signal) for name, signal in signals.items()} == dict(
+        zip(trained.names, trained.lengths.tolist(), strict=True)
+    )
+    np.testing.assert_array_equal(signals["Kick/1.wav@0.100"], whole[RATE // 10 : RATE // 5])
 
 
 def test_a_limit_is_a_seeded_choice_of_each_class(bundle: Bundle, data: Path) -> None:
