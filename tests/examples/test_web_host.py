@@ -97,7 +97,8 @@ def expected_note(bundle: Bundle, embedding: Array, choice: str, seed: int, grai
         path, *following = bundle.run("embedding_step", **fixed, **state)
         parts.append(path[0])
         state = dict(zip(state, following, strict=True))
-    level = held_levels(bundle, embedding[None], condition[None])[0]
+    levels = held_levels(bundle, embedding[None], condition[None])[0]
+    level = np.pad(levels, (0, grains - len(levels)), mode="edge")
     return decode(bundle, np.concatenate(parts)[:grains], condition, seed, level=level)
 
 

@@ -59,7 +59,7 @@ def trained(kind: str, tmp_path: Path) -> tuple[Path, dict[str, float]]:
     data, run, errors = write_kind(kind, tmp_path / "data"), tmp_path / "run", dict[str, float]()
     arguments = (data, None, run, small(), False, Machine("cpu", workers=0), tmp_path / "cache")
     assert train(
-        *arguments, lambda line: None, lambda done, total: None, lambda *model: errors.update(rehearse(*model))
+        *arguments, lambda line: None, lambda title, done, total: None, lambda *model: errors.update(rehearse(*model))
     )
     return run, errors
 
@@ -117,7 +117,7 @@ def test_what_cannot_be_exported_is_known_before_the_first_step(tmp_path: Path) 
     with pytest.raises(RunError, match="no"):
         train(
             data, None, run, small(), False, Machine("cpu", workers=0), tmp_path / "cache",
-            lambda line: None, lambda done, total: None, refuse,
+            lambda line: None, lambda title, done, total: None, refuse,
         )  # fmt: skip
     assert asked == [(True, 1, False)] and not list((run / "checkpoints").iterdir())
 

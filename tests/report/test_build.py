@@ -84,6 +84,8 @@ def test_only_a_report_is_replaced(
     report, sounds = tmp_path / "report", tmp_path / "sounds"
     shutil.copytree(made[0], report)
     shutil.copytree(hits_folder / "Kick", sounds)
+    for number, file in enumerate(sorted(sounds.iterdir())):
+        file.rename(file.with_name(f"{number}.wav"))  # else names would tell of kicks
     shown = ngs("report", exported_bundle, sounds, "-o", report, "--limit", "2", cwd=tmp_path)
     assert shown.stdout.startswith(f"Wrote {report / 'index.html'}: ") and "MB. Open it in a browser." in shown.stdout
     assert "The sounds have no class: measured without" in shown.stderr
