@@ -223,7 +223,7 @@ def test_live_messages_count_from_the_first_printed_line_on(player: Player, jack
         ("path-player --set /xy=0.5,1,2", "/xy: y is '1,2': choose 0 to 1"),
         ("path-player --set /new=1", "/new takes no arguments, not 1"),
         ("drum-machine --file take.txt", "drum-machine takes no sound files, not 1"),
-        ("morph --file take.txt", "take.txt cannot be read as sound (Format not recognised): convert it to WAV or FLAC"),
+        ("morph --file take.txt", "take.txt cannot be read as sound (Format not recognised): convert it to WAV"),
         ("morph --load take.txt", "take.txt does not hold saved values: save some, and compare"),
         ("morph --events take.txt", "take.txt, line 1: expected frame, address and values as `--log` writes them"),
         ("morph --record take.mp3", "take.mp3: name a .wav or a .flac file"),
