@@ -35,7 +35,7 @@ NOTHING = torch.zeros(0)
 @torch.no_grad()
 def golden_vectors(
     reference: Reference, graphs: Mapping[str, Graph], excerpts: EncodedExcerpts
-) -> dict[str, NDArray[Any]]:  # fmt: skip
+) -> dict[str, NDArray[Any]]:
     """The inputs of each graph and the outputs by a reference, named `graph/tensor`.
 
     Grains, latents and embeddings are those of real sounds. Noise and states are random, but always the same.

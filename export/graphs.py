@@ -6,7 +6,6 @@ needs such a module here, and an entry in SYNTHESES.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ngs.export.dft import RealDFT
-from ngs.export.envelope import Envelopes
+from ngs.export.envelope import DB, Envelopes
 from ngs.export.loudness import FAINTEST, LoudnessFit, bin_weights, loudness_windows, window_grains
 from ngs.export.style import Style
 from ngs.runtime.dsp.locked_tones import GAIN
@@ -361,6 +360,6 @@ class LoudnessGraph(nn.Module):
         magnitude = self.decoder(path.flatten(0, 1), conditions)[0]
         energy = (magnitude.square() @ self.weights).reshape(-1, len(self.windows))
         loudest = (energy @ self.windows).amax(1, keepdim=True)
-        level = torch.log(loudest.clamp_min(FAINTEST)) * (10 / math.log(10))
+        level = DB * torch.log(loudest.clamp_min(FAINTEST))
         loudness = level + condition @ self.own_offset + self.offset
         return loudness, self.envelopes(energy, condition, self.windows)

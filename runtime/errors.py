@@ -8,7 +8,12 @@ LONGEST = 300  # characters of a reason
 def reason(error: BaseException) -> str:
     """The first line of what an exception says, of at most 300 characters, or its type if it says nothing."""
     text = next((printable(line.strip()) for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    return shortened(text, LONGEST)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most `most` characters; one that is longer ends in three dots."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def one_line(text: str) -> str:

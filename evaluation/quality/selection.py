@@ -95,8 +95,8 @@ def read(
     """Read sounds one by one: index, entry and signal, float32 [n].
 
     Signals are mono, without offset and without silence around them, and have a peak of 0.9; slices are parts of these.
-    Files that cannot be used
-    are left out, and `remarks` gets a line that names them. Raises ValueError if no sound is left.
+    Files that cannot be used are left out, and `remarks` gets a line that names them. Raises ValueError if no sound is
+    left.
     """
     left_out: dict[str, list[str]] = {}
     path, whole = None, np.zeros(0, np.float32)  # slices of a file follow one another

@@ -172,12 +172,10 @@ function checkManifest(manifest) {
 function checkLoudness(manifest, embedding, condition) {
   const { attributes, loudness } = manifest, entries = attributes[0].classes.length + 1;
   check("loudness", Array.isArray(loudness) && loudness.length === entries, `${entries} entries`, loudness);
-  for (const each of loudness) {
-    const rising = ({ real, drawn }) =>
-      [real, drawn].every((list) => list?.length === 5 && list.every(Number.isFinite)) &&
-      [1, 2, 3, 4].every((at) => real[at] >= real[at - 1] && drawn[at] > drawn[at - 1]);
-    check("loudness", rising(each), "percentiles from low to high", each);
-  }
+  const rising = ({ real, drawn }) =>
+    [real, drawn].every((list) => list?.length === 5 && list.every(Number.isFinite)) &&
+    [1, 2, 3, 4].every((at) => real[at] >= real[at - 1] && drawn[at] > drawn[at - 1]);
+  for (const each of loudness) check("loudness", rising(each), "percentiles from low to high", each);
   const envelope = manifest.graphs.loudness?.outputs?.find?.(({ name }) => name === "envelope")?.shape?.[1];
   check("graphs.loudness.envelope", envelope > 0, "a gain for each grain", envelope);
   checkGraph(manifest, "loudness", { embedding, condition }, { loudness: 1, envelope });

@@ -13,7 +13,7 @@ from typing import Any
 
 from ngs.runtime.bundle.bundle import Bundle, as_bundle, shipped_path
 from ngs.runtime.bundle.fields import BundleError
-from ngs.runtime.errors import one_line
+from ngs.runtime.errors import one_line, shortened
 
 VERSION = 1
 LONGEST_SHOWN = 80  # characters of a value in an error
@@ -29,9 +29,7 @@ WORDS = {
 
 def new_state(kind: str, bundle: Bundle, **more: Any) -> dict[str, Any]:
     """The state of a `kind` of object that plays a bundle."""
-    path = (
-        None if bundle.path == shipped_path() else str(bundle.path.absolute())
-    )  # no path: the one that comes with ngs
+    path = None if bundle.path == shipped_path() else str(bundle.path.absolute())  # none: the one that comes with ngs
     identity = {"name": bundle.manifest.name, "sha256": bundle.sha256, "path": path, "held": bundle.held}
     return {"ngs": kind, "version": VERSION, "bundle": identity, **more}
 
@@ -108,5 +106,4 @@ def plain_choices(bundle: Bundle, choices: Mapping[str, str] | str) -> dict[str,
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+    return shortened(repr(value), LONGEST_SHOWN)

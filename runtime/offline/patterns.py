@@ -104,11 +104,13 @@ def load_pattern(name: str, classes: tuple[str, ...]) -> list[Track]:
         tracks = parse_pattern(path.read_text("utf-8-sig"), name)
     except (UnicodeDecodeError, OSError) as error:
         raise PatternError(f"{name} cannot be read as text") from error
-    players = _players(tracks, classes)
+    players, played = _players(tracks, classes), []
     for track in tracks:
-        if players[track.class_name] is None:
+        player = players[track.class_name]
+        if player is None:
             raise PatternError(f"{name}: there is no class {track.class_name!r}; known: {', '.join(classes)}")
-    return _merged([Track(players[track.class_name] or "", track.levels) for track in tracks])
+        played.append(Track(player, track.levels))
+    return _merged(played)
 
 
 def _merged(tracks: list[Track]) -> list[Track]:
